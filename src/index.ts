@@ -1,0 +1,35 @@
+export { setupTracing } from './telemetry/setup.ts';
+export type { FlushResult, SetupOptions, Tracing, TracingStatus } from './telemetry/setup.ts';
+export type { TracingOptions } from './telemetry/config/options.ts';
+export type { DestinationStatus } from './telemetry/export/pipeline.ts';
+
+export {
+  recordFailure,
+  traceAgent,
+  traceChat,
+  traceMemory,
+  traceTool,
+  traceTransport,
+  TransportExitedError,
+} from './telemetry/spans.ts';
+export type {
+  AgentSpan,
+  AgentSpanOptions,
+  ChatRequest,
+  ChatResponse,
+  ChatSpan,
+  ChatSpanOptions,
+  FailurePoint,
+  FallbackHop,
+  MemorySpan,
+  MemorySpanOptions,
+  SpanHandle,
+  SpanOptions,
+  TokenUsage,
+  ToolSpan,
+  ToolSpanOptions,
+  TransportSpanOptions,
+} from './telemetry/spans.ts';
+
+export { continueTrace, getRunContext, traceHeaders, withRunContext } from './telemetry/context.ts';
+export type { IncomingHeaders, RunContext, User } from './telemetry/context.ts';

@@ -1,0 +1,79 @@
+import { createRequire } from 'node:module';
+
+import type { ModelPrice } from '../config/options.ts';
+import type { TokenUsage } from './usage.ts';
+
+/** What one model call cost, in US dollars. */
+export interface CallCost {
+  readonly totalUsd: number;
+  readonly inputUsd?: number;
+  readonly outputUsd?: number;
+}
+
+/** The call to be priced. Models are tried in order: the one that answered, then the one asked for. */
+export interface PricedCall {
+  readonly provider: string;
+  readonly models: readonly string[];
+  readonly usage: TokenUsage;
+}
+
+/** Prices a call, or answers `undefined` when no price is known. Never throws. */
+export type Pricing = (call: PricedCall) => CallCost | undefined;
+
+type PriceLibrary = Pick<typeof import('@pydantic/genai-prices'), 'calcPrice'>;
+
+/**
+ * Prices calls from `overrides`, else from the bundled snapshot of `@pydantic/genai-prices`.
+ *
+ * The snapshot costs about 30 ms to load, so it is loaded on the first call that has usage, and by
+ * `require`, because the price must be known before the span ends.
+ */
+export function createPricing(overrides: Readonly<Record<string, ModelPrice>> = {}): Pricing {
+  let library: PriceLibrary | undefined;
+  return ({ provider, models, usage }) => {
+    try {
+      const known = models.find((model) => Object.hasOwn(overrides, model));
+      if (known !== undefined) return priceByTable(overrides[known]!, usage);
+      library ??= createRequire(import.meta.url)('@pydantic/genai-prices') as PriceLibrary;
+      for (const model of models) {
+        const cost = priceByLibrary(library, provider, model, usage);
+        if (cost !== undefined) return cost;
+      }
+    } catch {
+      // The library throws on usage it finds impossible; no price is better than a wrong one.
+    }
+    return undefined;
+  };
+}
+
+function priceByTable(price: ModelPrice, usage: TokenUsage): CallCost {
+  const cacheRead = usage.cacheReadTokens ?? 0;
+  const cacheWrite = usage.cacheWriteTokens ?? 0;
+  const uncached = Math.max((usage.inputTokens ?? 0) - cacheRead - cacheWrite, 0);
+  const inputUsd =
+    (uncached * price.input +
+      cacheRead * (price.cacheRead ?? price.input) +
+      cacheWrite * (price.cacheWrite ?? price.input)) /
+    1e6;
+  const outputUsd = ((usage.outputTokens ?? 0) * price.output) / 1e6;
+  return { totalUsd: inputUsd + outputUsd, inputUsd, outputUsd };
+}
+
+function priceByLibrary(
+  library: PriceLibrary,
+  provider: string,
+  model: string,
+  usage: TokenUsage,
+): CallCost | undefined {
+  const tokens = {
+    input_tokens: usage.inputTokens ?? 0,
+    output_tokens: usage.outputTokens ?? 0,
+    cache_read_tokens: usage.cacheReadTokens ?? 0,
+    cache_write_tokens: usage.cacheWriteTokens ?? 0,
+  };
+  // A model behind a gateway carries the gateway's name; its price is then found by model alone.
+  const price = library.calcPrice(tokens, model, { providerId: provider }) ?? library.calcPrice(tokens, model);
+  return price === null
+    ? undefined
+    : { totalUsd: price.total_price, inputUsd: price.input_price, outputUsd: price.output_price };
+}

@@ -1,0 +1,34 @@
+import type { Attributes } from '@opentelemetry/api';
+
+import {
+  GEN_AI_OPERATION_NAME,
+  GEN_AI_TOOL_CALL_ID,
+  GEN_AI_TOOL_DESCRIPTION,
+  GEN_AI_TOOL_NAME,
+  GEN_AI_TOOL_TYPE,
+  OPERATIONS,
+  SENTRY_OP,
+} from '../semconv.ts';
+
+/** One tool call as it is known before it starts. */
+export interface ToolDescription {
+  readonly name: string;
+  /** `function` (default), `extension` or `datastore`. */
+  readonly type?: string;
+  /** The id the model gave the call. */
+  readonly callId?: string;
+  readonly description?: string;
+}
+
+/** Attributes of an `execute_tool` span at its creation. */
+export function toolAttributes(tool: ToolDescription): Attributes {
+  const attributes: Attributes = {
+    [GEN_AI_OPERATION_NAME]: OPERATIONS.tool.operationName,
+    [SENTRY_OP]: OPERATIONS.tool.sentryOp,
+    [GEN_AI_TOOL_NAME]: tool.name,
+    [GEN_AI_TOOL_TYPE]: tool.type ?? 'function',
+  };
+  if (tool.callId !== undefined) attributes[GEN_AI_TOOL_CALL_ID] = tool.callId;
+  if (tool.description !== undefined) attributes[GEN_AI_TOOL_DESCRIPTION] = tool.description;
+  return attributes;
+}

@@ -1,0 +1,160 @@
+import {
+  context as contextApi,
+  createContextKey,
+  propagation,
+  trace,
+  TraceFlags,
+  type Attributes,
+  type Context,
+  type Span,
+  type SpanContext,
+} from '@opentelemetry/api';
+
+import type { RunTotals } from './attributes/agent.ts';
+import {
+  FAULTLINE_RUN_ID,
+  FAULTLINE_TRANSPORT,
+  GEN_AI_AGENT_NAME,
+  GEN_AI_CONVERSATION_ID,
+  USER_ID,
+} from './semconv.ts';
+
+/** The person a run is made for. Only the id is sent. */
+export interface User {
+  readonly id: string;
+}
+
+/** What every span made inside a run says about the run. */
+export interface RunContext {
+  readonly agent?: string;
+  readonly runId?: string;
+  /** 0 for the agent that was called, 1 for an agent it called, and so on. */
+  readonly depth?: number;
+  /** An id the application knows the conversation by; never invented here. */
+  readonly conversationId?: string;
+  readonly transport?: string;
+  readonly user?: User;
+}
+
+/**
+ * A run context on its way through the asynchronous call tree, with what the spans inside it need.
+ *
+ * @internal
+ */
+export interface RunFrame {
+  readonly run: RunContext;
+  /** `run` as attributes, built once per run instead of once per span. */
+  readonly attributes: Attributes;
+  /** Present inside an agent span. */
+  readonly agent?: AgentFrame;
+}
+
+/**
+ * The part of a frame that child spans write to.
+ *
+ * @internal
+ */
+export interface AgentFrame {
+  readonly span: Span;
+  readonly totals: RunTotals;
+  readonly signal: AbortSignal | undefined;
+  /** The model call that answered last: the parent of the tools it asked for. */
+  lastChat?: SpanContext;
+  /** The last thrown value that is no object, as a span inside has recorded it. */
+  thrown?: { readonly value: unknown };
+}
+
+const FRAME_KEY = createContextKey('faultline.run');
+
+/**
+ * Runs a function with more known about the run: every span of ours made inside it carries the values.
+ * Values given here win over those of the surrounding context. Returns what `run` returns.
+ */
+export function withRunContext<T>(context: RunContext, run: () => T): T {
+  const current = contextApi.active();
+  const outer = frameOf(current);
+  return contextApi.with(withFrame(current, createFrame({ ...outer?.run, ...context }, outer?.agent)), run);
+}
+
+/** The run context of the code that is running now. */
+export function getRunContext(): RunContext | undefined {
+  return frameOf(contextApi.active())?.run;
+}
+
+/** @internal */
+export function frameOf(context: Context): RunFrame | undefined {
+  return context.getValue(FRAME_KEY) as RunFrame | undefined;
+}
+
+/** @internal */
+export function withFrame(context: Context, frame: RunFrame): Context {
+  return context.setValue(FRAME_KEY, frame);
+}
+
+/** @internal */
+export function createFrame(run: RunContext, agent?: AgentFrame): RunFrame {
+  const attributes: Attributes = {};
+  if (run.agent !== undefined) attributes[GEN_AI_AGENT_NAME] = run.agent;
+  if (run.conversationId !== undefined) attributes[GEN_AI_CONVERSATION_ID] = run.conversationId;
+  if (run.runId !== undefined) attributes[FAULTLINE_RUN_ID] = run.runId;
+  if (run.transport !== undefined) attributes[FAULTLINE_TRANSPORT] = run.transport;
+  if (run.user !== undefined) attributes[USER_ID] = run.user.id;
+  return agent === undefined ? { run, attributes } : { run, attributes, agent };
+}
+
+/** Request headers as Node, Fetch or a plain object gives them. */
+export type IncomingHeaders = Headers | Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/**
+ * Runs a function as part of the caller's trace. Reads `traceparent` and `baggage` through the registered
+ * propagator, and `sentry-trace` when there is no valid `traceparent`, because a Sentry browser SDK sends
+ * only that one unless told otherwise. Headers that hold no trace change nothing.
+ */
+export function continueTrace<T>(headers: IncomingHeaders, run: () => T): T {
+  const carrier = readHeaders(headers);
+  const extracted = propagation.extract(contextApi.active(), carrier);
+  const remote = trace.getSpanContext(extracted);
+  const fallback = remote?.isRemote === true ? undefined : parseSentryTrace(carrier['sentry-trace']);
+  const context = fallback === undefined ? extracted : trace.setSpanContext(extracted, fallback);
+  return contextApi.with(context, run);
+}
+
+/**
+ * The headers that let another service continue the current trace: `traceparent`, `baggage` and
+ * `sentry-trace` (a Sentry SDK continues from nothing else). Empty outside a span.
+ */
+export function traceHeaders(): Record<string, string> {
+  const headers: Record<string, string> = {};
+  propagation.inject(contextApi.active(), headers);
+  const current = trace.getSpanContext(contextApi.active());
+  if (current !== undefined && trace.isSpanContextValid(current)) {
+    const sampled = (current.traceFlags & TraceFlags.SAMPLED) === 0 ? '0' : '1';
+    headers['sentry-trace'] = `${current.traceId}-${current.spanId}-${sampled}`;
+  }
+  return headers;
+}
+
+/** Grammar of `sentry-trace`: trace id, span id and, optionally, the sampling decision. */
+const SENTRY_TRACE = /^\s*([0-9a-f]{32})-([0-9a-f]{16})(?:-([01]))?\s*$/i;
+
+function parseSentryTrace(header: string | undefined): SpanContext | undefined {
+  const match = header === undefined ? null : SENTRY_TRACE.exec(header);
+  if (match === null) return undefined;
+  const context: SpanContext = {
+    traceId: match[1]!.toLowerCase(),
+    spanId: match[2]!.toLowerCase(),
+    // Without a decision the caller leaves it to us, and agents are traced.
+    traceFlags: match[3] === '0' ? TraceFlags.NONE : TraceFlags.SAMPLED,
+    isRemote: true,
+  };
+  return trace.isSpanContextValid(context) ? context : undefined;
+}
+
+function readHeaders(headers: IncomingHeaders): Record<string, string> {
+  const entries = headers instanceof Headers ? [...headers] : Object.entries(headers);
+  const carrier: Record<string, string> = {};
+  for (const [name, value] of entries) {
+    if (value !== undefined) carrier[name.toLowerCase()] = typeof value === 'string' ? value : value.join(',');
+  }
+  return carrier;
+}

@@ -1,0 +1,27 @@
+/** One thing a person should know, said once per `key`. */
+export interface Problem {
+  readonly key: string;
+  /** One sentence: what was expected, what came, what to do. Never a key, a header value or content. */
+  readonly message: string;
+}
+
+/** Says a problem, unless it was said before. Never throws. */
+export type Reporter = (problem: Problem) => void;
+
+/** Creates a reporter that writes one line per problem, by default to standard error. */
+export function createReporter(write: (message: string) => void = writeToStandardError): Reporter {
+  const said = new Set<string>();
+  return ({ key, message }) => {
+    if (said.has(key)) return;
+    said.add(key);
+    try {
+      write(message);
+    } catch {
+      // A diagnostic that cannot be said is no reason to stop the program.
+    }
+  };
+}
+
+function writeToStandardError(message: string): void {
+  process.stderr.write(`faultline: ${message}\n`);
+}

@@ -1,0 +1,51 @@
+import type { Attributes, AttributeValue } from '@opentelemetry/api';
+
+import {
+  GEN_AI_CONVERSATION_ID,
+  GEN_AI_REQUEST_SEED,
+  GEN_AI_REQUEST_STREAM,
+  GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS,
+} from '../../semconv.ts';
+import type { Dialect } from './dialect.ts';
+
+const SENTRY_DESCRIPTION = 'sentry.description';
+const GEN_AI_RESPONSE_STREAMING = 'gen_ai.response.streaming';
+const GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS = 'gen_ai.usage.cache_creation.input_tokens';
+
+/** Sentry answers 200 and drops spans whose name holds a slash (getsentry/sentry issue 121417). */
+const SLASH = '/';
+const DIVISION_SLASH = '\u2215';
+
+/** A conversation id is a segment of a URL in Sentry; anything else breaks the view. */
+const NOT_IN_CONVERSATION_ID = /[^A-Za-z0-9_-]/g;
+
+/** Names and types as Sentry's ingestion stores and its AI views query them. */
+export const sentryDialect: Dialect = (span) => {
+  const attributes: Attributes = {};
+  for (const [key, value] of Object.entries(span.attributes)) translate(attributes, key, value);
+  if (!span.name.includes(SLASH)) return { name: span.name, attributes };
+  attributes[SENTRY_DESCRIPTION] ??= span.name;
+  return { name: span.name.replaceAll(SLASH, DIVISION_SLASH), attributes };
+};
+
+function translate(attributes: Attributes, key: string, value: AttributeValue | undefined): void {
+  if (value === undefined) return;
+  switch (key) {
+    case GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS:
+      attributes[GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS] = value;
+      break;
+    case GEN_AI_REQUEST_STREAM:
+      attributes[key] = value;
+      attributes[GEN_AI_RESPONSE_STREAMING] = value;
+      break;
+    case GEN_AI_REQUEST_SEED:
+      attributes[key] = String(value);
+      break;
+    case GEN_AI_CONVERSATION_ID:
+      attributes[key] = String(value).replaceAll(NOT_IN_CONVERSATION_ID, '_');
+      break;
+    default:
+      // Sentry keeps an array as unsearchable text and loses what is nested in it.
+      attributes[key] = typeof value === 'object' ? JSON.stringify(value) : value;
+  }
+}

@@ -1,0 +1,545 @@
+import {
+  context as contextApi,
+  INVALID_SPAN_CONTEXT,
+  ROOT_CONTEXT,
+  SpanKind,
+  trace,
+  type Attributes,
+  type Context,
+  type Link,
+  type Span,
+  type SpanContext,
+  type Tracer,
+  type TracerProvider,
+} from '@opentelemetry/api';
+
+import { active } from './active.ts';
+import { agentAttributes, runTotalAttributes, type AgentDescription, type RunTotals } from './attributes/agent.ts';
+import {
+  chatAttributes,
+  chatResponseAttributes,
+  fallbackAttributes,
+  type ChatDescription,
+  type ChatResponse,
+  type FallbackHop,
+} from './attributes/chat.ts';
+import { memoryAttributes, type MemoryDescription } from './attributes/memory.ts';
+import { toolAttributes, type ToolDescription } from './attributes/tool.ts';
+import { transportCrashAttributes } from './attributes/transport.ts';
+import type { CallCost } from './attributes/cost.ts';
+import { addUsage, normalizeUsage, type TokenUsage } from './attributes/usage.ts';
+import { createFrame, frameOf, withFrame, type AgentFrame, type RunContext, type RunFrame } from './context.ts';
+import { modelErrorType, recordSpanFailure, type FailurePoint } from './failure.ts';
+import {
+  FALLBACK_EVENT,
+  FAULTLINE_OUTCOME,
+  GEN_AI_MEMORY_RECORD_COUNT,
+  GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK,
+  GEN_AI_TOOL_CALL_RESULT_SIZE,
+  OPERATIONS,
+  SCOPE_NAME,
+} from './semconv.ts';
+import { observeResult, type ResultObserver } from './span-result.ts';
+import { VERSION } from './config/version.ts';
+
+export type { ChatDescription, ChatRequest, ChatResponse, FallbackHop } from './attributes/chat.ts';
+export type { TokenUsage } from './attributes/usage.ts';
+export type { FailurePoint } from './failure.ts';
+
+/** Options every helper takes. */
+export interface SpanOptions {
+  /** Attributes of your own. The names of the span contract cannot be overridden. */
+  readonly attributes?: Attributes;
+  /** The span to hang below, when it is not the active one. */
+  readonly parent?: SpanContext;
+  /**
+   * A signal the work listens to. When it is aborted by the time the work fails, the span says
+   * `faultline.outcome=aborted` and counts as no failure. Inside an agent its signal is the default.
+   */
+  readonly signal?: AbortSignal;
+}
+
+/** What every helper hands to the function it traces. */
+export interface SpanHandle {
+  readonly span: Span;
+  /** Marks the span failed although the function returns normally, as an MCP tool does. */
+  fail(error: unknown): void;
+}
+
+export interface AgentSpanOptions extends SpanOptions, AgentDescription {
+  readonly name: string;
+  readonly conversationId?: string;
+  /** Default: the surrounding run's id, else a new one of eight hexadecimal digits. */
+  readonly runId?: string;
+  /** Default: one more than the surrounding agent's, else 0. */
+  readonly depth?: number;
+}
+
+export interface AgentSpan extends SpanHandle {
+  /** Corrects what is otherwise counted from the spans inside: one turn per model call that answered. */
+  record(result: { readonly turns?: number }): void;
+}
+
+export interface ChatSpanOptions extends SpanOptions, ChatDescription {}
+
+export interface ChatSpan extends SpanHandle {
+  record(response: ChatResponse): void;
+  /** Says that the first chunk of the answer has arrived. A returned stream says it by itself. */
+  firstChunk(): void;
+  /** Records on the call that answered that an earlier model of the chain failed. */
+  fallback(hop: FallbackHop): void;
+}
+
+export interface ToolSpanOptions extends SpanOptions, ToolDescription {}
+
+export interface ToolSpan extends SpanHandle {
+  record(result: { readonly resultBytes?: number }): void;
+}
+
+export interface MemorySpanOptions extends SpanOptions, MemoryDescription {}
+
+export interface MemorySpan extends SpanHandle {
+  record(result: { readonly recordCount?: number }): void;
+}
+
+export interface TransportSpanOptions {
+  readonly name: string;
+  readonly attributes?: Attributes;
+  /** The signal that stops the transport. Ending before it is aborted is a crash. */
+  readonly signal?: AbortSignal;
+  /** The agent runs the transport was carrying; the crash span links to them. */
+  readonly runsInFlight?: () => readonly SpanContext[];
+}
+
+/** A transport returned although nobody had stopped it. */
+export class TransportExitedError extends Error {
+  override readonly name = 'TransportExitedError';
+
+  constructor(transport: string) {
+    super(`transport ${transport} returned although it was not stopped`);
+  }
+}
+
+/** Traces one agent run as `agent.invoke {name}`. Returns what `run` returns, and throws what it throws. */
+export function traceAgent<T>(options: AgentSpanOptions, run: (span: AgentSpan) => T): T {
+  return traced(AGENT, options, run);
+}
+
+/**
+ * Traces one call of one model as `chat {model}`. Every attempt is a span of its own. When `run` returns a
+ * stream, the span ends when the stream does.
+ */
+export function traceChat<T>(options: ChatSpanOptions, run: (span: ChatSpan) => T): T {
+  return traced(CHAT, options, run);
+}
+
+/**
+ * Traces one tool call as `execute_tool {name}`. Called directly inside an agent, it hangs below the model
+ * call that asked for it: the one that answered last.
+ */
+export function traceTool<T>(options: ToolSpanOptions, run: (span: ToolSpan) => T): T {
+  return traced(TOOL, options, run);
+}
+
+/** Traces one search in a memory store as `search_memory {store}`. */
+export function traceMemory<T>(options: MemorySpanOptions, run: (span: MemorySpan) => T): T {
+  return traced(MEMORY, options, run);
+}
+
+/**
+ * Watches a transport and traces its crash as `transport.crash {name}`, in a trace of its own that links to
+ * the runs in flight. A crash is a rejection, or a return before `signal` was aborted. While the transport
+ * works there is no span: one that lasts for days would distort every duration.
+ */
+export function traceTransport<T>(options: TransportSpanOptions, run: () => T): T {
+  const startedAt = performance.now();
+  const crashed = (error: unknown): void => recordCrash(options, error, performance.now() - startedAt);
+  let result: T;
+  try {
+    result = run();
+  } catch (error) {
+    if (options.signal?.aborted !== true) crashed(error);
+    throw error;
+  }
+  if (!(result instanceof Promise)) return result;
+  return result.then(
+    (value: unknown) => {
+      if (options.signal?.aborted === false) crashed(new TransportExitedError(options.name));
+      return value;
+    },
+    (error: unknown) => {
+      if (options.signal?.aborted !== true) crashed(error);
+      throw error;
+    },
+  ) as T;
+}
+
+/**
+ * Records a failure at one of the five failure points on a span, by default the active one: for agents that
+ * have their own loop. An error that was recorded before is not recorded again.
+ */
+export function recordFailure(
+  point: FailurePoint,
+  error: unknown,
+  context: { readonly span?: Span; readonly attributes?: Attributes } = {},
+): void {
+  guard(() => {
+    const span = context.span ?? trace.getActiveSpan();
+    if (span === undefined) return;
+    if (context.attributes !== undefined) span.setAttributes(context.attributes);
+    recordSpanFailure(span, { error, point });
+  });
+}
+
+// --- One skeleton for the four helpers that trace a function.
+
+/** What distinguishes one traced operation from another: how its span starts and what its handle can do. */
+interface TracedOperation<Options, Handle extends OperationSpan> {
+  open(options: Options, surroundings: Surroundings): Opened;
+  handle(opened: Opened, options: Options): Handle;
+}
+
+/** Where a span is about to start. */
+interface Surroundings {
+  readonly context: Context;
+  readonly frame: RunFrame | undefined;
+}
+
+/** A span that has started. */
+interface Opened {
+  readonly span: Span;
+  /** The context the traced function runs in. */
+  readonly context: Context;
+  readonly signal?: AbortSignal | undefined;
+  /** The agent run this span is part of. */
+  readonly within?: AgentFrame | undefined;
+  /** The agent run this span is. */
+  readonly opens?: AgentFrame;
+}
+
+function traced<Options extends SpanOptions, Handle extends OperationSpan, T>(
+  operation: TracedOperation<Options, Handle>,
+  options: Options,
+  run: (span: Handle) => T,
+): T {
+  const context = contextApi.active();
+  const opened = guard(() => operation.open(options, { context, frame: frameOf(context) })) ?? {
+    span: trace.wrapSpanContext(INVALID_SPAN_CONTEXT),
+    context,
+  };
+  const handle = operation.handle(opened, options);
+  let result: T;
+  try {
+    result = contextApi.with(opened.context, run, undefined, handle);
+  } catch (error) {
+    handle.onError(error);
+    handle.onSettled();
+    throw error;
+  }
+  return observeResult(result, opened.context, handle);
+}
+
+/** Telemetry never changes the program: what goes wrong in here stays in here. */
+function guard<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
+  }
+}
+
+/** The life of one span: it fails at most once and ends exactly once. */
+abstract class OperationSpan implements SpanHandle, ResultObserver {
+  readonly span: Span;
+  /** The agent run this span is part of. */
+  protected readonly within: AgentFrame | undefined;
+  readonly #opens: AgentFrame | undefined;
+  readonly #signal: AbortSignal | undefined;
+  #failed = false;
+  #aborted = false;
+  #ended = false;
+
+  constructor(opened: Opened) {
+    this.span = opened.span;
+    this.within = opened.within;
+    this.#opens = opened.opens;
+    this.#signal = opened.signal;
+  }
+
+  fail(error: unknown): void {
+    this.onError(error);
+  }
+
+  onError(error: unknown): void {
+    if (this.#ended || this.#failed) return;
+    if (this.#signal?.aborted === true) {
+      this.onCancel();
+      return;
+    }
+    this.#failed = true;
+    guard(() => this.#recordOnce(error));
+  }
+
+  onCancel(): void {
+    if (this.#ended || this.#aborted) return;
+    this.#aborted = true;
+    guard(() => this.span.setAttribute(FAULTLINE_OUTCOME, 'aborted'));
+  }
+
+  onValue(): void {}
+
+  onSettled(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    guard(() => this.beforeEnd(!this.#failed && !this.#aborted));
+    guard(() => this.span.end());
+  }
+
+  /** What this kind of span says about an error that ends it. */
+  protected abstract describeError(error: unknown): { readonly point?: FailurePoint; readonly errorType?: string };
+
+  /** Last chance to write attributes. */
+  protected beforeEnd(_succeeded: boolean): void {}
+
+  #recordOnce(error: unknown): void {
+    // An error object is known by its identity; a thrown string is known by the run it was thrown in.
+    const thrown = (this.#opens ?? this.within)?.thrown;
+    const alreadyRecorded = thrown !== undefined && Object.is(thrown.value, error);
+    recordSpanFailure(this.span, { error, alreadyRecorded, ...this.describeError(error) });
+    if (this.within !== undefined && typeof error !== 'object') this.within.thrown = { value: error };
+  }
+}
+
+class AgentOperation extends OperationSpan implements AgentSpan {
+  readonly #totals: RunTotals;
+
+  constructor(opened: Opened) {
+    super(opened);
+    this.#totals = opened.opens?.totals ?? newTotals();
+  }
+
+  record(result: { readonly turns?: number }): void {
+    if (result.turns !== undefined) this.#totals.turns = result.turns;
+  }
+
+  protected override describeError(error: unknown): { readonly point: FailurePoint } {
+    const exhausted = error instanceof Error && error.name === 'AllModelsFailedError';
+    return { point: exhausted ? 'model.fallback_exhausted' : 'conversation.unhandled' };
+  }
+
+  protected override beforeEnd(): void {
+    this.span.setAttributes(runTotalAttributes(this.#totals));
+  }
+}
+
+class ChatOperation extends OperationSpan implements ChatSpan {
+  readonly #chat: ChatDescription;
+  readonly #startedAt = performance.now();
+  #hasFirstChunk = false;
+  #response: ChatResponse = {};
+
+  constructor(opened: Opened, chat: ChatDescription) {
+    super(opened);
+    this.#chat = chat;
+  }
+
+  record(response: ChatResponse): void {
+    this.#response = { ...this.#response, ...response };
+  }
+
+  firstChunk(): void {
+    if (this.#hasFirstChunk) return;
+    this.#hasFirstChunk = true;
+    const seconds = (performance.now() - this.#startedAt) / 1000;
+    guard(() => this.span.setAttribute(GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, seconds));
+  }
+
+  fallback(hop: FallbackHop): void {
+    guard(() => this.span.addEvent(FALLBACK_EVENT, fallbackAttributes(hop)));
+    if (this.within !== undefined) this.within.totals.fallbacks += 1;
+  }
+
+  override onValue(): void {
+    this.firstChunk();
+  }
+
+  protected override describeError(error: unknown): { readonly errorType: string } {
+    return { errorType: modelErrorType(error) };
+  }
+
+  protected override beforeEnd(succeeded: boolean): void {
+    const response = this.#response;
+    const usage = response.usage === undefined ? undefined : normalizeUsage(response.usage, this.#chat.provider);
+    const cost = this.#cost(usage);
+    this.span.setAttributes(chatResponseAttributes(response, usage, cost));
+    if (this.within === undefined) return;
+    const { totals } = this.within;
+    if (usage !== undefined) totals.usage = addUsage(totals.usage, usage);
+    if (cost !== undefined) totals.costUsd = (totals.costUsd ?? 0) + cost.totalUsd;
+    if (succeeded) {
+      totals.turns += 1;
+      this.within.lastChat = this.span.spanContext();
+    }
+  }
+
+  #cost(usage: TokenUsage | undefined): CallCost | undefined {
+    const { model, costUsd } = this.#response;
+    if (costUsd !== undefined) return { totalUsd: costUsd };
+    if (usage === undefined || !this.span.isRecording()) return undefined;
+    const models = model === undefined ? [this.#chat.model] : [model, this.#chat.model];
+    return active().price?.({ provider: this.#chat.provider, models, usage });
+  }
+}
+
+class ToolOperation extends OperationSpan implements ToolSpan {
+  record(result: { readonly resultBytes?: number }): void {
+    const { resultBytes } = result;
+    if (resultBytes !== undefined) guard(() => this.span.setAttribute(GEN_AI_TOOL_CALL_RESULT_SIZE, resultBytes));
+  }
+
+  protected override describeError(): { readonly point: FailurePoint } {
+    if (this.within !== undefined) this.within.totals.toolErrors += 1;
+    return { point: 'tool.execution' };
+  }
+}
+
+class MemoryOperation extends OperationSpan implements MemorySpan {
+  record(result: { readonly recordCount?: number }): void {
+    const { recordCount } = result;
+    if (recordCount !== undefined) guard(() => this.span.setAttribute(GEN_AI_MEMORY_RECORD_COUNT, recordCount));
+  }
+
+  protected override describeError(): { readonly point: FailurePoint } {
+    if (this.within !== undefined) this.within.totals.memoryFailed = true;
+    return { point: 'memory.search' };
+  }
+}
+
+const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
+  open(options, { context, frame }) {
+    const run = agentRun(options, frame);
+    const inner = createFrame(run);
+    const parent = parentContext(context, options.parent);
+    const attributes = { ...options.attributes, ...inner.attributes, ...agentAttributes(options, run.depth) };
+    const name = spanName(active().agentSpanName, options.name);
+    const span = tracer().startSpan(name, { kind: SpanKind.INTERNAL, attributes }, parent);
+    const signal = options.signal ?? frame?.agent?.signal;
+    const opens: AgentFrame = { span, totals: newTotals(), signal };
+    const agentContext = withFrame(trace.setSpan(parent, span), { ...inner, agent: opens });
+    return { span, context: agentContext, signal, within: frame?.agent, opens };
+  },
+  handle: (opened) => new AgentOperation(opened),
+};
+
+const CHAT: TracedOperation<ChatSpanOptions, ChatOperation> = {
+  open: (options, surroundings) =>
+    openChild(options, surroundings, {
+      name: spanName(OPERATIONS.chat.spanName, options.model),
+      kind: SpanKind.CLIENT,
+      attributes: chatAttributes(options),
+    }),
+  handle: (opened, options) => new ChatOperation(opened, options),
+};
+
+const TOOL: TracedOperation<ToolSpanOptions, ToolOperation> = {
+  open: (options, surroundings) =>
+    openChild(options, surroundings, {
+      name: spanName(OPERATIONS.tool.spanName, options.name),
+      kind: SpanKind.INTERNAL,
+      attributes: toolAttributes(options),
+      parent: askingChat(surroundings),
+    }),
+  handle: (opened) => new ToolOperation(opened),
+};
+
+const MEMORY: TracedOperation<MemorySpanOptions, MemoryOperation> = {
+  open: (options, surroundings) =>
+    openChild(options, surroundings, {
+      name: spanName(OPERATIONS.memory.spanName, options.store),
+      kind: SpanKind.INTERNAL,
+      attributes: memoryAttributes(options),
+    }),
+  handle: (opened) => new MemoryOperation(opened),
+};
+
+interface ChildSpan {
+  readonly name: string;
+  readonly kind: SpanKind;
+  readonly attributes: Attributes;
+  /** Parent to prefer over the active span. */
+  readonly parent?: SpanContext | undefined;
+}
+
+function openChild(options: SpanOptions, { context, frame }: Surroundings, child: ChildSpan): Opened {
+  const parent = parentContext(context, options.parent ?? child.parent);
+  const attributes = { ...options.attributes, ...frame?.attributes, ...child.attributes };
+  const span = tracer().startSpan(child.name, { kind: child.kind, attributes }, parent);
+  const signal = options.signal ?? frame?.agent?.signal;
+  return { span, context: trace.setSpan(parent, span), signal, within: frame?.agent };
+}
+
+/**
+ * The model call a tool belongs to. Only for a tool called directly inside the agent: one called below some
+ * other span, a sub-agent's or the application's own, stays there.
+ */
+function askingChat({ context, frame }: Surroundings): SpanContext | undefined {
+  const agent = frame?.agent;
+  if (agent === undefined || active().toolSpanParent === 'agent') return undefined;
+  return trace.getSpan(context) === agent.span ? agent.lastChat : undefined;
+}
+
+function agentRun(options: AgentSpanOptions, outer: RunFrame | undefined): RunContext & { readonly depth: number } {
+  const conversationId = options.conversationId ?? outer?.run.conversationId;
+  const outerDepth = outer?.run.depth;
+  return {
+    ...outer?.run,
+    agent: options.name,
+    runId: options.runId ?? outer?.run.runId ?? newRunId(),
+    depth: options.depth ?? (outer?.agent === undefined ? (outerDepth ?? 0) : (outerDepth ?? 0) + 1),
+    ...(conversationId === undefined ? undefined : { conversationId }),
+  };
+}
+
+/** A transport's crash, as a root span that lasts no time. */
+function recordCrash(options: TransportSpanOptions, error: unknown, uptimeMs: number): void {
+  guard(() => {
+    const links: Link[] = (options.runsInFlight?.() ?? []).map((context) => ({ context }));
+    const attributes = { ...options.attributes, ...transportCrashAttributes(options.name, uptimeMs) };
+    const name = spanName(OPERATIONS.transport.spanName, options.name);
+    const span = tracer().startSpan(name, { kind: SpanKind.INTERNAL, root: true, attributes, links }, ROOT_CONTEXT);
+    recordSpanFailure(span, { error, point: 'transport.crash' });
+    span.end();
+  });
+}
+
+function parentContext(context: Context, parent: SpanContext | undefined): Context {
+  return parent === undefined ? context : trace.setSpanContext(context, parent);
+}
+
+function spanName(operation: string, subject: string): string {
+  return subject === '' ? operation : `${operation} ${subject}`;
+}
+
+function newTotals(): RunTotals {
+  return { turns: 0, fallbacks: 0, toolErrors: 0, memoryFailed: false };
+}
+
+/** Eight hexadecimal digits: enough to tell the runs of a process apart in a log line. */
+function newRunId(): string {
+  return Math.floor(Math.random() * 0x1_0000_0000)
+    .toString(16)
+    .padStart(8, '0');
+}
+
+let cachedProvider: TracerProvider | undefined;
+let cachedTracer: Tracer | undefined;
+
+/** The tracer of the provider that is registered now; looked up again only when that one changes. */
+function tracer(): Tracer {
+  const provider = trace.getTracerProvider();
+  if (cachedTracer === undefined || provider !== cachedProvider) {
+    cachedProvider = provider;
+    cachedTracer = provider.getTracer(SCOPE_NAME, VERSION);
+  }
+  return cachedTracer;
+}

@@ -1,0 +1,135 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { addUsage, normalizeUsage, type TokenUsage } from '../../../src/telemetry/attributes/usage.ts';
+
+describe('normalizeUsage', () => {
+  const inclusive: TokenUsage = {
+    inputTokens: 100,
+    outputTokens: 30,
+    cacheReadTokens: 40,
+    cacheWriteTokens: 10,
+    reasoningTokens: 12,
+  };
+
+  it.each<[string, string, unknown, TokenUsage]>([
+    ['its own shape', 'openai', inclusive, inclusive],
+    [
+      'the AI SDK specifications V3 and V4',
+      'anthropic',
+      {
+        inputTokens: { total: 100, noCache: 50, cacheRead: 40, cacheWrite: 10 },
+        outputTokens: { total: 30, text: 18, reasoning: 12 },
+      },
+      inclusive,
+    ],
+    [
+      'the AI SDK specification V2',
+      'openai',
+      { inputTokens: 100, outputTokens: 30, totalTokens: 130, reasoningTokens: 12, cachedInputTokens: 40 },
+      { inputTokens: 100, outputTokens: 30, cacheReadTokens: 40, reasoningTokens: 12 },
+    ],
+    [
+      'the AI SDK specification V2 of Anthropic, which leaves cached tokens out',
+      'anthropic',
+      { inputTokens: 60, outputTokens: 30, cachedInputTokens: 40 },
+      { inputTokens: 100, outputTokens: 30, cacheReadTokens: 40 },
+    ],
+    [
+      'OpenAI chat completions',
+      'openai',
+      {
+        prompt_tokens: 100,
+        completion_tokens: 30,
+        prompt_tokens_details: { cached_tokens: 40 },
+        completion_tokens_details: { reasoning_tokens: 12 },
+      },
+      { inputTokens: 100, outputTokens: 30, cacheReadTokens: 40, reasoningTokens: 12 },
+    ],
+    [
+      'OpenAI responses',
+      'openai',
+      {
+        input_tokens: 100,
+        output_tokens: 30,
+        input_tokens_details: { cached_tokens: 40 },
+        output_tokens_details: { reasoning_tokens: 12 },
+      },
+      { inputTokens: 100, outputTokens: 30, cacheReadTokens: 40, reasoningTokens: 12 },
+    ],
+    [
+      'Anthropic messages, which leave cached tokens out',
+      'anthropic',
+      { input_tokens: 50, output_tokens: 30, cache_read_input_tokens: 40, cache_creation_input_tokens: 10 },
+      { inputTokens: 100, outputTokens: 30, cacheReadTokens: 40, cacheWriteTokens: 10 },
+    ],
+    [
+      'Bedrock, which leaves cached tokens out',
+      'aws.bedrock',
+      { inputTokens: 50, outputTokens: 30, cacheReadInputTokens: 40, cacheWriteInputTokens: 10 },
+      { inputTokens: 100, outputTokens: 30, cacheReadTokens: 40, cacheWriteTokens: 10 },
+    ],
+    [
+      'Gemini, which leaves thoughts out',
+      'gcp.gemini',
+      { promptTokenCount: 100, candidatesTokenCount: 18, thoughtsTokenCount: 12, cachedContentTokenCount: 40 },
+      { inputTokens: 100, outputTokens: 30, cacheReadTokens: 40, reasoningTokens: 12 },
+    ],
+    [
+      'LangChain',
+      'anthropic',
+      {
+        input_tokens: 100,
+        output_tokens: 30,
+        input_token_details: { cache_read: 40, cache_creation: 10 },
+        output_token_details: { reasoning: 12 },
+      },
+      inclusive,
+    ],
+    [
+      'a provider that counts cached tokens beside the input without saying so',
+      'unknown',
+      { inputTokens: 10, outputTokens: 5, cacheReadTokens: 90, reasoningTokens: 7 },
+      { inputTokens: 100, outputTokens: 12, cacheReadTokens: 90, reasoningTokens: 7 },
+    ],
+  ])('reads %s', (_name, provider, usage, expected) => {
+    expect(normalizeUsage(usage, provider)).toEqual(expected);
+  });
+
+  it.each([undefined, null, 'text', 7, {}, [], { inputTokens: 'many' }, { prompt_tokens: -1 }, { total: 9 }])(
+    'finds no usage in %j',
+    (usage) => expect(normalizeUsage(usage)).toBeUndefined(),
+  );
+
+  it('never answers a negative count, a fraction, or a subset larger than its total', () => {
+    const field = fc.oneof(fc.integer(), fc.double(), fc.string(), fc.constant(undefined));
+    const keys = [
+      'inputTokens',
+      'outputTokens',
+      'cacheReadTokens',
+      'cacheWriteTokens',
+      'reasoningTokens',
+      'cachedInputTokens',
+    ];
+    const shape = Object.fromEntries(keys.map((key) => [key, field]));
+    fc.assert(
+      fc.property(fc.record(shape, { requiredKeys: [] }), fc.constantFrom('openai', 'anthropic'), (usage, provider) => {
+        const counts = normalizeUsage(usage, provider) ?? {};
+        for (const value of Object.values(counts)) expect(Number.isInteger(value) && value >= 0).toBe(true);
+        const cached = (counts.cacheReadTokens ?? 0) + (counts.cacheWriteTokens ?? 0);
+        expect(cached).toBeLessThanOrEqual(counts.inputTokens ?? 0);
+        expect(counts.reasoningTokens ?? 0).toBeLessThanOrEqual(counts.outputTokens ?? 0);
+      }),
+    );
+  });
+});
+
+describe('addUsage', () => {
+  it('adds count by count and keeps what neither side knows unknown', () => {
+    expect(addUsage({ inputTokens: 1, cacheReadTokens: 1 }, { inputTokens: 2, outputTokens: 3 })).toEqual({
+      inputTokens: 3,
+      outputTokens: 3,
+      cacheReadTokens: 1,
+    });
+  });
+});

@@ -1,0 +1,622 @@
+import { trace, TraceFlags, type SpanContext } from '@opentelemetry/api';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+
+import type { ReceivedSpan } from '../../src/receiver/received-span.ts';
+import { activate } from '../../src/telemetry/active.ts';
+import { getRunContext, withRunContext } from '../../src/telemetry/context.ts';
+import {
+  recordFailure,
+  traceAgent,
+  traceChat,
+  traceMemory,
+  traceTool,
+  traceTransport,
+  type ChatSpanOptions,
+} from '../../src/telemetry/spans.ts';
+import { inMemoryTelemetry, type InMemoryTelemetry } from '../../src/testing/in-memory-telemetry.ts';
+
+const GPT: ChatSpanOptions = { model: 'gpt-5-mini', provider: 'openai' };
+const ERROR = 2;
+const UNSET = 0;
+
+let telemetry: InMemoryTelemetry;
+beforeAll(() => {
+  telemetry = inMemoryTelemetry();
+});
+afterEach(() => telemetry.reset());
+afterAll(() => telemetry.shutdown());
+
+function span(name: string): ReceivedSpan {
+  const found = telemetry.spans.filter((candidate) => candidate.name === name);
+  expect(found, `spans named ${name}`).toHaveLength(1);
+  return found[0]!;
+}
+
+function activeSpanId(): string | undefined {
+  return trace.getActiveSpan()?.spanContext().spanId;
+}
+
+function exceptions(received: ReceivedSpan): ReceivedSpan['events'] {
+  return received.events.filter(({ name }) => name === 'exception');
+}
+
+describe('an agent run', () => {
+  it('is the tree agent.invoke → chat → execute_tool, with the attributes Sentry classifies spans by', async () => {
+    await traceAgent(
+      { name: 'helper', description: 'Answers.', conversationId: 'c-1', runId: 'aaaa0000' },
+      async () => {
+        await traceChat({ ...GPT, attempt: 1, server: { address: 'api.openai.com', port: 443 } }, async (chat) => {
+          chat.record({
+            id: 'chatcmpl-1',
+            model: 'gpt-5-mini-2025-08-07',
+            finishReasons: ['tool_call'],
+            usage: { prompt_tokens: 100, completion_tokens: 30, prompt_tokens_details: { cached_tokens: 40 } },
+          });
+        });
+        await traceTool({ name: 'get_weather', callId: 'call_1', description: 'Weather.' }, async (tool) => {
+          tool.record({ resultBytes: 17 });
+        });
+        await traceMemory({ store: 'notes', system: 'sqlite' }, async (memory) => memory.record({ recordCount: 2 }));
+      },
+    );
+
+    const agent = span('agent.invoke helper');
+    const chat = span('chat gpt-5-mini');
+    const tool = span('execute_tool get_weather');
+    const memory = span('search_memory notes');
+    const shared = {
+      'gen_ai.agent.name': 'helper',
+      'gen_ai.conversation.id': 'c-1',
+      'faultline.run.id': 'aaaa0000',
+    };
+    expect(agent.parentSpanId).toBeUndefined();
+    expect(chat.parentSpanId).toBe(agent.spanId);
+    expect(tool.parentSpanId).toBe(chat.spanId);
+    expect(memory.parentSpanId).toBe(agent.spanId);
+    expect([agent.kind, chat.kind, tool.kind, memory.kind]).toEqual([1, 3, 1, 1]);
+    expect(new Set(telemetry.spans.map(({ traceId }) => traceId)).size).toBe(1);
+    expect(chat.attributes).toEqual({
+      ...shared,
+      'gen_ai.operation.name': 'chat',
+      'sentry.op': 'gen_ai.chat',
+      'gen_ai.provider.name': 'openai',
+      'gen_ai.request.model': 'gpt-5-mini',
+      'faultline.attempt': 1,
+      'server.address': 'api.openai.com',
+      'server.port': 443,
+      'gen_ai.response.id': 'chatcmpl-1',
+      'gen_ai.response.model': 'gpt-5-mini-2025-08-07',
+      'gen_ai.response.finish_reasons': ['tool_call'],
+      'gen_ai.usage.input_tokens': 100,
+      'gen_ai.usage.output_tokens': 30,
+      'gen_ai.usage.cache_read.input_tokens': 40,
+      'gen_ai.cost.total_tokens': expect.closeTo(0.000076, 9),
+      'gen_ai.cost_usd': expect.closeTo(0.000076, 9),
+      'gen_ai.cost.input_tokens': expect.closeTo(0.000016, 9),
+      'gen_ai.cost.output_tokens': expect.closeTo(0.00006, 9),
+    });
+    expect(tool.attributes).toEqual({
+      ...shared,
+      'gen_ai.operation.name': 'execute_tool',
+      'sentry.op': 'gen_ai.execute_tool',
+      'gen_ai.tool.name': 'get_weather',
+      'gen_ai.tool.type': 'function',
+      'gen_ai.tool.call.id': 'call_1',
+      'gen_ai.tool.description': 'Weather.',
+      'gen_ai.tool.call.result.size': 17,
+    });
+    expect(memory.attributes).toEqual({
+      ...shared,
+      'sentry.op': 'db.query',
+      'gen_ai.memory.store.id': 'notes',
+      'db.system.name': 'sqlite',
+      'gen_ai.memory.record.count': 2,
+    });
+    expect(agent.attributes).toEqual({
+      ...shared,
+      'gen_ai.operation.name': 'invoke_agent',
+      'sentry.op': 'gen_ai.invoke_agent',
+      'gen_ai.agent.description': 'Answers.',
+      'faultline.depth': 0,
+      'faultline.turns': 1,
+      'faultline.fallbacks': 0,
+      'faultline.tool_errors': 0,
+      'faultline.memory_failed': false,
+      'faultline.usage.input_tokens': 100,
+      'faultline.usage.output_tokens': 30,
+      'faultline.usage.cache_read.input_tokens': 40,
+      'faultline.cost_usd.total': expect.closeTo(0.000076, 9),
+    });
+    expect(telemetry.spans.map(({ status }) => status.code)).toEqual([UNSET, UNSET, UNSET, UNSET]);
+  });
+
+  it('nests a sub-agent below the tool that called it, one level deeper and with totals of its own', () => {
+    traceAgent({ name: 'lead' }, () => {
+      traceChat(GPT, (chat) => chat.record({ usage: { inputTokens: 5, outputTokens: 1 } }));
+      traceTool({ name: 'ask_researcher' }, () =>
+        traceAgent({ name: 'researcher' }, () => {
+          traceChat(GPT, (chat) => chat.record({ usage: { inputTokens: 7, outputTokens: 2 } }));
+        }),
+      );
+    });
+
+    const lead = span('agent.invoke lead');
+    const researcher = span('agent.invoke researcher');
+    expect(researcher.parentSpanId).toBe(span('execute_tool ask_researcher').spanId);
+    expect(researcher.attributes['faultline.run.id']).toBe(lead.attributes['faultline.run.id']);
+    expect([lead, researcher].map(({ attributes }) => attributes['faultline.depth'])).toEqual([0, 1]);
+    expect([lead, researcher].map(({ attributes }) => attributes['faultline.usage.input_tokens'])).toEqual([5, 7]);
+    const ids = telemetry.spans
+      .filter(({ name }) => name.startsWith('chat'))
+      .map(({ attributes }) => attributes['gen_ai.agent.name']);
+    expect(ids).toEqual(['lead', 'researcher']);
+  });
+
+  it('leaves a tool beside its chat when asked to, and below a span of the application', () => {
+    const deactivate = activate({ toolSpanParent: 'agent', agentSpanName: 'invoke_agent' });
+    traceAgent({ name: 'a' }, () => {
+      traceChat(GPT, () => undefined);
+      traceTool({ name: 'beside' }, () => undefined);
+    });
+    deactivate();
+    traceAgent({ name: 'b' }, () => {
+      traceChat(GPT, () => undefined);
+      trace.getTracer('app').startActiveSpan('step', (step) => {
+        traceTool({ name: 'below' }, () => undefined);
+        step.end();
+      });
+    });
+    expect(span('execute_tool beside').parentSpanId).toBe(span('invoke_agent a').spanId);
+    expect(span('execute_tool below').parentSpanId).toBe(span('step').spanId);
+  });
+
+  it('lets its own names win over attributes of the caller, and keeps the others', () => {
+    traceChat({ ...GPT, attributes: { 'gen_ai.operation.name': 'guardrail', team: 'search' } }, () => undefined);
+    expect(span('chat gpt-5-mini').attributes).toMatchObject({ 'gen_ai.operation.name': 'chat', team: 'search' });
+  });
+
+  it('carries the surrounding run context on every span, across concurrent runs', async () => {
+    const run = (name: string): Promise<void> =>
+      withRunContext({ transport: 'slack', conversationId: name, user: { id: `user-${name}` } }, () =>
+        traceAgent({ name }, async () => {
+          await Promise.resolve();
+          await traceTool({ name: `tool-${name}` }, async () => {
+            await Promise.resolve();
+            expect(getRunContext()).toMatchObject({ agent: name, conversationId: name, transport: 'slack', depth: 0 });
+          });
+        }),
+      );
+    await Promise.all([run('one'), run('two')]);
+    for (const name of ['one', 'two']) {
+      expect(span(`execute_tool tool-${name}`).attributes).toMatchObject({
+        'gen_ai.agent.name': name,
+        'gen_ai.conversation.id': name,
+        'faultline.transport': 'slack',
+        'user.id': `user-${name}`,
+      });
+    }
+  });
+
+  it('says which models of a fallback chain failed before the one that answered', () => {
+    traceAgent({ name: 'helper' }, () => {
+      expect(() =>
+        traceChat(GPT, () => {
+          throw Object.assign(new Error('slow down'), { statusCode: 429 });
+        }),
+      ).toThrow();
+      traceChat({ model: 'claude-haiku-4-5', provider: 'anthropic' }, (chat) =>
+        chat.fallback({
+          from: 'gpt-5-mini',
+          fromProvider: 'openai',
+          to: 'claude-haiku-4-5',
+          toProvider: 'anthropic',
+          reason: '429',
+        }),
+      );
+    });
+    expect(span('chat gpt-5-mini').attributes['error.type']).toBe('429');
+    expect(span('chat claude-haiku-4-5').events).toEqual([
+      expect.objectContaining({
+        name: 'gen_ai.chat.fallback',
+        attributes: {
+          'faultline.fallback.from': 'gpt-5-mini',
+          'faultline.fallback.from_provider': 'openai',
+          'faultline.fallback.to': 'claude-haiku-4-5',
+          'faultline.fallback.to_provider': 'anthropic',
+          'faultline.fallback.reason': '429',
+        },
+      }),
+    ]);
+    expect(span('agent.invoke helper').attributes).toMatchObject({ 'faultline.fallbacks': 1, 'faultline.turns': 1 });
+    expect(span('agent.invoke helper').status.code).toBe(UNSET);
+  });
+});
+
+describe('a failure', () => {
+  class WeatherError extends Error {}
+
+  it('is recorded once, at the innermost span; the spans around it only say that they failed', async () => {
+    const error = new WeatherError('no data');
+    const run = traceAgent({ name: 'helper' }, () =>
+      traceTool({ name: 'get_weather' }, async () => {
+        throw error;
+      }),
+    );
+    await expect(run).rejects.toBe(error);
+
+    const tool = span('execute_tool get_weather');
+    const agent = span('agent.invoke helper');
+    expect(tool.status).toEqual({ code: ERROR, message: 'no data' });
+    expect(tool.attributes).toMatchObject({
+      'error.type': 'WeatherError',
+      'faultline.failure.point': 'tool.execution',
+    });
+    expect(exceptions(tool)).toHaveLength(1);
+    expect(agent.status.code).toBe(ERROR);
+    expect(agent.attributes['error.type']).toBe('WeatherError');
+    expect(exceptions(agent)).toEqual([]);
+    expect(agent.attributes).not.toHaveProperty('faultline.failure.point');
+  });
+
+  it.each([
+    ['an Error', () => new Error('boom'), 'conversation.unhandled'],
+    [
+      'an exhausted chain',
+      () => Object.assign(new AggregateError([new Error('x')], 'all failed'), { name: 'AllModelsFailedError' }),
+      'model.fallback_exhausted',
+    ],
+    ['a string', () => 'boom', 'conversation.unhandled'],
+    ['undefined', () => undefined, 'conversation.unhandled'],
+    ['null', () => null, 'conversation.unhandled'],
+    ['a frozen object', () => Object.freeze({ code: 7 }), 'conversation.unhandled'],
+    [
+      'an object whose getters throw',
+      () =>
+        Object.defineProperty({}, 'name', {
+          get() {
+            throw new Error('no');
+          },
+        }),
+      'conversation.unhandled',
+    ],
+  ])('that escapes an agent has its failure point, and comes out as it went in: %s', (_name, make, point) => {
+    const thrown: unknown = make();
+    let caught: unknown = 'nothing was thrown';
+    try {
+      traceAgent({ name: 'helper' }, () => {
+        throw thrown;
+      });
+    } catch (error) {
+      caught = error;
+    }
+    expect(caught).toBe(thrown);
+    expect(span('agent.invoke helper').attributes['faultline.failure.point']).toBe(point);
+    expect(exceptions(span('agent.invoke helper'))).toHaveLength(1);
+  });
+
+  it('of a model call that nobody handles is recorded on the call and has its point on the agent', () => {
+    expect(() =>
+      traceAgent({ name: 'helper' }, () =>
+        traceChat(GPT, () => {
+          throw new TypeError('bad');
+        }),
+      ),
+    ).toThrow('bad');
+    expect(exceptions(span('chat gpt-5-mini'))).toHaveLength(1);
+    expect(exceptions(span('agent.invoke helper'))).toEqual([]);
+    expect(span('agent.invoke helper').attributes['faultline.failure.point']).toBe('conversation.unhandled');
+  });
+
+  it('that is a thrown string is also recorded once', () => {
+    expect(() =>
+      traceAgent({ name: 'helper' }, () =>
+        traceTool({ name: 't' }, () => {
+          throw 'plain';
+        }),
+      ),
+    ).toThrow('plain');
+    expect(exceptions(span('execute_tool t'))).toHaveLength(1);
+    expect(exceptions(span('agent.invoke helper'))).toEqual([]);
+  });
+
+  it('has the class name of the error and the chain of its causes, not its code', () => {
+    const cause = new RangeError('disk full');
+    const error = Object.assign(new WeatherError('cannot read', { cause }), { code: 'SQLITE_FULL' });
+    expect(() =>
+      traceMemory({ store: 'notes' }, () => {
+        throw error;
+      }),
+    ).toThrow(error);
+    const [event] = exceptions(span('search_memory notes'));
+    expect(event?.attributes).toMatchObject({ 'exception.type': 'WeatherError', 'exception.message': 'cannot read' });
+    const stack = String(event?.attributes['exception.stacktrace']);
+    expect(stack).toMatch(/^WeatherError: cannot read\n    at .*spans\.test\.ts/);
+    expect(stack).toContain('Caused by: RangeError: disk full\n    at ');
+    expect(span('search_memory notes').attributes).toMatchObject({
+      'error.type': 'WeatherError',
+      'faultline.failure.point': 'memory.search',
+    });
+  });
+
+  it('can be marked on a span whose function returns normally', () => {
+    const result = traceTool({ name: 'mcp_tool' }, (tool) => {
+      tool.fail(new Error('isError'));
+      return 'the result';
+    });
+    expect(result).toBe('the result');
+    expect(span('execute_tool mcp_tool').status.code).toBe(ERROR);
+  });
+
+  it('after an abort is an outcome and no failure', async () => {
+    const controller = new AbortController();
+    const run = traceAgent({ name: 'helper', signal: controller.signal }, () =>
+      traceChat(GPT, async () => {
+        controller.abort(new Error('stop'));
+        controller.signal.throwIfAborted();
+      }),
+    );
+    await expect(run).rejects.toThrow('stop');
+    for (const name of ['agent.invoke helper', 'chat gpt-5-mini']) {
+      expect(span(name).status).toEqual({ code: UNSET });
+      expect(span(name).attributes['faultline.outcome']).toBe('aborted');
+      expect(span(name).attributes).not.toHaveProperty('error.type');
+      expect(exceptions(span(name))).toEqual([]);
+    }
+  });
+
+  it('of a loop of your own is recorded on the active span', () => {
+    trace.getTracer('app').startActiveSpan('turn', (turn) => {
+      const error = new Error('every model failed');
+      recordFailure('model.fallback_exhausted', error, { attributes: { team: 'search' } });
+      recordFailure('conversation.unhandled', error);
+      turn.end();
+    });
+    expect(span('turn').attributes).toMatchObject({
+      'faultline.failure.point': 'model.fallback_exhausted',
+      'error.type': 'Error',
+      team: 'search',
+    });
+    expect(exceptions(span('turn'))).toHaveLength(1);
+  });
+
+  it('keeps keys and quoted input out of the recorded message', () => {
+    expect(() =>
+      traceChat(GPT, () => {
+        throw new Error('Incorrect API key provided: sk-proj-abcd****wxyz. See docs.');
+      }),
+    ).toThrow('sk-proj');
+    expect(() => traceTool({ name: 'parse' }, () => JSON.parse('{"prompt": my secret plan'))).toThrow('my secret');
+    const bytes = JSON.stringify(telemetry.spans, (_key, value: unknown) =>
+      typeof value === 'bigint' ? String(value) : value,
+    );
+    expect(bytes).toContain('Incorrect API key provided: [redacted]. See docs.');
+    expect(bytes).not.toContain('my secret');
+    expect(bytes).not.toContain('wxyz');
+  });
+});
+
+describe('a transport', () => {
+  const runInFlight: SpanContext = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), traceFlags: TraceFlags.SAMPLED };
+
+  it('that rejects is a crash: a trace of its own, linked to the runs in flight', async () => {
+    const crash = traceAgent({ name: 'around' }, () =>
+      traceTransport({ name: 'slack', runsInFlight: () => [runInFlight] }, () =>
+        Promise.reject(new Error('socket closed')),
+      ),
+    );
+    await expect(crash).rejects.toThrow('socket closed');
+    const crashed = span('transport.crash slack');
+    expect(crashed.parentSpanId).toBeUndefined();
+    expect(crashed.traceId).not.toBe(span('agent.invoke around').traceId);
+    expect(crashed.status.code).toBe(ERROR);
+    expect(crashed.links).toEqual([
+      expect.objectContaining({ traceId: runInFlight.traceId, spanId: runInFlight.spanId }),
+    ]);
+    expect(crashed.attributes).toEqual({
+      'sentry.op': 'function',
+      'faultline.transport': 'slack',
+      'faultline.transport.uptime_ms': expect.any(Number),
+      'error.type': 'Error',
+      'faultline.failure.point': 'transport.crash',
+    });
+  });
+
+  it('that returns before it was stopped is a crash, and one that was stopped is not', async () => {
+    const controller = new AbortController();
+    await expect(traceTransport({ name: 'early', signal: controller.signal }, async () => 'value')).resolves.toBe(
+      'value',
+    );
+    expect(span('transport.crash early').attributes['error.type']).toBe('TransportExitedError');
+    telemetry.reset();
+    controller.abort();
+    await traceTransport({ name: 'stopped', signal: controller.signal }, async () => undefined);
+    await expect(
+      traceTransport({ name: 'stopped', signal: controller.signal }, () => Promise.reject(new Error('aborted'))),
+    ).rejects.toThrow('aborted');
+    expect(telemetry.spans).toEqual([]);
+  });
+});
+
+describe('the result of a traced function', () => {
+  async function* numbers(seen: (string | undefined)[], onClose = () => {}): AsyncGenerator<number, string> {
+    try {
+      seen.push(activeSpanId());
+      yield 1;
+      await Promise.resolve();
+      seen.push(activeSpanId());
+      yield 2;
+      return 'done';
+    } finally {
+      seen.push(activeSpanId());
+      onClose();
+    }
+  }
+
+  it('passes through as it is: values, functions, arrays and objects', () => {
+    const object = { a: 1 };
+    const list = [1, 2];
+    const fn = (): number => 3;
+    for (const value of [1, 'text', undefined, null, object, list, fn]) {
+      expect(traceTool({ name: 't' }, () => value)).toBe(value);
+    }
+    expect(telemetry.spans).toHaveLength(7);
+  });
+
+  it('keeps the span active in an async generator and in nothing outside it, and ends it with the stream', async () => {
+    const seen: (string | undefined)[] = [];
+    const stream = traceChat({ ...GPT, stream: true }, () => numbers(seen));
+    expect(telemetry.spans).toHaveLength(0);
+    const received: number[] = [];
+    for await (const value of stream) {
+      expect(activeSpanId()).toBeUndefined();
+      received.push(value);
+    }
+    const chat = span('chat gpt-5-mini');
+    expect(received).toEqual([1, 2]);
+    expect(seen).toEqual([chat.spanId, chat.spanId, chat.spanId]);
+    expect(chat.attributes['gen_ai.response.time_to_first_chunk']).toEqual(expect.any(Number));
+    expect(chat.attributes['gen_ai.request.stream']).toBe(true);
+  });
+
+  it('gives an async generator its return value and lets it be advanced by hand', async () => {
+    const stream = traceChat(GPT, () => numbers([]));
+    expect(await stream.next()).toEqual({ done: false, value: 1 });
+    expect(await stream.next()).toEqual({ done: false, value: 2 });
+    expect(await stream.next()).toEqual({ done: true, value: 'done' });
+    expect(await stream.next()).toEqual({ done: true, value: undefined });
+    expect(telemetry.spans).toHaveLength(1);
+  });
+
+  it('ends the span after the cleanup of a generator its consumer breaks out of', async () => {
+    const seen: (string | undefined)[] = [];
+    let spansAtClose = -1;
+    for await (const value of traceChat(GPT, () =>
+      numbers(seen, () => {
+        spansAtClose = telemetry.spans.length;
+      }),
+    )) {
+      if (value === 1) break;
+    }
+    const chat = span('chat gpt-5-mini');
+    expect(spansAtClose).toBe(0);
+    expect(seen).toEqual([chat.spanId, chat.spanId]);
+    expect(chat.attributes['faultline.outcome']).toBe('aborted');
+    expect(chat.status.code).toBe(UNSET);
+  });
+
+  it('marks the span failed when the stream fails, and passes the error on', async () => {
+    const error = new Error('connection cut');
+    async function* broken(): AsyncGenerator<number> {
+      yield 1;
+      throw error;
+    }
+    const consume = async (): Promise<void> => {
+      for await (const _ of traceChat(GPT, broken)) continue;
+    };
+    await expect(consume()).rejects.toBe(error);
+    expect(span('chat gpt-5-mini').status.code).toBe(ERROR);
+  });
+
+  it('keeps the span open through a promise of a stream, and leaves the stream its own methods', async () => {
+    class Stream {
+      readonly #values = [1, 2];
+      readonly controller = new AbortController();
+      tee(): string {
+        return `tee of ${this.#values.length}`;
+      }
+      async *[Symbol.asyncIterator](): AsyncGenerator<number> {
+        yield* this.#values;
+      }
+    }
+    const stream = await traceChat(GPT, async () => new Stream());
+    expect(stream).toBeInstanceOf(Stream);
+    expect(stream.tee()).toBe('tee of 2');
+    expect(telemetry.spans).toHaveLength(0);
+    const received: number[] = [];
+    for await (const value of stream) received.push(value);
+    expect(received).toEqual([1, 2]);
+    expect(telemetry.spans).toHaveLength(1);
+  });
+
+  it('follows a web stream to its end, which a Response still accepts', async () => {
+    const source = (): ReadableStream<Uint8Array> =>
+      new ReadableStream({
+        start(controller) {
+          controller.enqueue(new TextEncoder().encode('hello'));
+          controller.close();
+        },
+      });
+    const stream = traceChat(GPT, source);
+    expect(telemetry.spans).toHaveLength(0);
+    expect(await new Response(stream).text()).toBe('hello');
+    expect(span('chat gpt-5-mini').attributes['gen_ai.response.time_to_first_chunk']).toEqual(expect.any(Number));
+    telemetry.reset();
+    await traceChat(GPT, source).cancel('enough');
+    expect(span('chat gpt-5-mini').attributes['faultline.outcome']).toBe('aborted');
+  });
+
+  it('starts a lazy thenable only when it is used, once, inside the span', async () => {
+    let starts = 0;
+    let seen: string | undefined;
+    class Request extends Promise<number> {
+      readonly #id = 'request-1';
+      static override get [Symbol.species](): PromiseConstructor {
+        return Promise;
+      }
+      // oxlint-disable-next-line unicorn/no-thenable -- a lazy thenable is what is tested
+      override then<A = number, B = never>(
+        onFulfilled?: ((value: number) => A | PromiseLike<A>) | null,
+        onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+      ): Promise<A | B> {
+        starts += 1;
+        seen = activeSpanId();
+        return Promise.resolve(42).then(onFulfilled, onRejected);
+      }
+      withResponse(): string {
+        return this.#id;
+      }
+    }
+    const request = traceChat(GPT, () => new Request(() => {}));
+    expect(request.withResponse()).toBe('request-1');
+    await Promise.resolve();
+    expect(starts).toBe(0);
+    expect(await request).toBe(42);
+    expect(await request.catch(() => 0)).toBe(42);
+    expect(starts).toBe(1);
+    expect(seen).toBe(span('chat gpt-5-mini').spanId);
+  });
+
+  it('leaves a rejection nobody handles to the process', async () => {
+    const unhandled = new Promise((resolve) => process.once('unhandledRejection', resolve));
+    const listeners = process.listeners('unhandledRejection').slice(0, -1);
+    for (const listener of listeners) process.off('unhandledRejection', listener);
+    void traceTool({ name: 't' }, () => Promise.reject(new Error('nobody cares')));
+    expect(await unhandled).toMatchObject({ message: 'nobody cares' });
+    for (const listener of listeners) process.on('unhandledRejection', listener);
+  });
+});
+
+describe('trouble inside telemetry', () => {
+  it('never reaches the program: options that throw when read', () => {
+    const hostile = new Proxy({} as ChatSpanOptions, {
+      get() {
+        throw new Error('hostile');
+      },
+    });
+    expect(traceChat(hostile, () => 'value')).toBe('value');
+  });
+
+  it('never reaches the program: a price table that throws, usage that is nonsense', () => {
+    const deactivate = activate({
+      price: () => {
+        throw new Error('no price');
+      },
+    });
+    expect(traceChat(GPT, (chat) => (chat.record({ usage: { inputTokens: 1 } }), 'value'))).toBe('value');
+    deactivate();
+    expect(
+      traceChat(GPT, (chat) => (chat.record({ usage: { inputTokens: Number.NaN, outputTokens: -4 } }), 'value')),
+    ).toBe('value');
+    expect(telemetry.spans).toHaveLength(2);
+  });
+});
