@@ -27,7 +27,7 @@ import type { Propagator, TracingOptions } from './config/options.ts';
 import { resolveConfig, type TelemetryConfig } from './config/resolve.ts';
 import type { SamplerDescription } from './config/sampler.ts';
 import { finishesWithin } from './deadline.ts';
-import { createReporter, type Reporter } from './diagnostics.ts';
+import { createReporter, type Problem, type Reporter } from './diagnostics.ts';
 import { createPipeline, type DestinationStatus, type Pipeline } from './export/pipeline.ts';
 import { createStampProcessor } from './export/stamp-processor.ts';
 import { findRegisteredProvider, joinProvider } from './export/registered-provider.ts';
@@ -82,7 +82,8 @@ export interface Tracing {
   shutdown(timeoutMs?: number): Promise<FlushResult>;
 }
 
-let current: Tracing | undefined;
+/** The tracing of this process, once it was set up, and who hears of its problems. */
+let current: { readonly tracing: Tracing; readonly report: Reporter } | undefined;
 
 /**
  * Sends the spans of this process where the options and the environment say. Idempotent: a second call
@@ -95,16 +96,24 @@ let current: Tracing | undefined;
  *   line and falls back.
  */
 export function setupTracing(options: SetupOptions = {}): Tracing {
-  if (current !== undefined) return current;
+  if (current !== undefined) {
+    if (Object.keys(options).length > 0) current.report(SECOND_SETUP);
+    return current.tracing;
+  }
   const report = createReporter(options.onDiagnostic);
   const config = resolveConfig(options, options.env ?? process.env, report);
   const tracing =
     config.destinations.length === 0
       ? tracingThatIsOff(config.offReason ?? 'no destination is configured')
       : startTracing(config, options.spanProcessors ?? [], report);
-  current = tracing;
+  current = { tracing, report };
   return tracing;
 }
+
+const SECOND_SETUP: Problem = {
+  key: 'second-setup',
+  message: 'setupTracing() was called before, so the options of this call have no effect; give them to the first call',
+};
 
 const NOTHING: FlushResult = { status: 'nothing', exported: 0 };
 
@@ -123,7 +132,7 @@ function tracingThatIsOff(reason: string): Tracing {
 
 /** The next `setupTracing` starts anew. */
 function forget(tracing: Tracing): void {
-  if (current === tracing) current = undefined;
+  if (current?.tracing === tracing) current = undefined;
 }
 
 function startTracing(config: TelemetryConfig, extra: readonly SpanProcessor[], report: Reporter): Tracing {

@@ -1,0 +1,182 @@
+import { createServer } from 'node:net';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { FAKE_PUBLIC_KEY, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
+import { runScript } from '../support/run-script.ts';
+
+/** A program with an answer of its own on both outputs and an exit code of its own. */
+const PROGRAM = `
+  import { traceAgent, traceTool } from 'DIST/telemetry/spans.js';
+  await traceAgent({ name: 'helper' }, async () => traceTool({ name: 'get_weather' }, async () => 21));
+  console.log('the answer is 42');
+  console.error('a note');
+  process.exitCode = 3;
+`;
+const UNCHANGED = { code: 3, signal: null, stdout: 'the answer is 42\n' };
+
+/** Reports what of the SDK is loaded and what keeps the process alive, at the end of a script. */
+const LOADED = `
+  import { createRequire } from 'node:module';
+  const loaded = Object.keys(createRequire(import.meta.url).cache);
+  console.log(JSON.stringify({
+    sdk: loaded.filter((file) => /@opentelemetry\\/(sdk|exporter|otlp|resources|core|context)/.test(file)).length,
+    api: loaded.some((file) => file.includes('@opentelemetry/api')),
+    running: process.getActiveResourcesInfo().filter((resource) => /Timeout|Immediate|TCP|TLS|UDP|AddrInfo/.test(resource)),
+    beforeExit: process.listenerCount('beforeExit'),
+  }));
+`;
+const NOTHING_LOADED = { sdk: 0, api: true, running: [], beforeExit: 0 };
+
+let sentry: FakeSentry;
+beforeEach(async () => {
+  sentry = await startFakeSentry();
+});
+afterEach(() => sentry.close());
+
+describe('a script that simply ends', () => {
+  it('has its spans delivered, and keeps its output and its exit code', async () => {
+    const ended = await runScript(PROGRAM, { env: { SENTRY_DSN: sentry.dsn }, preload: ['register.js'] });
+    expect(ended).toEqual({ ...UNCHANGED, stderr: 'a note\n' });
+    expect(sentry.stored.map(({ name }) => name)).toEqual(['execute_tool get_weather', 'agent.invoke helper']);
+  });
+
+  it('is traced through a .env file as well, which stays out of its environment', async () => {
+    const source = `
+      import { writeFileSync } from 'node:fs';
+      writeFileSync('.env', 'SENTRY_DSN=${sentry.dsn}\\nSENTRY_ENVIRONMENT=from-file\\n');
+      const { setupTracing } = await import('DIST/index.js');
+      setupTracing();
+      console.log(process.env.SENTRY_DSN);
+      ${PROGRAM.replace('import {', 'const {').replace("} from 'DIST/telemetry/spans.js'", "} = await import('DIST/telemetry/spans.js')")}
+    `;
+    const ended = await runScript(source, { env: { SENTRY_ENVIRONMENT: 'from-process' } });
+    expect(ended).toEqual({ code: 3, signal: null, stdout: 'undefined\nthe answer is 42\n', stderr: 'a note\n' });
+    expect(sentry.stored.map(({ environment }) => environment)).toEqual(['from-process', 'from-process']);
+  });
+});
+
+describe('with nothing configured', () => {
+  it('the program runs as if Faultline were not there', async () => {
+    const ended = await runScript(PROGRAM, { preload: ['register.js'] });
+    expect(ended).toEqual({ ...UNCHANGED, stderr: 'a note\n' });
+  });
+
+  it.each(['telemetry/spans.js', 'runtime/index.js', 'register.js'])(
+    '%s loads no SDK and starts nothing',
+    async (module) => {
+      const { stdout } = await runScript(
+        `await import('DIST/${module}'); await import('DIST/telemetry/spans.js'); ${LOADED}`,
+      );
+      expect(JSON.parse(stdout)).toEqual(NOTHING_LOADED);
+    },
+  );
+
+  it('setupTracing starts nothing', async () => {
+    const { stdout } = await runScript(`
+      import { setupTracing } from 'DIST/index.js';
+      setupTracing();
+      ${LOADED}
+    `);
+    expect(JSON.parse(stdout)).toMatchObject({ running: [], beforeExit: 0 });
+  });
+
+  it('a malformed DSN is said in one line that does not show the key, and changes nothing else', async () => {
+    const env = { SENTRY_DSN: `https://${FAKE_PUBLIC_KEY}@example.com/not-a-number` };
+    const ended = await runScript(PROGRAM, { env, preload: ['register.js'] });
+    expect(ended).toMatchObject(UNCHANGED);
+    expect(ended.stderr).toMatch(/^faultline: SENTRY_DSN .*\na note\n$/);
+    expect(ended.stderr).not.toContain(FAKE_PUBLIC_KEY);
+  });
+});
+
+describe('a backend in trouble leaves the program as it is, and is said in one line:', () => {
+  const lineOf = (stderr: string): string => stderr.replace('a note\n', '');
+
+  it('nothing listens', async () => {
+    const port = await freePort();
+    const env = {
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `http://127.0.0.1:${port}/v1/traces`,
+      OTEL_EXPORTER_OTLP_TIMEOUT: '1000',
+    };
+    const ended = await runScript(PROGRAM, { env, preload: ['register.js'] });
+    expect(ended).toMatchObject(UNCHANGED);
+    expect(lineOf(ended.stderr)).toBe(
+      `faultline: 2 spans were not delivered: nothing is listening at 127.0.0.1:${port} (ECONNREFUSED)\n`,
+    );
+  });
+
+  it('the name does not resolve', async () => {
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://no-such-host.invalid:4318', OTEL_EXPORTER_OTLP_TIMEOUT: '1000' };
+    const ended = await runScript(PROGRAM, { env, preload: ['register.js'] });
+    expect(ended).toMatchObject(UNCHANGED);
+    expect(lineOf(ended.stderr)).toMatch(
+      /^faultline: 2 spans were not delivered: the host of no-such-host\.invalid:4318 cannot be resolved \(\w+\)\n$/,
+    );
+  });
+
+  it('the key is refused', async () => {
+    const ended = await runScript(PROGRAM, {
+      env: { SENTRY_DSN: sentry.dsn.replace('facade0f', '00000000') },
+      preload: ['register.js'],
+    });
+    expect(ended).toMatchObject(UNCHANGED);
+    expect(lineOf(ended.stderr)).toMatch(
+      /^faultline: 2 spans were not delivered: 127\.0\.0\.1:\d+ refused the key \(40[13]\); copy the DSN whole from .*\n$/,
+    );
+  });
+
+  it('the server hangs: the process ends at the deadline', async () => {
+    sentry.answerNext({ kind: 'hang' }, 10);
+    const ended = await runScript(
+      `import { setupTracing } from 'DIST/index.js'; setupTracing({ exitTimeoutMs: 300 }); ${PROGRAM}`,
+      { env: { SENTRY_DSN: sentry.dsn }, timeoutMs: 8_000 },
+    );
+    expect(ended).toMatchObject(UNCHANGED);
+    expect(lineOf(ended.stderr)).toMatch(
+      /^faultline: 2 spans were not delivered: 127\.0\.0\.1:\d+ did not take them before the time for it was over\n$/,
+    );
+  });
+
+  it('the connection is reset', async () => {
+    sentry.answerNext({ kind: 'reset' }, 100);
+    const env = { SENTRY_DSN: sentry.dsn, OTEL_EXPORTER_OTLP_TIMEOUT: '1000' };
+    const ended = await runScript(PROGRAM, { env, preload: ['register.js'] });
+    expect(ended).toMatchObject(UNCHANGED);
+    expect(lineOf(ended.stderr)).toMatch(
+      /^faultline: 2 spans were not delivered: 127\.0\.0\.1:\d+ broke the connection off \(\w+\)\n$/,
+    );
+  });
+});
+
+describe('exporting', () => {
+  it('is never traced, also when every HTTP request of the process is', async () => {
+    const ended = await runScript(
+      `
+      import { createRequire } from 'node:module';
+      const require = createRequire('DIST/');
+      const { HttpInstrumentation } = require('@opentelemetry/instrumentation-http');
+      new HttpInstrumentation().enable();
+      const http = require('node:http');
+      const { setupTracing } = await import('DIST/index.js');
+      const tracing = setupTracing({ batch: { maxExportBatchSize: 1 } });
+      const { traceTool } = await import('DIST/telemetry/spans.js');
+      await traceTool({ name: 'fetching' }, () => new Promise((done) => http.get(process.env.PAGE, (answer) => answer.resume().on('end', done))));
+      await tracing.flush();
+      await tracing.flush();
+    `,
+      { env: { SENTRY_DSN: sentry.dsn, PAGE: `${sentry.origin}/page` } },
+    );
+    expect(ended).toMatchObject({ code: 0, stderr: '' });
+    expect(sentry.stored.map(({ name }) => name).toSorted()).toEqual(['GET', 'execute_tool fetching']);
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('a TCP server has a port');
+  return address.port;
+}

@@ -1,0 +1,335 @@
+import { context, propagation, trace } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { startReceiver } from '../../src/receiver/server.ts';
+import { continueTrace, traceHeaders } from '../../src/telemetry/context.ts';
+import { setupTracing, type SetupOptions, type Tracing } from '../../src/telemetry/setup.ts';
+import { traceAgent, traceChat, traceMemory, traceTool } from '../../src/telemetry/spans.ts';
+import { FAKE_PUBLIC_KEY, rateLimited, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
+
+let sentry: FakeSentry;
+let tracing: Tracing | undefined;
+let lines: string[];
+
+beforeEach(async () => {
+  sentry = await startFakeSentry();
+  lines = [];
+});
+
+afterEach(async () => {
+  await tracing?.shutdown(1000);
+  tracing = undefined;
+  trace.disable();
+  context.disable();
+  propagation.disable();
+  await sentry.close();
+});
+
+/** Sets up with nothing from the environment of the test run. */
+function setup(options: SetupOptions = {}): Tracing {
+  tracing = setupTracing({ env: {}, onDiagnostic: (message) => lines.push(message), ...options });
+  return tracing;
+}
+
+function runAgent(): void {
+  traceAgent({ name: 'helper', conversationId: 'user/42' }, () => {
+    traceChat({ model: 'meta-llama/llama-3', provider: 'openrouter', stream: true, request: { seed: 7 } }, (chat) => {
+      chat.record({ finishReasons: ['stop'], usage: { inputTokens: 9, outputTokens: 1, cacheWriteTokens: 4 } });
+    });
+    traceTool({ name: 'get_weather' }, () => undefined);
+    traceMemory({ store: 'notes', system: 'sqlite' }, () => undefined);
+  });
+}
+
+describe('a DSN', () => {
+  it('is enough: the tree arrives at Sentry, classified, with release and environment on every span', async () => {
+    const { flush } = setup({ dsn: sentry.dsn, release: 'app@1.2.3', environment: 'staging' });
+    runAgent();
+    expect(await flush()).toEqual({ status: 'delivered', exported: 4 });
+
+    expect(sentry.discarded).toEqual([]);
+    expect(Object.fromEntries(sentry.stored.map((span) => [span.name, [span.op, span.operationType]]))).toEqual({
+      'agent.invoke helper': ['gen_ai.invoke_agent', 'agent'],
+      'chat meta-llama∕llama-3': ['gen_ai.chat', 'ai_client'],
+      'execute_tool get_weather': ['gen_ai.execute_tool', 'tool'],
+      'search_memory notes': ['db.query', undefined],
+    });
+    for (const span of sentry.stored) {
+      expect(span).toMatchObject({ release: 'app@1.2.3', environment: 'staging' });
+      expect(span.attributes['gen_ai.conversation.id']).toBe('user_42');
+    }
+    const [request] = sentry.requests;
+    expect(request).toMatchObject({ method: 'POST', path: '/api/1/integration/otlp/v1/traces/', status: 200 });
+    expect(request?.headers['x-sentry-auth']).toMatch(new RegExp(`^sentry sentry_key=${FAKE_PUBLIC_KEY}(,|$)`));
+    expect(request?.headers['content-encoding']).toBe('gzip');
+    expect(request?.headers).not.toHaveProperty('authorization');
+  });
+
+  it('brings the names and types Sentry reads', async () => {
+    const { flush } = setup({ dsn: sentry.dsn });
+    runAgent();
+    await flush();
+    const chat = sentry.stored.find(({ op }) => op === 'gen_ai.chat');
+    expect(chat?.attributes).toMatchObject({
+      'sentry.description': 'chat meta-llama/llama-3',
+      'gen_ai.request.model': 'meta-llama/llama-3',
+      'gen_ai.response.finish_reasons': '["stop"]',
+      'gen_ai.response.streaming': true,
+      'gen_ai.usage.cache_creation.input_tokens': 4,
+      'gen_ai.request.seed': '7',
+    });
+    expect(chat?.attributes).not.toHaveProperty('gen_ai.usage.cache_write.input_tokens');
+  });
+
+  it('works over protobuf as well', async () => {
+    const { flush } = setup({ dsn: sentry.dsn, protocol: 'http/protobuf' });
+    runAgent();
+    expect(await flush()).toEqual({ status: 'delivered', exported: 4 });
+    expect(sentry.requests[0]?.headers['content-type']).toBe('application/x-protobuf');
+    expect(sentry.stored).toHaveLength(4);
+  });
+
+  it('never gets the headers of another backend', async () => {
+    process.env['OTEL_EXPORTER_OTLP_HEADERS'] = 'x-honeycomb-team=other-key';
+    try {
+      const { flush } = setup({ dsn: sentry.dsn, env: { OTEL_EXPORTER_OTLP_HEADERS: 'x-honeycomb-team=other-key' } });
+      expect(process.env['OTEL_EXPORTER_OTLP_HEADERS']).toBe('x-honeycomb-team=other-key');
+      runAgent();
+      await flush();
+    } finally {
+      delete process.env['OTEL_EXPORTER_OTLP_HEADERS'];
+    }
+    expect(sentry.requests[0]?.headers).not.toHaveProperty('x-honeycomb-team');
+  });
+
+  it('stamps the sampling rate when only a share of the traces is kept', async () => {
+    const { flush } = setup({ dsn: sentry.dsn, tracesSampleRate: 0.5 });
+    for (let run = 0; run < 40; run += 1) runAgent();
+    await flush();
+    expect(sentry.stored.length % 4).toBe(0);
+    expect(sentry.stored.length).toBeGreaterThan(0);
+    expect(sentry.stored.length).toBeLessThan(160);
+    for (const { attributes } of sentry.stored) expect(attributes['sentry.client_sample_rate']).toBe(0.5);
+  });
+});
+
+describe('an OTLP endpoint', () => {
+  it.each(['http/json', 'http/protobuf'])(
+    'wins over the DSN and gets the same tree in the newest names, over %s',
+    async (protocol) => {
+      const receiver = await startReceiver();
+      const { flush, status } = setup({
+        env: {
+          SENTRY_DSN: sentry.dsn,
+          OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: receiver.tracesUrl,
+          OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: protocol,
+          OTEL_SERVICE_NAME: 'shop',
+          OTEL_RESOURCE_ATTRIBUTES: 'team=search',
+        },
+      });
+      expect(status).toMatchObject({
+        state: 'on',
+        joined: false,
+        destinations: [{ name: 'otlp', url: receiver.tracesUrl }],
+      });
+      runAgent();
+      expect(await flush()).toEqual({ status: 'delivered', exported: 4 });
+      await receiver.close();
+
+      expect(sentry.requests).toEqual([]);
+      const [chat, tool, memory, agent] = receiver.spans;
+      expect([chat, tool, memory, agent].map((span) => span?.name)).toEqual([
+        'chat meta-llama/llama-3',
+        'execute_tool get_weather',
+        'search_memory notes',
+        'agent.invoke helper',
+      ]);
+      expect(tool?.parentSpanId).toBe(chat?.spanId);
+      expect([chat?.parentSpanId, memory?.parentSpanId]).toEqual([agent?.spanId, agent?.spanId]);
+      expect(chat?.attributes).toMatchObject({
+        'gen_ai.usage.cache_write.input_tokens': 4,
+        'gen_ai.response.finish_reasons': ['stop'],
+      });
+      expect(memory?.attributes['gen_ai.operation.name']).toBe('search_memory');
+      expect(agent?.resource).toMatchObject({
+        'service.name': 'shop',
+        team: 'search',
+        'telemetry.sdk.language': 'nodejs',
+      });
+    },
+  );
+
+  it('and a DSN both get everything when both are asked for, each in its own words', async () => {
+    const receiver = await startReceiver();
+    const { flush } = setup({ dsn: sentry.dsn, endpoint: receiver.tracesUrl, destinations: ['sentry', 'otlp'] });
+    runAgent();
+    expect(await flush()).toEqual({ status: 'delivered', exported: 8 });
+    await receiver.close();
+    expect(receiver.spans.map(({ spanId }) => spanId)).toEqual(sentry.spans.map(({ spanId }) => spanId));
+    expect(receiver.spans[0]?.name).toBe('chat meta-llama/llama-3');
+    expect(sentry.spans[0]?.name).toBe('chat meta-llama∕llama-3');
+  });
+});
+
+describe('setupTracing', () => {
+  it('is idempotent, and starts anew after a shutdown', async () => {
+    const first = setup({ dsn: sentry.dsn });
+    expect(setupTracing()).toBe(first);
+    expect(lines).toEqual([]);
+    expect(setupTracing({ dsn: 'https://other@example.com/2' })).toBe(first);
+    expect(lines).toEqual([expect.stringContaining('was called before')]);
+    await first.shutdown();
+    const second = setup({ dsn: sentry.dsn });
+    expect(second).not.toBe(first);
+    runAgent();
+    expect(await second.flush()).toEqual({ status: 'delivered', exported: 4 });
+  });
+
+  it('is a no-op without a destination', async () => {
+    const before = process.listenerCount('beforeExit');
+    const off = setup();
+    expect(off.status).toEqual({ state: 'off', reason: expect.any(String) });
+    runAgent();
+    expect(await off.flush()).toEqual({ status: 'nothing', exported: 0 });
+    expect(traceHeaders()).toEqual({});
+    expect(process.listenerCount('beforeExit')).toBe(before);
+    expect(lines).toEqual([]);
+  });
+
+  it('joins the provider the application registered, and leaves it as it was', async () => {
+    const exporter = new InMemorySpanExporter();
+    const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+    provider.register();
+    const joined = setup({ dsn: sentry.dsn, release: 'app@1', environment: 'staging' });
+    expect(joined.status).toMatchObject({ state: 'on', joined: true });
+    trace.getTracer('app').startActiveSpan('request', (request) => {
+      runAgent();
+      request.end();
+    });
+    expect(await joined.shutdown()).toEqual({ status: 'delivered', exported: 5 });
+    expect(exporter.getFinishedSpans()).toHaveLength(5);
+    expect(sentry.stored.map(({ release, environment }) => [release, environment])).toEqual(
+      Array(5).fill(['app@1', 'staging']),
+    );
+    const request = sentry.stored.find(({ name }) => name === 'request');
+    expect(sentry.stored.find(({ name }) => name === 'agent.invoke helper')?.parentSpanId).toBe(request?.spanId);
+
+    runAgent();
+    expect(exporter.getFinishedSpans()).toHaveLength(9);
+    expect(sentry.spans).toHaveLength(5);
+  });
+
+  it('hands out a processor for a provider the application builds itself', async () => {
+    const { spanProcessor, flush } = setup({ dsn: sentry.dsn, register: false });
+    context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+    const provider = new NodeTracerProvider({ spanProcessors: [spanProcessor] });
+    provider.getTracer('app').startSpan('own').end();
+    expect(await flush()).toEqual({ status: 'delivered', exported: 1 });
+    expect(sentry.spans.map(({ name }) => name)).toEqual(['own']);
+  });
+
+  it('says so once when the registered provider takes no processors', () => {
+    trace.setGlobalTracerProvider({ getTracer: () => trace.getTracer('none'), shutdown: () => {} } as never);
+    expect(setup({ dsn: sentry.dsn }).status).toMatchObject({ state: 'off' });
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain('register: false');
+  });
+
+  it('adds processors of the application to its own provider', async () => {
+    const exporter = new InMemorySpanExporter();
+    const { flush } = setup({ dsn: sentry.dsn, spanProcessors: [new SimpleSpanProcessor(exporter)] });
+    runAgent();
+    await flush();
+    expect(exporter.getFinishedSpans()).toHaveLength(4);
+  });
+
+  it('lets Sentry continue a trace and continues one of its own', async () => {
+    const { flush } = setup({ dsn: sentry.dsn });
+    const caller = { 'sentry-trace': `${'a'.repeat(32)}-${'b'.repeat(16)}-1`, baggage: 'sentry-environment=prod' };
+    let outgoing: Record<string, string> = {};
+    continueTrace(caller, () =>
+      traceAgent({ name: 'helper' }, () => {
+        outgoing = traceHeaders();
+      }),
+    );
+    await flush();
+    const [agent] = sentry.spans;
+    expect(agent).toMatchObject({ traceId: 'a'.repeat(32), parentSpanId: 'b'.repeat(16) });
+    expect(agent!.flags & 0x300).toBe(0x300);
+    expect(outgoing).toEqual({
+      traceparent: `00-${'a'.repeat(32)}-${agent!.spanId}-01`,
+      'sentry-trace': `${'a'.repeat(32)}-${agent!.spanId}-1`,
+      baggage: 'sentry-environment=prod',
+    });
+  });
+
+  it('prefers traceparent, and ignores headers that are no trace', async () => {
+    const { flush } = setup({ dsn: sentry.dsn });
+    const traceparent = `00-${'c'.repeat(32)}-${'d'.repeat(16)}-01`;
+    const headers = new Headers({ traceparent, 'sentry-trace': `${'a'.repeat(32)}-${'b'.repeat(16)}` });
+    continueTrace(headers, runAgent);
+    continueTrace({ traceparent: 'nonsense', 'sentry-trace': `${'0'.repeat(32)}-${'0'.repeat(16)}` }, runAgent);
+    await flush();
+    const roots = sentry.spans.filter(({ name }) => name === 'agent.invoke helper');
+    expect(roots[0]).toMatchObject({ traceId: 'c'.repeat(32), parentSpanId: 'd'.repeat(16) });
+    expect(roots[1]).not.toHaveProperty('parentSpanId');
+  });
+});
+
+describe('trouble on the way', () => {
+  it('is said once, in one line that names the cause and the fix and no key', async () => {
+    const { flush } = setup({ dsn: sentry.dsn.replace(FAKE_PUBLIC_KEY, '0'.repeat(32)) });
+    for (let run = 0; run < 2; run += 1) {
+      runAgent();
+      expect(await flush()).toMatchObject({ status: 'failed', exported: 0, failed: 4, pending: 0 });
+    }
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(/^4 spans were not delivered: 127\.0\.0\.1:\d+ refused the (key|credentials) \(40[13]\)/);
+    expect(lines[0]).not.toContain('0000000');
+  });
+
+  it('that passes is waited out: a busy server gets the spans later', async () => {
+    const { flush, status } = setup({ dsn: sentry.dsn });
+    sentry.answerNext({ kind: 'status', status: 503, headers: { 'retry-after': '1' } });
+    runAgent();
+    expect(await flush()).toEqual({ status: 'delivered', exported: 4 });
+    expect(status).toMatchObject({ state: 'on' });
+    expect(lines).toEqual([]);
+  });
+
+  it('ends a flush at its deadline when the server hangs, and the next one reports the rest', async () => {
+    const { flush, shutdown } = setup({ dsn: sentry.dsn });
+    sentry.answerNext({ kind: 'hang' });
+    runAgent();
+    expect(await flush(100)).toEqual({
+      status: 'timeout',
+      exported: 0,
+      failed: 0,
+      pending: 4,
+      reason: 'not everything was sent within 100 ms',
+    });
+    expect(await shutdown(50)).toMatchObject({ status: 'timeout', pending: 4 });
+    expect(await shutdown(50)).toMatchObject({ status: 'timeout', pending: 4 });
+  });
+
+  it('waits for a batch that was under way before the flush', async () => {
+    const { flush } = setup({ dsn: sentry.dsn, batch: { maxExportBatchSize: 1 } });
+    sentry.answerNext(rateLimited(1));
+    traceTool({ name: 'first' }, () => undefined);
+    await sentry.waitForRequests(1);
+    expect(await flush()).toEqual({ status: 'delivered', exported: 1 });
+  });
+
+  it('does not lose count of what a full queue drops', async () => {
+    const { flush } = setup({
+      dsn: sentry.dsn,
+      batch: { maxQueueSize: 4, maxExportBatchSize: 4, scheduleDelayMs: 60_000 },
+    });
+    for (let index = 0; index < 20; index += 1) traceTool({ name: `t${index}` }, () => undefined);
+    const result = await flush();
+    expect(result).toMatchObject({ status: 'failed', reason: expect.stringContaining('OTEL_BSP_MAX_QUEUE_SIZE') });
+    expect(result.status === 'failed' && result.exported + result.pending).toBe(20);
+  });
+});
