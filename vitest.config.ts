@@ -1,11 +1,15 @@
 import { defineConfig } from 'vitest/config';
 
+/** Where continuous integration wants the machine-readable results, on top of what a person reads. */
+const reportFile = process.env['TEST_REPORT'];
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/judges/**'],
+    exclude: ['test/judges/**', 'test/compat/**', '**/node_modules/**'],
     // Tests own process-wide state: the global tracer provider, the environment of child processes.
     pool: 'forks',
     testTimeout: 20_000,
+    reporters: reportFile === undefined ? ['default'] : ['default', ['json', { outputFile: reportFile }]],
   },
 });
