@@ -1,0 +1,68 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+
+import { sendAnswer } from './http-answer.ts';
+
+/** An HTTP server only this machine can reach. */
+export interface LoopbackServer {
+  readonly port: number;
+  /** `http://127.0.0.1:<port>` */
+  readonly origin: string;
+  /** Stops listening and ends every connection, idle or not. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+const HOST = '127.0.0.1';
+const REQUEST_TIMEOUT_MS = 60_000;
+/** Longer than an exporter waits between two batches, or it would find its kept socket closed in its hands. */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+
+/** Starts a server on 127.0.0.1; port 0 takes a free one. Rejects with one sentence when the port cannot be had. */
+export async function listenOnLoopback(port: number, handle: RequestHandler): Promise<LoopbackServer> {
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new RangeError(`Expected port to be an integer from 0 to 65535, got ${port}.`);
+  }
+  const server = createServer(
+    { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS },
+    (request, response) => {
+      handle(request, response).catch(() => {
+        // One bad request must not take the server down with it.
+        if (response.headersSent) response.destroy();
+        else sendAnswer(response, { status: 500, headers: {}, body: '' });
+      });
+    },
+  );
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(port, error)));
+    server.listen(port, HOST, resolve);
+  });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error(`The server on ${HOST} has no port.`);
+
+  let closed: Promise<void> | undefined;
+  return {
+    port: address.port,
+    origin: `http://${HOST}:${address.port}`,
+    close() {
+      closed ??= new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+      return closed;
+    },
+  };
+}
+
+function listenError(port: number, cause: NodeJS.ErrnoException): Error {
+  if (cause.code === 'EADDRINUSE') {
+    return new Error(
+      `Port ${port} on ${HOST} is already in use: stop the program that has it, or choose another port.`,
+      { cause },
+    );
+  }
+  if (cause.code === 'EACCES') {
+    return new Error(`Port ${port} on ${HOST} needs more rights than this process has.`, { cause });
+  }
+  return new Error(`Port ${port} on ${HOST} cannot be listened on: ${cause.message}.`, { cause });
+}

@@ -1,0 +1,151 @@
+import type { IncomingMessage } from 'node:http';
+
+import { jsonAnswer, sendAnswer, type HttpAnswer } from './http-answer.ts';
+import { loopbackRefusal } from './loopback-guard.ts';
+import { listenOnLoopback } from './loopback-server.ts';
+import { acceptedAnswer, otlpFormat, statusAnswer } from './otlp-answer.ts';
+import { decodeTraceRequest, MalformedOtlpError } from './otlp.ts';
+import type { ReceivedSpan } from './received-span.ts';
+import { ACCEPTED_ENCODINGS, readRequestBody } from './request-body.ts';
+import { createSpanStore, type SpanStore } from './span-store.ts';
+
+export interface ReceiverOptions {
+  /** Default 0: any free port. OTLP's own is 4318. */
+  readonly port?: number;
+  /** How many spans are kept; older ones make room. Default 10 000. */
+  readonly maxSpans?: number;
+  /** Largest request body taken, as sent and unpacked. Default 32 MiB. */
+  readonly maxBodyBytes?: number;
+  /** Called with the spans of each accepted request, never with none. Must not throw; if it does, the process warns and the receiver goes on. */
+  onSpans?(spans: readonly ReceivedSpan[]): void;
+}
+
+/** A running OTLP receiver on this machine. */
+export interface Receiver {
+  /** `http://127.0.0.1:<port>` */
+  readonly url: string;
+  /** `<url>/v1/traces`: where exporters send to. */
+  readonly tracesUrl: string;
+  /** The spans kept, oldest first; a live view. */
+  readonly spans: readonly ReceivedSpan[];
+  /** How many spans made room for newer ones. */
+  readonly dropped: number;
+  /** Forgets every span. */
+  clear(): void;
+  /** Stops listening and ends every connection. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+const DEFAULT_MAX_SPANS = 10_000;
+const DEFAULT_MAX_BODY_BYTES = 32 * 1024 * 1024;
+
+/** Names the receiver on every answer, so that a client can tell it from another program on the same port. */
+export const RECEIVER_HEADER = 'x-faultline-receiver';
+
+/**
+ * Starts an OTLP receiver on 127.0.0.1.
+ *
+ * `POST /v1/traces` takes JSON and protobuf, plain, gzip or deflate. `GET /v1/traces` gives back what is kept as
+ * JSON, 64-bit integers as strings and bytes as base64; `DELETE /v1/traces` forgets it.
+ */
+export async function startReceiver(options: ReceiverOptions = {}): Promise<Receiver> {
+  const store = createSpanStore(options.maxSpans ?? DEFAULT_MAX_SPANS);
+  const maxBodyBytes = options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES;
+  const server = await listenOnLoopback(options.port ?? 0, async (request, response) => {
+    const outcome = await answerTo(request, store, maxBodyBytes);
+    if (outcome === undefined) return;
+    const { answer, spans } = outcome;
+    sendAnswer(response, { ...answer, headers: { ...answer.headers, [RECEIVER_HEADER]: '1' } });
+    if (spans.length > 0) notify(options, spans);
+  });
+  return {
+    url: server.origin,
+    tracesUrl: `${server.origin}/v1/traces`,
+    spans: store.spans,
+    get dropped() {
+      return store.dropped;
+    },
+    clear: () => store.clear(),
+    close: () => server.close(),
+  };
+}
+
+interface Outcome {
+  readonly answer: HttpAnswer;
+  readonly spans: readonly ReceivedSpan[];
+}
+
+/** Undefined when the sender went away and there is nobody to answer. */
+async function answerTo(
+  request: IncomingMessage,
+  store: SpanStore,
+  maxBodyBytes: number,
+): Promise<Outcome | undefined> {
+  const refusal = loopbackRefusal(request.headers);
+  if (refusal !== undefined) return withoutSpans(statusAnswer('json', refusal.status, refusal.message));
+  const path = request.url?.split('?', 1)[0];
+  if (path !== '/v1/traces' && path !== '/v1/traces/') {
+    return withoutSpans(statusAnswer('json', 404, 'this receiver serves /v1/traces only'));
+  }
+
+  switch (request.method) {
+    case 'POST':
+      return take(request, store, maxBodyBytes);
+    case 'GET':
+      return withoutSpans(readBack(store));
+    case 'DELETE':
+      store.clear();
+      return withoutSpans(jsonAnswer(200, {}));
+    default:
+      return withoutSpans(
+        statusAnswer('json', 405, `${request.method} is not possible here`, { allow: 'GET, POST, DELETE' }),
+      );
+  }
+}
+
+function withoutSpans(answer: HttpAnswer): Outcome {
+  return { answer, spans: [] };
+}
+
+async function take(request: IncomingMessage, store: SpanStore, maxBodyBytes: number): Promise<Outcome | undefined> {
+  const contentType = request.headers['content-type'];
+  const format = otlpFormat(contentType);
+  if (format === undefined) {
+    const accepted = 'application/json or application/x-protobuf';
+    return withoutSpans(
+      statusAnswer('json', 415, `unsupported content type: ${contentType ?? 'none'} (expected ${accepted})`),
+    );
+  }
+  const read = await readRequestBody(request, maxBodyBytes);
+  if (read.kind === 'aborted') return undefined;
+  if (read.kind === 'refused') {
+    const headers = read.status === 415 ? { 'accept-encoding': ACCEPTED_ENCODINGS } : {};
+    return withoutSpans(statusAnswer(format, read.status, read.message, headers));
+  }
+  try {
+    const spans = decodeTraceRequest(read.body, format);
+    store.add(spans);
+    return { answer: acceptedAnswer(format), spans };
+  } catch (error) {
+    if (error instanceof MalformedOtlpError) return withoutSpans(statusAnswer(format, 400, error.message));
+    throw error;
+  }
+}
+
+function readBack(store: SpanStore): HttpAnswer {
+  const body = JSON.stringify({ spans: store.spans, dropped: store.dropped }, (_key, value: unknown) => {
+    if (typeof value === 'bigint') return String(value);
+    return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value;
+  });
+  return { status: 200, headers: { 'content-type': 'application/json' }, body };
+}
+
+function notify(options: ReceiverOptions, spans: readonly ReceivedSpan[]): void {
+  try {
+    options.onSpans?.(spans);
+  } catch (error) {
+    process.emitWarning(
+      `onSpans of the Faultline receiver threw: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}

@@ -1,0 +1,41 @@
+import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
+
+import type { Host } from './host.ts';
+import { defined } from './records.ts';
+import type { Report } from './settings.ts';
+
+/** Environment variables by name, as in `process.env`. An empty value is the same as none. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The environment laid over the variables of an env file, as a new object.
+ *
+ * As with dotenv, a variable the process has is never overridden, also when it is empty:
+ * `SENTRY_DSN= node app.js` is how one run is kept out of Sentry. Nothing is written to `process.env`.
+ *
+ * @param envFile path relative to the working directory, `false` for none, `undefined` for `.env` if there is one
+ */
+export function readEnvironment(
+  environment: Environment,
+  envFile: string | false | undefined,
+  host: Host,
+  report: Report,
+): Environment {
+  if (envFile === false) return environment;
+  const text = host.readTextFile(resolve(host.workingDirectory, envFile ?? '.env'));
+  if (text !== undefined) return { ...parseEnvFile(text), ...defined(environment) };
+  if (envFile !== undefined) {
+    report({
+      key: 'envFile',
+      message: `envFile must be the path of a file that can be read, but "${envFile}" cannot.`,
+    });
+  }
+  return environment;
+}
+
+/** dotenv is loaded only for a file that exists: a process without one pays nothing for it. */
+function parseEnvFile(text: string): Environment {
+  const { parse } = createRequire(import.meta.url)('dotenv') as typeof import('dotenv');
+  return parse(text);
+}

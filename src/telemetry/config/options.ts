@@ -1,0 +1,143 @@
+import type { Attributes } from '@opentelemetry/api';
+
+import type { Environment } from './environment.ts';
+
+/** Where spans can go: `sentry` is the project of the DSN, `otlp` is an explicit OTLP endpoint. */
+export type DestinationName = 'sentry' | 'otlp';
+
+/** Encoding of an OTLP request. gRPC is not offered: Sentry takes HTTP only. */
+export type Protocol = 'http/json' | 'http/protobuf';
+
+/** Compression of an OTLP request body. */
+export type Compression = 'gzip' | 'none';
+
+/** Which names a destination reads: Sentry's, or those of the newest OpenTelemetry conventions. */
+export type Dialect = 'otel' | 'sentry';
+
+/** How an agent run is called: `agent.invoke {agent}` or `invoke_agent {agent}`. */
+export type SpanNames = 'faultline' | 'semconv';
+
+/** Which span an `execute_tool` span hangs under: the chat that asked for it, or the agent beside that chat. */
+export type ToolSpanParent = 'chat' | 'agent';
+
+/** A W3C propagator Faultline can install. */
+export type Propagator = 'tracecontext' | 'baggage';
+
+/** Bounds of the export queue, as in the OpenTelemetry batch span processor. */
+export interface BatchOptions {
+  /** Spans held before new ones are dropped. Default 2048; `OTEL_BSP_MAX_QUEUE_SIZE`. */
+  readonly maxQueueSize?: number;
+  /** Spans in one request, never more than the queue holds. Default 512; `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`. */
+  readonly maxExportBatchSize?: number;
+  /** Longest time a span waits for its batch to fill. Default 5000; `OTEL_BSP_SCHEDULE_DELAY`. */
+  readonly scheduleDelayMs?: number;
+  /** Longest time one batch may take, retries included. Default 30000; `OTEL_BSP_EXPORT_TIMEOUT`. */
+  readonly exportTimeoutMs?: number;
+}
+
+/** Bounds of one span, named as the OpenTelemetry SDK names them. */
+export interface SpanLimits {
+  /** Default 128; `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`. */
+  readonly attributeCountLimit?: number;
+  /** Characters. Default `Infinity`: a cut value is no longer JSON; `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`. */
+  readonly attributeValueLengthLimit?: number;
+  /** Default 128; `OTEL_SPAN_EVENT_COUNT_LIMIT`. */
+  readonly eventCountLimit?: number;
+  /** Default 128; `OTEL_SPAN_LINK_COUNT_LIMIT`. */
+  readonly linkCountLimit?: number;
+  /** Default 128; `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT`. */
+  readonly attributePerEventCountLimit?: number;
+  /** Default 128; `OTEL_LINK_ATTRIBUTE_COUNT_LIMIT`. */
+  readonly attributePerLinkCountLimit?: number;
+}
+
+/** What a model costs, in USD per million tokens. */
+export interface ModelPrice {
+  readonly input: number;
+  readonly output: number;
+  /** Price of input read from the provider's cache. Default: `input`. */
+  readonly cacheRead?: number;
+  /** Price of input written to the provider's cache. Default: `input`. */
+  readonly cacheWrite?: number;
+}
+
+/**
+ * Everything `setupTracing` can be told in code.
+ *
+ * Every field is optional. A setting is looked up here first, then in the process environment, in the
+ * `.env` file, in `defaults`, and last among the built-in defaults. A wrong value here throws a
+ * `TypeError`; a wrong value in the environment is reported once and the next source is used. Empty
+ * strings and `null` count as not set, so `dsn: process.env.SENTRY_DSN ?? ''` does what it says.
+ */
+export interface TracingOptions {
+  // --- Where to send
+  /** Sentry DSN; endpoint, region and key come from it. Nothing is sent without it or `endpoint`. `SENTRY_DSN`. */
+  readonly dsn?: string;
+  /** Full URL of an OTLP traces endpoint, used as is; wins over the DSN for traces. `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`. */
+  readonly endpoint?: string;
+  /** Request headers for `endpoint`, never for the DSN. `OTEL_EXPORTER_OTLP_TRACES_HEADERS`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Default: `otlp` when an endpoint is set, else `sentry` when a DSN is set. `FAULTLINE_DESTINATIONS`. */
+  readonly destinations?: readonly DestinationName[];
+  /** Default `http/json`. `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`. */
+  readonly protocol?: Protocol;
+  /** Default `gzip` to Sentry, `none` elsewhere. `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`. */
+  readonly compression?: Compression;
+  /** Longest time for one request, retries included. Default 10000. `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`. */
+  readonly timeoutMs?: number;
+  /** Names written to the `otlp` destination. Default: `sentry` when it is Sentry's own OTLP endpoint, else `otel`. */
+  readonly dialect?: Dialect;
+  /** `false` turns everything off, and so does `OTEL_SDK_DISABLED=true`. Default true. */
+  readonly enabled?: boolean;
+
+  // --- Who is sending
+  /** `service.name`. Default: name of the npm package, else of the main script. `OTEL_SERVICE_NAME`. */
+  readonly serviceName?: string;
+  /** `service.version`. Default: version of the npm package. */
+  readonly serviceVersion?: string;
+  /** Default `production`. `SENTRY_ENVIRONMENT`. */
+  readonly environment?: string;
+  /** Default: `name@version` of the npm package, else the git commit. `SENTRY_RELEASE`. */
+  readonly release?: string;
+  /** Further resource attributes, merged over `OTEL_RESOURCE_ATTRIBUTES`; the named options above win over them. */
+  readonly resourceAttributes?: Attributes;
+
+  // --- What to send
+  /** Share of traces, 0 to 1. Default 1. `OTEL_TRACES_SAMPLER`, else `SENTRY_TRACES_SAMPLE_RATE`. */
+  readonly tracesSampleRate?: number;
+  /** Share of Issues, 0 to 1. Default 1. `SENTRY_SAMPLE_RATE`. */
+  readonly sampleRate?: number;
+  /** Lets e-mail, name and IP address of the user leave the process. Default false. `SENTRY_SEND_DEFAULT_PII`. */
+  readonly sendDefaultPii?: boolean;
+  /** Default `faultline`. */
+  readonly spanNames?: SpanNames;
+  /** Default `chat`. */
+  readonly toolSpanParent?: ToolSpanParent;
+  readonly spanLimits?: SpanLimits;
+  /** Prices by model name, in USD per million tokens; they win over the built-in price list. */
+  readonly pricing?: Readonly<Record<string, ModelPrice>>;
+
+  // --- How to run
+  readonly batch?: BatchOptions;
+  /** Default both; an empty list installs none. `OTEL_PROPAGATORS`. */
+  readonly propagators?: readonly Propagator[];
+  /** `false` builds the provider without making it the global one. Default true. */
+  readonly register?: boolean;
+  /** Longest time the end of the process waits for spans still to be sent. Default 10000; 0 does not wait. */
+  readonly exitTimeoutMs?: number;
+  /** Reports what Faultline does and decides. Default false. `SENTRY_DEBUG`. */
+  readonly debug?: boolean;
+  /** Receives every diagnostic line; default is the OpenTelemetry `diag` logger. Must not throw. */
+  readonly onDiagnostic?: (message: string) => void;
+
+  // --- Where settings come from
+  /** Replaces `process.env`, and with it the `.env` of the working directory; `envFile` brings a file back. */
+  readonly env?: Environment;
+  /** Path of the file of variables; `false` reads none. Default `.env` when there is one. */
+  readonly envFile?: string | false;
+  /** The same options, used where neither code nor environment says anything: the place of a configuration file. */
+  readonly defaults?: DefaultOptions;
+}
+
+/** Options a configuration file may provide. */
+type DefaultOptions = Omit<TracingOptions, 'defaults' | 'env' | 'onDiagnostic'>;

@@ -1,0 +1,125 @@
+import * as catalog from './catalog.ts';
+import { resolveBatch, resolveSpanLimits } from './bounds.ts';
+import { defined, overlay } from './records.ts';
+import { resolveDestinations, type Destination } from './destinations.ts';
+import type { Dsn } from './dsn.ts';
+import { readEnvironment, type Environment } from './environment.ts';
+import { nodeHost, type Host } from './host.ts';
+import type { BatchOptions, Propagator, SpanLimits, SpanNames, ToolSpanParent, TracingOptions } from './options.ts';
+import type { Pricing } from './pricing.ts';
+import { resolveRelease } from './release.ts';
+import { DEPLOYMENT_ENVIRONMENT_NAME, resolveResource, type ResourceAttributes } from './resource.ts';
+import { clientSampleRate, resolveSampler, type SamplerDescription } from './sampler.ts';
+import { selectDestinations } from './selection.ts';
+import { createSettings, type Problem, type Report, type Settings } from './settings.ts';
+
+/** The whole configuration of telemetry: complete, and frozen to its leaves. */
+export interface TelemetryConfig {
+  /** Where spans go; empty means that tracing is off. */
+  readonly destinations: readonly Destination[];
+  /** Why `destinations` is empty, as a sentence; present exactly then. */
+  readonly offReason?: string;
+  /** Where Issues go. Present also without a `sentry` destination; absent when telemetry is turned off as a whole. */
+  readonly dsn?: Dsn;
+
+  /** The same as `deployment.environment.name` among the resource attributes. */
+  readonly environment: string;
+  readonly release?: string;
+  readonly resourceAttributes: ResourceAttributes;
+
+  readonly sampler: SamplerDescription;
+  /** Share of traces kept by the sampler, above 0 and below 1; absent when it keeps all or none. */
+  readonly clientSampleRate?: number;
+  /** Share of Issues, 0 to 1. */
+  readonly sampleRate: number;
+  readonly sendDefaultPii: boolean;
+  readonly spanNames: SpanNames;
+  readonly toolSpanParent: ToolSpanParent;
+  readonly spanLimits: Required<SpanLimits>;
+  readonly pricing: Pricing;
+
+  readonly batch: Required<BatchOptions>;
+  readonly propagators: readonly Propagator[];
+  readonly register: boolean;
+  readonly exitTimeoutMs: number;
+  readonly debug: boolean;
+}
+
+/**
+ * Merges code options, process environment, `.env`, `options.defaults` and built-in defaults.
+ *
+ * When nothing is to be sent, problems of variables that no longer matter are kept quiet: a process in
+ * which nobody configured Faultline hears nothing from it. Code options are checked all the same, so that
+ * a mistake shows on the first run and not in the one place that has a DSN.
+ *
+ * @param environment the process environment; `options.env` replaces it
+ * @param report hears about each wrong value in the environment, once for each key
+ * @throws {TypeError} when a value in code is wrong
+ */
+export function resolveConfig(
+  options: TracingOptions,
+  environment: Environment,
+  report: Report,
+  host: Host = nodeHost(),
+): TelemetryConfig {
+  const problems: Problem[] = [];
+  const reportOnce: Report = (problem) => {
+    if (problems.some(({ key }) => key === problem.key)) return;
+    problems.push(problem);
+    report(problem);
+  };
+  const code = createSettings(options, {}, reportOnce);
+  code.checkCode(Object.values(catalog));
+
+  // With an environment of its own a caller means that one alone, not a file that happens to lie around.
+  const envFile = code.get(catalog.ENV_FILE) ?? (options.env === undefined ? undefined : false);
+  const merged = readEnvironment(options.env ?? environment, envFile, host, reportOnce);
+  const deciding = createSettings(options, merged, reportOnce);
+
+  const selection = selectDestinations(deciding, problems);
+  const isSilent = selection.destinations.length === 0 && selection.dsn === undefined;
+  const settings = isSilent ? createSettings(options, merged, () => {}) : deciding;
+  reportProfiles(settings);
+
+  const resourceAttributes = resolveResource(settings, merged, host);
+  const sampler = resolveSampler(settings);
+  return deepFreeze<TelemetryConfig>({
+    destinations: resolveDestinations(selection, settings, host),
+    ...defined({ offReason: selection.offReason, dsn: selection.dsn }),
+    environment: String(resourceAttributes[DEPLOYMENT_ENVIRONMENT_NAME]),
+    ...defined({ release: resolveRelease(settings, merged, host) }),
+    resourceAttributes,
+    sampler,
+    ...defined({ clientSampleRate: clientSampleRate(sampler) }),
+    sampleRate: settings.get(catalog.SAMPLE_RATE) ?? 1,
+    sendDefaultPii: settings.get(catalog.SEND_DEFAULT_PII) ?? false,
+    spanNames: settings.get(catalog.SPAN_NAMES) ?? 'faultline',
+    toolSpanParent: settings.get(catalog.TOOL_SPAN_PARENT) ?? 'chat',
+    spanLimits: resolveSpanLimits(settings),
+    pricing: overlay([...settings.all(catalog.PRICING)].map(({ value }) => value)),
+    batch: resolveBatch(settings),
+    propagators: resolvePropagators(settings),
+    register: settings.get(catalog.REGISTER) ?? true,
+    exitTimeoutMs: settings.get(catalog.EXIT_TIMEOUT) ?? 10_000,
+    debug: settings.get(catalog.DEBUG) ?? false,
+  });
+}
+
+function resolvePropagators(settings: Settings): readonly Propagator[] {
+  const names = settings.get(catalog.PROPAGATORS) ?? ['tracecontext', 'baggage'];
+  return names.includes('none') ? [] : names.filter((name) => name !== 'none');
+}
+
+function reportProfiles(settings: Settings): void {
+  const share = settings.get(catalog.PROFILES_SAMPLE_RATE) ?? 0;
+  if (share === 0) return;
+  settings.report({
+    key: 'SENTRY_PROFILES_SAMPLE_RATE',
+    message: 'SENTRY_PROFILES_SAMPLE_RATE has no effect, because OTLP carries no profiles to Sentry: remove it.',
+  });
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) Object.values(value).forEach(deepFreeze);
+  return Object.freeze(value);
+}

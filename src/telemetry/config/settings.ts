@@ -1,0 +1,120 @@
+import type { Environment } from './environment.ts';
+import type { Kind } from './kinds.ts';
+import type { BatchOptions, SpanLimits, TracingOptions } from './options.ts';
+
+/** Something about the configuration a person should know; the message never holds a secret. */
+export interface Problem {
+  /** The option or variable it is about. */
+  readonly key: string;
+  /** One sentence: what was expected, what came, what to do. */
+  readonly message: string;
+}
+
+/** Receives problems of the environment. */
+export type Report = (problem: Problem) => void;
+
+/** Path of an option inside `TracingOptions`. */
+type OptionPath = keyof TracingOptions | `batch.${keyof BatchOptions}` | `spanLimits.${keyof SpanLimits}`;
+
+/** One setting, as data: what it is, and under which names code and environment may set it. */
+export interface Setting<T> {
+  readonly kind: Kind<T>;
+  readonly option?: OptionPath;
+  /** Most specific first. */
+  readonly variables?: readonly string[];
+}
+
+/** A usable value, and the option or variable it came from. */
+export interface Found<T> {
+  readonly key: string;
+  readonly value: T;
+}
+
+/** One source of settings. */
+export interface Layer {
+  /** Usable values of a setting in this source, strongest first. */
+  read<T>(setting: Setting<T>): Iterable<Found<T>>;
+}
+
+/** All sources of settings, in the one order of precedence: code, environment, defaults. */
+export interface Settings {
+  readonly layers: readonly Layer[];
+  readonly report: Report;
+  /** Every usable value of a setting, strongest first. */
+  all<T>(setting: Setting<T>): Iterable<Found<T>>;
+  /** The value that counts. Weaker sources are not even looked at, so they are not reported either. */
+  get<T>(setting: Setting<T>): T | undefined;
+  /** Reads settings from code alone, to find a wrong value also where this run would not look. */
+  checkCode(settings: Iterable<Setting<unknown>>): void;
+}
+
+/**
+ * The sources of one resolution.
+ *
+ * @throws {TypeError} while reading, when a value in code is wrong
+ */
+export function createSettings(options: TracingOptions, environment: Environment, report: Report): Settings {
+  const code = codeLayer(options, '');
+  const defaults = codeLayer(options.defaults, 'defaults.');
+  const layers = [code, environmentLayer(environment, report), defaults];
+  function* all<T>(setting: Setting<T>): Generator<Found<T>> {
+    for (const layer of layers) yield* layer.read(setting);
+  }
+  return {
+    layers,
+    report,
+    all,
+    get: (setting) => first(all(setting)),
+    checkCode(settings) {
+      for (const setting of settings) {
+        first(code.read(setting));
+        first(defaults.read(setting));
+      }
+    },
+  };
+}
+
+/** Value of the strongest candidate. */
+export function first<T>(candidates: Iterable<Found<T>>): T | undefined {
+  for (const { value } of candidates) return value;
+  return undefined;
+}
+
+function codeLayer(options: unknown, prefix: string): Layer {
+  return {
+    *read({ kind, option }) {
+      const value = option === undefined ? undefined : valueAt(options, option);
+      if (isUnset(value)) return;
+      const key = `${prefix}${option}`;
+      const reading = kind.fromCode(value);
+      if (reading.value === undefined || reading.problem !== undefined) {
+        throw new TypeError(`${key} ${reading.problem}.`);
+      }
+      yield { key, value: reading.value };
+    },
+  };
+}
+
+function environmentLayer(environment: Environment, report: Report): Layer {
+  return {
+    *read({ kind, variables = [] }) {
+      for (const key of variables) {
+        // An empty value means unset: OpenTelemetry specification, SDK environment variables.
+        const text = environment[key]?.trim();
+        if (text === undefined || text === '') continue;
+        const reading = kind.fromText(text, key);
+        if (reading.problem !== undefined) report({ key, message: `${key} ${reading.problem}.` });
+        if (reading.value !== undefined) yield { key, value: reading.value };
+      }
+    },
+  };
+}
+
+/** An empty YAML field arrives as `null`, an unset variable passed on in code as `undefined` or an empty text. */
+function isUnset(value: unknown): boolean {
+  return value === undefined || value === null || (typeof value === 'string' && value.trim() === '');
+}
+
+function valueAt(options: unknown, path: string): unknown {
+  return path.split('.').reduce((value, key) => (value as Record<string, unknown> | null | undefined)?.[key], options);
+}

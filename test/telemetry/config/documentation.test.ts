@@ -1,0 +1,21 @@
+import { readFileSync } from 'node:fs';
+
+import { expect, test } from 'vitest';
+
+import * as catalog from '../../../src/telemetry/config/catalog.ts';
+import type { Setting } from '../../../src/telemetry/config/settings.ts';
+import { VERSION } from '../../../src/telemetry/config/version.ts';
+
+const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
+
+test('the version sent to Sentry is that of the package', () => {
+  expect(VERSION).toBe((JSON.parse(read('package.json')) as { version: string }).version);
+});
+
+test('.env.example shows every variable that is read, and no other', () => {
+  const shown = [...read('.env.example').matchAll(/^#? ?([A-Z][A-Z0-9_]+)=/gm)].map(([, name]) => name);
+  const settings = Object.values<Setting<unknown>>(catalog).flatMap(({ variables = [] }) => variables);
+  const ofProviders = ['OPENAI_API_KEY', 'OPENAI_BASE_URL'];
+  expect(new Set(shown)).toEqual(new Set([...settings, ...ofProviders]));
+  expect(shown).toHaveLength(new Set(shown).size);
+});
