@@ -168,7 +168,7 @@ function startTracing(config: TelemetryConfig, extra: readonly SpanProcessor[], 
   };
 
   const tracing: Tracing = {
-    get status() {
+    get status(): TracingStatus {
       const destinations = pipelines.map(({ status }) => status);
       return { state: 'on', joined: provision.joined, destinations };
     },

@@ -1,0 +1,51 @@
+/** What every subcommand shares: its shape, its flags, and the one way to say that a command line is wrong. */
+import { parseArgs } from 'node:util';
+import type { ParseArgsConfig } from 'node:util';
+
+/** The parts of the process a command may touch. */
+export type CommandProcess = NodeJS.EventEmitter & Pick<NodeJS.Process, 'env' | 'stdin' | 'stdout' | 'stderr'>;
+
+/** A subcommand. `run` resolves with the exit code. */
+export interface Command {
+  readonly usage: string;
+  run(args: readonly string[], context: CommandProcess): Promise<number>;
+}
+
+/** A command line that cannot be understood: its message is the whole answer, the exit code is 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+type Flags = NonNullable<ParseArgsConfig['options']>;
+type Parsed<T extends Flags> = ReturnType<
+  typeof parseArgs<{ args: string[]; options: T; strict: true; allowPositionals: true }>
+>;
+
+/** Parses `args`, or throws a `UsageError` that names the flags which exist. */
+export function parseFlags<T extends Flags>(
+  command: string,
+  options: T,
+  args: readonly string[],
+): Pick<Parsed<T>, 'values' | 'positionals'> {
+  try {
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError(describe(command, options, error));
+  }
+}
+
+/** Node's own messages are several sentences long and do not say what would have been right. */
+function describe(command: string, options: Flags, error: unknown): string {
+  const { code, message } = error as { code?: string; message: string };
+  const flags = Object.keys(options).map((name) => `--${name}`);
+  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
+    const unknown = /'([^']+)'/.exec(message)?.[1] ?? 'that flag';
+    return `faultline ${command} does not know ${unknown}; it knows ${list(flags)}.`;
+  }
+  return `faultline ${command}: ${message.split('\n', 1)[0]?.replace(/\.?$/, '.')}`;
+}
+
+/** `a, b and c` */
+export function list(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}

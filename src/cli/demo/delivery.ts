@@ -1,0 +1,144 @@
+/** Where the demo's spans go, and what became of them: a receiver of our own, or the configured destination. */
+import { startReceiver } from '../../receiver/server.ts';
+import type { Receiver } from '../../receiver/server.ts';
+import type { ReceivedSpan } from '../../receiver/received-span.ts';
+import { resolveConfig } from '../../telemetry/config/resolve.ts';
+import { setupTracing } from '../../telemetry/setup.ts';
+import type { Tracing } from '../../telemetry/setup.ts';
+import { createSpanCopy } from './span-copy.ts';
+import type { SpanCopy } from './span-copy.ts';
+
+/** What became of the spans so far. */
+export interface Totals {
+  readonly delivered: number;
+  readonly undelivered: number;
+  /** Why spans were not delivered; absent when all were. */
+  readonly reason?: string;
+}
+
+/** The way of the demo's spans out of the process. */
+export interface Delivery {
+  /** Where the spans go, in a sentence or two. Hosts only, never a key. */
+  readonly headlines: readonly string[];
+  /** Present when the spans go to a receiver in this process. */
+  readonly receiver?: Receiver;
+  /** The spans that ended since the last call: as received, or as sent when they go elsewhere. */
+  take(): Promise<readonly ReceivedSpan[]>;
+  /** Delivers what is left and says what became of everything. */
+  finish(): Promise<Totals>;
+  close(): Promise<void>;
+}
+
+export interface DeliveryOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Port of the local receiver. Default: OTLP's own, or any free one when that is taken. */
+  readonly port?: number;
+  /** Spans that reach the local receiver from other programs. */
+  onForeignSpans(spans: readonly ReceivedSpan[]): void;
+  /** A problem of the configuration that does not stop the demo. */
+  onProblem(message: string): void;
+}
+
+/** A problem a person can do something about; its message is the whole answer. */
+export class DeliveryError extends Error {
+  override readonly name = 'DeliveryError';
+}
+
+const OTLP_PORT = 4318;
+const SERVICE_NAME = 'faultline-demo';
+/** Runs end their spans before they settle; this is only for one that does not. */
+const OPEN_SPANS_TIMEOUT_MS = 1_000;
+
+/** Sends to the configured destination when there is one, else to a receiver started here. */
+export async function startDelivery(options: DeliveryOptions): Promise<Delivery> {
+  const problems: string[] = [];
+  const { destinations, offReason } = resolveConfig({}, options.env, ({ message }) => problems.push(message));
+  // A destination was meant, but what was said about it is wrong: not a reason to look somewhere else.
+  if (offReason !== undefined && problems.includes(offReason)) throw new DeliveryError(offReason);
+  for (const problem of problems) options.onProblem(problem);
+  return offReason === undefined ? deliverElsewhere(destinations) : deliverHere(options, offReason);
+}
+
+function deliverElsewhere(destinations: readonly { readonly name: string; readonly url: string }[]): Delivery {
+  const copy = createSpanCopy();
+  const tracing = setupTracing({
+    spanProcessors: [copy.processor],
+    defaults: { serviceName: SERVICE_NAME },
+    // What is wrong with the configuration was said above, and failed deliveries are summed up at the end.
+    onDiagnostic: () => {},
+  });
+  if (tracing.status.state === 'off') throw new DeliveryError(tracing.status.reason);
+  const places = destinations.map(({ name, url }) => `${new URL(url).host} (${name})`);
+  return {
+    headlines: [`Spans go to ${places.join(' and ')}.`],
+    take: () => copy.take(OPEN_SPANS_TIMEOUT_MS),
+    finish: () => finish(tracing),
+    close: async () => {
+      await tracing.shutdown();
+    },
+  };
+}
+
+async function deliverHere(options: DeliveryOptions, why: string): Promise<Delivery> {
+  const copy = createSpanCopy();
+  const receiver = await startLocalReceiver(options, (spans) => {
+    const foreign = spans.filter(({ traceId }) => !copy.traceIds.has(traceId));
+    if (foreign.length > 0) options.onForeignSpans(foreign);
+  });
+  const tracing = setupTracing({
+    // Whatever the environment says was meant for another destination, if for anything.
+    env: {},
+    endpoint: receiver.tracesUrl,
+    protocol: 'http/json',
+    serviceName: SERVICE_NAME,
+    spanProcessors: [copy.processor],
+  });
+  return {
+    headlines: [localHeadline(receiver, options), why],
+    receiver,
+    take: () => takeReceived(copy, tracing, receiver),
+    finish: () => finish(tracing),
+    close: async () => {
+      await tracing.shutdown();
+      await receiver.close();
+    },
+  };
+}
+
+function localHeadline({ url }: Receiver, { port }: DeliveryOptions): string {
+  const moved = port === undefined && Number(new URL(url).port) !== OTLP_PORT;
+  return `Spans go to a receiver started here, ${url}.${moved ? ` Port ${OTLP_PORT} is not free.` : ''}`;
+}
+
+async function takeReceived(copy: SpanCopy, tracing: Tracing, receiver: Receiver): Promise<readonly ReceivedSpan[]> {
+  const traces = new Set((await copy.take(OPEN_SPANS_TIMEOUT_MS)).map(({ traceId }) => traceId));
+  await tracing.flush();
+  return receiver.spans.filter(({ traceId }) => traces.has(traceId));
+}
+
+async function startLocalReceiver(
+  { port }: DeliveryOptions,
+  onSpans: (spans: readonly ReceivedSpan[]) => void,
+): Promise<Receiver> {
+  if (port !== undefined) return startReceiver({ port, onSpans });
+  try {
+    return await startReceiver({ port: OTLP_PORT, onSpans });
+  } catch {
+    // Most likely another receiver is running. Nobody asked for this port by name, so any other will do.
+    return startReceiver({ onSpans });
+  }
+}
+
+async function finish(tracing: Tracing): Promise<Totals> {
+  const result = await tracing.flush();
+  const { status } = tracing;
+  const destinations = status.state === 'on' ? status.destinations : [];
+  // A span counts as delivered when every destination has it.
+  const delivered = Math.min(...destinations.map(({ exported }) => exported));
+  const undelivered = Math.max(...destinations.map(({ failed, pending }) => failed + pending));
+  if (destinations.length === 0 || undelivered === 0)
+    return { delivered: destinations.length === 0 ? 0 : delivered, undelivered: 0 };
+  const lastError = destinations.find((destination) => destination.lastError !== undefined)?.lastError;
+  const reason = lastError ?? ('reason' in result ? result.reason : 'the destination did not take them');
+  return { delivered, undelivered, reason };
+}

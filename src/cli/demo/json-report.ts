@@ -1,0 +1,45 @@
+/** The demo as one JSON object, for scripts. */
+import type { AttributeValue, ReceivedSpan } from '../../receiver/received-span.ts';
+import type { Totals } from './delivery.ts';
+
+/** What one scenario left behind. */
+export interface ScenarioTraces {
+  readonly scenario: string;
+  readonly traces: readonly (readonly ReceivedSpan[])[];
+}
+
+const KINDS = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'];
+const STATUSES = ['unset', 'ok', 'error'];
+
+/** The report of `--json`. Its fields are part of the interface of the command. */
+export function jsonReport(done: readonly ScenarioTraces[], { delivered, undelivered }: Totals): object {
+  return {
+    traces: done.flatMap(({ scenario, traces }) =>
+      traces.map((spans) => ({ scenario, traceId: spans[0]?.traceId, spans: spans.map(jsonSpan) })),
+    ),
+    issues: [],
+    delivered,
+    undelivered,
+  };
+}
+
+function jsonSpan(span: ReceivedSpan): object {
+  return {
+    name: span.name,
+    spanId: span.spanId,
+    parentSpanId: span.parentSpanId ?? null,
+    kind: KINDS[span.kind] ?? 'unspecified',
+    status: STATUSES[span.status.code] ?? 'unset',
+    durationMs: Number(span.endTimeUnixNano - span.startTimeUnixNano) / 1e6,
+    attributes: Object.fromEntries(Object.entries(span.attributes).map(([key, value]) => [key, jsonValue(value)])),
+  };
+}
+
+/** JSON has no 64-bit integers and no bytes; OTLP/JSON writes both as text. */
+function jsonValue(value: AttributeValue): unknown {
+  if (typeof value === 'bigint') return String(value);
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(jsonValue);
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, jsonValue(inner)]));
+}

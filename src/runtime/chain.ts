@@ -1,0 +1,105 @@
+import type { FallbackHop } from '../telemetry/spans.ts';
+import { attempt, type CallSurroundings } from './attempt.ts';
+import { AllModelsFailedError, type ModelAttempt, type ModelFailure } from './errors.ts';
+import type { Candidate } from './models/candidate.ts';
+import type { ModelAnswer } from './models/normalize.ts';
+import type { ModelRequest } from './models/prompt.ts';
+import { sleep } from './signals.ts';
+import type { Time } from './time.ts';
+import type { AgentOptions } from './types.ts';
+
+/** The models of a run in the order they are asked, and how far the run has come. */
+export interface Chain {
+  readonly candidates: readonly Candidate[];
+  readonly shouldFallback: AgentOptions['shouldFallback'];
+  /** The model in use. Only ever grows: a model that failed is not paid for again in the same run. */
+  position: number;
+  /** How often the run has moved on to the next model. */
+  fallbacks: number;
+}
+
+/** The id of the model that will be asked next. */
+export function modelInUse(chain: Chain): string {
+  return chain.candidates[chain.position]!.modelId;
+}
+
+export interface ChainAnswer {
+  readonly answer: ModelAnswer;
+  readonly candidate: Candidate;
+}
+
+/**
+ * Gets one answer from the chain: asks the model in use, again if that may help, then the models after it.
+ *
+ * Rejects with `AllModelsFailedError` when nobody answered, with the provider's error when the request
+ * itself is at fault, and with the signal's reason when the run is aborted.
+ */
+export async function askChain(
+  chain: Chain,
+  request: Omit<ModelRequest, 'settings'>,
+  run: CallSurroundings,
+): Promise<ChainAnswer> {
+  const failed: ModelAttempt[] = [];
+  const hops: FallbackHop[] = [];
+  for (;;) {
+    const candidate = chain.candidates[chain.position]!;
+    const outcome = await askModel(candidate, request, hops, run);
+    if (outcome.status === 'answered') return { answer: outcome.answer, candidate };
+
+    const { failure, attempts } = outcome;
+    const { modelId: model, provider } = candidate;
+    if (failure.kind === 'caller') throw failure.error;
+    failed.push({ model, provider, attempts, reason: failure.reason, error: failure.error });
+
+    const next = chain.candidates[chain.position + 1];
+    const mayFallBack = chain.shouldFallback?.(failure, { model, attempt: attempts }) ?? true;
+    if (next === undefined || !mayFallBack) throw new AllModelsFailedError(failed);
+    chain.position += 1;
+    chain.fallbacks += 1;
+    const { reason } = failure;
+    hops.push({ from: model, fromProvider: provider, to: next.modelId, toProvider: next.provider, reason });
+    run.emit({ type: 'model.fallback', from: model, to: next.modelId, reason });
+  }
+}
+
+type ModelOutcome =
+  | { readonly status: 'answered'; readonly answer: ModelAnswer }
+  | { readonly status: 'failed'; readonly failure: ModelFailure; readonly attempts: number };
+
+/** Asks one model until it answers, or until asking it again makes no sense. */
+async function askModel(
+  candidate: Candidate,
+  request: Omit<ModelRequest, 'settings'>,
+  hops: readonly FallbackHop[],
+  run: CallSurroundings,
+): Promise<ModelOutcome> {
+  for (let number = 1; ; number += 1) {
+    const outcome = await attempt(candidate, request, number, hops, run);
+    if (outcome.status === 'answered') return outcome;
+
+    const { failure } = outcome;
+    const delayMs = number > candidate.maxRetries ? undefined : retryDelay(failure, number, run.time);
+    if (delayMs === undefined) return { status: 'failed', failure, attempts: number };
+    const { reason } = failure;
+    run.emit({ type: 'model.retry', model: candidate.modelId, attempt: number + 1, delayMs, reason });
+    await sleep(delayMs, run.signal, run.time);
+  }
+}
+
+/** Longest wait for one model. A run has a person waiting at its end, and other models to ask. */
+const MAX_DELAY_MS = 2_000;
+const FIRST_DELAY_MS = 250;
+
+/** How long to wait before the same model is asked again, or `undefined` when it should not be. */
+export function retryDelay(
+  failure: Pick<ModelFailure, 'retryable' | 'retryAfterMs'>,
+  attempts: number,
+  time: Pick<Time, 'random'>,
+): number | undefined {
+  const { retryable, retryAfterMs } = failure;
+  if (!retryable) return undefined;
+  if (retryAfterMs !== undefined) return retryAfterMs <= MAX_DELAY_MS ? retryAfterMs : undefined;
+  const ceiling = Math.min(FIRST_DELAY_MS * 2 ** (attempts - 1), MAX_DELAY_MS);
+  // Between half of it and all of it, so that runs that failed together do not come back together.
+  return Math.round(ceiling * (0.5 + time.random() / 2));
+}

@@ -1,0 +1,250 @@
+/** Every error the runtime throws or hands to a model, and the one description of a failed model call. */
+import { modelErrorType } from '../telemetry/failure.ts';
+
+// --- What ends a run
+
+/** What one model of the chain did in a turn that nobody answered. */
+export interface ModelAttempt {
+  readonly model: string;
+  readonly provider: string;
+  /** How often it was asked. */
+  readonly attempts: number;
+  /** Class or status of the last failure. */
+  readonly reason: string;
+  /** The last failure as the provider threw it. May hold the whole request: do not serialise it. */
+  readonly error: unknown;
+}
+
+/** No model of the chain answered. `errors` has the last failure of each, `cause` is the last of all. */
+export class AllModelsFailedError extends AggregateError {
+  override readonly name = 'AllModelsFailedError';
+  readonly attempts: readonly ModelAttempt[];
+
+  constructor(attempts: readonly ModelAttempt[]) {
+    const list = attempts.map((attempt) => `${attempt.model} (${attempt.reason})`).join(', ');
+    const errors = attempts.map((attempt) => attempt.error);
+    super(errors, `no model answered: ${list}`, { cause: errors.at(-1) });
+    this.attempts = attempts;
+  }
+}
+
+/** The model still asked for tools in the last turn the agent may take. */
+export class MaxTurnsError extends Error {
+  override readonly name = 'MaxTurnsError';
+
+  constructor(maxTurns: number) {
+    super(`no final answer within ${maxTurns} turns`);
+  }
+}
+
+/** The run took longer than the agent's `timeoutMs`. */
+export class RunTimeoutError extends Error {
+  override readonly name = 'RunTimeoutError';
+
+  constructor(timeoutMs: number) {
+    super(`the run took longer than ${timeoutMs} ms`);
+  }
+}
+
+// --- What makes a model call fail, besides what providers throw
+
+/** One call of one model took longer than allowed. */
+export class ModelTimeoutError extends Error {
+  override readonly name = 'ModelTimeoutError';
+
+  constructor(timeoutMs: number) {
+    super(`the model took longer than ${timeoutMs} ms`);
+  }
+}
+
+/** The provider answered, but not with an answer. */
+export class ModelResponseError extends Error {
+  override readonly name = 'ModelResponseError';
+  /** `error`: an error report inside the answer; `cut`: it ends too early; `invalid`: it makes no sense. */
+  readonly kind: 'error' | 'cut' | 'invalid';
+  /** The HTTP status this would have been, had it been known before the answer began. */
+  readonly statusCode?: number;
+
+  constructor(
+    kind: ModelResponseError['kind'],
+    message: string,
+    options: { readonly cause?: unknown; readonly statusCode?: number | undefined } = {},
+  ) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.kind = kind;
+    if (options.statusCode !== undefined) this.statusCode = options.statusCode;
+  }
+}
+
+/** A model that is only known by name could not be loaded: its package or its settings are missing. */
+export class ModelUnavailableError extends Error {
+  override readonly name = 'ModelUnavailableError';
+}
+
+// --- What the model is told about its tool calls
+
+/** The model asked for a tool the agent does not have. */
+export class ToolNotFoundError extends Error {
+  override readonly name = 'ToolNotFoundError';
+
+  constructor(tool: string, known: Iterable<string>) {
+    const names = [...known].join(', ');
+    super(`there is no tool ${tool}; ${names === '' ? 'there are none' : `the tools are ${names}`}`);
+  }
+}
+
+/**
+ * The model's arguments do not fit the tool. The message names the places only, because it is recorded;
+ * `issues` says what is wrong with them, and may quote them.
+ */
+export class InvalidToolArgumentsError extends Error {
+  override readonly name = 'InvalidToolArgumentsError';
+  readonly issues: readonly string[];
+
+  constructor(tool: string, problem: string, issues: readonly string[] = []) {
+    super(`the arguments of ${tool} ${problem}`);
+    this.issues = issues;
+  }
+}
+
+/** A tool took longer than its `timeoutMs`. */
+export class ToolTimeoutError extends Error {
+  override readonly name = 'ToolTimeoutError';
+
+  constructor(tool: string, timeoutMs: number) {
+    super(`${tool} took longer than ${timeoutMs} ms`);
+  }
+}
+
+/** A tool has done its work, but JSON cannot write what it returned. */
+export class ToolResultError extends Error {
+  override readonly name = 'ToolResultError';
+
+  constructor(tool: string, cause: unknown) {
+    super(`${tool} has run, but its result cannot be written as JSON`, { cause });
+  }
+}
+
+/** A memory store took longer than the agent's patience with it. */
+export class MemoryTimeoutError extends Error {
+  override readonly name = 'MemoryTimeoutError';
+
+  constructor(store: string, timeoutMs: number) {
+    super(`the memory ${store} took longer than ${timeoutMs} ms`);
+  }
+}
+
+// --- Model failures, described once
+
+/** All that retrying and falling back need to know about a failed model call. */
+export interface ModelFailure {
+  readonly error: unknown;
+  readonly kind: ModelFailureKind;
+  /** The HTTP status, when it is one of a failure. */
+  readonly status?: number;
+  /** Whether the same request may well succeed on the same model. */
+  readonly retryable: boolean;
+  /** How long the provider asks to be left alone. */
+  readonly retryAfterMs?: number;
+  /** Class or status, fit for an event or an attribute. Never a message: those can quote prompts and keys. */
+  readonly reason: string;
+}
+
+/**
+ * `http`: an error status. `network`: no answer, or half of one. `timeout`: too slow. `response`: an answer
+ * that is none. `caller`: the request itself is at fault, on any model. `other`: anything else.
+ */
+export type ModelFailureKind = 'http' | 'network' | 'timeout' | 'response' | 'caller' | 'other';
+
+/** Describes what a model call failed with. Whether the run was aborted is not in the error: ask the signal. */
+export function describeModelFailure(error: unknown, now: number): ModelFailure {
+  const status = failureStatus(error);
+  const kind = failureKind(error, status);
+  const retryAfterMs = readRetryAfter(error, now);
+  return {
+    error,
+    kind,
+    retryable: isRetryable(error, kind, status),
+    reason: modelErrorType(error),
+    ...(status === undefined ? undefined : { status }),
+    ...(retryAfterMs === undefined ? undefined : { retryAfterMs }),
+  };
+}
+
+/** AI SDK errors carry a registered symbol per class, so they are known without importing the class. */
+export function isAiSdkError(error: unknown, name: string): boolean {
+  return property(error, Symbol.for(`vercel.ai.error.${name}`)) === true;
+}
+
+const CALLER_MISTAKES = ['AI_InvalidPromptError', 'AI_InvalidArgumentError', 'AI_TypeValidationError'] as const;
+
+/** Codes of Node's sockets and of undici, on the error itself or on a cause of it. */
+const NETWORK_CODE = /^(?:E(?:CONN|HOST|NET|PIPE|TIMEDOUT|AI_|NOTFOUND)|UND_ERR_)/;
+
+function failureKind(error: unknown, status: number | undefined): ModelFailureKind {
+  if (error instanceof ModelTimeoutError) return 'timeout';
+  if (error instanceof ModelResponseError) return error.kind === 'cut' ? 'network' : 'response';
+  if (status !== undefined) return 'http';
+  if (CALLER_MISTAKES.some((name) => isAiSdkError(error, name))) return 'caller';
+  if (isNetworkFailure(error)) return 'network';
+  switch (property(error, 'name')) {
+    case 'TimeoutError':
+      return 'timeout';
+    case 'AbortError':
+      // Not by us, so by something between us and the model.
+      return 'network';
+    default:
+      return isAiSdkError(error, 'AI_APICallError') || isAiSdkError(error, 'AI_InvalidResponseDataError')
+        ? 'response'
+        : 'other';
+  }
+}
+
+function isNetworkFailure(error: unknown): boolean {
+  // A provider that never got an answer, or lost it on the way, says so by asking for a retry without an
+  // error status. A body it could not read is not retryable.
+  if (isAiSdkError(error, 'AI_APICallError') && property(error, 'isRetryable') === true) return true;
+  let current = error;
+  for (let depth = 0; depth < 5 && current !== undefined; depth += 1) {
+    const code = property(current, 'code');
+    if (typeof code === 'string' && NETWORK_CODE.test(code)) return true;
+    current = property(current, 'cause');
+  }
+  return false;
+}
+
+function isRetryable(error: unknown, kind: ModelFailureKind, status: number | undefined): boolean {
+  if (kind === 'network' || kind === 'timeout') return true;
+  if (status === undefined) return false;
+  // A provider package knows its vendor's exceptions to the rule.
+  const ownWord = property(error, 'isRetryable');
+  if (typeof ownWord === 'boolean') return ownWord;
+  return status === 408 || status === 409 || status === 429 || status >= 500;
+}
+
+function failureStatus(error: unknown): number | undefined {
+  const candidates = [property(error, 'statusCode'), property(error, 'status')];
+  // Providers also report 200 with a body nobody can read: only a failure's status says something.
+  return candidates.find((value): value is number => typeof value === 'number' && value >= 400 && value <= 599);
+}
+
+/** `retry-after-ms`, or `retry-after` in seconds or as a date. */
+function readRetryAfter(error: unknown, now: number): number | undefined {
+  const headers = property(error, 'responseHeaders');
+  const milliseconds = Number.parseFloat(String(property(headers, 'retry-after-ms')));
+  if (milliseconds >= 0) return milliseconds;
+  const value = property(headers, 'retry-after');
+  if (typeof value !== 'string') return undefined;
+  const seconds = Number(value);
+  const delayMs = Number.isNaN(seconds) ? Date.parse(value) - now : seconds * 1000;
+  return Number.isNaN(delayMs) ? undefined : Math.max(0, delayMs);
+}
+
+/** A property of anything, also of what has none or throws when asked. */
+function property(value: unknown, key: PropertyKey): unknown {
+  try {
+    return (value as Record<PropertyKey, unknown> | null | undefined)?.[key];
+  } catch {
+    return undefined;
+  }
+}

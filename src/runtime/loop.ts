@@ -1,0 +1,120 @@
+/**
+ * The agent loop: what happens in a run, from the first message to the last answer.
+ *
+ * A run is a sequence of turns, and a turn is one answer of a model and the tools it asks for. Which model
+ * answers is `chain.ts`, what one call of it is `attempt.ts`, how tools run is `tools.ts`.
+ */
+import { addUsage, normalizeUsage, type TokenUsage } from '../telemetry/attributes/usage.ts';
+import type { RunContext } from '../telemetry/context.ts';
+import type { CallSurroundings } from './attempt.ts';
+import { askChain, modelInUse, type Chain } from './chain.ts';
+import { defined } from './defined.ts';
+import { MaxTurnsError } from './errors.ts';
+import { memoryNotes, recall, type Memory } from './memory/recall.ts';
+import type { Candidate } from './models/candidate.ts';
+import type { ModelAnswer } from './models/normalize.ts';
+import { modelName } from './models/prompt.ts';
+import { untilAborted } from './signals.ts';
+import { executeToolCalls } from './tools.ts';
+import type { AgentOptions, Message, RunInput, RunOptions, RunResult, Tool } from './types.ts';
+
+/** What an agent brings to all of its runs. */
+export interface LoopSettings {
+  readonly instructions: AgentOptions['instructions'];
+  readonly tools: ReadonlyMap<string, Tool>;
+  readonly toolConcurrency: number;
+  readonly memory: Memory | undefined;
+  readonly maxTurns: number;
+}
+
+/** One run of one agent. Everything the loop works with comes in here. */
+export interface Run extends LoopSettings, CallSurroundings {
+  readonly chain: Chain;
+  readonly history: RunOptions['history'];
+  readonly input: RunInput;
+  readonly context: RunContext & { readonly runId: string };
+  readonly traceId: string | undefined;
+}
+
+/**
+ * Takes turns until a model has nothing more to ask of the tools. Rejects with `AllModelsFailedError`,
+ * `MaxTurnsError`, the reason of the run's signal, or what a function of the application threw.
+ */
+export async function runLoop(run: Run): Promise<RunResult> {
+  const messages = await openConversation(run);
+  const memory = await searchMemory(run, messages);
+  const system = await systemPrompt(run, memory.notes);
+  let usage: TokenUsage = {};
+  let toolErrors = 0;
+
+  for (let turn = 1; ; turn += 1) {
+    run.signal.throwIfAborted();
+    run.emit({ type: 'turn.start', turn, model: modelInUse(run.chain) });
+
+    const { answer, candidate } = await askChain(run.chain, { system, messages, tools: run.tools }, run);
+    const turnUsage = normalizeUsage(answer.usage, candidate.provider) ?? {};
+    usage = addUsage(usage, turnUsage);
+    const asked = messages.slice();
+    // Vendors refuse to be shown an empty answer again.
+    if (answer.parts.length > 0) messages.push(assistantMessage(answer, candidate));
+
+    const isFinal = answer.toolCalls.length === 0;
+    if (!isFinal) {
+      // Before the tools run: without a further turn nobody would see what they did.
+      if (turn >= run.maxTurns) throw new MaxTurnsError(run.maxTurns);
+      const outcomes = await executeToolCalls(answer.toolCalls, { ...run, messages: asked });
+      messages.push({ role: 'tool', content: outcomes.map((outcome) => outcome.result) });
+      toolErrors += outcomes.filter((outcome) => outcome.isError).length;
+    }
+    run.emit({ type: 'turn.end', turn, usage: turnUsage });
+    if (!isFinal) continue;
+
+    return {
+      ...defined({ traceId: run.traceId }),
+      runId: run.context.runId,
+      text: answer.text,
+      finishReason: answer.finishReason,
+      messages,
+      model: candidate.modelId,
+      turns: turn,
+      usage,
+      fallbacks: run.chain.fallbacks,
+      toolErrors,
+      memoryFailed: memory.failed,
+    };
+  }
+}
+
+async function openConversation(run: Run): Promise<Message[]> {
+  const { history = [], input, signal } = run;
+  const earlier = typeof history === 'function' ? await untilAborted(signal, history) : history;
+  return [...earlier, ...(typeof input === 'string' ? [{ role: 'user', content: input } as const] : input)];
+}
+
+/** Looks for memories that fit the last thing the user said. */
+async function searchMemory(
+  run: Run,
+  messages: readonly Message[],
+): Promise<{ readonly notes: string | undefined; readonly failed: boolean }> {
+  const query = messages.findLast((message) => message.role === 'user')?.content ?? '';
+  if (run.memory === undefined || query.trim() === '') return { notes: undefined, failed: false };
+
+  const found = await recall(run.memory, query, run);
+  const records = found.status === 'found' ? found.records : [];
+  const failed = found.status === 'failed';
+  run.emit({ type: 'memory.search', count: records.length, failed });
+  return { notes: records.length === 0 ? undefined : memoryNotes(records), failed };
+}
+
+/** One system message, because some vendors take no more, and only at the start. */
+async function systemPrompt(run: Run, notes: string | undefined): Promise<string | undefined> {
+  const { instructions, context, signal } = run;
+  const text =
+    typeof instructions === 'function' ? await untilAborted(signal, () => instructions(context)) : instructions;
+  const parts = [text, notes].filter((part) => part !== undefined && part !== '');
+  return parts.length === 0 ? undefined : parts.join('\n\n');
+}
+
+function assistantMessage(answer: ModelAnswer, writer: Candidate): Message {
+  return { role: 'assistant', content: answer.parts, model: modelName(writer) };
+}

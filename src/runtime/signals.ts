@@ -1,0 +1,78 @@
+import type { Time } from './time.ts';
+
+/**
+ * A stretch of work that can be called off: by the signal around it, by a deadline, or by hand.
+ *
+ * Made by hand instead of with `AbortSignal.any`, which keeps every signal ever derived from a long-lived
+ * one alive for as long as that one lives.
+ */
+export interface AbortScope {
+  readonly signal: AbortSignal;
+  readonly abort: (reason?: unknown) => void;
+  /** Lets go of the signal around it and of the deadline. The scope's own signal stays as it is. */
+  readonly close: () => void;
+}
+
+/** The longest a scope may last. */
+export interface Deadline {
+  readonly ms: number;
+  /** Makes the reason the scope is aborted with. */
+  readonly onExpired: () => Error;
+}
+
+export function openScope(parent: AbortSignal | undefined, time: Time, deadline?: Deadline): AbortScope {
+  const controller = new AbortController();
+  const stopFollowing = whenAborted(parent, (reason) => controller.abort(reason));
+  const stopTimer =
+    deadline === undefined || controller.signal.aborted
+      ? undefined
+      : time.startTimer(deadline.ms, () => controller.abort(deadline.onExpired()));
+  return {
+    signal: controller.signal,
+    abort: (reason) => controller.abort(reason),
+    close: () => {
+      stopFollowing();
+      stopTimer?.();
+    },
+  };
+}
+
+/** Calls back when the signal aborts, or at once when it has; the function it returns prevents that. */
+export function whenAborted(signal: AbortSignal | undefined, callback: (reason: unknown) => void): () => void {
+  const listener = (): void => callback(signal?.reason);
+  if (signal?.aborted === true) listener();
+  else signal?.addEventListener('abort', listener, { once: true });
+  return () => signal?.removeEventListener('abort', listener);
+}
+
+/**
+ * Does some work and settles as it does, or rejects with the signal's reason as soon as that aborts: for
+ * work that may not listen to its signal. What such work does later is ignored.
+ */
+export function untilAborted<T>(signal: AbortSignal, work: () => T | PromiseLike<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stopListening = whenAborted(signal, reject);
+    if (signal.aborted) return;
+    const settle = <V>(report: (value: V) => void) => {
+      return (value: V): void => {
+        stopListening();
+        report(value);
+      };
+    };
+    try {
+      Promise.resolve(work()).then(settle(resolve), settle(reject));
+    } catch (error) {
+      settle(reject)(error);
+    }
+  });
+}
+
+/** Waits, or rejects with the signal's reason as soon as it aborts. */
+export function sleep(ms: number, signal: AbortSignal, time: Time): Promise<void> {
+  let stopTimer: (() => void) | undefined;
+  const wait = (): Promise<void> =>
+    new Promise((resolve) => {
+      stopTimer = time.startTimer(ms, resolve);
+    });
+  return untilAborted(signal, wait).finally(() => stopTimer?.());
+}

@@ -1,0 +1,94 @@
+import type { SpanContext } from '@opentelemetry/api';
+
+import { traceTransport, TransportExitedError } from '../telemetry/spans.ts';
+import { openScope, sleep, whenAborted } from './signals.ts';
+import { systemTime, type Time } from './time.ts';
+import type { IncomingMessage, Transport } from './types.ts';
+
+/** What becomes of a transport that crashed. */
+export type OnCrash = 'stop' | 'restart';
+
+export interface SuperviseOptions {
+  readonly receive: (message: IncomingMessage) => Promise<void>;
+  /** Stops the transport. */
+  readonly signal: AbortSignal;
+  /** `stop` (default): the crash is the caller's. `restart`: the transport is started again, after a while. */
+  readonly onCrash?: OnCrash;
+  /** The runs the transport is carrying; the crash span links to them. */
+  readonly runsInFlight?: () => readonly SpanContext[];
+}
+
+/**
+ * Keeps a transport working until it is stopped or says it is done. A rejection is a crash, and so is
+ * returning early: both are traced, then `onCrash` decides. Rejects with what a transport crashed with.
+ */
+export function superviseTransport(transport: Transport, options: SuperviseOptions): Promise<void> {
+  return superviseTransportWith(systemTime, transport, options);
+}
+
+const FIRST_RESTART_MS = 1_000;
+const MAX_RESTART_MS = 60_000;
+/** A transport that worked this long has recovered: its next crash is a new story. */
+const RECOVERED_MS = 60_000;
+/** How long a transport may take to return once it was stopped. */
+const STOP_GRACE_MS = 5_000;
+
+/** `superviseTransport` with a say in how time passes. */
+export async function superviseTransportWith(
+  time: Time,
+  transport: Transport,
+  options: SuperviseOptions,
+): Promise<void> {
+  let crashes = 0;
+  while (!options.signal.aborted) {
+    const startedAt = time.now();
+    const end = await runOnce(time, transport, options);
+    if (end.status === 'stopped') return;
+    if (options.onCrash !== 'restart') throw end.error;
+    crashes = time.now() - startedAt >= RECOVERED_MS ? 1 : crashes + 1;
+    const delayMs = Math.min(FIRST_RESTART_MS * 2 ** (crashes - 1), MAX_RESTART_MS);
+    // Being stopped meanwhile ends the wait, and the loop.
+    await sleep(delayMs, options.signal, time).catch(() => {});
+  }
+}
+
+type TransportEnd = { readonly status: 'stopped' } | { readonly status: 'crashed'; readonly error: unknown };
+
+/** Starts a transport once and waits for its end. Only called while nothing has been stopped. */
+async function runOnce(time: Time, transport: Transport, options: SuperviseOptions): Promise<TransportEnd> {
+  const { receive, runsInFlight } = options;
+  const scope = openScope(options.signal, time);
+  const { signal } = scope;
+  const watched = { name: transport.name, signal, ...(runsInFlight === undefined ? undefined : { runsInFlight }) };
+  const grace = startGrace(signal, time);
+  try {
+    const work = traceTransport(watched, async () => transport.start(receive, signal, () => scope.abort()));
+    await Promise.race([work, grace.over]);
+    return signal.aborted
+      ? { status: 'stopped' }
+      : { status: 'crashed', error: new TransportExitedError(transport.name) };
+  } catch (error) {
+    return signal.aborted ? { status: 'stopped' } : { status: 'crashed', error };
+  } finally {
+    grace.cancel();
+    scope.close();
+  }
+}
+
+/** The time a stopped transport has to return: nobody waits for ever for one that does not listen. */
+function startGrace(signal: AbortSignal, time: Time): { readonly over: Promise<void>; readonly cancel: () => void } {
+  let stopTimer: (() => void) | undefined;
+  let stopListening: (() => void) | undefined;
+  const over = new Promise<void>((resolve) => {
+    stopListening = whenAborted(signal, () => {
+      stopTimer = time.startTimer(STOP_GRACE_MS, resolve);
+    });
+  });
+  return {
+    over,
+    cancel: () => {
+      stopListening?.();
+      stopTimer?.();
+    },
+  };
+}

@@ -1,0 +1,186 @@
+import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec';
+
+import { errorType } from '../telemetry/failure.ts';
+import { traceTool } from '../telemetry/spans.ts';
+import type { RunContext } from '../telemetry/context.ts';
+import { defined } from './defined.ts';
+import { InvalidToolArgumentsError, ToolNotFoundError, ToolResultError, ToolTimeoutError } from './errors.ts';
+import type { ToolCall } from './models/normalize.ts';
+import { openScope, untilAborted } from './signals.ts';
+import type { Time } from './time.ts';
+import type { AgentEvent, JsonSchema, Message, Tool, ToolContext, ToolOutput, ToolResultPart } from './types.ts';
+import { requireTimeout } from './validate.ts';
+
+// --- Defining a tool
+
+export interface ToolDefinition<Schema extends StandardSchemaV1> {
+  /** Letters, digits, `_` and `-`, at most 64: what every vendor accepts. */
+  readonly name: string;
+  readonly description?: string;
+  /** Any Standard Schema: Zod, ArkType, Valibot and others. Its root must be an object. */
+  readonly input: Schema;
+  /** Needed for a schema that cannot turn itself into JSON Schema; wins over one that can. */
+  readonly jsonSchema?: JsonSchema;
+  readonly timeoutMs?: number;
+  readonly attributes?: Tool['attributes'];
+  execute(input: StandardSchemaV1.InferOutput<Schema>, context: ToolContext): unknown;
+}
+
+/** Defines a tool whose arguments are validated before `execute` sees them. */
+export function defineTool<Schema extends StandardSchemaV1>(
+  definition: ToolDefinition<Schema>,
+): Tool<StandardSchemaV1.InferOutput<Schema>> {
+  const { name, description, timeoutMs, attributes } = definition;
+  if (!TOOL_NAME.test(name)) {
+    throw new TypeError(`a tool name has 1 to 64 of A-Z a-z 0-9 _ -; got ${JSON.stringify(name)}`);
+  }
+  requireTimeout(`timeoutMs of tool ${name}`, timeoutMs);
+  return {
+    ...defined({ description, timeoutMs, attributes }),
+    name,
+    input: definition.input,
+    jsonSchema: wireSchema(name, definition.input, definition.jsonSchema),
+    execute: (input, context) => definition.execute(input, context),
+  };
+}
+
+const TOOL_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** The JSON Schema the model is told. Made here, so that a schema that has none fails at definition. */
+function wireSchema(tool: string, schema: StandardSchemaV1, explicit: JsonSchema | undefined): JsonSchema {
+  const jsonSchema = explicit ?? convertSchema(tool, schema);
+  const type = jsonSchema['type'];
+  if (type !== undefined && type !== 'object') {
+    throw new TypeError(`the input of tool ${tool} must be an object; its schema says ${JSON.stringify(type)}`);
+  }
+  return jsonSchema;
+}
+
+function convertSchema(tool: string, schema: StandardSchemaV1): JsonSchema {
+  const standard: StandardSchemaV1.Props & Partial<StandardJSONSchemaV1.Props> = schema['~standard'];
+  if (standard.jsonSchema === undefined) {
+    throw new TypeError(`the ${standard.vendor} schema of tool ${tool} has no JSON Schema: pass jsonSchema as well`);
+  }
+  try {
+    return standard.jsonSchema.input({ target: 'draft-07' });
+  } catch (cause) {
+    throw new TypeError(`the schema of tool ${tool} cannot be written as JSON Schema: pass jsonSchema as well`, {
+      cause,
+    });
+  }
+}
+
+// --- Running the tools of a turn
+
+/** What the calls of one turn share. */
+export interface ToolRun {
+  readonly tools: ReadonlyMap<string, Tool>;
+  readonly toolConcurrency: number;
+  readonly signal: AbortSignal;
+  readonly time: Time;
+  readonly context: RunContext;
+  readonly messages: readonly Message[];
+  readonly emit: (event: AgentEvent) => void;
+}
+
+export interface ToolOutcome {
+  readonly result: ToolResultPart;
+  readonly isError: boolean;
+}
+
+/**
+ * Runs the tool calls of one turn, `toolConcurrency` at a time, and gives their outcomes in call order. A call
+ * that fails is an outcome like any other: the model is told, and may do better. Rejects only when the run
+ * is aborted, and then not before every call has let go.
+ */
+export async function executeToolCalls(calls: readonly ToolCall[], run: ToolRun): Promise<readonly ToolOutcome[]> {
+  const outcomes: ToolOutcome[] = [];
+  const waiting = calls.entries();
+  const work = async (): Promise<void> => {
+    // The workers share the iterator, so each call is taken once, in order.
+    for (const [index, call] of waiting) {
+      if (run.signal.aborted) return;
+      outcomes[index] = await executeToolCall(call, run);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(run.toolConcurrency, calls.length) }, work));
+  run.signal.throwIfAborted();
+  return outcomes;
+}
+
+async function executeToolCall(call: ToolCall, run: ToolRun): Promise<ToolOutcome> {
+  const { id, name } = call;
+  const tool = run.tools.get(name);
+  const startedAt = run.time.now();
+  run.emit({ type: 'tool.start', id, name, input: call.input });
+  let output: ToolOutput;
+  try {
+    const { description, attributes } = tool ?? {};
+    output = await traceTool(
+      { ...defined({ description, attributes }), name, callId: id, signal: run.signal },
+      async (span) => {
+        if (tool === undefined) throw new ToolNotFoundError(name, run.tools.keys());
+        const text = serialize(name, await callTool(tool, call, run));
+        span.record({ resultBytes: Buffer.byteLength(text.value) });
+        return text.type === 'text' ? text : { type: 'json', value: JSON.parse(text.value) as unknown };
+      },
+    );
+  } catch (error) {
+    output = { type: 'error-text', value: errorText(error) };
+  }
+  const isError = output.type === 'error-text';
+  run.emit({ type: 'tool.end', id, name, isError, durationMs: run.time.now() - startedAt });
+  return { result: { type: 'tool-result', toolCallId: id, toolName: name, output }, isError };
+}
+
+/** Validates the arguments and calls the tool, which is left behind when it outlives its time or the run. */
+async function callTool(tool: Tool, call: ToolCall, run: ToolRun): Promise<unknown> {
+  const input = await validArguments(tool, call);
+  const { name, timeoutMs } = tool;
+  const deadline =
+    timeoutMs === undefined ? undefined : { ms: timeoutMs, onExpired: () => new ToolTimeoutError(name, timeoutMs) };
+  const scope = openScope(run.signal, run.time, deadline);
+  const context: ToolContext = { signal: scope.signal, toolCallId: call.id, run: run.context, messages: run.messages };
+  try {
+    return await untilAborted(scope.signal, () => tool.execute(input, context));
+  } finally {
+    scope.close();
+  }
+}
+
+async function validArguments(tool: Tool, call: ToolCall): Promise<unknown> {
+  if (call.problem !== undefined) throw new InvalidToolArgumentsError(tool.name, call.problem);
+  if (tool.input === undefined) return call.input;
+  const result = await tool.input['~standard'].validate(call.input);
+  if (result.issues === undefined) return result.value;
+  const places = result.issues.map(({ path }) => issuePath(path)).filter((place) => place !== '');
+  const problem = `do not fit its schema${places.length === 0 ? '' : ` at ${[...new Set(places)].join(', ')}`}`;
+  const issues = result.issues.map(({ path, message }) => `${issuePath(path) || 'input'}: ${message}`);
+  throw new InvalidToolArgumentsError(tool.name, problem, issues);
+}
+
+function issuePath(path: StandardSchemaV1.Issue['path']): string {
+  return (path ?? []).map((segment) => String(typeof segment === 'object' ? segment.key : segment)).join('.');
+}
+
+/** A result as text: a string as it is, anything else as JSON. A tool that returns nothing returns null. */
+function serialize(tool: string, result: unknown): { readonly type: 'text' | 'json'; readonly value: string } {
+  if (typeof result === 'string') return { type: 'text', value: result };
+  if (result === undefined) return { type: 'json', value: 'null' };
+  try {
+    const value = JSON.stringify(result, (_key, part: unknown) => (typeof part === 'bigint' ? String(part) : part));
+    if (typeof value !== 'string') throw new TypeError(`a ${typeof result} has no JSON`);
+    return { type: 'json', value };
+  } catch (cause) {
+    throw new ToolResultError(tool, cause);
+  }
+}
+
+/** Longest error text a model is told: enough to learn from, too little to fill its context. */
+const MAX_ERROR_TEXT = 2_000;
+
+function errorText(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const issues = error instanceof InvalidToolArgumentsError ? error.issues.map((issue) => `\n- ${issue}`) : [];
+  return `${errorType(error)}: ${message}${issues.join('')}`.slice(0, MAX_ERROR_TEXT);
+}

@@ -1,0 +1,119 @@
+import type { AgentEvent, IncomingMessage, Transport } from '../types.ts';
+
+export interface CliTransportOptions {
+  /** Default: `process.stdin`. */
+  readonly input?: NodeJS.ReadableStream;
+  /** Default: `process.stdout`. */
+  readonly output?: NodeJS.WritableStream;
+  /** Default: `> ` on a terminal, nothing otherwise. */
+  readonly prompt?: string;
+  /** Whether a person is typing, so that lines are edited and Ctrl-C is a key. Default: as the output says. */
+  readonly terminal?: boolean;
+}
+
+/**
+ * A conversation on the command line: each line is a message, answers appear as they are written. Ctrl-C
+ * aborts the answer, a second one leaves; so does the end of the input, once everything is answered.
+ */
+export function cliTransport(options: CliTransportOptions = {}): Transport {
+  const name = 'cli';
+  return {
+    name,
+    start: async (receive, signal, end) => {
+      const { createInterface } = await import('node:readline');
+      const { input = process.stdin, output = process.stdout } = options;
+      const terminal = options.terminal ?? (output as { isTTY?: boolean }).isTTY === true;
+      const lines = createInterface({ input, output, terminal, prompt: options.prompt ?? (terminal ? '> ' : '') });
+      const conversationId = `cli-${globalThis.crypto.randomUUID()}`;
+      let answering: AbortController | undefined;
+      let interrupted = false;
+      const leave = (): void => lines.close();
+      signal.addEventListener('abort', leave, { once: true });
+      lines.on('SIGINT', () => {
+        if (interrupted) {
+          end();
+          return;
+        }
+        interrupted = true;
+        if (answering === undefined) output.write('\n(press Ctrl-C again to leave)\n');
+        else answering.abort(new DOMException('interrupted on the command line', 'AbortError'));
+      });
+
+      let count = 0;
+      lines.prompt();
+      for await (const line of lines) {
+        if (signal.aborted) break;
+        interrupted = false;
+        if (line.trim() !== '') {
+          answering = new AbortController();
+          const screen = createScreen(output);
+          const message: IncomingMessage = {
+            id: `${conversationId}-${(count += 1)}`,
+            text: line,
+            conversationId,
+            transport: name,
+            signal: answering.signal,
+            onEvent: screen.onEvent,
+            reply: screen.reply,
+          };
+          await receive(message);
+          screen.endLine();
+          answering = undefined;
+        }
+        lines.prompt();
+      }
+      signal.removeEventListener('abort', leave);
+      end();
+    },
+  };
+}
+
+/** One answer on its way to the output. */
+interface Screen {
+  readonly onEvent: (event: AgentEvent) => void;
+  readonly reply: (text: string) => Promise<void>;
+  endLine(): void;
+}
+
+function createScreen(output: NodeJS.WritableStream): Screen {
+  let midLine = false;
+  /** The text of this turn is on the output already, so the reply that repeats it is not. */
+  let shown = false;
+  const write = (text: string): void => {
+    if (text === '') return;
+    output.write(text);
+    midLine = !text.endsWith('\n');
+  };
+  const endLine = (): void => {
+    if (midLine) write('\n');
+  };
+  const startAgain = (): void => {
+    endLine();
+    shown = false;
+  };
+  return {
+    endLine,
+    onEvent: (event) => {
+      switch (event.type) {
+        case 'text.delta':
+          write(event.text);
+          shown = true;
+          break;
+        case 'text.reset':
+          startAgain();
+          write('(starting again)\n');
+          break;
+        case 'turn.start':
+        case 'run.error':
+          startAgain();
+          break;
+        default:
+          break;
+      }
+    },
+    reply: async (text) => {
+      if (!shown) write(text);
+      endLine();
+    },
+  };
+}

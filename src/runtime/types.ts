@@ -1,0 +1,375 @@
+/**
+ * The vocabulary of the runtime: messages, models, tools, memory, agents, events, transports.
+ *
+ * Only types live here, so that every other file can be read against one page of words.
+ */
+import type { SpanContext } from '@opentelemetry/api';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+
+import type { TokenUsage } from '../telemetry/attributes/usage.ts';
+import type { RunContext, User } from '../telemetry/context.ts';
+import type { ModelFailure } from './errors.ts';
+
+// --- Messages. Part names are those of the AI SDK's prompts, so that histories travel both ways.
+
+export type Message = SystemMessage | UserMessage | AssistantMessage | ToolMessage;
+
+export interface SystemMessage {
+  readonly role: 'system';
+  readonly content: string;
+}
+
+export interface UserMessage {
+  readonly role: 'user';
+  readonly content: string;
+}
+
+export interface AssistantMessage {
+  readonly role: 'assistant';
+  readonly content: string | readonly AssistantPart[];
+  /** The model that wrote it, as `provider/model`. Reasoning is only ever shown to the model that did it. */
+  readonly model?: string;
+}
+
+export interface ToolMessage {
+  readonly role: 'tool';
+  readonly content: readonly ToolResultPart[];
+}
+
+export type AssistantPart = TextPart | ReasoningPart | ToolCallPart;
+
+export interface TextPart {
+  readonly type: 'text';
+  readonly text: string;
+  readonly providerOptions?: ProviderOptions;
+}
+
+export interface ReasoningPart {
+  readonly type: 'reasoning';
+  readonly text: string;
+  /** Holds the signature some vendors want back with the reasoning they did. */
+  readonly providerOptions?: ProviderOptions;
+}
+
+export interface ToolCallPart {
+  readonly type: 'tool-call';
+  readonly toolCallId: string;
+  readonly toolName: string;
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly providerOptions?: ProviderOptions;
+}
+
+export interface ToolResultPart {
+  readonly type: 'tool-result';
+  readonly toolCallId: string;
+  readonly toolName: string;
+  readonly output: ToolOutput;
+}
+
+export type ToolOutput =
+  | { readonly type: 'text'; readonly value: string }
+  | { readonly type: 'json'; readonly value: unknown }
+  | { readonly type: 'error-text'; readonly value: string };
+
+/** Options that only one provider understands, by provider. */
+export type ProviderOptions = Readonly<Record<string, unknown>>;
+
+// --- Models
+
+/**
+ * A language model of the AI SDK's provider specification V2, V3 or V4, as every `@ai-sdk/*` package and
+ * many others make them. Structural, so that no particular package is needed; what a model answers is
+ * `unknown` until `models/normalize.ts` has read it.
+ */
+export interface ModelLike {
+  readonly specificationVersion: 'v2' | 'v3' | 'v4';
+  readonly provider: string;
+  readonly modelId: string;
+  doGenerate(options: ProviderCallOptions): PromiseLike<unknown>;
+  doStream(options: ProviderCallOptions): PromiseLike<unknown>;
+}
+
+/**
+ * The options of a provider call. The three specifications type them apart although the part of them the
+ * runtime uses is the same, and a parameter has to be accepted by all three.
+ */
+// oxlint-disable-next-line typescript/no-explicit-any -- the only type that three parameter types are assignable to
+type ProviderCallOptions = any;
+
+/** A model object, or the name of one such as `openai/gpt-5-mini`: see `resolveModel`. */
+export type ModelRef = ModelLike | string;
+
+/** A model with settings of its own. */
+export interface ModelEntry {
+  readonly model: ModelRef;
+  /** Default: the agent's. */
+  readonly maxRetries?: number;
+  /** Default: the agent's `modelTimeoutMs`. */
+  readonly timeoutMs?: number;
+  /** Laid over the agent's. */
+  readonly settings?: CallSettings;
+}
+
+/** What is asked of a model besides the conversation. What is left out is the provider's default. */
+export interface CallSettings {
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly topK?: number;
+  readonly maxOutputTokens?: number;
+  readonly frequencyPenalty?: number;
+  readonly presencePenalty?: number;
+  readonly seed?: number;
+  readonly stopSequences?: readonly string[];
+  readonly providerOptions?: ProviderOptions;
+}
+
+/** Why a model stopped. `length` and `content-filter` are results, not failures. */
+export type FinishReason = 'stop' | 'length' | 'content-filter' | 'tool-calls' | 'other';
+
+// --- Tools
+
+/** A JSON Schema whose root is an object. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** Something a model can have done: see `defineTool`. */
+export interface Tool<Input = unknown> {
+  readonly name: string;
+  readonly description?: string;
+  /** Validates what the model sent. A tool without one gets it unchecked. */
+  readonly input?: StandardSchemaV1<unknown, Input>;
+  /** What the model is told about the arguments. */
+  readonly jsonSchema: JsonSchema;
+  /** Default: none but the run's. */
+  readonly timeoutMs?: number;
+  /** Attributes of your own on the tool's spans. */
+  readonly attributes?: Readonly<Record<string, string | number | boolean>>;
+  /**
+   * Does the work. Returns a string or anything JSON can write; a tool that fails throws, and the model is
+   * told the error's name and message.
+   */
+  execute(input: Input, context: ToolContext): unknown;
+}
+
+/** What a tool knows about the call it serves. */
+export interface ToolContext {
+  /** Aborted when the run ends early or the tool takes too long. */
+  readonly signal: AbortSignal;
+  readonly toolCallId: string;
+  readonly run: RunContext;
+  /** The conversation up to the message that asked for this call. */
+  readonly messages: readonly Message[];
+}
+
+// --- Memory
+
+export interface MemoryRecord {
+  readonly id: string;
+  readonly text: string;
+  /** Whose record it is. A search that names scopes sees no others. */
+  readonly scope?: string;
+  readonly metadata?: Readonly<Record<string, unknown>>;
+}
+
+/** A record that was found. A higher score is a better match; scores of two searches do not compare. */
+export interface MemoryMatch extends MemoryRecord {
+  readonly score: number;
+}
+
+export interface MemoryQuery {
+  readonly limit: number;
+  /** Only records of these scopes. Default: all. */
+  readonly scopes?: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+/** A place where an agent's memories are. */
+export interface MemoryStore {
+  readonly id: string;
+  /** `db.system.name` of what is behind it, such as `sqlite`. */
+  readonly system?: string;
+  /** Adds a record, or replaces the one with the same id. */
+  add(record: MemoryRecord): Promise<void>;
+  /** Finds records, the best first. Any text is a valid query. */
+  search(query: string, options: MemoryQuery): Promise<readonly MemoryMatch[]>;
+  /** Returns whether there was such a record. */
+  remove(id: string): Promise<boolean>;
+  close?(): Promise<void>;
+}
+
+/** How an agent uses its memory before each run. */
+export interface MemoryOptions {
+  readonly store: MemoryStore;
+  /** Most records given to the model. Default: 5. */
+  readonly limit?: number;
+  /** After this long the run continues without. Default: 2000. */
+  readonly timeoutMs?: number;
+  /** Whose records may be found. Default: everybody's. */
+  readonly scopes?: (run: RunContext) => readonly string[];
+}
+
+// --- Agents
+
+export interface AgentOptions {
+  readonly name: string;
+  readonly description?: string;
+  /** The system prompt, or a function that makes it for one run. */
+  readonly instructions?: string | ((run: RunContext) => string | Promise<string>);
+  /** The fallback chain: the first model is asked first. */
+  readonly models: readonly (ModelRef | ModelEntry)[];
+  readonly tools?: readonly Tool[];
+  readonly memory?: MemoryStore | MemoryOptions;
+  readonly settings?: CallSettings;
+  /** Most model answers in one run. Default: 20. */
+  readonly maxTurns?: number;
+  /** How often a call that failed for a passing reason is repeated on the same model. Default: 1. */
+  readonly maxRetries?: number;
+  /** Longest one model call may take. Default: as long as the provider lets it. */
+  readonly modelTimeoutMs?: number;
+  /** Longest one run may take. Default: as long as it needs. */
+  readonly timeoutMs?: number;
+  /** How many tools of one turn run at the same time. Default: all of them. */
+  readonly toolConcurrency?: number;
+  /**
+   * Decides whether a failure is worth asking the next model. Default: yes, unless the request itself is
+   * at fault. Never asked about an aborted run. Must not throw.
+   */
+  readonly shouldFallback?: (failure: ModelFailure, attempt: { model: string; attempt: number }) => boolean;
+}
+
+/** Something that answers, with models, tools and memory of its own. Any number of runs at the same time. */
+export interface Agent {
+  readonly name: string;
+  readonly description?: string;
+  /**
+   * Runs the agent to its answer. Rejects with `AllModelsFailedError`, `MaxTurnsError`, `RunTimeoutError`,
+   * with the signal's reason when the caller aborted, or with what the caller's own functions threw.
+   */
+  run(input: RunInput, options?: RunOptions): Promise<RunResult>;
+  /** Starts a run at once and hands out what happens in it. */
+  stream(input: RunInput, options?: RunOptions): RunStream;
+  /** This agent as a tool of another one. */
+  asTool(options?: { readonly name?: string; readonly description?: string }): Tool<{ readonly task: string }>;
+}
+
+/** What the user said, or everything said since the history. */
+export type RunInput = string | readonly Message[];
+
+export interface RunOptions {
+  /** Aborts the run. */
+  readonly signal?: AbortSignal;
+  /** Default: the surrounding run context's. */
+  readonly conversationId?: string;
+  readonly user?: User;
+  /** What was said before, or a function that loads it: one that fails is a failure of the run. */
+  readonly history?: readonly Message[] | (() => readonly Message[] | Promise<readonly Message[]>);
+  /** Whether models are asked for streams, so that text arrives as it is written. Default: only by `stream`. */
+  readonly stream?: boolean;
+  /** Told everything that happens. What it throws is reported as a process warning, once per run. */
+  readonly onEvent?: (event: AgentEvent) => void;
+  /** The last step of the run, such as sending the answer: when it fails, the run has failed. */
+  readonly deliver?: (result: RunResult) => void | Promise<void>;
+}
+
+export interface RunResult {
+  readonly runId: string;
+  readonly text: string;
+  readonly finishReason: FinishReason;
+  /** The conversation to pass as `history` next time: history, input, answers and tool results. */
+  readonly messages: readonly Message[];
+  /** The model that gave the last answer. */
+  readonly model: string;
+  readonly turns: number;
+  /** Tokens of every call that answered; those of sub-agents are theirs. */
+  readonly usage: TokenUsage;
+  readonly fallbacks: number;
+  readonly toolErrors: number;
+  readonly memoryFailed: boolean;
+  /** Absent when tracing is off. */
+  readonly traceId?: string;
+}
+
+/**
+ * A run under way. Iterating ends after `run.end` or `run.error` and never throws; `result` rejects when
+ * the run fails. Leaving the loop early aborts the run. A consumer that is slower than the model gets
+ * longer pieces of text, never a longer queue.
+ */
+export interface RunStream extends AsyncIterable<AgentEvent> {
+  readonly result: Promise<RunResult>;
+  abort(reason?: unknown): void;
+}
+
+/**
+ * What happens in a run, in order. Events are made to be passed on to people: error texts are never in
+ * them, only classes, statuses and ids.
+ */
+export type AgentEvent =
+  // The run
+  | { readonly type: 'run.start'; readonly runId: string; readonly spanContext?: SpanContext }
+  | { readonly type: 'run.end'; readonly result: RunResult }
+  | {
+      readonly type: 'run.error';
+      readonly errorType: string;
+      readonly aborted: boolean;
+      readonly traceId?: string;
+    }
+  | { readonly type: 'memory.search'; readonly count: number; readonly failed: boolean }
+  // One turn: an answer of a model and the tools it asks for
+  | { readonly type: 'turn.start'; readonly turn: number; readonly model: string }
+  | { readonly type: 'turn.end'; readonly turn: number; readonly usage: TokenUsage }
+  // What the model writes. After `text.reset` the text of this turn starts again.
+  | { readonly type: 'text.delta'; readonly text: string }
+  | { readonly type: 'text.reset'; readonly reason: string }
+  | { readonly type: 'reasoning.delta'; readonly text: string }
+  // What becomes of a model call that failed
+  | {
+      readonly type: 'model.retry';
+      readonly model: string;
+      /** 2 for the first repetition. */
+      readonly attempt: number;
+      readonly delayMs: number;
+      readonly reason: string;
+    }
+  | { readonly type: 'model.fallback'; readonly from: string; readonly to: string; readonly reason: string }
+  // Tools
+  | { readonly type: 'tool.start'; readonly id: string; readonly name: string; readonly input: unknown }
+  | {
+      readonly type: 'tool.end';
+      readonly id: string;
+      readonly name: string;
+      readonly isError: boolean;
+      readonly durationMs: number;
+    };
+
+// --- Transports
+
+/** A message a person sent over a transport. */
+export interface IncomingMessage {
+  readonly id: string;
+  readonly text: string;
+  readonly conversationId: string;
+  /** Absent when the transport does not know who is writing. */
+  readonly userId?: string;
+  /** The transport's name. */
+  readonly transport: string;
+  /** Takes the message back: aborts the run made for it. */
+  readonly signal?: AbortSignal;
+  /** Told what happens in the run, for transports that show text as it is written. */
+  readonly onEvent?: (event: AgentEvent) => void;
+  reply(text: string): Promise<void>;
+}
+
+/** A way for messages to come in and answers to go out. */
+export interface Transport {
+  readonly name: string;
+  /**
+   * Works until `signal` is aborted, handing every message to `receive`, which never rejects. A rejection
+   * is a crash, and so is returning early, unless the transport called `end` to say it is done for good.
+   */
+  start(receive: (message: IncomingMessage) => Promise<void>, signal: AbortSignal, end: () => void): Promise<void>;
+}
+
+/** Where conversations are kept between messages. */
+export interface ConversationHistory {
+  load(conversationId: string): readonly Message[] | Promise<readonly Message[]>;
+  save(conversationId: string, messages: readonly Message[]): void | Promise<void>;
+}

@@ -1,0 +1,15 @@
+/** Checks of values that code passes in: a wrong one throws, and says what was expected and what it got. */
+
+/** Node's timers fire at once for anything longer. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** A whole number, or `Infinity` for no limit. */
+export function requireCount(what: string, value: number, least: number): void {
+  if (value >= least && (Number.isInteger(value) || value === Infinity)) return;
+  throw new RangeError(`${what} must be a whole number of at least ${least}; got ${value}`);
+}
+
+export function requireTimeout(what: string, value: number | undefined): void {
+  if (value === undefined || (value > 0 && value <= MAX_TIMEOUT_MS)) return;
+  throw new RangeError(`${what} must be more than 0 and at most ${MAX_TIMEOUT_MS} milliseconds; got ${value}`);
+}

@@ -1,0 +1,158 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+import { startFakeSentry } from '../../src/testing/fake-sentry.ts';
+import { startStubProvider } from '../../src/testing/stub-provider.ts';
+import type { StubModelScript, StubProvider } from '../../src/testing/stub-provider.ts';
+import { cli, startCli } from './cli.ts';
+
+const KEY = 'sk-test-0123456789abcdefwxyz';
+
+let provider: StubProvider;
+
+afterEach(() => provider.close());
+
+/** Starts a provider for the model `m-1` and gives the flags and the environment that reach it. */
+async function serve(script: StubModelScript): Promise<{ args: string[]; env: Record<string, string> }> {
+  provider = await startStubProvider({ 'm-1': script });
+  return {
+    args: ['run', '--model', 'openai-compatible/m-1', '--base-url', provider.baseUrl],
+    env: { OPENAI_API_KEY: KEY },
+  };
+}
+
+describe('faultline run', () => {
+  test('streams the answer to a prompt and exits with 0', async () => {
+    const { args, env } = await serve([{ type: 'text', text: 'Take an umbrella.' }]);
+
+    const result = await cli([...args, '--instructions', 'Be brief.', 'Rain', 'in Lisbon?'], env);
+
+    expect(result).toEqual({ code: 0, stdout: 'Take an umbrella.\n', stderr: '' });
+    expect(provider.requests.map(({ headers, body }) => ({ key: headers.authorization, ...body }))).toMatchObject([
+      {
+        key: `Bearer ${KEY}`,
+        stream: true,
+        messages: [
+          { role: 'system', content: 'Be brief.' },
+          { role: 'user', content: 'Rain in Lisbon?' },
+        ],
+      },
+    ]);
+  });
+
+  test('reads the prompt from standard input', async () => {
+    const { args, env } = await serve([{ type: 'text', text: 'Yes.' }]);
+
+    const result = await cli(args, env, 'Does it rain\nin Lisbon?\n');
+
+    expect(result).toEqual({ code: 0, stdout: 'Yes.\n', stderr: '' });
+    expect(provider.requests[0]?.body.messages).toMatchObject([{ role: 'user', content: 'Does it rain\nin Lisbon?' }]);
+  });
+
+  test('takes the server from the environment when no base URL is given', async () => {
+    const { env } = await serve([{ type: 'text', text: 'Yes.' }]);
+
+    const result = await cli(['run', '--model', 'openai-compatible/m-1', 'Rain?'], {
+      ...env,
+      OPENAI_BASE_URL: provider.baseUrl,
+    });
+
+    expect(result).toEqual({ code: 0, stdout: 'Yes.\n', stderr: '' });
+  });
+
+  test('sends its trace to the configured destination, without prompt, answer and key', async () => {
+    const { args, env } = await serve([{ type: 'text', text: 'Take an umbrella.' }]);
+    const sentry = await startFakeSentry();
+    try {
+      const result = await cli([...args, '--agent', 'rain-expert', 'Rain in Lisbon?'], {
+        ...env,
+        SENTRY_DSN: sentry.dsn,
+      });
+
+      expect(result).toEqual({ code: 0, stdout: 'Take an umbrella.\n', stderr: '' });
+      expect(sentry.spans.map(({ name }) => name).toSorted()).toEqual(['agent.invoke rain-expert', 'chat m-1']);
+      const bodies = sentry.requests.map(({ body }) => Buffer.from(body).toString('utf8')).join('\n');
+      expect(['Lisbon', 'umbrella', KEY].filter((canary) => bodies.includes(canary))).toEqual([]);
+    } finally {
+      await sentry.close();
+    }
+  });
+
+  test('says in one sentence what failed, and exits with 1', async () => {
+    const { args, env } = await serve([{ type: 'status', status: 401 }]);
+
+    const result = await cli([...args, 'Rain?'], env);
+
+    expect(result).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'faultline: no model answered: m-1 (401); is the key right?\n',
+    });
+  });
+
+  test('names the trace of a run that failed', async () => {
+    const { args, env } = await serve([{ type: 'status', status: 400 }]);
+    const sentry = await startFakeSentry();
+    try {
+      const { code, stderr } = await cli([...args, 'Rain?'], { ...env, SENTRY_DSN: sentry.dsn });
+
+      expect(code).toBe(1);
+      expect(stderr).toBe(`faultline: no model answered: m-1 (400) (trace ${sentry.spans[0]?.traceId})\n`);
+    } finally {
+      await sentry.close();
+    }
+  });
+
+  test('starts a new line when the answer breaks off', async () => {
+    const { args, env } = await serve([
+      { type: 'cut', text: 'Take an' },
+      { type: 'text', text: 'Take an umbrella.' },
+    ]);
+
+    expect(await cli([...args, 'Rain?'], env)).toEqual({
+      code: 0,
+      stdout: 'Take an\nTake an umbrella.\n',
+      stderr: 'faultline: the model broke off, so it is asked again\n',
+    });
+  });
+
+  test('is stopped with Ctrl-C: the request is given up and the exit code is 130', async () => {
+    const { args, env } = await serve([{ type: 'hang', text: 'Let me' }]);
+    const { child, finished } = startCli([...args, 'Rain?'], env);
+    child.stdout.once('data', () => child.kill('SIGINT'));
+
+    expect(await finished).toEqual({ code: 130, stdout: 'Let me\n', stderr: '' });
+    expect((await provider.waitForAbort()).abortedByClient).toBe(true);
+  });
+});
+
+describe('faultline run without what it needs', () => {
+  beforeEach(() => serve([]));
+
+  test('says that a key is missing, and which variable is meant', async () => {
+    expect(await cli(['run', '--model', 'openai/gpt-5-mini', 'Rain?'])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'faultline: openai/gpt-5-mini needs a key: set OPENAI_API_KEY\n',
+    });
+    expect(await cli(['run', '--model', 'openai-compatible/m-1', '--base-url', provider.baseUrl, 'Rain?'])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'faultline: no model answered: m-1 (401); OPENAI_API_KEY is not set\n',
+    });
+  });
+
+  test('says that a base URL is missing', async () => {
+    expect(await cli(['run', '--model', 'openai-compatible/m-1', 'Rain?'], { OPENAI_API_KEY: KEY })).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'faultline: openai-compatible/m-1 needs a base URL: set OPENAI_BASE_URL, or give --base-url\n',
+    });
+  });
+
+  test('explains a model reference that cannot be one', async () => {
+    const { code, stderr } = await cli(['run', '--model', 'gpt-5-mini', 'Rain?']);
+
+    expect(code).toBe(2);
+    expect(stderr).toBe('--model: a model reference is provider/model, such as openai/gpt-5-mini; got "gpt-5-mini".\n');
+  });
+});
