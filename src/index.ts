@@ -31,5 +31,7 @@ export type {
   TransportSpanOptions,
 } from './telemetry/spans.ts';
 
+export { FAILURE_POINTS } from './telemetry/failure.ts';
+
 export { continueTrace, getRunContext, traceHeaders, withRunContext } from './telemetry/context.ts';
 export type { IncomingHeaders, RunContext, User } from './telemetry/context.ts';

@@ -30,7 +30,7 @@ const MAX_LINKED_ERRORS = 10;
 const MAX_TYPE_LENGTH = 120;
 
 /** Describes any thrown value, also one whose properties throw. */
-export function describeFailure(error: unknown): FailureDescription {
+function describeFailure(error: unknown): FailureDescription {
   try {
     const type = errorType(error);
     return { type, message: messageOf(error, type), stack: stackWithCauses(error) };

@@ -77,9 +77,9 @@ export interface Tracing {
   /** For a provider the application builds itself, together with the option `register: false`. */
   readonly spanProcessor: SpanProcessor;
   /** Sends what waits. Settles within `timeoutMs` (default: `exitTimeoutMs`) and never rejects. */
-  flush(timeoutMs?: number): Promise<FlushResult>;
+  readonly flush: (timeoutMs?: number) => Promise<FlushResult>;
   /** Flushes, then takes everything back that `setupTracing` put in place. Never rejects. */
-  shutdown(timeoutMs?: number): Promise<FlushResult>;
+  readonly shutdown: (timeoutMs?: number) => Promise<FlushResult>;
 }
 
 /** The tracing of this process, once it was set up, and who hears of its problems. */

@@ -211,7 +211,7 @@ describe('setupTracing', () => {
     expect(await joined.shutdown()).toEqual({ status: 'delivered', exported: 5 });
     expect(exporter.getFinishedSpans()).toHaveLength(5);
     expect(sentry.stored.map(({ release, environment }) => [release, environment])).toEqual(
-      Array(5).fill(['app@1', 'staging']),
+      Array.from({ length: 5 }, () => ['app@1', 'staging']),
     );
     const request = sentry.stored.find(({ name }) => name === 'request');
     expect(sentry.stored.find(({ name }) => name === 'agent.invoke helper')?.parentSpanId).toBe(request?.spanId);

@@ -203,7 +203,7 @@ describe('an agent run', () => {
         traceChat(GPT, () => {
           throw Object.assign(new Error('slow down'), { statusCode: 429 });
         }),
-      ).toThrow();
+      ).toThrow('slow down');
       traceChat({ model: 'claude-haiku-4-5', provider: 'anthropic' }, (chat) =>
         chat.fallback({
           from: 'gpt-5-mini',
@@ -329,7 +329,7 @@ describe('a failure', () => {
     ).toThrow(error);
     const [event] = exceptions(span('search_memory notes'));
     expect(event?.attributes).toMatchObject({ 'exception.type': 'WeatherError', 'exception.message': 'cannot read' });
-    const stack = String(event?.attributes['exception.stacktrace']);
+    const stack = event?.attributes['exception.stacktrace'];
     expect(stack).toMatch(/^WeatherError: cannot read\n    at .*spans\.test\.ts/);
     expect(stack).toContain('Caused by: RangeError: disk full\n    at ');
     expect(span('search_memory notes').attributes).toMatchObject({
