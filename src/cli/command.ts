@@ -1,6 +1,5 @@
 /** What every subcommand shares: its shape, its flags, and the one way to say that a command line is wrong. */
-import { parseArgs } from 'node:util';
-import type { ParseArgsConfig } from 'node:util';
+import { parseArgs, type ParseArgsConfig } from 'node:util';
 
 /** The parts of the process a command may touch. */
 export type CommandProcess = NodeJS.EventEmitter & Pick<NodeJS.Process, 'env' | 'stdin' | 'stdout' | 'stderr'>;

@@ -1,20 +1,14 @@
 /** `faultline demo`: a real agent in every situation Faultline is about, and the traces that come of it. */
 import { once } from 'node:events';
 
-import { startStubProvider } from '../testing/stub-provider.ts';
-import type { StubProvider } from '../testing/stub-provider.ts';
+import { startStubProvider, type StubProvider } from '../testing/stub-provider.ts';
 import type { ReceivedSpan } from '../receiver/received-span.ts';
 import { buildTrees } from '../receiver/span-forest.ts';
-import { list, parseFlags, UsageError } from './command.ts';
-import type { Command } from './command.ts';
-import { startDelivery } from './demo/delivery.ts';
-import type { Delivery } from './demo/delivery.ts';
-import { jsonReport } from './demo/json-report.ts';
-import type { ScenarioTraces } from './demo/json-report.ts';
-import { SCENARIOS } from './demo/scenarios.ts';
-import type { Scenario, Stage } from './demo/scenarios.ts';
-import { createShow } from './demo/show.ts';
-import type { Show } from './demo/show.ts';
+import { list, parseFlags, UsageError, type Command } from './command.ts';
+import { startDelivery, type Delivery } from './demo/delivery.ts';
+import { jsonReport, type ScenarioTraces } from './demo/json-report.ts';
+import { SCENARIOS, type Scenario, type Stage } from './demo/scenarios.ts';
+import { createShow, type Show } from './demo/show.ts';
 import { createWatcher } from './demo/watcher.ts';
 
 const NAMES = Object.keys(SCENARIOS);

@@ -2,8 +2,7 @@
 /** The `faultline` binary: picks the subcommand and loads nothing else. */
 import { readFileSync } from 'node:fs';
 
-import { list, UsageError } from './command.ts';
-import type { Command } from './command.ts';
+import { list, UsageError, type Command } from './command.ts';
 
 interface Entry {
   readonly summary: string;

@@ -8,13 +8,13 @@ import {
   createRuntime,
   ModelUnavailableError,
   resolveModel,
+  type Agent,
+  type ModelLike,
 } from '../runtime/index.ts';
-import type { Agent, ModelLike } from '../runtime/index.ts';
 import { readEnvironment, type Environment } from '../telemetry/config/environment.ts';
 import { nodeHost } from '../telemetry/config/host.ts';
 import { setupTracing } from '../telemetry/setup.ts';
-import { parseFlags, UsageError } from './command.ts';
-import type { Command, CommandProcess } from './command.ts';
+import { parseFlags, UsageError, type Command, type CommandProcess } from './command.ts';
 
 const USAGE = `faultline run: one agent on the command line, traced
 

@@ -1,8 +1,7 @@
 /** A trace as an aligned tree for a terminal: what ran, how long, how many tokens, what it cost, what failed. */
 import type { AttributeValue, ReceivedSpan } from '../receiver/received-span.ts';
 import { STATUS_CODE_ERROR } from '../receiver/received-span.ts';
-import { buildTrees } from '../receiver/span-forest.ts';
-import type { SpanNode } from '../receiver/span-forest.ts';
+import { buildTrees, type SpanNode } from '../receiver/span-forest.ts';
 import {
   ERROR_TYPE,
   EXCEPTION_EVENT,
@@ -146,7 +145,7 @@ function text(value: AttributeValue | undefined): string | undefined {
 }
 
 /** Text of another program may hold escape sequences that take over a terminal. */
-function printable(value: string): string {
+export function printable(value: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what this is about
   return value.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ').trim();
 }

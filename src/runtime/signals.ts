@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 import type { Time } from './time.ts';
 
 /**
@@ -22,6 +24,8 @@ export interface Deadline {
 
 export function openScope(parent: AbortSignal | undefined, time: Time, deadline?: Deadline): AbortScope {
   const controller = new AbortController();
+  // Node warns of a leak at the eleventh listener; eleven tools or eleven runs at a time are none.
+  setMaxListeners(0, controller.signal, ...(parent === undefined ? [] : [parent]));
   const stopFollowing = whenAborted(parent, (reason) => controller.abort(reason));
   const stopTimer =
     deadline === undefined || controller.signal.aborted

@@ -227,7 +227,13 @@ function untilAborted(signal: AbortSignal | undefined): Promise<never> {
   });
 }
 
-/** What a connection that breaks in the middle of an answer is reported as. */
+/** What the AI SDK's providers throw for a connection that breaks in the middle of an answer. */
 function connectionLost(): Error {
-  return Object.assign(new Error('terminated'), { code: 'ECONNRESET' });
+  const error = new Error('Failed to process successful response', { cause: new TypeError('terminated') });
+  return Object.assign(error, {
+    name: 'AI_APICallError',
+    [Symbol.for('vercel.ai.error.AI_APICallError')]: true,
+    statusCode: 200,
+    isRetryable: true,
+  });
 }

@@ -4,8 +4,7 @@
  * Real clients talk real HTTP to it, so what a vendor can do to an agent (rate limits, cut streams,
  * junk, silence) can be seen without a vendor and without a key that costs money.
  */
-import { createServer } from 'node:http';
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -16,8 +15,10 @@ import {
   defaultErrorBody,
   errorBody,
   frame,
+  type StubToolCall,
+  type StubUsage,
+  type WireAnswer,
 } from './stub-provider/wire.ts';
-import type { StubToolCall, StubUsage, WireAnswer } from './stub-provider/wire.ts';
 
 export type { StubToolCall, StubUsage } from './stub-provider/wire.ts';
 

@@ -1,12 +1,9 @@
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 
 import { afterEach, describe, expect, test } from 'vitest';
 
-import { startReceiver } from '../../src/receiver/server.ts';
-import type { Receiver } from '../../src/receiver/server.ts';
-import { startFakeSentry } from '../../src/testing/fake-sentry.ts';
-import type { FakeSentry } from '../../src/testing/fake-sentry.ts';
+import { startReceiver, type Receiver } from '../../src/receiver/server.ts';
+import { startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
 import { cli } from './cli.ts';
 
 const SCENARIOS = [
@@ -127,7 +124,7 @@ describe('faultline demo --once without a destination', () => {
         agent.invoke trip-helper ~   698 → 62 tok   $0.00024
         ├─ chat gpt-5-mini ~   286 → 24 tok   $0.00012
         │  └─ execute_tool get_weather ~
-        │        ✗ WeatherServiceError: the weather service answered 503 (tool.execution)
+        │        ✗ WeatherServiceError (tool.execution): the weather service answered 503
         └─ chat gpt-5-mini ~   412 → 38 tok   $0.00012
         → the agent answered: I cannot see the forecast right now; pack a light jacket to be safe.
 
@@ -135,14 +132,15 @@ describe('faultline demo --once without a destination', () => {
         trace <trace>
         agent.invoke trip-helper ~   412 → 38 tok   $0.00012
         ├─ search_memory traveller-notes ~
-        │     ✗ SqliteError: database disk image is malformed (memory.search)
+        │     ✗ SqliteError (memory.search): database disk image is malformed
         └─ chat gpt-5-mini ~   412 → 38 tok   $0.00012
         → the agent answered: Pack light clothes and a jacket.
 
       models-exhausted  every model of the chain fails: a wrong key, a rate limit, a dropped connection
         trace <trace>
         agent.invoke trip-helper ~
-        │  ✗ AllModelsFailedError: no model answered: gpt-5 (401), claude-haik… (model.fallback_exhausted)
+        │  ✗ AllModelsFailedError (model.fallback_exhausted): no model answered: gpt-5 (401),
+        │    claude-haiku-4-5 (429), mistral-large-latest (AI_APICallError)
         ├─ chat gpt-5 ~
         │     ✗ 401: Incorrect API key provided: [redacted].
         ├─ chat claude-haiku-4-5 ~
@@ -154,7 +152,7 @@ describe('faultline demo --once without a destination', () => {
       agent-error  the model keeps asking for tools until the agent gives up
         trace <trace>
         agent.invoke trip-helper ~   572 → 48 tok   $0.00024
-        │  ✗ MaxTurnsError: no final answer within 2 turns (conversation.unhandled)
+        │  ✗ MaxTurnsError (conversation.unhandled): no final answer within 2 turns
         ├─ chat gpt-5-mini ~   286 → 24 tok   $0.00012
         │  └─ execute_tool get_weather ~
         └─ chat gpt-5-mini ~   286 → 24 tok   $0.00012
@@ -168,7 +166,7 @@ describe('faultline demo --once without a destination', () => {
               ■ aborted
         trace <trace>
         transport.crash chat-socket ~
-           ✗ SocketClosedError: the connection was closed (1006) (transport.crash)
+           ✗ SocketClosedError (transport.crash): the connection was closed (1006)
            ↔ a run in flight: trace <trace>
         → the transport crashed as intended: SocketClosedError
 

@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { startFakeSentry } from '../../src/testing/fake-sentry.ts';
-import { startStubProvider } from '../../src/testing/stub-provider.ts';
-import type { StubModelScript, StubProvider } from '../../src/testing/stub-provider.ts';
+import { startStubProvider, type StubModelScript, type StubProvider } from '../../src/testing/stub-provider.ts';
 import { cli, startCli } from './cli.ts';
 
 const KEY = 'sk-test-0123456789abcdefwxyz';

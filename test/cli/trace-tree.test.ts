@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { renderTrace } from '../../src/cli/trace-tree.ts';
-import type { TreeStyle } from '../../src/cli/trace-tree.ts';
+import { renderTrace, type TreeStyle } from '../../src/cli/trace-tree.ts';
 import type { ReceivedSpan } from '../../src/receiver/received-span.ts';
 
 const PLAIN: TreeStyle = { width: 80, paint: (_, text) => text };
@@ -138,11 +137,11 @@ describe('a trace tree', () => {
     ]);
   });
 
-  test('cuts what is too wide and marks a root whose parent is elsewhere', () => {
+  test('cuts names, wraps messages and marks a root whose parent is elsewhere', () => {
     const lines = renderTrace(
       [
         span('1', 'feed', `chat ${'m'.repeat(80)}`, [0, 10], {
-          status: { code: 2, message: 'word '.repeat(30) },
+          status: { code: 2, message: 'word '.repeat(60) },
           attributes: { 'error.type': 'Error' },
           events: exception(),
         }),
@@ -150,7 +149,20 @@ describe('a trace tree', () => {
       PLAIN,
     );
 
-    expect(lines).toEqual([`… chat ${'m'.repeat(37)}…    10 ms`, `   ✗ Error: ${'word '.repeat(13)}wo…`]);
+    expect(lines).toEqual([
+      `… chat ${'m'.repeat(37)}…    10 ms`,
+      `   ✗ Error: ${'word '.repeat(13).trimEnd()}`,
+      `     ${'word '.repeat(15).trimEnd()}`,
+      `     ${'word '.repeat(14)}word…`,
+    ]);
+  });
+
+  test('draws what a broken sender nests deeper than the stack', () => {
+    const deep = Array.from({ length: 20_000 }, (_, index) =>
+      span(`s${index}`, index === 0 ? undefined : `s${index - 1}`, 'loop', [index, index]),
+    );
+
+    expect(renderTrace(deep, PLAIN)).toHaveLength(20_000);
   });
 
   test('takes no control characters from another program to the terminal', () => {
@@ -168,7 +180,7 @@ describe('a trace tree', () => {
 
     expect(lines).toEqual([
       'chat  [2J ]0;owned                               10 ms',
-      '   ✗ Error [2J ]0;owned: first second  [2J ]0;owned',
+      '   ✗ Error [2J ]0;owned: first second [2J ]0;owned',
     ]);
   });
 

@@ -1,8 +1,12 @@
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { afterEach, describe, expect, test } from 'vitest';
 
-import { startStubProvider } from '../../src/testing/stub-provider.ts';
-import type { StubProvider, StubProviderScript, StubTurn } from '../../src/testing/stub-provider.ts';
+import {
+  startStubProvider,
+  type StubProvider,
+  type StubProviderScript,
+  type StubTurn,
+} from '../../src/testing/stub-provider.ts';
 
 const KEY = 'sk-stub-0123456789abcdef';
 const PROMPT = [

@@ -1,12 +1,9 @@
 /** Where the demo's spans go, and what became of them: a receiver of our own, or the configured destination. */
-import { startReceiver } from '../../receiver/server.ts';
-import type { Receiver } from '../../receiver/server.ts';
+import { startReceiver, type Receiver } from '../../receiver/server.ts';
 import type { ReceivedSpan } from '../../receiver/received-span.ts';
 import { resolveConfig } from '../../telemetry/config/resolve.ts';
-import { setupTracing } from '../../telemetry/setup.ts';
-import type { Tracing } from '../../telemetry/setup.ts';
-import { createSpanCopy } from './span-copy.ts';
-import type { SpanCopy } from './span-copy.ts';
+import { setupTracing, type SetupOptions, type Tracing } from '../../telemetry/setup.ts';
+import { createSpanCopy, type SpanCopy } from './span-copy.ts';
 
 /** What became of the spans so far. */
 export interface Totals {
@@ -39,11 +36,6 @@ export interface DeliveryOptions {
   onProblem(message: string): void;
 }
 
-/** A problem a person can do something about; its message is the whole answer. */
-export class DeliveryError extends Error {
-  override readonly name = 'DeliveryError';
-}
-
 const OTLP_PORT = 4318;
 const SERVICE_NAME = 'faultline-demo';
 /** Runs end their spans before they settle; this is only for one that does not. */
@@ -54,20 +46,19 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   const problems: string[] = [];
   const { destinations, offReason } = resolveConfig({}, options.env, ({ message }) => problems.push(message));
   // A destination was meant, but what was said about it is wrong: not a reason to look somewhere else.
-  if (offReason !== undefined && problems.includes(offReason)) throw new DeliveryError(offReason);
+  if (offReason !== undefined && problems.includes(offReason)) throw new Error(offReason);
   for (const problem of problems) options.onProblem(problem);
   return offReason === undefined ? deliverElsewhere(destinations) : deliverHere(options, offReason);
 }
 
 function deliverElsewhere(destinations: readonly { readonly name: string; readonly url: string }[]): Delivery {
   const copy = createSpanCopy();
-  const tracing = setupTracing({
+  const tracing = startTracing({
     spanProcessors: [copy.processor],
     defaults: { serviceName: SERVICE_NAME },
-    // What is wrong with the configuration was said above, and failed deliveries are summed up at the end.
+    // What is wrong with the configuration was said before, and failed deliveries are summed up at the end.
     onDiagnostic: () => {},
   });
-  if (tracing.status.state === 'off') throw new DeliveryError(tracing.status.reason);
   const places = destinations.map(({ name, url }) => `${new URL(url).host} (${name})`);
   return {
     headlines: [`Spans go to ${places.join(' and ')}.`],
@@ -85,7 +76,7 @@ async function deliverHere(options: DeliveryOptions, why: string): Promise<Deliv
     const foreign = spans.filter(({ traceId }) => !copy.traceIds.has(traceId));
     if (foreign.length > 0) options.onForeignSpans(foreign);
   });
-  const tracing = setupTracing({
+  const tracing = startTracing({
     // Whatever the environment says was meant for another destination, if for anything.
     env: {},
     endpoint: receiver.tracesUrl,
@@ -103,6 +94,13 @@ async function deliverHere(options: DeliveryOptions, why: string): Promise<Deliv
       await receiver.close();
     },
   };
+}
+
+/** Sets tracing up. The demo is about nothing else, so it does not go on without. */
+function startTracing(options: SetupOptions): Tracing {
+  const tracing = setupTracing(options);
+  if (tracing.status.state === 'off') throw new Error(tracing.status.reason);
+  return tracing;
 }
 
 function localHeadline({ url }: Receiver, { port }: DeliveryOptions): string {
@@ -131,14 +129,15 @@ async function startLocalReceiver(
 
 async function finish(tracing: Tracing): Promise<Totals> {
   const result = await tracing.flush();
-  const { status } = tracing;
-  const destinations = status.state === 'on' ? status.destinations : [];
+  const destinations = tracing.status.state === 'on' ? tracing.status.destinations : [];
   // A span counts as delivered when every destination has it.
   const delivered = Math.min(...destinations.map(({ exported }) => exported));
   const undelivered = Math.max(...destinations.map(({ failed, pending }) => failed + pending));
-  if (destinations.length === 0 || undelivered === 0)
-    return { delivered: destinations.length === 0 ? 0 : delivered, undelivered: 0 };
+  if (undelivered === 0) return { delivered, undelivered };
   const lastError = destinations.find((destination) => destination.lastError !== undefined)?.lastError;
-  const reason = lastError ?? ('reason' in result ? result.reason : 'the destination did not take them');
-  return { delivered, undelivered, reason };
+  return {
+    delivered,
+    undelivered,
+    reason: lastError ?? ('reason' in result ? result.reason : 'the destination did not answer'),
+  };
 }

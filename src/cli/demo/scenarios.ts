@@ -1,8 +1,7 @@
 /** The scenarios: each is one real agent run over real HTTP, against a provider that behaves as the title says. */
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { createAgent, createRuntime, inProcessMemory } from '../../runtime/index.ts';
-import type { RunResult, Transport } from '../../runtime/index.ts';
+import { createAgent, createRuntime, inProcessMemory, type RunResult, type Transport } from '../../runtime/index.ts';
 import type { StubProvider, StubProviderScript, StubTurn } from '../../testing/stub-provider.ts';
 import { damagedNotes, getWeather, getWeatherDown, model, TRIP_HELPER } from './trip-helper.ts';
 

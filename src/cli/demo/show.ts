@@ -3,7 +3,7 @@ import type { Receiver } from '../../receiver/server.ts';
 import type { ReceivedSpan } from '../../receiver/received-span.ts';
 import type { CommandProcess } from '../command.ts';
 import { createPaint } from '../paint.ts';
-import { renderTrace } from '../trace-tree.ts';
+import { printable, renderTrace } from '../trace-tree.ts';
 import type { Totals } from './delivery.ts';
 import type { ScenarioTraces } from './json-report.ts';
 
@@ -41,9 +41,8 @@ export function createShow({ stdout, stderr, env }: CommandProcess, quiet: boole
   const say = (line = ''): void => {
     if (!quiet) stdout.write(`${line}\n`);
   };
-  const tree = (spans: readonly ReceivedSpan[]): void => {
-    const traceId = spans[0]?.traceId ?? '';
-    say(`${INDENT}${paint('dim', `trace ${traceId}`)}`);
+  const tree = (spans: readonly ReceivedSpan[], sender = ''): void => {
+    say(`${INDENT}${paint('dim', `trace ${spans[0]?.traceId}${sender}`)}`);
     for (const line of renderTrace(spans, { width: width - INDENT.length, paint })) say(`${INDENT}${line}`);
   };
 
@@ -87,8 +86,9 @@ export function createShow({ stdout, stderr, env }: CommandProcess, quiet: boole
       say(paint('dim', 'Ctrl-C to leave.'));
     },
     trace(spans) {
+      const service = spans[0]?.resource['service.name'];
       say();
-      tree(spans);
+      tree(spans, typeof service === 'string' ? ` from ${printable(service)}` : '');
     },
     // The terminal has written ^C.
     leave: () => say(),

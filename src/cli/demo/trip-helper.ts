@@ -4,8 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 
-import { defineTool } from '../../runtime/index.ts';
-import type { MemoryStore, ModelEntry, Tool } from '../../runtime/index.ts';
+import { defineTool, type MemoryStore, type ModelEntry, type Tool } from '../../runtime/index.ts';
 import type { StubProvider } from '../../testing/stub-provider.ts';
 
 /**

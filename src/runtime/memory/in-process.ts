@@ -109,10 +109,11 @@ function isIn(scopes: readonly string[] | undefined, { scope }: MemoryRecord): b
   return scopes === undefined || (scope !== undefined && scopes.includes(scope));
 }
 
-/** Knows where words end in languages that write no spaces. */
-const segmenter = new Intl.Segmenter(undefined, { granularity: 'word' });
+/** Knows where words end in languages that write no spaces. Made on first use: it takes milliseconds. */
+let segmenter: Intl.Segmenter | undefined;
 
 function wordsOf(text: string): string[] {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'word' });
   // Compatibility forms and accents are how a word is typed, not what it says.
   const plain = text.normalize('NFKD').replaceAll(/\p{M}/gu, '').toLowerCase();
   return [...segmenter.segment(plain)].filter((segment) => segment.isWordLike).map(({ segment }) => segment);

@@ -1,0 +1,353 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+
+import { createAgentWith } from '../../src/runtime/agent.ts';
+import { createAgent, defineTool } from '../../src/runtime/index.ts';
+import type { AgentEvent, AgentOptions, Tool, ToolContext, ToolOutput } from '../../src/runtime/index.ts';
+import { scriptedModel, type ScriptedToolCall } from '../../src/testing/scripted-model.ts';
+import { gate, only, rejection } from './support/agents.ts';
+import { manualTime } from './support/manual-time.ts';
+
+/** Has the model call tools once, and gives what it was told. */
+async function outputs(
+  toolCalls: readonly ScriptedToolCall[],
+  tools: readonly Tool[],
+  options: Partial<AgentOptions> = {},
+): Promise<ToolOutput[]> {
+  const agent = createAgent({ name: 'helper', models: [scriptedModel([{ toolCalls }, 'done'])], tools, ...options });
+  const { messages } = await agent.run('go');
+  return messages.flatMap((message) => (message.role === 'tool' ? message.content.map((part) => part.output) : []));
+}
+
+/** What the model is told of a tool that does this. */
+async function outputOf(execute: (context: ToolContext) => unknown): Promise<ToolOutput | undefined> {
+  const tool = defineTool({ name: 'tool', input: z.object({}), execute: (_input, context) => execute(context) });
+  const [output] = await outputs([{ name: 'tool', input: {} }], [tool]);
+  return output;
+}
+
+describe('defining a tool', () => {
+  test('takes the JSON Schema from the schema', () => {
+    const tool = defineTool({
+      name: 'greet',
+      input: z.object({ name: z.string() }),
+      execute: ({ name }) => `Hi ${name}`,
+    });
+
+    expect(tool.jsonSchema).toMatchObject({
+      type: 'object',
+      properties: { name: { type: 'string' } },
+      required: ['name'],
+    });
+  });
+
+  test('takes an explicit JSON Schema over it', () => {
+    const jsonSchema = { type: 'object', properties: { name: { type: 'string', maxLength: 5 } } };
+
+    expect(
+      defineTool({ name: 'greet', input: z.object({ name: z.string() }), jsonSchema, execute: () => '' }).jsonSchema,
+    ).toBe(jsonSchema);
+  });
+
+  const plain: StandardSchemaV1<unknown, { readonly n: number }> = {
+    '~standard': { version: 1, vendor: 'plain', validate: (value) => ({ value: value as { n: number } }) },
+  };
+
+  test('fails for a schema that has no JSON Schema, and names the way out', () => {
+    expect(() => defineTool({ name: 'greet', input: plain, execute: () => '' })).toThrow(
+      'the plain schema of tool greet has no JSON Schema: pass jsonSchema as well',
+    );
+    expect(defineTool({ name: 'greet', input: plain, jsonSchema: { type: 'object' }, execute: () => '' }).name).toBe(
+      'greet',
+    );
+  });
+
+  test('fails for what JSON Schema cannot say', () => {
+    expect(() => defineTool({ name: 'plan', input: z.object({ day: z.date() }), execute: () => '' })).toThrow(
+      'the schema of tool plan cannot be written as JSON Schema: pass jsonSchema as well',
+    );
+  });
+
+  test('fails for arguments that are no object', () => {
+    expect(() => defineTool({ name: 'shout', input: z.string(), execute: () => '' })).toThrow(
+      'the input of tool shout must be an object; its schema says "string"',
+    );
+  });
+
+  test.each(['', 'has space', 'x'.repeat(65), 'naïve'])('fails for a name vendors refuse: %j', (name) => {
+    expect(() => defineTool({ name, input: z.object({}), execute: () => '' })).toThrow('a tool name has 1 to 64 of');
+  });
+});
+
+describe('the result of a tool', () => {
+  test.each([
+    ['text', 'hello', { type: 'text', value: 'hello' }],
+    ['an object', { a: [1, null] }, { type: 'json', value: { a: [1, null] } }],
+    ['a number', 7, { type: 'json', value: 7 }],
+    ['nothing', undefined, { type: 'json', value: null }],
+    ['a date', new Date(0), { type: 'json', value: '1970-01-01T00:00:00.000Z' }],
+    ['a big integer', { n: 2n ** 64n }, { type: 'json', value: { n: '18446744073709551616' } }],
+  ])('can be %s', async (_name, result, output) => {
+    expect(await outputOf(() => result)).toEqual(output);
+    expect(await outputOf(() => Promise.resolve(result))).toEqual(output);
+  });
+
+  test('is a copy, so that what the tool does to it later changes nothing', async () => {
+    const shared = { count: 1 };
+    const output = await outputOf(() => shared);
+    shared.count = 2;
+
+    expect(output).toEqual({ type: 'json', value: { count: 1 } });
+  });
+
+  const circular: Record<string, unknown> = {};
+  circular['self'] = circular;
+  test.each([
+    ['a cycle', circular],
+    ['a function', () => 1],
+    [
+      'a getter that throws',
+      Object.defineProperty({}, 'x', {
+        enumerable: true,
+        get: () => {
+          throw new Error('no');
+        },
+      }),
+    ],
+  ])('that JSON cannot write, like %s, says that the tool has run', async (_name, result) => {
+    expect(await outputOf(() => result)).toEqual({
+      type: 'error-text',
+      value: 'ToolResultError: tool has run, but its result cannot be written as JSON',
+    });
+  });
+});
+
+describe('a tool call that fails', () => {
+  test('tells the model class and message of the error', async () => {
+    expect(
+      await outputOf(() => {
+        throw new RangeError('too far');
+      }),
+    ).toEqual({ type: 'error-text', value: 'RangeError: too far' });
+    expect(await outputOf(() => Promise.reject(new Error('x'.repeat(9_999))))).toMatchObject({
+      value: expect.stringMatching(/^Error: x{1993}$/),
+    });
+  });
+
+  test('takes any thrown value', async () => {
+    expect(await outputOf(() => Promise.reject('plain text'))).toEqual({
+      type: 'error-text',
+      value: 'string: plain text',
+    });
+    expect(await outputOf(() => Promise.reject(undefined))).toEqual({
+      type: 'error-text',
+      value: 'undefined: undefined',
+    });
+  });
+
+  test('for want of a tool names the ones there are', async () => {
+    const known = defineTool({ name: 'known', input: z.object({}), execute: () => '' });
+
+    expect(await outputs([{ name: 'unknown', input: {} }], [known])).toEqual([
+      { type: 'error-text', value: 'ToolNotFoundError: there is no tool unknown; the tools are known' },
+    ]);
+    expect(await outputs([{ name: 'constructor', input: {} }], [])).toEqual([
+      { type: 'error-text', value: 'ToolNotFoundError: there is no tool constructor; there are none' },
+    ]);
+  });
+
+  test('for its arguments says which and why', async () => {
+    const tool = defineTool({
+      name: 'plan',
+      input: z.object({ days: z.number().max(7), to: z.object({ city: z.string() }) }),
+      execute: () => 'unreachable',
+    });
+
+    expect(await outputs([{ name: 'plan', input: { days: 9, to: {} } }], [tool])).toEqual([
+      {
+        type: 'error-text',
+        value:
+          'InvalidToolArgumentsError: the arguments of plan do not fit its schema at days, to.city' +
+          '\n- days: Too big: expected number to be <=7' +
+          '\n- to.city: Invalid input: expected string, received undefined',
+      },
+    ]);
+  });
+
+  test.each(['{"days": 1', '[1]', '"text"', 'null'])('for arguments that are no JSON object: %s', async (input) => {
+    const tool = defineTool({ name: 'plan', input: z.object({}), execute: () => 'unreachable' });
+
+    expect(await outputs([{ name: 'plan', input }], [tool])).toEqual([
+      { type: 'error-text', value: 'InvalidToolArgumentsError: the arguments of plan are not a JSON object' },
+    ]);
+  });
+
+  test('for time is left behind, and its signal aborted', async () => {
+    const time = manualTime();
+    let seen: AbortSignal | undefined;
+    const slow = defineTool({
+      name: 'slow',
+      input: z.object({}),
+      timeoutMs: 100,
+      execute: (_input, { signal }) => {
+        seen = signal;
+        return new Promise(() => {});
+      },
+    });
+    const models = [scriptedModel([{ toolCalls: [{ name: 'slow', input: {} }] }, 'done'])];
+    const run = createAgentWith(time, { name: 'helper', models, tools: [slow] }).run('go');
+    time.advance(await time.nextTimer());
+
+    expect((await run).messages[2]).toMatchObject({
+      content: [{ output: { type: 'error-text', value: 'ToolTimeoutError: slow took longer than 100 ms' } }],
+    });
+    expect(seen?.aborted).toBe(true);
+    expect(time.running).toBe(0);
+  });
+});
+
+describe('the arguments of a tool', () => {
+  test('are what the schema makes of them', async () => {
+    const tool = defineTool({
+      name: 'plan',
+      input: z.object({ days: z.coerce.number(), city: z.string().default('Lisbon') }),
+      execute: (input) => input,
+    });
+
+    expect(await outputs([{ name: 'plan', input: { days: '3', extra: true } }], [tool])).toEqual([
+      { type: 'json', value: { days: 3, city: 'Lisbon' } },
+    ]);
+  });
+
+  test('may be left out altogether by the model', async () => {
+    const tool = defineTool({ name: 'now', input: z.object({}), execute: () => 'noon' });
+
+    expect(await outputs([{ name: 'now', input: '' }], [tool])).toEqual([{ type: 'text', value: 'noon' }]);
+  });
+
+  test('come with the call, the run and the conversation', async () => {
+    let context: ToolContext | undefined;
+    await outputOf((given) => {
+      context = given;
+    });
+
+    expect(context).toMatchObject({
+      toolCallId: 'call_1',
+      run: { agent: 'helper', depth: 0 },
+      messages: [{ role: 'user', content: 'go' }],
+    });
+    expect(context?.signal.aborted).toBe(false);
+  });
+
+  test('reach a tool without a schema as they are', async () => {
+    const raw: Tool = { name: 'raw', jsonSchema: { type: 'object' }, execute: (input) => input };
+
+    expect(await outputs([{ name: 'raw', input: { a: 1 } }], [raw])).toEqual([{ type: 'json', value: { a: 1 } }]);
+  });
+});
+
+describe('the tools of one turn', () => {
+  test('run at the same time', async () => {
+    const both = gate();
+    let running = 0;
+    const tool = defineTool({
+      name: 'meet',
+      input: z.object({}),
+      execute: async () => {
+        if ((running += 1) === 2) both.open();
+        await both.opened;
+        return 'met';
+      },
+    });
+
+    const call = { name: 'meet', input: {} };
+    expect(await outputs([call, call], [tool])).toEqual([
+      { type: 'text', value: 'met' },
+      { type: 'text', value: 'met' },
+    ]);
+  });
+
+  test('give their results in call order, in whichever order and number they run', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.nat(5), { minLength: 1, maxLength: 12 }),
+        fc.integer({ min: 1, max: 15 }),
+        async (ticks, toolConcurrency) => {
+          let running = 0;
+          let most = 0;
+          const tool = defineTool({
+            name: 'wait',
+            input: z.object({ index: z.number(), ticks: z.number() }),
+            execute: async ({ index, ticks }) => {
+              most = Math.max(most, (running += 1));
+              for (let tick = 0; tick < ticks; tick += 1) await Promise.resolve();
+              running -= 1;
+              return String(index);
+            },
+          });
+          const calls = ticks.map((ticks, index) => ({ name: 'wait', input: { index, ticks } }));
+
+          expect(await outputs(calls, [tool], { toolConcurrency })).toEqual(
+            ticks.map((_ticks, index) => ({ type: 'text', value: String(index) })),
+          );
+          expect(most).toBeLessThanOrEqual(Math.min(toolConcurrency, ticks.length));
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test('do not hold each other back when one of them fails', async () => {
+    const fail = defineTool({
+      name: 'fail',
+      input: z.object({}),
+      execute: () => {
+        throw new Error('no');
+      },
+    });
+    const work = defineTool({ name: 'work', input: z.object({}), execute: () => 'yes' });
+
+    expect(
+      await outputs(
+        [
+          { name: 'fail', input: {} },
+          { name: 'work', input: {} },
+        ],
+        [fail, work],
+      ),
+    ).toMatchObject([{ type: 'error-text' }, { type: 'text', value: 'yes' }]);
+  });
+
+  test('that wait for their turn are not started once the run is aborted', async () => {
+    const controller = new AbortController();
+    let starts = 0;
+    const tool = defineTool({
+      name: 'stop',
+      input: z.object({}),
+      execute: () => {
+        starts += 1;
+        controller.abort('enough');
+        return new Promise(() => {});
+      },
+    });
+    const events: AgentEvent[] = [];
+    const toolCalls = [
+      { name: 'stop', input: {} },
+      { name: 'stop', input: {} },
+    ];
+    const agent = createAgent({
+      name: 'helper',
+      models: [scriptedModel([{ toolCalls }])],
+      tools: [tool],
+      toolConcurrency: 1,
+    });
+
+    const run = agent.run('go', { signal: controller.signal, onEvent: (event) => events.push(event) });
+
+    expect(await rejection(run)).toBe('enough');
+    expect(starts).toBe(1);
+    expect(only(events, 'tool.start', 'tool.end').map((event) => event.type)).toEqual(['tool.start', 'tool.end']);
+  });
+});
