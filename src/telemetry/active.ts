@@ -1,4 +1,5 @@
 import type { Pricing } from './attributes/cost.ts';
+import type { CapturedFailure, CapturedMessage } from './failure.ts';
 import { OPERATIONS } from './semconv.ts';
 
 /**
@@ -10,11 +11,33 @@ export interface Active {
   readonly agentSpanName: string;
   /** Whether a tool call hangs below the `chat` span that asked for it, or beside it. */
   readonly toolSpanParent: 'chat' | 'agent';
+  /** Whether e-mail, name and address of a user may leave the process. */
+  readonly sendDefaultPii: boolean;
   /** Prices model calls; absent until someone set tracing up. */
   readonly price?: Pricing;
+  /** Takes failures that become Issues; absent without a DSN. */
+  readonly issues?: IssueSink;
 }
 
-const DEFAULTS: Active = { agentSpanName: OPERATIONS.agent.spanName, toolSpanParent: 'chat' };
+/** Where failures go that become Issues. Neither function throws. */
+export interface IssueSink {
+  /**
+   * Takes a failure whose run is still going on: whether it is handled is known when the run ends. What is
+   * still undecided when the process ends is sent as it is.
+   */
+  hold(failure: CapturedFailure): HeldFailure;
+  /** Takes what is decided. */
+  capture(captured: CapturedFailure | CapturedMessage): void;
+}
+
+/** A failure that waits for the end of its run. */
+export interface HeldFailure {
+  readonly failure: CapturedFailure;
+  /** Sends it as it turned out, or drops it because it became part of another one. */
+  decide(outcome: CapturedFailure | 'dropped'): void;
+}
+
+const DEFAULTS: Active = { agentSpanName: OPERATIONS.agent.spanName, toolSpanParent: 'chat', sendDefaultPii: false };
 
 /**
  * The slot lives on the global object under a registered symbol, so that two copies of this package in
@@ -26,6 +49,11 @@ const holder = globalThis as { [SLOT]?: Active };
 /** The current decisions. */
 export function active(): Active {
   return holder[SLOT] ?? DEFAULTS;
+}
+
+/** Whether somebody set tracing up. */
+export function isSetUp(): boolean {
+  return holder[SLOT] !== undefined;
 }
 
 /** Puts decisions into force. The function it returns takes them back. */

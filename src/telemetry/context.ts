@@ -10,19 +10,13 @@ import {
   type SpanContext,
 } from '@opentelemetry/api';
 
+import { active, isSetUp, type HeldFailure } from './active.ts';
 import type { RunTotals } from './attributes/agent.ts';
-import {
-  FAULTLINE_RUN_ID,
-  FAULTLINE_TRANSPORT,
-  GEN_AI_AGENT_NAME,
-  GEN_AI_CONVERSATION_ID,
-  USER_ID,
-} from './semconv.ts';
+import type { Breadcrumb, RecordedFailure } from './failure.ts';
+import { Scope, type User } from './scope.ts';
+import { FAULTLINE_RUN_ID, FAULTLINE_TRANSPORT, GEN_AI_AGENT_NAME, GEN_AI_CONVERSATION_ID } from './semconv.ts';
 
-/** The person a run is made for. Only the id is sent. */
-export interface User {
-  readonly id: string;
-}
+export type { User } from './scope.ts';
 
 /** What every span made inside a run says about the run. */
 export interface RunContext {
@@ -45,6 +39,7 @@ export interface RunFrame {
   readonly run: RunContext;
   /** `run` as attributes, built once per run instead of once per span. */
   readonly attributes: Attributes;
+  readonly scope: Scope;
   /** Present inside an agent span. */
   readonly agent?: AgentFrame;
 }
@@ -56,12 +51,17 @@ export interface RunFrame {
  */
 export interface AgentFrame {
   readonly span: Span;
+  readonly name: string;
   readonly totals: RunTotals;
   readonly signal: AbortSignal | undefined;
   /** The model call that answered last: the parent of the tools it asked for. */
   lastChat?: SpanContext;
   /** The last thrown value that is no object, as a span inside has recorded it. */
-  thrown?: { readonly value: unknown };
+  thrown?: { readonly value: unknown; readonly recorded: RecordedFailure };
+  /** The model call that was made last, for the tags of an Issue. */
+  lastModel?: { readonly model: string; readonly provider: string };
+  /** Failures of this run that wait for its end; absent once it has ended. */
+  held?: HeldFailure[];
 }
 
 const FRAME_KEY = createContextKey('faultline.run');
@@ -73,7 +73,9 @@ const FRAME_KEY = createContextKey('faultline.run');
 export function withRunContext<T>(context: RunContext, run: () => T): T {
   const current = contextApi.active();
   const outer = frameOf(current);
-  return contextApi.with(withFrame(current, createFrame({ ...outer?.run, ...context }, outer?.agent)), run);
+  const scope = new Scope(scopeOf(outer));
+  if (context.user !== undefined) scope.setUser(context.user);
+  return contextApi.with(withFrame(current, createFrame({ ...outer?.run, ...context }, scope, outer?.agent)), run);
 }
 
 /** The run context of the code that is running now. */
@@ -92,14 +94,51 @@ export function withFrame(context: Context, frame: RunFrame): Context {
 }
 
 /** @internal */
-export function createFrame(run: RunContext, agent?: AgentFrame): RunFrame {
+export function createFrame(run: RunContext, scope: Scope, agent?: AgentFrame): RunFrame {
   const attributes: Attributes = {};
   if (run.agent !== undefined) attributes[GEN_AI_AGENT_NAME] = run.agent;
   if (run.conversationId !== undefined) attributes[GEN_AI_CONVERSATION_ID] = run.conversationId;
   if (run.runId !== undefined) attributes[FAULTLINE_RUN_ID] = run.runId;
   if (run.transport !== undefined) attributes[FAULTLINE_TRANSPORT] = run.transport;
-  if (run.user !== undefined) attributes[USER_ID] = run.user.id;
-  return agent === undefined ? { run, attributes } : { run, attributes, agent };
+  return agent === undefined ? { run, attributes, scope } : { run, attributes, scope, agent };
+}
+
+/** What is said outside of any run holds for the whole process. */
+const processScope = new Scope();
+
+/** @internal */
+export function scopeOf(frame: RunFrame | undefined): Scope {
+  return frame?.scope ?? processScope;
+}
+
+/**
+ * Says whom the current work is for; `null` takes it back. Inside a run it holds for the run, outside for
+ * the process. E-mail, name and address leave the process only with `SENTRY_SEND_DEFAULT_PII=true`.
+ */
+export function setUser(user: User | null): void {
+  currentScope()?.setUser(user);
+}
+
+/** Sets a tag on the spans that start from now on, and on Issues. */
+export function setTag(name: string, value: string | number | boolean): void {
+  currentScope()?.setTag(name, value);
+}
+
+/** Adds a block of facts to Issues; `null` empties it. It is sent as it is: give it nothing that must stay. */
+export function setContext(name: string, context: Readonly<Record<string, unknown>> | null): void {
+  currentScope()?.setContext(name, context);
+}
+
+/** Adds a step to what an Issue tells of the way to a failure. The newest hundred of a run are kept. */
+export function addBreadcrumb(breadcrumb: Omit<Breadcrumb, 'timestampMs'>): void {
+  if (active().issues === undefined) return;
+  currentScope()?.addBreadcrumb({ timestampMs: Date.now(), ...breadcrumb });
+}
+
+/** The scope of the code that is running now. Without tracing nothing is kept, so that nothing can pile up. */
+function currentScope(): Scope | undefined {
+  const frame = frameOf(contextApi.active());
+  return frame === undefined && !isSetUp() ? undefined : scopeOf(frame);
 }
 
 /** Request headers as Node, Fetch or a plain object gives them. */

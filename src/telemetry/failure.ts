@@ -1,6 +1,7 @@
 import { SpanStatusCode, type Span } from '@opentelemetry/api';
 
 import { safeErrorMessage } from './content/error-message.ts';
+import { withholdContent } from './content/withhold.ts';
 import { ERROR_TYPE, FAULTLINE_FAILURE_POINT } from './semconv.ts';
 
 /** The five places where an agent fails, in the order a run can meet them. */
@@ -14,13 +15,76 @@ export const FAILURE_POINTS = [
 
 export type FailurePoint = (typeof FAILURE_POINTS)[number];
 
-/** A thrown value, narrowed once into what may leave the process. */
-export interface FailureDescription {
+/** How much a failure matters, in Sentry's words. */
+export type Level = 'fatal' | 'error' | 'warning' | 'info' | 'debug';
+
+/** One step of a run, kept to tell how it came to a failure. */
+export interface Breadcrumb {
+  readonly timestampMs: number;
+  readonly type?: string;
+  readonly category: string;
+  readonly message?: string;
+  readonly level?: Level;
+  readonly data?: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** Where and in which run something was captured. */
+export interface Captured {
+  /** Epoch milliseconds. */
+  readonly occurredAtMs: number;
+  readonly level: Level;
+  /** The span it happened in. */
+  readonly trace?: {
+    readonly traceId: string;
+    readonly spanId: string;
+    readonly parentSpanId?: string;
+    readonly op?: string;
+    readonly status?: 'internal_error';
+  };
+  /** Name of the agent span of the run. */
+  readonly transaction?: string;
+  readonly tags: Readonly<Record<string, string>>;
+  /** What may be sent of the user; e-mail, name and address are there only when they may. */
+  readonly user?: {
+    readonly id?: string;
+    readonly email?: string;
+    readonly username?: string;
+    readonly ip_address?: string;
+  };
+  readonly contexts: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Oldest first. */
+  readonly breadcrumbs: readonly Breadcrumb[];
+}
+
+/** A failure with everything that is known of it when it happens. */
+export interface CapturedFailure extends Captured {
+  /** Never serialised: errors of model SDKs carry the whole prompt. `linkedErrors` reads what may be sent. */
+  readonly error: unknown;
+  /** Absent for an error the application captured by itself. */
+  readonly point?: FailurePoint;
+  /** Whether the run went on. */
+  readonly handled: boolean;
+  /** What caught it, such as `faultline.tool.execution`. */
+  readonly mechanism: string;
+}
+
+/** A sentence the application captured. */
+export interface CapturedMessage extends Captured {
+  readonly message: string;
+}
+
+/** One of the errors a failure consists of: the one that was thrown, what caused it, or a member of a group. */
+export interface LinkedError {
   /** Class name of the error, never its `code`: the SDK's own `recordException` prefers the code. */
   readonly type: string;
+  /** Without secrets, without quoted content, cut to length. */
   readonly message: string;
-  /** Stack of the error and of everything that caused it; empty for a thrown value that has none. */
-  readonly stack: string;
+  /** The stack as V8 wrote it, its first lines with the raw message included; absent when there is none. */
+  readonly stack: string | undefined;
+  readonly relation: 'itself' | 'cause' | 'member';
+  readonly index: number;
+  /** Index of the error this one was found on. */
+  readonly parentIndex?: number;
 }
 
 /** Longest stack that is recorded, causes included, in UTF-16 units. */
@@ -29,13 +93,72 @@ const MAX_STACK_LENGTH = 16_384;
 const MAX_LINKED_ERRORS = 10;
 const MAX_TYPE_LENGTH = 120;
 
-/** Describes any thrown value, also one whose properties throw. */
-function describeFailure(error: unknown): FailureDescription {
+/**
+ * Messages that were made safe. The innermost span knows the content an error may quote, the spans around it
+ * do not, so the first reading holds for all of them.
+ */
+const safeMessages = new WeakMap<object, string>();
+
+/**
+ * Reads a thrown value, its causes and the members of its groups, each once. Never throws, also for values
+ * whose properties do.
+ *
+ * @param content what the messages may quote and must not say
+ */
+export function linkedErrors(error: unknown, content?: () => unknown): readonly LinkedError[] {
+  const linked: LinkedError[] = [];
+  const seen = new Set<unknown>();
+  const visit = (value: unknown, relation: LinkedError['relation'], parentIndex?: number): void => {
+    const isObject = typeof value === 'object' && value !== null;
+    if ((relation !== 'itself' && !isObject) || seen.has(value) || linked.length >= MAX_LINKED_ERRORS) return;
+    seen.add(value);
+    const index = linked.length;
+    const { cause, members = [], stack } = isObject ? partsOf(value) : {};
+    const type = errorType(value);
+    linked.push({
+      type,
+      message: messageOf(value, type, content),
+      stack,
+      relation,
+      index,
+      ...(parentIndex === undefined ? undefined : { parentIndex }),
+    });
+    visit(cause, 'cause', index);
+    for (const member of members) visit(member, 'member', index);
+  };
+  visit(error, 'itself');
+  return linked;
+}
+
+/** Whether an error is one of the causes or members of another one. */
+export function isPartOf(part: unknown, whole: unknown): boolean {
+  const seen = new Set<unknown>();
+  const waiting: unknown[] = [whole];
+  while (waiting.length > 0 && seen.size < MAX_LINKED_ERRORS) {
+    const error = waiting.pop();
+    if (typeof error !== 'object' || error === null || seen.has(error)) continue;
+    seen.add(error);
+    const { cause, members = [] } = partsOf(error);
+    if (cause === part || members.includes(part)) return true;
+    waiting.push(cause, ...members);
+  }
+  return false;
+}
+
+interface ErrorParts {
+  readonly cause?: unknown;
+  readonly members?: readonly unknown[];
+  readonly stack?: string | undefined;
+}
+
+/** What links an error to others, and its stack. Reading them may run code of the application, and fail. */
+function partsOf(value: object): ErrorParts {
   try {
-    const type = errorType(error);
-    return { type, message: messageOf(error, type), stack: stackWithCauses(error) };
+    const { cause, errors, stack } = value as { cause?: unknown; errors?: unknown; stack?: unknown };
+    const members = Array.isArray(errors) ? errors.slice(0, MAX_LINKED_ERRORS) : [];
+    return { cause, members, stack: typeof stack === 'string' ? stack : undefined };
   } catch {
-    return { type: 'Error', message: 'the thrown value could not be read', stack: '' };
+    return {};
   }
 }
 
@@ -57,13 +180,14 @@ export function errorType(error: unknown): string {
 
 /** `error.type` of a failed model call: the HTTP status when the provider answered with one. */
 export function modelErrorType(error: unknown): string {
-  return httpStatus(error) ?? errorType(error);
+  return httpStatus(error)?.toString() ?? errorType(error);
 }
 
-function httpStatus(error: unknown): string | undefined {
+/** The HTTP status an error stands for, when it is one of a failure. */
+export function httpStatus(error: unknown): number | undefined {
   try {
     const { statusCode, status } = Object(error) as { statusCode?: unknown; status?: unknown };
-    return [statusCode, status].find(isFailureStatus)?.toString();
+    return [statusCode, status].find(isFailureStatus);
   } catch {
     return undefined;
   }
@@ -74,49 +198,50 @@ function isFailureStatus(value: unknown): value is number {
   return typeof value === 'number' && value >= 400 && value <= 599;
 }
 
-function messageOf(error: unknown, type: string): string {
-  const message = typeof error === 'object' && error !== null ? (error as { message?: unknown }).message : error;
-  // A thrown object without a message is never serialised: it may hold the whole request.
-  return typeof message === 'string' ? safeErrorMessage(type, message) : 'no message';
+function messageOf(error: unknown, type: string, content: (() => unknown) | undefined): string {
+  const isObject = typeof error === 'object' && error !== null;
+  const known = isObject ? safeMessages.get(error) : undefined;
+  if (known !== undefined) return known;
+  const message = readMessage(error, type, content);
+  if (isObject) safeMessages.set(error, message);
+  return message;
 }
 
-/** The stack of an error followed by the stacks of its causes and members, each error once. */
-function stackWithCauses(error: unknown): string {
-  const seen = new Set<unknown>();
-  const parts: string[] = [];
-  const visit = (value: unknown, relation: string): void => {
-    if (typeof value !== 'object' || value === null || seen.has(value) || seen.size >= MAX_LINKED_ERRORS) return;
-    seen.add(value);
-    const type = errorType(value);
-    const { cause, errors, stack } = value as { cause?: unknown; errors?: unknown; stack?: unknown };
-    if (typeof stack === 'string' || relation !== '') {
-      parts.push(`${relation}${type}: ${messageOf(value, type)}${framesOf(stack)}`);
-    }
-    visit(cause, 'Caused by: ');
-    if (Array.isArray(errors)) for (const member of errors) visit(member, 'With: ');
-  };
-  visit(error, '');
-  return parts.join('\n').slice(0, MAX_STACK_LENGTH);
+function readMessage(error: unknown, type: string, content: (() => unknown) | undefined): string {
+  try {
+    const message = typeof error === 'object' && error !== null ? (error as { message?: unknown }).message : error;
+    // A thrown object without a message is never serialised: it may hold the whole request.
+    if (typeof message !== 'string') return 'no message';
+    const safe = safeErrorMessage(type, message);
+    return content === undefined ? safe : withholdContent(safe, content());
+  } catch {
+    return 'the message could not be read';
+  }
+}
+
+/** The stacks of linked errors as one text, in the form Node prints causes in. Empty when there is none. */
+function stacktrace(linked: readonly LinkedError[]): string {
+  if (linked.length === 1 && linked[0]!.stack === undefined) return '';
+  const text = linked.map(({ type, message, stack, relation }) => {
+    const heading = relation === 'itself' ? '' : relation === 'cause' ? 'Caused by: ' : 'With: ';
+    return `${heading}${type}: ${message}${framesOf(stack)}`;
+  });
+  return text.join('\n').slice(0, MAX_STACK_LENGTH);
 }
 
 /** The frames of a stack without its first lines, which repeat the message as it was thrown. */
-function framesOf(stack: unknown): string {
-  if (typeof stack !== 'string') return '';
-  const frames = stack.split('\n', 100).filter((line) => line.startsWith('    at '));
+function framesOf(stack: string | undefined): string {
+  const frames = stack?.split('\n', 100).filter((line) => line.startsWith('    at ')) ?? [];
   return frames.length === 0 ? '' : `\n${frames.join('\n')}`;
 }
 
-/** Failures that were recorded already, so that an error that crosses several spans is recorded once. */
-interface Recorded {
-  point?: FailurePoint;
+/** What was recorded of a failure before, so that one that crosses several spans is recorded once. */
+export interface RecordedFailure {
+  readonly message: string;
+  readonly point?: FailurePoint;
 }
 
-const recordedErrors = new WeakMap<object, Recorded>();
-
-/** What was recorded of this error before. Only objects have an identity to be known by. */
-function recordOf(error: unknown): Recorded | undefined {
-  return typeof error === 'object' && error !== null ? recordedErrors.get(error) : undefined;
-}
+const recordedErrors = new WeakMap<object, RecordedFailure>();
 
 /** How one span failed. */
 export interface SpanFailure {
@@ -124,16 +249,10 @@ export interface SpanFailure {
   /** `error.type` when it differs from the class name. */
   readonly errorType?: string;
   readonly point?: FailurePoint;
-  /** The same value was recorded on a span inside this one. */
-  readonly alreadyRecorded?: boolean;
-}
-
-/** What recording a failure did: `first` when no span had recorded this error before. */
-export interface RecordedFailure {
-  readonly first: boolean;
-  /** The failure point, when this span is the one that gives it to the error. */
-  readonly point?: FailurePoint;
-  readonly description: FailureDescription;
+  /** What a span inside this one recorded of it, when it is a thrown value without an identity. */
+  readonly recorded?: RecordedFailure | undefined;
+  /** What the error may quote and the span must not say. Called only to read the message. */
+  readonly content?: () => unknown;
 }
 
 /**
@@ -141,28 +260,29 @@ export interface RecordedFailure {
  * on the innermost one only, and the failure point on the innermost span that has one.
  *
  * Recording an exception more than once is what the conventions advise against
- * (semantic-conventions, docs/general/recording-errors.md).
+ * (semantic-conventions, docs/general/recording-errors.md). Answers what is recorded of the failure now, and
+ * whether this span is the one that gave it its failure point.
  */
-export function recordSpanFailure(span: Span, failure: SpanFailure): RecordedFailure {
-  const description = describeFailure(failure.error);
-  const known = recordOf(failure.error);
-  const first = known === undefined && failure.alreadyRecorded !== true;
-  span.setStatus({ code: SpanStatusCode.ERROR, message: description.message });
-  span.setAttribute(ERROR_TYPE, failure.errorType ?? description.type);
-  if (first) {
-    const { type: name, message, stack } = description;
+export function recordSpanFailure(
+  span: Span,
+  failure: SpanFailure,
+): { readonly recorded: RecordedFailure; readonly isNew: boolean } {
+  const { error, content } = failure;
+  const identity = typeof error === 'object' && error !== null ? error : undefined;
+  const known = identity === undefined ? failure.recorded : recordedErrors.get(identity);
+  const linked = linkedErrors(error, content);
+  const { type: name } = linked[0]!;
+  const message = known?.message ?? linked[0]!.message;
+  span.setStatus({ code: SpanStatusCode.ERROR, message });
+  span.setAttribute(ERROR_TYPE, failure.errorType ?? name);
+  if (known === undefined) {
+    const stack = stacktrace(linked);
     span.recordException(stack === '' ? { name, message } : { name, message, stack });
   }
-  const point = known?.point === undefined ? failure.point : undefined;
-  if (point !== undefined) span.setAttribute(FAULTLINE_FAILURE_POINT, point);
-  remember(failure.error, known, point);
-  return point === undefined ? { first, description } : { first, point, description };
-}
-
-function remember(error: unknown, known: Recorded | undefined, point: FailurePoint | undefined): void {
-  if (known !== undefined) {
-    if (point !== undefined) known.point = point;
-  } else if (typeof error === 'object' && error !== null) {
-    recordedErrors.set(error, point === undefined ? {} : { point });
-  }
+  const isNew = known?.point === undefined && failure.point !== undefined;
+  if (isNew) span.setAttribute(FAULTLINE_FAILURE_POINT, failure.point);
+  const point = known?.point ?? failure.point;
+  const recorded = point === undefined ? { message } : { message, point };
+  if (identity !== undefined) recordedErrors.set(identity, recorded);
+  return { recorded, isNew };
 }

@@ -76,11 +76,15 @@ export const EXCEPTION_STACKTRACE = 'exception.stacktrace';
 export const SERVER_ADDRESS = 'server.address';
 export const SERVER_PORT = 'server.port';
 export const USER_ID = 'user.id';
+export const USER_EMAIL = 'user.email';
+export const USER_NAME = 'user.name';
 
 // --- Sentry. Set at creation, because a Relay older than August 2026 does not derive the op.
 export const SENTRY_OP = 'sentry.op';
 export const SENTRY_RELEASE = 'sentry.release';
 export const SENTRY_ENVIRONMENT = 'sentry.environment';
+/** Sentry's name for the address of a user. */
+export const USER_IP_ADDRESS = 'user.ip_address';
 export const SENTRY_CLIENT_SAMPLE_RATE = 'sentry.client_sample_rate';
 
 // --- Faultline's own prefix

@@ -28,7 +28,8 @@ import { toolAttributes, type ToolDescription } from './attributes/tool.ts';
 import { transportCrashAttributes } from './attributes/transport.ts';
 import type { CallCost } from './attributes/cost.ts';
 import { addUsage, normalizeUsage, type TokenUsage } from './attributes/usage.ts';
-import { createFrame, frameOf, withFrame, type AgentFrame, type RunContext, type RunFrame } from './context.ts';
+import { captureFailure, decideFailures, type IssueTags } from './capture.ts';
+import { createFrame, frameOf, scopeOf, withFrame, type AgentFrame, type RunContext, type RunFrame } from './context.ts';
 import { modelErrorType, recordSpanFailure, type FailurePoint } from './failure.ts';
 import {
   FALLBACK_EVENT,
@@ -38,7 +39,9 @@ import {
   GEN_AI_TOOL_CALL_RESULT_SIZE,
   OPERATIONS,
   SCOPE_NAME,
+  type Operation,
 } from './semconv.ts';
+import { Scope } from './scope.ts';
 import { observeResult, type ResultObserver } from './span-result.ts';
 import { VERSION } from './config/version.ts';
 
@@ -57,6 +60,11 @@ export interface SpanOptions {
    * `faultline.outcome=aborted` and counts as no failure. Inside an agent its signal is the default.
    */
   readonly signal?: AbortSignal;
+  /**
+   * Content the work is about, such as the prompt or the arguments. It is never sent: it is called when the
+   * work fails, to take echoes of it out of the error message.
+   */
+  readonly withhold?: () => unknown;
 }
 
 /** What every helper hands to the function it traces. */
@@ -184,10 +192,15 @@ export function recordFailure(
   context: { readonly span?: Span; readonly attributes?: Attributes } = {},
 ): void {
   guard(() => {
-    const span = context.span ?? trace.getActiveSpan();
-    if (span === undefined) return;
+    const frame = frameOf(contextApi.active());
+    const span = context.span ?? trace.getActiveSpan() ?? trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
     if (context.attributes !== undefined) span.setAttributes(context.attributes);
-    recordSpanFailure(span, { error, point });
+    const { isNew } = recordSpanFailure(span, { error, point });
+    const { issues } = active();
+    if (!isNew || issues === undefined) return;
+    const failure = captureFailure({ error, point, span: span.spanContext(), frame, transaction: frame?.agent?.name });
+    if (frame?.agent?.held === undefined) issues.capture(failure);
+    else frame.agent.held.push(issues.hold(failure));
   });
 }
 
@@ -208,13 +221,33 @@ interface Surroundings {
 /** A span that has started. */
 interface Opened {
   readonly span: Span;
+  readonly name: string;
+  /** The context the span was started in. */
+  readonly parent: Context;
   /** The context the traced function runs in. */
   readonly context: Context;
-  readonly signal?: AbortSignal | undefined;
+  /** What is known of the run the span belongs to, its own when it is an agent's. */
+  readonly frame: RunFrame | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly withhold: (() => unknown) | undefined;
   /** The agent run this span is part of. */
-  readonly within?: AgentFrame | undefined;
+  readonly within: AgentFrame | undefined;
   /** The agent run this span is. */
   readonly opens?: AgentFrame;
+}
+
+/** What work runs under whose span could not be started: a span that records nothing. */
+function notOpened(context: Context): Opened {
+  return {
+    span: trace.wrapSpanContext(INVALID_SPAN_CONTEXT),
+    name: '',
+    parent: context,
+    context,
+    frame: undefined,
+    signal: undefined,
+    withhold: undefined,
+    within: undefined,
+  };
 }
 
 function traced<Options extends SpanOptions, Handle extends OperationSpan, T>(
@@ -223,11 +256,9 @@ function traced<Options extends SpanOptions, Handle extends OperationSpan, T>(
   run: (span: Handle) => T,
 ): T {
   const context = contextApi.active();
-  const opened = guard(() => operation.open(options, { context, frame: frameOf(context) })) ?? {
-    span: trace.wrapSpanContext(INVALID_SPAN_CONTEXT),
-    context,
-  };
+  const opened = guard(() => operation.open(options, { context, frame: frameOf(context) })) ?? notOpened(context);
   const handle = operation.handle(opened, options);
+  handle.leaveCrumb();
   let result: T;
   try {
     result = contextApi.with(opened.context, run, undefined, handle);
@@ -251,19 +282,18 @@ function guard<T>(work: () => T): T | undefined {
 /** The life of one span: it fails at most once and ends exactly once. */
 abstract class OperationSpan implements SpanHandle, ResultObserver {
   readonly span: Span;
+  protected abstract readonly operation: Operation;
   /** The agent run this span is part of. */
   protected readonly within: AgentFrame | undefined;
-  readonly #opens: AgentFrame | undefined;
-  readonly #signal: AbortSignal | undefined;
-  #failed = false;
+  readonly #opened: Opened;
+  #error: { readonly value: unknown } | undefined;
   #aborted = false;
   #ended = false;
 
   constructor(opened: Opened) {
     this.span = opened.span;
     this.within = opened.within;
-    this.#opens = opened.opens;
-    this.#signal = opened.signal;
+    this.#opened = opened;
   }
 
   fail(error: unknown): void {
@@ -271,12 +301,12 @@ abstract class OperationSpan implements SpanHandle, ResultObserver {
   }
 
   onError(error: unknown): void {
-    if (this.#ended || this.#failed) return;
-    if (this.#signal?.aborted === true) {
+    if (this.#ended || this.#error !== undefined) return;
+    if (this.#opened.signal?.aborted === true) {
       this.onCancel();
       return;
     }
-    this.#failed = true;
+    this.#error = { value: error };
     guard(() => this.#recordOnce(error));
   }
 
@@ -291,30 +321,83 @@ abstract class OperationSpan implements SpanHandle, ResultObserver {
   onSettled(): void {
     if (this.#ended) return;
     this.#ended = true;
-    guard(() => this.beforeEnd(!this.#failed && !this.#aborted));
+    guard(() => this.beforeEnd(this.#outcome() === 'done', this.#error));
     guard(() => this.span.end());
+    this.leaveCrumb(this.#outcome());
+  }
+
+  /** Tells an Issue of this run that the operation began or, with an outcome, how it ended. */
+  leaveCrumb(outcome?: 'done' | 'failed' | 'aborted'): void {
+    if (active().issues === undefined) return;
+    const { name, frame } = this.#opened;
+    scopeOf(frame).addBreadcrumb({
+      timestampMs: Date.now(),
+      category: OPERATIONS[this.operation].sentryOp,
+      message: outcome === undefined ? name : `${name}: ${outcome}`,
+      level: outcome === 'failed' ? 'error' : 'info',
+    });
+  }
+
+  #outcome(): 'done' | 'failed' | 'aborted' {
+    if (this.#error !== undefined) return 'failed';
+    return this.#aborted ? 'aborted' : 'done';
   }
 
   /** What this kind of span says about an error that ends it. */
   protected abstract describeError(error: unknown): { readonly point?: FailurePoint; readonly errorType?: string };
 
+  /** Tags of an Issue that say what this operation was about. */
+  protected issueTags(): IssueTags {
+    return {};
+  }
+
   /** Last chance to write attributes. */
-  protected beforeEnd(_succeeded: boolean): void {}
+  protected beforeEnd(_succeeded: boolean, _error: { readonly value: unknown } | undefined): void {}
 
   #recordOnce(error: unknown): void {
+    const { opens, withhold: content } = this.#opened;
     // An error object is known by its identity; a thrown string is known by the run it was thrown in.
-    const thrown = (this.#opens ?? this.within)?.thrown;
-    const alreadyRecorded = thrown !== undefined && Object.is(thrown.value, error);
-    recordSpanFailure(this.span, { error, alreadyRecorded, ...this.describeError(error) });
-    if (this.within !== undefined && typeof error !== 'object') this.within.thrown = { value: error };
+    const thrown = (opens ?? this.within)?.thrown;
+    const before = thrown !== undefined && Object.is(thrown.value, error) ? thrown.recorded : undefined;
+    const { recorded, isNew } = recordSpanFailure(this.span, {
+      error,
+      recorded: before,
+      ...(content === undefined ? undefined : { content }),
+      ...this.describeError(error),
+    });
+    if (this.within !== undefined && typeof error !== 'object') this.within.thrown = { value: error, recorded };
+    if (isNew && recorded.point !== undefined) this.#report(error, recorded.point);
+  }
+
+  /** Hands a failure over to become an Issue, when its run has ended and says whether it went on. */
+  #report(error: unknown, point: FailurePoint): void {
+    const { issues } = active();
+    if (issues === undefined) return;
+    const { span, name, parent, frame, opens, within } = this.#opened;
+    const run = opens ?? within;
+    const failure = captureFailure({
+      error,
+      point,
+      span: span.spanContext(),
+      parentSpanId: trace.getSpanContext(parent)?.spanId,
+      op: OPERATIONS[this.operation].sentryOp,
+      transaction: run?.name ?? name,
+      frame,
+      tags: this.issueTags(),
+    });
+    if (run?.held === undefined) issues.capture(failure);
+    else run.held.push(issues.hold(failure));
   }
 }
 
 class AgentOperation extends OperationSpan implements AgentSpan {
+  protected readonly operation = 'agent';
+  readonly #run: AgentFrame | undefined;
   readonly #totals: RunTotals;
 
   constructor(opened: Opened) {
     super(opened);
+    this.#run = opened.opens;
     this.#totals = opened.opens?.totals ?? newTotals();
   }
 
@@ -327,12 +410,23 @@ class AgentOperation extends OperationSpan implements AgentSpan {
     return { point: exhausted ? 'model.fallback_exhausted' : 'conversation.unhandled' };
   }
 
-  protected override beforeEnd(): void {
+  protected override issueTags(): IssueTags {
+    const { model, provider } = this.#run?.lastModel ?? {};
+    return model === undefined || provider === undefined ? {} : { model, provider };
+  }
+
+  protected override beforeEnd(_succeeded: boolean, error: { readonly value: unknown } | undefined): void {
     this.span.setAttributes(runTotalAttributes(this.#totals));
+    const held = this.#run?.held ?? [];
+    if (this.#run !== undefined) delete this.#run.held;
+    // A sub-agent's failures are decided by the run that called it.
+    if (this.within?.held === undefined) decideFailures(held, error);
+    else this.within.held.push(...held);
   }
 }
 
 class ChatOperation extends OperationSpan implements ChatSpan {
+  protected readonly operation = 'chat';
   readonly #chat: ChatDescription;
   readonly #startedAt = performance.now();
   #hasFirstChunk = false;
@@ -341,6 +435,7 @@ class ChatOperation extends OperationSpan implements ChatSpan {
   constructor(opened: Opened, chat: ChatDescription) {
     super(opened);
     this.#chat = chat;
+    if (this.within !== undefined) this.within.lastModel = chat;
   }
 
   record(response: ChatResponse): void {
@@ -392,6 +487,18 @@ class ChatOperation extends OperationSpan implements ChatSpan {
 }
 
 class ToolOperation extends OperationSpan implements ToolSpan {
+  protected readonly operation = 'tool';
+  readonly #tool: ToolDescription;
+
+  constructor(opened: Opened, tool: ToolDescription) {
+    super(opened);
+    this.#tool = tool;
+  }
+
+  protected override issueTags(): IssueTags {
+    return { tool: this.#tool.name };
+  }
+
   record(result: { readonly resultBytes?: number }): void {
     const { resultBytes } = result;
     if (resultBytes !== undefined) guard(() => this.span.setAttribute(GEN_AI_TOOL_CALL_RESULT_SIZE, resultBytes));
@@ -404,6 +511,18 @@ class ToolOperation extends OperationSpan implements ToolSpan {
 }
 
 class MemoryOperation extends OperationSpan implements MemorySpan {
+  protected readonly operation = 'memory';
+  readonly #memory: MemoryDescription;
+
+  constructor(opened: Opened, memory: MemoryDescription) {
+    super(opened);
+    this.#memory = memory;
+  }
+
+  protected override issueTags(): IssueTags {
+    return { memory_store: this.#memory.store };
+  }
+
   record(result: { readonly recordCount?: number }): void {
     const { recordCount } = result;
     if (recordCount !== undefined) guard(() => this.span.setAttribute(GEN_AI_MEMORY_RECORD_COUNT, recordCount));
@@ -418,15 +537,32 @@ class MemoryOperation extends OperationSpan implements MemorySpan {
 const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
   open(options, { context, frame }) {
     const run = agentRun(options, frame);
-    const inner = createFrame(run);
+    // A run's own scope; a sub-agent is part of the run that called it.
+    const scope = frame?.agent === undefined ? new Scope(scopeOf(frame)) : frame.scope;
+    const shared = createFrame(run, scope);
     const parent = parentContext(context, options.parent);
-    const attributes = { ...options.attributes, ...inner.attributes, ...agentAttributes(options, run.depth) };
     const name = spanName(active().agentSpanName, options.name);
+    const attributes = {
+      ...options.attributes,
+      ...scope.attributes,
+      ...shared.attributes,
+      ...agentAttributes(options, run.depth),
+    };
     const span = tracer().startSpan(name, { kind: SpanKind.INTERNAL, attributes }, parent);
     const signal = options.signal ?? frame?.agent?.signal;
-    const opens: AgentFrame = { span, totals: newTotals(), signal };
-    const agentContext = withFrame(trace.setSpan(parent, span), { ...inner, agent: opens });
-    return { span, context: agentContext, signal, within: frame?.agent, opens };
+    const opens: AgentFrame = { span, name, totals: newTotals(), signal, held: [] };
+    const inner: RunFrame = { ...shared, agent: opens };
+    return {
+      span,
+      name,
+      parent,
+      context: withFrame(trace.setSpan(parent, span), inner),
+      frame: inner,
+      signal,
+      withhold: options.withhold,
+      within: frame?.agent,
+      opens,
+    };
   },
   handle: (opened) => new AgentOperation(opened),
 };
@@ -449,7 +585,7 @@ const TOOL: TracedOperation<ToolSpanOptions, ToolOperation> = {
       attributes: toolAttributes(options),
       parent: askingChat(surroundings),
     }),
-  handle: (opened) => new ToolOperation(opened),
+  handle: (opened, options) => new ToolOperation(opened, options),
 };
 
 const MEMORY: TracedOperation<MemorySpanOptions, MemoryOperation> = {
@@ -459,7 +595,7 @@ const MEMORY: TracedOperation<MemorySpanOptions, MemoryOperation> = {
       kind: SpanKind.INTERNAL,
       attributes: memoryAttributes(options),
     }),
-  handle: (opened) => new MemoryOperation(opened),
+  handle: (opened, options) => new MemoryOperation(opened, options),
 };
 
 interface ChildSpan {
@@ -471,11 +607,25 @@ interface ChildSpan {
 }
 
 function openChild(options: SpanOptions, { context, frame }: Surroundings, child: ChildSpan): Opened {
+  const { name, kind } = child;
   const parent = parentContext(context, options.parent ?? child.parent);
-  const attributes = { ...options.attributes, ...frame?.attributes, ...child.attributes };
-  const span = tracer().startSpan(child.name, { kind: child.kind, attributes }, parent);
-  const signal = options.signal ?? frame?.agent?.signal;
-  return { span, context: trace.setSpan(parent, span), signal, within: frame?.agent };
+  const attributes = {
+    ...options.attributes,
+    ...scopeOf(frame).attributes,
+    ...frame?.attributes,
+    ...child.attributes,
+  };
+  const span = tracer().startSpan(name, { kind, attributes }, parent);
+  return {
+    span,
+    name,
+    parent,
+    context: trace.setSpan(parent, span),
+    frame,
+    signal: options.signal ?? frame?.agent?.signal,
+    withhold: options.withhold,
+    within: frame?.agent,
+  };
 }
 
 /**
@@ -507,8 +657,20 @@ function recordCrash(options: TransportSpanOptions, error: unknown, uptimeMs: nu
     const attributes = { ...options.attributes, ...transportCrashAttributes(options.name, uptimeMs) };
     const name = spanName(OPERATIONS.transport.spanName, options.name);
     const span = tracer().startSpan(name, { kind: SpanKind.INTERNAL, root: true, attributes, links }, ROOT_CONTEXT);
-    recordSpanFailure(span, { error, point: 'transport.crash' });
+    const { isNew } = recordSpanFailure(span, { error, point: 'transport.crash' });
     span.end();
+    if (!isNew) return;
+    active().issues?.capture(
+      captureFailure({
+        error,
+        point: 'transport.crash',
+        span: span.spanContext(),
+        op: OPERATIONS.transport.sentryOp,
+        transaction: name,
+        frame: frameOf(contextApi.active()),
+        tags: { transport: options.name },
+      }),
+    );
   });
 }
 

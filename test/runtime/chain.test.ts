@@ -5,7 +5,7 @@ import { createAgentWith } from '../../src/runtime/agent.ts';
 import { retryDelay } from '../../src/runtime/chain.ts';
 import { AllModelsFailedError, createAgent } from '../../src/runtime/index.ts';
 import type { AgentEvent, AgentOptions, ModelLike } from '../../src/runtime/index.ts';
-import { scriptedModel, type ScriptedTurn } from '../../src/testing/scripted-model.ts';
+import { scriptedModel, type ScriptedCall, type ScriptedTurn } from '../../src/testing/scripted-model.ts';
 import { collect, echo, only, rejection } from './support/agents.ts';
 import { manualTime } from './support/manual-time.ts';
 
@@ -75,8 +75,8 @@ describe('falling back', () => {
 
     await agent.run('go');
 
-    const partTypes = (call: { readonly prompt: readonly unknown[] } | undefined) =>
-      (call?.prompt as { role: string; content: { type: string }[] }[])
+    const partTypes = (call: ScriptedCall | undefined) =>
+      ((call?.prompt ?? []) as { role: string; content: { type: string }[] }[])
         .filter((message) => message.role === 'assistant')
         .map((message) => message.content.map((part) => part.type));
     expect(partTypes(primary.calls[1])).toEqual([['reasoning', 'tool-call']]);
@@ -131,6 +131,25 @@ describe('falling back', () => {
     const { agent } = helper(['anthropic/claude-haiku-4-5', model('secondary', 'done')]);
 
     expect(await agent.run('go')).toMatchObject({ model: 'secondary', fallbacks: 1 });
+  });
+
+  test('to nobody says what a model that is known by name is missing', async () => {
+    const { agent } = helper(['anthropic/claude-haiku-4-5']);
+
+    expect(await rejection(agent.run('go'))).toMatchObject({
+      message:
+        'no model answered: claude-haiku-4-5 (anthropic/claude-haiku-4-5 needs a package that is not installed: ' +
+        'npm install @ai-sdk/anthropic)',
+    });
+  });
+
+  test('does not happen for messages that cannot be written down', async () => {
+    const secondary = model('secondary', 'unused');
+    const { agent } = helper([model('primary', 'unused'), secondary]);
+    const history = [{ role: 'assistant', content: undefined as unknown as string }] as const;
+
+    expect(await rejection(agent.run('go', { history }))).toBeInstanceOf(TypeError);
+    expect(secondary.calls).toHaveLength(0);
   });
 
   test('of a chain of one is its end', async () => {

@@ -124,7 +124,7 @@ test('a second Ctrl-C leaves', async () => {
   type(CTRL_C);
   type(CTRL_C);
 
-  await working;
+  await expect(working).resolves.toBeUndefined();
 });
 
 test('Ctrl-C twice leaves when there is nothing to abort', async () => {
@@ -138,11 +138,13 @@ test('Ctrl-C twice leaves when there is nothing to abort', async () => {
   expect(shown()).toContain('(press Ctrl-C again to leave)');
 });
 
-test('stopping the runtime ends the conversation', async () => {
-  const { runtime, working, type, shows } = commandLine([{ hang: 'Once upon' }]);
+test('stopping the runtime ends the conversation and its answer', async () => {
+  const { model, runtime, working, type, shows } = commandLine([{ hang: 'Once upon' }]);
   type('tell me\n');
   await shows('Once upon');
 
   await runtime.stop();
   await working;
+
+  expect(model.calls[0]?.abortSignal?.aborted).toBe(true);
 });

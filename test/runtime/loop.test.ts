@@ -213,7 +213,7 @@ describe('memory', () => {
         return Promise.resolve([]);
       },
     };
-    const { agent } = helper(['ok'], { memory: { store, limit: 3, scopes: (run) => [run.user!.id] } });
+    const { agent } = helper(['ok'], { memory: { store, limit: 3, scopes: (run) => [run.user?.id ?? 'nobody'] } });
 
     await agent.run('hello', { user: { id: 'ada' } });
 

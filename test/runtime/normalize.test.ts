@@ -1,12 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
 import { ModelResponseError } from '../../src/runtime/index.ts';
-import {
-  readAnswer,
-  readStreamedAnswer,
-  type AnswerListener,
-  type ModelAnswer,
-} from '../../src/runtime/models/normalize.ts';
+import type { ModelAnswer } from '../../src/runtime/models/answer.ts';
+import { readAnswer, readStreamedAnswer, type AnswerListener } from '../../src/runtime/models/normalize.ts';
 import { rejection } from './support/agents.ts';
 
 const silent: AnswerListener = { onFirstPart() {}, onText() {}, onReasoning() {}, onIdentity() {} };

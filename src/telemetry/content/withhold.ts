@@ -1,0 +1,88 @@
+/** What stands where content was. */
+const PLACEHOLDER = '[content]';
+
+/** Shortest text that is recognised when a message quotes it whole. */
+const MIN_WHOLE = 4;
+/** Shortest stretch that is recognised when a message quotes part of a longer text. */
+const MIN_PART = 16;
+/** Most text that is compared, in UTF-16 units: failures are rare, but their cost must have a bound. */
+const MAX_TEXT = 262_144;
+const MAX_VALUES = 10_000;
+
+/**
+ * Takes the echoes of prompts, arguments and results out of an error message. Providers and tools quote
+ * what they choked on, and a failure is recorded also where content is not.
+ *
+ * Recognised are whole values of four characters or more, and stretches of sixteen characters of longer
+ * ones. Linear in the length of both; never throws.
+ */
+export function withholdContent(message: string, content: unknown): string {
+  const hidden = new Uint8Array(message.length);
+  const parts = partsOf(message);
+  for (const text of textsIn(content)) {
+    hideWhole(hidden, message, text);
+    if (text.length > MIN_PART) hideParts(hidden, parts, text);
+  }
+  return hidden.includes(1) ? replaceHidden(message, hidden) : message;
+}
+
+function hideWhole(hidden: Uint8Array, message: string, text: string): void {
+  for (let at = message.indexOf(text); at !== -1; at = message.indexOf(text, at + text.length)) {
+    hidden.fill(1, at, at + text.length);
+  }
+}
+
+function hideParts(hidden: Uint8Array, parts: ReadonlyMap<string, readonly number[]>, text: string): void {
+  if (parts.size === 0) return;
+  for (let start = 0; start + MIN_PART <= text.length; start += 1) {
+    for (const at of parts.get(text.slice(start, start + MIN_PART)) ?? []) hidden.fill(1, at, at + MIN_PART);
+  }
+}
+
+/** Every stretch of the message that could be part of a longer text, and where it stands. */
+function partsOf(message: string): ReadonlyMap<string, readonly number[]> {
+  const parts = new Map<string, number[]>();
+  for (let at = 0; at + MIN_PART <= message.length; at += 1) {
+    const part = message.slice(at, at + MIN_PART);
+    const places = parts.get(part);
+    // A message of one repeated character would make this quadratic; its first places say enough.
+    if (places === undefined) parts.set(part, [at]);
+    else if (places.length < 4) places.push(at);
+  }
+  return parts;
+}
+
+function replaceHidden(message: string, hidden: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < message.length; at += 1) {
+    if (hidden[at] === 0) text += message[at];
+    else if (at === 0 || hidden[at - 1] === 0) text += PLACEHOLDER;
+  }
+  return text;
+}
+
+/** The texts and numbers anywhere in a value, up to the bounds above. */
+function* textsIn(content: unknown): Generator<string> {
+  const seen = new Set<unknown>();
+  const waiting: unknown[] = [content];
+  let budget = MAX_TEXT;
+  while (waiting.length > 0 && budget > 0 && seen.size < MAX_VALUES) {
+    const value = waiting.pop();
+    const text = typeof value === 'number' || typeof value === 'bigint' ? String(value) : value;
+    if (typeof text === 'string') {
+      if (text.length >= MIN_WHOLE) yield text.slice(0, budget);
+      budget -= text.length;
+    } else if (typeof value === 'object' && value !== null && !seen.has(value)) {
+      seen.add(value);
+      waiting.push(...membersOf(value));
+    }
+  }
+}
+
+function membersOf(value: object): readonly unknown[] {
+  try {
+    return Object.values(value).slice(0, MAX_VALUES);
+  } catch {
+    return [];
+  }
+}
