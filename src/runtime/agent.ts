@@ -14,7 +14,7 @@ import { createCandidate, type Candidate } from './models/candidate.ts';
 import { openScope, untilAborted } from './signals.ts';
 import { systemTime, type Time } from './time.ts';
 import type { Agent, AgentEvent, AgentOptions, RunInput, RunOptions, RunResult, RunStream, Tool } from './types.ts';
-import { requireCount, requireTimeout } from './validate.ts';
+import { requireCount, requireTimeout, requireToolName } from './validate.ts';
 
 /** Creates an agent. Throws when an option is wrong; models known by name are loaded when first asked. */
 export function createAgent(options: AgentOptions): Agent {
@@ -70,6 +70,7 @@ function defineAgent(options: AgentOptions): AgentDefinition {
 function toolsByName(agent: string, tools: readonly Tool[]): ReadonlyMap<string, Tool> {
   const byName = new Map<string, Tool>();
   for (const tool of tools) {
+    requireToolName(tool.name);
     if (byName.has(tool.name)) throw new TypeError(`agent ${agent} has two tools called ${tool.name}`);
     byName.set(tool.name, tool);
   }
@@ -100,11 +101,9 @@ function startRun(
     timeoutMs === undefined ? undefined : { ms: timeoutMs, onExpired: () => new RunTimeoutError(timeoutMs) },
   );
   const { name, description, candidates, shouldFallback } = agent;
-  const surrounding = getRunContext();
-  const runId = surrounding?.runId ?? newRunId();
-  const conversationId = options.conversationId ?? surrounding?.conversationId;
-  const known = defined({ user: options.user ?? surrounding?.user, conversationId });
-  const span = { ...defined({ description, conversationId }), name, runId, signal: caller.signal };
+  const runId = getRunContext()?.runId ?? newRunId();
+  const known = defined({ user: options.user, conversationId: options.conversationId });
+  const span = { ...defined({ description }), name, runId, signal: caller.signal };
   let traceId: string | undefined;
 
   const inSpan = async (spanContext: SpanContext | undefined): Promise<RunResult> => {

@@ -3,11 +3,12 @@ import { traceChat } from '../telemetry/spans.ts';
 import { defined } from './defined.ts';
 import { describeModelFailure, ModelTimeoutError, type ModelFailure } from './errors.ts';
 import type { Candidate, LoadedModel } from './models/candidate.ts';
-import { readAnswer, readStreamedAnswer, type ModelAnswer } from './models/normalize.ts';
-import { callOptions, modelName, type ModelRequest } from './models/prompt.ts';
+import type { ModelAnswer } from './models/answer.ts';
+import { readAnswer, readStreamedAnswer } from './models/normalize.ts';
+import { callOptions, modelName, type TurnRequest } from './models/prompt.ts';
 import { openScope, untilAborted } from './signals.ts';
 import type { Time } from './time.ts';
-import type { AgentEvent, CallSettings } from './types.ts';
+import type { AgentEvent, CallSettings, ModelLike } from './types.ts';
 
 /** What a model call needs to know about the run it is part of. */
 export interface CallSurroundings {
@@ -24,60 +25,65 @@ export type AttemptOutcome =
   | { readonly status: 'answered'; readonly answer: ModelAnswer }
   | { readonly status: 'failed'; readonly failure: ModelFailure };
 
+/** One call of one model, before it is made. */
+export interface Attempt {
+  readonly candidate: Candidate;
+  readonly request: TurnRequest;
+  /** 1 for the first time this model is asked in this turn. */
+  readonly number: number;
+  /** The models of this turn that failed before. */
+  readonly hops: readonly FallbackHop[];
+}
+
 /**
- * Asks one model once, in one `chat` span. Rejects only when the run is aborted; text that was handed out
- * before the call failed is taken back.
+ * Asks one model once, in one `chat` span. Rejects when the run is aborted, or when the request cannot even
+ * be written; text that was handed out before the call failed is taken back.
  */
-export async function attempt(
-  candidate: Candidate,
-  request: Omit<ModelRequest, 'settings'>,
-  number: number,
-  hops: readonly FallbackHop[],
+export async function attempt(asked: Attempt, run: CallSurroundings): Promise<AttemptOutcome> {
+  const { timeoutMs, settings } = asked.candidate;
+  const deadline =
+    timeoutMs === undefined ? undefined : { ms: timeoutMs, onExpired: () => new ModelTimeoutError(timeoutMs) };
+  const scope = openScope(run.signal, run.time, deadline);
+  try {
+    const options = callOptions({ ...asked.request, settings }, modelName(asked.candidate), scope.signal);
+    return await callModel(asked, options, scope.signal, run);
+  } finally {
+    scope.close();
+  }
+}
+
+async function callModel(
+  { candidate, number, hops }: Attempt,
+  options: object,
+  signal: AbortSignal,
   run: CallSurroundings,
 ): Promise<AttemptOutcome> {
-  const { timeoutMs, settings } = candidate;
-  const scope = openScope(
-    run.signal,
-    run.time,
-    timeoutMs === undefined ? undefined : { ms: timeoutMs, onExpired: () => new ModelTimeoutError(timeoutMs) },
-  );
+  const loading = await load(candidate);
+  const { modelId: model, provider, settings } = candidate;
+  const { stream, callerSignal } = run;
+  const description = {
+    model,
+    provider,
+    attempt: number,
+    stream,
+    request: chatRequest(settings),
+    signal: callerSignal,
+  };
+  const server = loading.status === 'loaded' ? loading.loaded.server : undefined;
   let handedOut = false;
   const emit = (event: AgentEvent): void => {
     handedOut ||= event.type === 'text.delta';
     run.emit(event);
   };
   try {
-    const loading = await load(candidate);
-    const description = {
-      ...(loading.status === 'loaded' ? defined({ server: loading.loaded.server }) : undefined),
-      model: candidate.modelId,
-      provider: candidate.provider,
-      attempt: number,
-      stream: run.stream,
-      request: chatRequest(settings),
-      signal: run.callerSignal,
-    };
-    const answer = await traceChat(description, async (chat) => {
+    const answer = await traceChat({ ...description, ...defined({ server }) }, async (chat) => {
       if (loading.status === 'failed') throw loading.error;
-      const { model } = loading.loaded;
-      const options = callOptions({ ...request, settings }, modelName(candidate), scope.signal);
-      const call: Call = { chat, emit, signal: scope.signal };
-      try {
-        const read = run.stream
-          ? await readStream(() => model.doStream(options), call)
-          : await readWhole(() => model.doGenerate(options), call);
-        chat.record({
-          ...defined({ id: read.id, model: read.model }),
-          finishReasons: [read.finishReason],
-          usage: read.usage,
-        });
-        for (const hop of hops) chat.fallback(hop);
-        return read;
-      } catch (error) {
-        chat.record({ finishReasons: ['error'] });
-        // Providers wrap the reason of an abort, or replace it by an error of their own.
-        throw scope.signal.aborted ? scope.signal.reason : error;
-      }
+      const read = stream ? readStream : readWhole;
+      const answer = await read(loading.loaded.model, options, { chat, emit, signal, callerSignal });
+      const { id, model, usage, finishReason } = answer;
+      chat.record({ ...defined({ id, model }), finishReasons: [finishReason], usage });
+      for (const hop of hops) chat.fallback(hop);
+      return answer;
     });
     return { status: 'answered', answer };
   } catch (error) {
@@ -85,8 +91,6 @@ export async function attempt(
     const failure = describeModelFailure(error, run.time.now());
     if (handedOut) run.emit({ type: 'text.reset', reason: failure.reason });
     return { status: 'failed', failure };
-  } finally {
-    scope.close();
   }
 }
 
@@ -95,10 +99,11 @@ interface Call {
   readonly chat: ChatSpan;
   readonly emit: (event: AgentEvent) => void;
   readonly signal: AbortSignal;
+  readonly callerSignal: AbortSignal;
 }
 
-async function readWhole(ask: () => PromiseLike<unknown>, { emit, signal }: Call): Promise<ModelAnswer> {
-  const answer = readAnswer(await untilAborted(signal, ask));
+async function readWhole(model: ModelLike, options: object, { emit, signal }: Call): Promise<ModelAnswer> {
+  const answer = readAnswer(await untilAborted(signal, () => model.doGenerate(options)));
   for (const part of answer.parts) {
     if (part.type === 'reasoning' && part.text !== '') emit({ type: 'reasoning.delta', text: part.text });
     if (part.type === 'text' && part.text !== '') emit({ type: 'text.delta', text: part.text });
@@ -106,14 +111,21 @@ async function readWhole(ask: () => PromiseLike<unknown>, { emit, signal }: Call
   return answer;
 }
 
-async function readStream(ask: () => PromiseLike<unknown>, { chat, emit, signal }: Call): Promise<ModelAnswer> {
-  return readStreamedAnswer(await untilAborted(signal, ask), signal, {
-    onFirstPart: () => chat.firstChunk(),
-    onText: (text) => emit({ type: 'text.delta', text }),
-    onReasoning: (text) => emit({ type: 'reasoning.delta', text }),
-    // Recorded at once, because a stream that is cut has no end to record it at.
-    onIdentity: (identity) => chat.record(identity),
-  });
+async function readStream(model: ModelLike, options: object, call: Call): Promise<ModelAnswer> {
+  const { chat, emit, signal, callerSignal } = call;
+  const streaming = await untilAborted(signal, () => model.doStream(options));
+  try {
+    return await readStreamedAnswer(streaming, signal, {
+      onFirstPart: () => chat.firstChunk(),
+      onText: (text) => emit({ type: 'text.delta', text }),
+      onReasoning: (text) => emit({ type: 'reasoning.delta', text }),
+      // Recorded at once, because a stream that is cut has no end to record it at.
+      onIdentity: (identity) => chat.record(identity),
+    });
+  } catch (error) {
+    if (!callerSignal.aborted) chat.record({ finishReasons: ['error'] });
+    throw error;
+  }
 }
 
 type Loading =

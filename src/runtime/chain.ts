@@ -2,8 +2,8 @@ import type { FallbackHop } from '../telemetry/spans.ts';
 import { attempt, type CallSurroundings } from './attempt.ts';
 import { AllModelsFailedError, type ModelAttempt, type ModelFailure } from './errors.ts';
 import type { Candidate } from './models/candidate.ts';
-import type { ModelAnswer } from './models/normalize.ts';
-import type { ModelRequest } from './models/prompt.ts';
+import type { ModelAnswer } from './models/answer.ts';
+import type { TurnRequest } from './models/prompt.ts';
 import { sleep } from './signals.ts';
 import type { Time } from './time.ts';
 import type { AgentOptions } from './types.ts';
@@ -34,11 +34,7 @@ export interface ChainAnswer {
  * Rejects with `AllModelsFailedError` when nobody answered, with the provider's error when the request
  * itself is at fault, and with the signal's reason when the run is aborted.
  */
-export async function askChain(
-  chain: Chain,
-  request: Omit<ModelRequest, 'settings'>,
-  run: CallSurroundings,
-): Promise<ChainAnswer> {
+export async function askChain(chain: Chain, request: TurnRequest, run: CallSurroundings): Promise<ChainAnswer> {
   const failed: ModelAttempt[] = [];
   const hops: FallbackHop[] = [];
   for (;;) {
@@ -69,12 +65,12 @@ type ModelOutcome =
 /** Asks one model until it answers, or until asking it again makes no sense. */
 async function askModel(
   candidate: Candidate,
-  request: Omit<ModelRequest, 'settings'>,
+  request: TurnRequest,
   hops: readonly FallbackHop[],
   run: CallSurroundings,
 ): Promise<ModelOutcome> {
   for (let number = 1; ; number += 1) {
-    const outcome = await attempt(candidate, request, number, hops, run);
+    const outcome = await attempt({ candidate, request, number, hops }, run);
     if (outcome.status === 'answered') return outcome;
 
     const { failure } = outcome;

@@ -21,7 +21,10 @@ export class AllModelsFailedError extends AggregateError {
   readonly attempts: readonly ModelAttempt[];
 
   constructor(attempts: readonly ModelAttempt[]) {
-    const list = attempts.map((attempt) => `${attempt.model} (${attempt.reason})`).join(', ');
+    // A model that could not be loaded is the one failure whose message is ours, and says what to do.
+    const why = ({ error, reason }: ModelAttempt): string =>
+      error instanceof ModelUnavailableError ? error.message : reason;
+    const list = attempts.map((attempt) => `${attempt.model} (${why(attempt)})`).join(', ');
     const errors = attempts.map((attempt) => attempt.error);
     super(errors, `no model answered: ${list}`, { cause: errors.at(-1) });
     this.attempts = attempts;

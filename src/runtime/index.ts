@@ -47,6 +47,7 @@ export {
   type ModelFailure,
   type ModelFailureKind,
 } from './errors.ts';
+export { TransportExitedError } from '../telemetry/spans.ts';
 
 // Messages
 export type {

@@ -12,7 +12,7 @@ import { defined } from './defined.ts';
 import { MaxTurnsError } from './errors.ts';
 import { memoryNotes, recall, type Memory } from './memory/recall.ts';
 import type { Candidate } from './models/candidate.ts';
-import type { ModelAnswer } from './models/normalize.ts';
+import type { ModelAnswer } from './models/answer.ts';
 import { modelName } from './models/prompt.ts';
 import { untilAborted } from './signals.ts';
 import { executeToolCalls } from './tools.ts';
@@ -67,21 +67,22 @@ export async function runLoop(run: Run): Promise<RunResult> {
       toolErrors += outcomes.filter((outcome) => outcome.isError).length;
     }
     run.emit({ type: 'turn.end', turn, usage: turnUsage });
-    if (!isFinal) continue;
 
-    return {
-      ...defined({ traceId: run.traceId }),
-      runId: run.context.runId,
-      text: answer.text,
-      finishReason: answer.finishReason,
-      messages,
-      model: candidate.modelId,
-      turns: turn,
-      usage,
-      fallbacks: run.chain.fallbacks,
-      toolErrors,
-      memoryFailed: memory.failed,
-    };
+    if (isFinal) {
+      return {
+        ...defined({ traceId: run.traceId }),
+        runId: run.context.runId,
+        text: answer.text,
+        finishReason: answer.finishReason,
+        messages,
+        model: candidate.modelId,
+        turns: turn,
+        usage,
+        fallbacks: run.chain.fallbacks,
+        toolErrors,
+        memoryFailed: memory.failed,
+      };
+    }
   }
 }
 

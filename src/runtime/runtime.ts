@@ -74,10 +74,13 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
     const answered = (tails.get(key) ?? Promise.resolve()).then(() => converse(agent, conversation, history));
     tails.set(key, answered);
     active.set(conversation, answered);
-    await answered;
-    active.delete(conversation);
-    conversation.scope.close();
-    if (tails.get(key) === answered) tails.delete(key);
+    try {
+      await answered;
+    } finally {
+      active.delete(conversation);
+      conversation.scope.close();
+      if (tails.get(key) === answered) tails.delete(key);
+    }
   };
 
   const work = async (): Promise<void> => {
@@ -189,7 +192,6 @@ function agentsByName(agents: readonly Agent[]): ReadonlyMap<string, Agent> {
 
 function requireAgent(agents: ReadonlyMap<string, Agent>, name: string): Agent {
   const agent = agents.get(name);
-  if (agent === undefined)
-    throw new TypeError(`there is no agent ${name}; expected one of ${[...agents.keys()].join(', ')}`);
-  return agent;
+  if (agent !== undefined) return agent;
+  throw new TypeError(`there is no agent ${name}; expected one of ${[...agents.keys()].join(', ')}`);
 }

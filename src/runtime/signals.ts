@@ -51,7 +51,8 @@ export function whenAborted(signal: AbortSignal | undefined, callback: (reason: 
 
 /**
  * Does some work and settles as it does, or rejects with the signal's reason as soon as that aborts: for
- * work that may not listen to its signal. What such work does later is ignored.
+ * work that may not listen to its signal, or answers an abort with an error of its own. What such work
+ * does later is ignored.
  */
 export function untilAborted<T>(signal: AbortSignal, work: () => T | PromiseLike<T>): Promise<T> {
   return new Promise((resolve, reject) => {

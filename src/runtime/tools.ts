@@ -5,11 +5,11 @@ import { traceTool } from '../telemetry/spans.ts';
 import type { RunContext } from '../telemetry/context.ts';
 import { defined } from './defined.ts';
 import { InvalidToolArgumentsError, ToolNotFoundError, ToolResultError, ToolTimeoutError } from './errors.ts';
-import type { ToolCall } from './models/normalize.ts';
+import type { ToolCall } from './models/answer.ts';
 import { openScope, untilAborted } from './signals.ts';
 import type { Time } from './time.ts';
 import type { AgentEvent, JsonSchema, Message, Tool, ToolContext, ToolOutput, ToolResultPart } from './types.ts';
-import { requireTimeout } from './validate.ts';
+import { requireTimeout, requireToolName } from './validate.ts';
 
 // --- Defining a tool
 
@@ -31,9 +31,7 @@ export function defineTool<Schema extends StandardSchemaV1>(
   definition: ToolDefinition<Schema>,
 ): Tool<StandardSchemaV1.InferOutput<Schema>> {
   const { name, description, timeoutMs, attributes } = definition;
-  if (!TOOL_NAME.test(name)) {
-    throw new TypeError(`a tool name has 1 to 64 of A-Z a-z 0-9 _ -; got ${JSON.stringify(name)}`);
-  }
+  requireToolName(name);
   requireTimeout(`timeoutMs of tool ${name}`, timeoutMs);
   return {
     ...defined({ description, timeoutMs, attributes }),
@@ -43,8 +41,6 @@ export function defineTool<Schema extends StandardSchemaV1>(
     execute: (input, context) => definition.execute(input, context),
   };
 }
-
-const TOOL_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** The JSON Schema the model is told. Made here, so that a schema that has none fails at definition. */
 function wireSchema(tool: string, schema: StandardSchemaV1, explicit: JsonSchema | undefined): JsonSchema {

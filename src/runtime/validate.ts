@@ -13,3 +13,11 @@ export function requireTimeout(what: string, value: number | undefined): void {
   if (value === undefined || (value > 0 && value <= MAX_TIMEOUT_MS)) return;
   throw new RangeError(`${what} must be more than 0 and at most ${MAX_TIMEOUT_MS} milliseconds; got ${value}`);
 }
+
+const TOOL_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** What every vendor accepts. */
+export function requireToolName(name: string): void {
+  if (TOOL_NAME.test(name)) return;
+  throw new TypeError(`a tool name has 1 to 64 of A-Z a-z 0-9 _ -; got ${JSON.stringify(name)}`);
+}

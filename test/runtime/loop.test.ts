@@ -174,6 +174,32 @@ describe('a run', () => {
     expect(model.calls).toHaveLength(0);
   });
 
+  test('leaves no timer behind', async () => {
+    const time = manualTime();
+    const tools = [{ ...echo(), timeoutMs: 1_000 }];
+    const models = [{ model: scriptedModel([callEcho, 'done']), timeoutMs: 1_000 }];
+    const agent = createAgentWith(time, { name: 'helper', models, tools, memory: inProcessMemory(), timeoutMs: 5_000 });
+
+    await agent.run('go');
+
+    expect(time.running).toBe(0);
+  });
+
+  test('does not look like a leak for having many tools and many sisters', async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', note);
+    const toolCalls = Array.from({ length: 20 }, () => ({ name: 'echo', input: { text: 'hi' } }));
+    const { signal } = new AbortController();
+    const agents = Array.from({ length: 20 }, () => helper([{ toolCalls }, 'done'], { tools: [echo()] }).agent);
+
+    await Promise.all(agents.map((agent) => agent.run('go', { signal })));
+    await settled();
+    process.off('warning', note);
+
+    expect(warnings).toEqual([]);
+  });
+
   test('lets go of the signal it was given', async () => {
     const { signal } = new AbortController();
     const added = vi.spyOn(signal, 'addEventListener');
@@ -218,6 +244,22 @@ describe('memory', () => {
     await agent.run('hello', { user: { id: 'ada' } });
 
     expect(searches).toEqual([{ query: 'hello', limit: 3, scopes: ['ada'] }]);
+  });
+
+  test('that was left alone because the run was aborted has not failed', async () => {
+    const controller = new AbortController();
+    const memory = {
+      ...inProcessMemory(),
+      search: () => {
+        controller.abort('enough');
+        return new Promise<never>(() => {});
+      },
+    };
+    const { agent } = helper(['unused'], { memory });
+    const run = agent.stream('hello', { signal: controller.signal });
+
+    expect((await collect(run)).map((event) => event.type)).toEqual(['run.start', 'run.error']);
+    expect(await rejection(run.result)).toBe('enough');
   });
 
   test('that fails is an event, and no more than that', async () => {

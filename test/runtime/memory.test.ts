@@ -83,6 +83,17 @@ describe('an in-process memory', () => {
     expect(await search(memory, 'coffee')).toEqual([]);
   });
 
+  test('ranks as if what was removed had never been there', async () => {
+    const used = await memoryOf('tea', 'tea with milk', 'green tea and biscuits');
+    for (const id of ['x', 'y']) await used.add({ id, text: `${'word '.repeat(50)} tea` });
+    for (const id of ['x', 'y']) await used.remove(id);
+    const fresh = await memoryOf('tea', 'tea with milk', 'green tea and biscuits');
+
+    expect(await used.search('green tea', { limit: 9, signal })).toEqual(
+      await fresh.search('green tea', { limit: 9, signal }),
+    );
+  });
+
   test('forgets the oldest record beyond its size', async () => {
     const memory = inProcessMemory({ maxRecords: 2 });
     for (const id of ['1', '2', '3']) await memory.add({ id, text: 'tea' });

@@ -1,5 +1,5 @@
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import { createAgent, resolveModel } from '../../src/runtime/index.ts';
 import type { ModelLike } from '../../src/runtime/index.ts';
@@ -104,6 +104,20 @@ describe('a model reference', () => {
 
     expect(error).toMatchObject({ message: '@ai-sdk/openai has no createOpenAI: update it' });
   });
+});
+
+test('an agent tries again to load a model that could not be loaded', async () => {
+  const agent = createAgent({ name: 'helper', models: ['openai-compatible/m-1'] });
+  vi.stubEnv('OPENAI_BASE_URL', '');
+  expect(await rejection(agent.run('hi'))).toMatchObject({ cause: { name: 'ModelUnavailableError' } });
+
+  const provider = await startStubProvider({ 'm-1': [{ type: 'text', text: 'Hello.' }] });
+  vi.stubEnv('OPENAI_BASE_URL', provider.baseUrl);
+  vi.stubEnv('OPENAI_API_KEY', 'k');
+
+  expect(await agent.run('hi')).toMatchObject({ text: 'Hello.' });
+  await provider.close();
+  vi.unstubAllEnvs();
 });
 
 test.each([

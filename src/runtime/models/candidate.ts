@@ -29,13 +29,18 @@ export interface CandidateDefaults {
 }
 
 export function createCandidate(ref: ModelRef | ModelEntry, defaults: CandidateDefaults): Candidate {
-  const entry: ModelEntry = typeof ref === 'object' && ref !== null && 'model' in ref ? ref : { model: ref };
+  const entry: ModelEntry = isEntry(ref) ? ref : { model: ref };
   const { model } = entry;
   const { timeoutMs = defaults.timeoutMs, maxRetries = defaults.maxRetries } = entry;
   const source = typeof model === 'string' ? named(model) : given(model);
   requireTimeout(`timeoutMs of model ${source.modelId}`, timeoutMs);
   requireCount(`maxRetries of model ${source.modelId}`, maxRetries, 0);
   return { ...source, ...defined({ timeoutMs }), settings: { ...defaults.settings, ...entry.settings }, maxRetries };
+}
+
+/** A model says which specification it is of; an entry does not. */
+function isEntry(ref: ModelRef | ModelEntry): ref is ModelEntry {
+  return typeof ref === 'object' && !('specificationVersion' in ref);
 }
 
 type Source = Pick<Candidate, 'modelId' | 'provider' | 'load'>;

@@ -2,31 +2,20 @@
  * The edge between providers and the runtime: what a model of any specification answers, read once from
  * `unknown` into one shape, or refused with a `ModelResponseError`.
  */
+import { defined } from '../defined.ts';
 import { ModelResponseError, isAiSdkError } from '../errors.ts';
 import { untilAborted } from '../signals.ts';
-import type { AssistantPart, FinishReason, ProviderOptions } from '../types.ts';
+import { createAnswerBuilder, unreadable, type AnswerIdentity, type ModelAnswer } from './answer.ts';
+import { fields, text, type Fields } from './fields.ts';
 
-/** A model's answer, whatever the specification of the model. */
-export interface ModelAnswer {
-  /** What the model wrote, in the form it is shown to the model again. */
-  readonly parts: readonly AssistantPart[];
-  readonly text: string;
-  readonly toolCalls: readonly ToolCall[];
-  readonly finishReason: FinishReason;
-  /** As the provider gave it. */
-  readonly usage: unknown;
-  readonly id?: string;
-  readonly model?: string;
-}
-
-/** A tool call a model asks for. */
-export interface ToolCall {
-  readonly id: string;
-  readonly name: string;
-  /** Empty when the arguments could not be read. */
-  readonly input: Readonly<Record<string, unknown>>;
-  /** Why the arguments could not be read. */
-  readonly problem?: string;
+/** Reads what `doGenerate` resolved with. */
+export function readAnswer(result: unknown): ModelAnswer {
+  const answer = fields(result);
+  const content = answer['content'];
+  if (!Array.isArray(content)) throw unreadable('it has no content');
+  const builder = createAnswerBuilder();
+  for (const part of content) builder.addWhole(fields(part));
+  return builder.finish(answer['finishReason'], answer['usage'], identityOf(fields(answer['response'])));
 }
 
 /** Told about a streamed answer while it arrives. None of these may throw. */
@@ -39,21 +28,6 @@ export interface AnswerListener {
   onIdentity(identity: AnswerIdentity): void;
 }
 
-export interface AnswerIdentity {
-  readonly id?: string;
-  readonly model?: string;
-}
-
-/** Reads what `doGenerate` resolved with. */
-export function readAnswer(result: unknown): ModelAnswer {
-  const answer = fields(result);
-  const content = answer['content'];
-  if (!Array.isArray(content)) throw invalid('it has no content');
-  const builder = createBuilder();
-  for (const part of content) builder.addWhole(fields(part));
-  return builder.finish(answer['finishReason'], answer['usage'], identityOf(fields(answer['response'])));
-}
-
 /**
  * Reads the stream `doStream` resolved with, up to its `finish` part. Listening ends with the signal at the
  * latest; the stream is cancelled in any case, which closes the connection.
@@ -64,9 +38,9 @@ export async function readStreamedAnswer(
   listener: AnswerListener,
 ): Promise<ModelAnswer> {
   const stream = fields(result)['stream'];
-  if (!isReadableStream(stream)) throw invalid('it is no stream');
+  if (!isReadableStream(stream)) throw unreadable('it is no stream');
   const reader = stream.getReader();
-  const builder = createBuilder();
+  const builder = createAnswerBuilder();
   const identity: AnswerIdentity = {};
   let begun = false;
   const begin = (): void => {
@@ -80,17 +54,17 @@ export async function readStreamedAnswer(
       const part = fields(value);
       switch (part['type']) {
         case 'text-delta': {
-          const text = builder.addPiece('text', part);
-          if (text === '') break;
+          const added = builder.addPiece('text', part);
+          if (added === '') break;
           begin();
-          listener.onText(text);
+          listener.onText(added);
           break;
         }
         case 'reasoning-delta': {
-          const text = builder.addPiece('reasoning', part);
-          if (text === '') break;
+          const added = builder.addPiece('reasoning', part);
+          if (added === '') break;
           begin();
-          listener.onReasoning(text);
+          listener.onReasoning(added);
           break;
         }
         case 'text-start':
@@ -132,118 +106,6 @@ export async function readStreamedAnswer(
   }
 }
 
-/** Puts an answer together from whole parts or from the pieces of a stream, in the order they begin. */
-interface AnswerBuilder {
-  addWhole(part: Fields): void;
-  /** Appends to the block the piece belongs to, and returns the text that was added. */
-  addPiece(type: TextBlock['type'], piece: Fields): string;
-  /** After this the same id means a new block. */
-  closeBlock(type: TextBlock['type'], piece: Fields): void;
-  finish(finishReason: unknown, usage: unknown, identity: AnswerIdentity): ModelAnswer;
-}
-
-interface TextBlock {
-  readonly type: 'text' | 'reasoning';
-  text: string;
-  providerOptions?: ProviderOptions;
-}
-
-function createBuilder(): AnswerBuilder {
-  const parts: (TextBlock | Extract<AssistantPart, { type: 'tool-call' }>)[] = [];
-  const open = new Map<string, TextBlock>();
-  const toolCalls: ToolCall[] = [];
-
-  const keyOf = (type: TextBlock['type'], piece: Fields): string => `${type} ${String(piece['id'])}`;
-  const addPiece = (type: TextBlock['type'], piece: Fields): string => {
-    const key = keyOf(type, piece);
-    let block = open.get(key);
-    if (block === undefined) {
-      block = { type, text: '' };
-      open.set(key, block);
-      parts.push(block);
-    }
-    const delta = string(piece['delta']) ?? '';
-    block.text += delta;
-    keepMetadata(block, piece);
-    return delta;
-  };
-
-  return {
-    addPiece,
-    closeBlock: (type, piece) => {
-      addPiece(type, piece);
-      open.delete(keyOf(type, piece));
-    },
-    addWhole: (part) => {
-      switch (part['type']) {
-        case 'text':
-        case 'reasoning': {
-          const block: TextBlock = { type: part['type'], text: string(part['text']) ?? '' };
-          keepMetadata(block, part);
-          parts.push(block);
-          break;
-        }
-        case 'tool-call': {
-          // The provider has done it itself, and has used the result for the text it wrote.
-          if (part['providerExecuted'] === true) break;
-          const call = readToolCall(part, toolCalls.length);
-          toolCalls.push(call);
-          const block = { type: 'tool-call', toolCallId: call.id, toolName: call.name, input: call.input } as const;
-          const providerOptions = metadataOf(part);
-          parts.push(providerOptions === undefined ? block : { ...block, providerOptions });
-          break;
-        }
-        default:
-          break;
-      }
-    },
-    finish: (finishReason, usage, identity) => {
-      // Reasoning may have no text and still matter: some vendors only give its encrypted form.
-      const written = parts.filter(
-        (part) => part.type === 'tool-call' || part.text !== '' || part.providerOptions !== undefined,
-      );
-      const text = written.map((part) => (part.type === 'text' ? part.text : '')).join('');
-      return { parts: written, text, toolCalls, finishReason: readFinishReason(finishReason), usage, ...identity };
-    },
-  };
-}
-
-function readToolCall(part: Fields, position: number): ToolCall {
-  const id = string(part['toolCallId']) ?? `call_${position + 1}`;
-  const name = string(part['toolName']);
-  if (name === undefined) throw invalid('a tool call has no name');
-  const input = readArguments(part['input']);
-  return input === undefined ? { id, name, input: {}, problem: 'are not a JSON object' } : { id, name, input };
-}
-
-/** Arguments are JSON text in every specification; a tool without parameters may be called with none. */
-function readArguments(input: unknown): Fields | undefined {
-  if (typeof input !== 'string') return isPlainObject(input) ? input : undefined;
-  if (input.trim() === '') return {};
-  try {
-    const value: unknown = JSON.parse(input);
-    return isPlainObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-const FINISH_REASONS: readonly string[] = [
-  'stop',
-  'length',
-  'content-filter',
-  'tool-calls',
-  'other',
-] satisfies FinishReason[];
-
-/** V2 gives a string, V3 and V4 an object with the unified reason and the vendor's. */
-function readFinishReason(value: unknown): FinishReason {
-  const reason = typeof value === 'string' ? value : fields(value)['unified'];
-  if (reason === 'error') throw new ModelResponseError('error', 'the provider stopped with an error');
-  if (reason === 'interrupted') throw new ModelResponseError('cut', 'the provider stopped without finishing');
-  return FINISH_REASONS.includes(String(reason)) ? (reason as FinishReason) : 'other';
-}
-
 /**
  * Specification V2 reports a connection that was cut as an ordinary end for an unknown reason. So does a
  * vendor with a finish reason of its own, but that one has counted its tokens.
@@ -281,49 +143,18 @@ function streamError(error: unknown): unknown {
   }
   if (error instanceof Error) return error;
   const report = fields(fields(error)['error'] ?? error);
-  const message = string(report['message']) ?? string(error) ?? 'no message';
+  const message = text(report['message']) ?? text(error) ?? 'no message';
   const statusCode = [report['status'], report['code'], STATUS_OF_ERROR[String(report['type'])]].find(
     (value): value is number => typeof value === 'number' && value >= 400 && value <= 599,
   );
   return new ModelResponseError('error', `the provider reported an error: ${message}`, { statusCode });
 }
 
-function invalid(problem: string): ModelResponseError {
-  return new ModelResponseError('invalid', `the model's answer cannot be read: ${problem}`);
-}
-
 function identityOf(response: Fields): AnswerIdentity {
-  const id = string(response['id']);
-  const model = string(response['modelId']);
-  return { ...(id === undefined ? undefined : { id }), ...(model === undefined ? undefined : { model }) };
-}
-
-/** What a provider wants back with a part it wrote, such as the signature of its reasoning. */
-function metadataOf(part: Fields): ProviderOptions | undefined {
-  const metadata = part['providerMetadata'];
-  return isPlainObject(metadata) ? metadata : undefined;
-}
-
-function keepMetadata(block: TextBlock, part: Fields): void {
-  const metadata = metadataOf(part);
-  if (metadata !== undefined) block.providerOptions = metadata;
+  return defined({ id: text(response['id']), model: text(response['modelId']) });
 }
 
 /** Asked by shape, because a stream may come from a polyfill. */
 function isReadableStream(value: unknown): value is ReadableStream<unknown> {
   return typeof fields(value)['getReader'] === 'function';
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-function fields(value: unknown): Fields {
-  return typeof value === 'object' && value !== null ? (value as Fields) : {};
-}
-
-function isPlainObject(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function string(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

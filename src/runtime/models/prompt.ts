@@ -1,11 +1,15 @@
 import { defined } from '../defined.ts';
 import type { AssistantPart, CallSettings, Message, Tool } from '../types.ts';
 
-/** What one model is asked, apart from how: the options of `doGenerate` and `doStream`. */
-export interface ModelRequest {
+/** What is asked in one turn, whichever model answers. */
+export interface TurnRequest {
   readonly system: string | undefined;
   readonly messages: readonly Message[];
   readonly tools: ReadonlyMap<string, Tool>;
+}
+
+/** What one model is asked: the options of `doGenerate` and `doStream` before they are written down. */
+export interface ModelRequest extends TurnRequest {
   readonly settings: CallSettings;
 }
 
