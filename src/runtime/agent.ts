@@ -5,6 +5,7 @@ import { getRunContext, withRunContext } from '../telemetry/context.ts';
 import { errorType } from '../telemetry/failure.ts';
 import { GEN_AI_TRANSFER_MODE, GEN_AI_TRANSFER_TARGET_NAME } from '../telemetry/semconv.ts';
 import { traceAgent } from '../telemetry/spans.ts';
+import { inputContent } from './content.ts';
 import { defined } from './defined.ts';
 import { RunTimeoutError } from './errors.ts';
 import { createEventQueue, guardedListener } from './events.ts';
@@ -103,7 +104,8 @@ function startRun(
   const { name, description, candidates, shouldFallback } = agent;
   const runId = getRunContext()?.runId ?? newRunId();
   const known = defined({ user: options.user, conversationId: options.conversationId });
-  const span = { ...defined({ description }), name, runId, signal: caller.signal };
+  const withhold = (): unknown => inputContent(input);
+  const span = { ...defined({ description }), name, runId, signal: caller.signal, withhold };
   let traceId: string | undefined;
 
   const inSpan = async (spanContext: SpanContext | undefined): Promise<RunResult> => {

@@ -1,5 +1,6 @@
 import type { ChatRequest, ChatSpan, FallbackHop } from '../telemetry/spans.ts';
 import { traceChat } from '../telemetry/spans.ts';
+import { messageContent } from './content.ts';
 import { defined } from './defined.ts';
 import { describeModelFailure, ModelTimeoutError, type ModelFailure } from './errors.ts';
 import type { Candidate, LoadedModel } from './models/candidate.ts';
@@ -53,7 +54,7 @@ export async function attempt(asked: Attempt, run: CallSurroundings): Promise<At
 }
 
 async function callModel(
-  { candidate, number, hops }: Attempt,
+  { candidate, request, number, hops }: Attempt,
   options: object,
   signal: AbortSignal,
   run: CallSurroundings,
@@ -68,6 +69,7 @@ async function callModel(
     stream,
     request: chatRequest(settings),
     signal: callerSignal,
+    withhold: () => [request.system, ...messageContent(request.messages)],
   };
   const server = loading.status === 'loaded' ? loading.loaded.server : undefined;
   let handedOut = false;

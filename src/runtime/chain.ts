@@ -1,3 +1,4 @@
+import { addBreadcrumb } from '../telemetry/context.ts';
 import type { FallbackHop } from '../telemetry/spans.ts';
 import { attempt, type CallSurroundings } from './attempt.ts';
 import { AllModelsFailedError, type ModelAttempt, type ModelFailure } from './errors.ts';
@@ -55,6 +56,7 @@ export async function askChain(chain: Chain, request: TurnRequest, run: CallSurr
     const { reason } = failure;
     hops.push({ from: model, fromProvider: provider, to: next.modelId, toProvider: next.provider, reason });
     run.emit({ type: 'model.fallback', from: model, to: next.modelId, reason });
+    addBreadcrumb({ category: 'model.fallback', message: `${model} → ${next.modelId}`, data: { reason } });
   }
 }
 
@@ -78,6 +80,11 @@ async function askModel(
     if (delayMs === undefined) return { status: 'failed', failure, attempts: number };
     const { reason } = failure;
     run.emit({ type: 'model.retry', model: candidate.modelId, attempt: number + 1, delayMs, reason });
+    addBreadcrumb({
+      category: 'model.retry',
+      message: candidate.modelId,
+      data: { attempt: number + 1, delayMs, reason },
+    });
     await sleep(delayMs, run.signal, run.time);
   }
 }

@@ -5,7 +5,7 @@
  * answers is `chain.ts`, what one call of it is `attempt.ts`, how tools run is `tools.ts`.
  */
 import { addUsage, normalizeUsage, type TokenUsage } from '../telemetry/attributes/usage.ts';
-import type { RunContext } from '../telemetry/context.ts';
+import { addBreadcrumb, type RunContext } from '../telemetry/context.ts';
 import type { CallSurroundings } from './attempt.ts';
 import { askChain, modelInUse, type Chain } from './chain.ts';
 import { defined } from './defined.ts';
@@ -50,6 +50,7 @@ export async function runLoop(run: Run): Promise<RunResult> {
   for (let turn = 1; ; turn += 1) {
     run.signal.throwIfAborted();
     run.emit({ type: 'turn.start', turn, model: modelInUse(run.chain) });
+    addBreadcrumb({ category: 'agent.turn', message: `turn ${turn}` });
 
     const { answer, candidate } = await askChain(run.chain, { system, messages, tools: run.tools }, run);
     const turnUsage = normalizeUsage(answer.usage, candidate.provider) ?? {};

@@ -113,7 +113,7 @@ async function executeToolCall(call: ToolCall, run: ToolRun): Promise<ToolOutcom
   try {
     const { description, attributes } = tool ?? {};
     output = await traceTool(
-      { ...defined({ description, attributes }), name, callId: id, signal: run.signal },
+      { ...defined({ description, attributes }), name, callId: id, signal: run.signal, withhold: () => call.input },
       async (span) => {
         if (tool === undefined) throw new ToolNotFoundError(name, run.tools.keys());
         const text = serialize(name, await callTool(tool, call, run));

@@ -620,3 +620,31 @@ describe('trouble inside telemetry', () => {
     expect(telemetry.spans).toHaveLength(2);
   });
 });
+
+describe('content given to a helper', () => {
+  it('is only read when the work fails, and is taken out of everything that is recorded of the failure', async () => {
+    let reads = 0;
+    const withhold = (): unknown => {
+      reads += 1;
+      return { city: 'Canary Wharf' };
+    };
+    traceTool({ name: 'fine', withhold }, () => 'Canary Wharf');
+    expect(reads).toBe(0);
+
+    const error = new Error('no weather for Canary Wharf', { cause: new Error('unknown place: Canary Wharf') });
+    await expect(
+      traceAgent({ name: 'helper' }, () =>
+        traceTool({ name: 'get_weather', withhold }, async () => {
+          throw error;
+        }),
+      ),
+    ).rejects.toBe(error);
+    expect(error.message).toBe('no weather for Canary Wharf');
+    const bytes = JSON.stringify(telemetry.spans, (_key, value: unknown) =>
+      typeof value === 'bigint' ? String(value) : value,
+    );
+    expect(bytes).not.toContain('Canary');
+    expect(span('agent.invoke helper').status.message).toBe('no weather for [content]');
+    expect(bytes).toContain('Caused by: Error: unknown place: [content]');
+  });
+});

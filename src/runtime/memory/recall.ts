@@ -38,13 +38,16 @@ export async function recall(
   });
   try {
     const { system } = store;
-    const records = await traceMemory({ ...defined({ system }), store: store.id, signal }, async (span) => {
-      const scopes = memory.scopes?.(run.context);
-      const options = { ...defined({ scopes }), limit, signal: scope.signal };
-      const found = await untilAborted(scope.signal, () => store.search(query, options));
-      span.record({ recordCount: found.length });
-      return found;
-    });
+    const records = await traceMemory(
+      { ...defined({ system }), store: store.id, signal, withhold: () => query },
+      async (span) => {
+        const scopes = memory.scopes?.(run.context);
+        const options = { ...defined({ scopes }), limit, signal: scope.signal };
+        const found = await untilAborted(scope.signal, () => store.search(query, options));
+        span.record({ recordCount: found.length });
+        return found;
+      },
+    );
     return { status: 'found', records };
   } catch {
     signal.throwIfAborted();

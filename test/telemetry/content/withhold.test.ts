@@ -1,0 +1,57 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { withholdContent } from '../../../src/telemetry/content/withhold.ts';
+
+describe('withholdContent', () => {
+  it('takes whole values of the content out of a message, wherever they stand in it', () => {
+    const content = { city: 'Lisbon', order: { ids: [481516] }, note: 'the' };
+    expect(withholdContent('no weather for Lisbon (order 481516), ask the desk about Lisbon', content)).toBe(
+      'no weather for [content] (order [content]), ask the desk about [content]',
+    );
+  });
+
+  it('takes stretches of a longer text out, as providers quote the beginning of a prompt', () => {
+    const prompt = 'You are the assistant of Doctor Miller. Patient Jane Roe has a fever since Monday.';
+    expect(withholdContent(`Invalid prompt: "You are the assistant of Doctor Mi…"`, [prompt])).toBe(
+      'Invalid prompt: "[content]…"',
+    );
+  });
+
+  it('leaves a message alone that says nothing of the content', () => {
+    const message = 'the weather service answered 503';
+    expect(withholdContent(message, ['What should I pack for Lisbon?', { days: 3 }])).toBe(message);
+  });
+
+  it('survives content that cannot be read', () => {
+    const cyclic: Record<string, unknown> = { name: 'Lisbon' };
+    cyclic['self'] = cyclic;
+    const hostile = new Proxy(
+      {},
+      {
+        ownKeys: () => {
+          throw new Error('no');
+        },
+      },
+    );
+    expect(withholdContent('no Lisbon here', [cyclic, hostile, null, undefined, Symbol('x'), 7n])).toBe(
+      'no [content] here',
+    );
+  });
+
+  it('never lets a value of the content through, whatever surrounds it', () => {
+    const value = fc.string({ minLength: 4, maxLength: 60 }).filter((text) => !'[content]'.includes(text));
+    fc.assert(
+      fc.property(value, fc.string(), fc.string(), (secret, before, after) => {
+        const cleaned = withholdContent(`${before}${secret}${after}`, { deep: [secret] });
+        // What is left may not hold the value, unless the placeholder itself spells it.
+        expect(cleaned.split('[content]').some((part) => part.includes(secret))).toBe(false);
+      }),
+    );
+  });
+
+  it('stays linear for megabytes of repetition', () => {
+    const content = 'a'.repeat(2_000_000);
+    expect(withholdContent(`${'a'.repeat(1000)}b`, [content])).toMatch(/b$/);
+  });
+});
