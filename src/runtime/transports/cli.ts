@@ -39,6 +39,10 @@ export function cliTransport(options: CliTransportOptions = {}): Transport {
         else answering.abort(new DOMException('interrupted on the command line', 'AbortError'));
       });
 
+      // At the end of the input there are lines left to answer, but nobody to ask for more.
+      let isOpen = true;
+      lines.once('close', () => (isOpen = false));
+
       let count = 0;
       lines.prompt();
       for await (const line of lines) {
@@ -60,7 +64,7 @@ export function cliTransport(options: CliTransportOptions = {}): Transport {
           screen.endLine();
           answering = undefined;
         }
-        lines.prompt();
+        if (isOpen) lines.prompt();
       }
       signal.removeEventListener('abort', leave);
       end();
