@@ -35,7 +35,13 @@ export class Scope {
 
   setUser(user: User | null): void {
     this.#user = user ?? {};
-    const { [USER_ID]: _id, [USER_EMAIL]: _email, [USER_NAME]: _name, [USER_IP_ADDRESS]: _ip, ...others } = {
+    const {
+      [USER_ID]: _id,
+      [USER_EMAIL]: _email,
+      [USER_NAME]: _name,
+      [USER_IP_ADDRESS]: _ip,
+      ...others
+    } = {
       ...this.attributes,
     };
     this.attributes = { ...others, ...userAttributes(this.#user) };

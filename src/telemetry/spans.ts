@@ -29,7 +29,15 @@ import { transportCrashAttributes } from './attributes/transport.ts';
 import type { CallCost } from './attributes/cost.ts';
 import { addUsage, normalizeUsage, type TokenUsage } from './attributes/usage.ts';
 import { captureFailure, decideFailures, type IssueTags } from './capture.ts';
-import { createFrame, frameOf, scopeOf, withFrame, type AgentFrame, type RunContext, type RunFrame } from './context.ts';
+import {
+  createFrame,
+  frameOf,
+  scopeOf,
+  withFrame,
+  type AgentFrame,
+  type RunContext,
+  type RunFrame,
+} from './context.ts';
 import { modelErrorType, recordSpanFailure, type FailurePoint } from './failure.ts';
 import {
   FALLBACK_EVENT,

@@ -66,8 +66,9 @@ test('answers appear as they are written', async () => {
 });
 
 test('a prompt asks for the next line', async () => {
-  const { working, type, leave, shown } = commandLine(['Hello.'], { prompt: 'you: ' });
+  const { working, type, leave, shown, shows } = commandLine(['Hello.'], { prompt: 'you: ' });
   type('hi\n');
+  await shows('Hello.\nyou: ');
   leave();
 
   await working;
