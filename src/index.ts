@@ -33,5 +33,21 @@ export type {
 
 export { FAILURE_POINTS } from './telemetry/failure.ts';
 
-export { continueTrace, getRunContext, traceHeaders, withRunContext } from './telemetry/context.ts';
+export { captureException, captureMessage, type CaptureContext } from './telemetry/capture.ts';
+export type { Breadcrumb, Level } from './telemetry/failure.ts';
+export type { ErrorClass, ErrorPattern } from './telemetry/issues/classification.ts';
+export type { IssueStatus } from './telemetry/issues/sender.ts';
+export type { SentryEvent } from './telemetry/issues/sentry-event.ts';
+export type { IssueOptions } from './telemetry/issues/sink.ts';
+
+export {
+  addBreadcrumb,
+  continueTrace,
+  getRunContext,
+  setContext,
+  setTag,
+  setUser,
+  traceHeaders,
+  withRunContext,
+} from './telemetry/context.ts';
 export type { IncomingHeaders, RunContext, User } from './telemetry/context.ts';

@@ -25,6 +25,8 @@ interface Site {
 /** A failure as the span it happened in knows it. */
 export interface FailureSite extends Site {
   readonly error: unknown;
+  /** Its message as the span says it. */
+  readonly message: string;
   readonly point: FailurePoint;
   readonly tags?: IssueTags;
 }
@@ -39,6 +41,7 @@ export function captureFailure(site: FailureSite): CapturedFailure {
   return {
     ...surroundings(site, { ...site.tags, 'failure.point': point }),
     error,
+    ...(typeof error === 'object' ? undefined : { safeMessage: site.message }),
     point,
     handled,
     level: handled ? 'warning' : 'error',

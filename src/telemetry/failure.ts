@@ -60,6 +60,8 @@ export interface Captured {
 export interface CapturedFailure extends Captured {
   /** Never serialised: errors of model SDKs carry the whole prompt. `linkedErrors` reads what may be sent. */
   readonly error: unknown;
+  /** The message of a thrown value that is no object, as it may be sent. */
+  readonly safeMessage?: string;
   /** Absent for an error the application captured by itself. */
   readonly point?: FailurePoint;
   /** Whether the run went on. */
@@ -79,7 +81,7 @@ export interface LinkedError {
   readonly type: string;
   /** Without secrets, without quoted content, cut to length. */
   readonly message: string;
-  /** The stack as V8 wrote it, its first lines with the raw message included; absent when there is none. */
+  /** The stack as V8 wrote it, from behind the message; absent when there is none. */
   readonly stack: string | undefined;
   readonly relation: 'itself' | 'cause' | 'member';
   readonly index: number;
@@ -108,26 +110,29 @@ const safeMessages = new WeakMap<object, string>();
 export function linkedErrors(error: unknown, content?: () => unknown): readonly LinkedError[] {
   const linked: LinkedError[] = [];
   const seen = new Set<unknown>();
-  const visit = (value: unknown, relation: LinkedError['relation'], parentIndex?: number): void => {
-    const isObject = typeof value === 'object' && value !== null;
-    if ((relation !== 'itself' && !isObject) || seen.has(value) || linked.length >= MAX_LINKED_ERRORS) return;
-    seen.add(value);
+  const waiting: FoundError[] = [{ error, relation: 'itself' }];
+  // Breadth first, members before causes: all attempts of an exhausted chain come before what lies behind one.
+  for (const { error: found, ...link } of waiting) {
+    if (linked.length >= MAX_LINKED_ERRORS) break;
+    if (seen.has(found) || (link.relation !== 'itself' && !isObject(found))) continue;
+    seen.add(found);
+    const type = errorType(found);
+    const { cause, members = [], stack } = isObject(found) ? partsOf(found) : {};
     const index = linked.length;
-    const { cause, members = [], stack } = isObject ? partsOf(value) : {};
-    const type = errorType(value);
-    linked.push({
-      type,
-      message: messageOf(value, type, content),
-      stack,
-      relation,
-      index,
-      ...(parentIndex === undefined ? undefined : { parentIndex }),
-    });
-    visit(cause, 'cause', index);
-    for (const member of members) visit(member, 'member', index);
-  };
-  visit(error, 'itself');
+    linked.push({ ...link, index, type, message: messageOf(found, type, content), stack });
+    for (const member of members) waiting.push({ error: member, relation: 'member', parentIndex: index });
+    waiting.push({ error: cause, relation: 'cause', parentIndex: index });
+  }
   return linked;
+}
+
+/** An error that was found on another one. */
+interface FoundError extends Pick<LinkedError, 'relation' | 'parentIndex'> {
+  readonly error: unknown;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 /** Whether an error is one of the causes or members of another one. */
@@ -136,7 +141,7 @@ export function isPartOf(part: unknown, whole: unknown): boolean {
   const waiting: unknown[] = [whole];
   while (waiting.length > 0 && seen.size < MAX_LINKED_ERRORS) {
     const error = waiting.pop();
-    if (typeof error !== 'object' || error === null || seen.has(error)) continue;
+    if (!isObject(error) || seen.has(error)) continue;
     seen.add(error);
     const { cause, members = [] } = partsOf(error);
     if (cause === part || members.includes(part)) return true;
@@ -151,15 +156,21 @@ interface ErrorParts {
   readonly stack?: string | undefined;
 }
 
-/** What links an error to others, and its stack. Reading them may run code of the application, and fail. */
+/** What links an error to others, and its frames. Reading them may run code of the application, and fail. */
 function partsOf(value: object): ErrorParts {
   try {
-    const { cause, errors, stack } = value as { cause?: unknown; errors?: unknown; stack?: unknown };
+    const { cause, errors, stack, message } = value as Readonly<Record<string, unknown>>;
     const members = Array.isArray(errors) ? errors.slice(0, MAX_LINKED_ERRORS) : [];
-    return { cause, members, stack: typeof stack === 'string' ? stack : undefined };
+    return { cause, members, stack: typeof stack === 'string' ? afterMessage(stack, message) : undefined };
   } catch {
     return {};
   }
+}
+
+/** The part of a stack behind the message it repeats, which may hold lines that look like frames. */
+function afterMessage(stack: string, message: unknown): string {
+  const start = typeof message === 'string' && message !== '' ? stack.indexOf(message) : -1;
+  return start === -1 ? stack : stack.slice(start + String(message).length);
 }
 
 /**
@@ -199,17 +210,16 @@ function isFailureStatus(value: unknown): value is number {
 }
 
 function messageOf(error: unknown, type: string, content: (() => unknown) | undefined): string {
-  const isObject = typeof error === 'object' && error !== null;
-  const known = isObject ? safeMessages.get(error) : undefined;
+  const known = isObject(error) ? safeMessages.get(error) : undefined;
   if (known !== undefined) return known;
   const message = readMessage(error, type, content);
-  if (isObject) safeMessages.set(error, message);
+  if (isObject(error)) safeMessages.set(error, message);
   return message;
 }
 
 function readMessage(error: unknown, type: string, content: (() => unknown) | undefined): string {
   try {
-    const message = typeof error === 'object' && error !== null ? (error as { message?: unknown }).message : error;
+    const message = isObject(error) ? (error as { message?: unknown }).message : error;
     // A thrown object without a message is never serialised: it may hold the whole request.
     if (typeof message !== 'string') return 'no message';
     const safe = safeErrorMessage(type, message);
@@ -268,7 +278,7 @@ export function recordSpanFailure(
   failure: SpanFailure,
 ): { readonly recorded: RecordedFailure; readonly isNew: boolean } {
   const { error, content } = failure;
-  const identity = typeof error === 'object' && error !== null ? error : undefined;
+  const identity = isObject(error) ? error : undefined;
   const known = identity === undefined ? failure.recorded : recordedErrors.get(identity);
   const linked = linkedErrors(error, content);
   const { type: name } = linked[0]!;

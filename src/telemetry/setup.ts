@@ -30,6 +30,9 @@ import { finishesWithin } from './deadline.ts';
 import { createReporter, type Problem, type Reporter } from './diagnostics.ts';
 import { createPipeline, type DestinationStatus, type Pipeline } from './export/pipeline.ts';
 import { createStampProcessor } from './export/stamp-processor.ts';
+import { createIssuePipeline, type IssuePipeline } from './issues/pipeline.ts';
+import type { IssueStatus } from './issues/sender.ts';
+import type { IssueOptions } from './issues/sink.ts';
 import { findRegisteredProvider, joinProvider } from './export/registered-provider.ts';
 import {
   OPERATIONS,
@@ -39,10 +42,15 @@ import {
   SENTRY_RELEASE,
 } from './semconv.ts';
 
-/** Options of `setupTracing`: everything the configuration knows, and processors of your own. */
-export interface SetupOptions extends TracingOptions {
+/** Options of `setupTracing`: everything the configuration knows, and what only code can say. */
+export interface SetupOptions extends TracingOptions, IssueOptions {
   /** Further span processors for the provider, beside the one that sends to the destinations. */
   readonly spanProcessors?: readonly SpanProcessor[];
+  /**
+   * Makes an Issue of an uncaught exception or an unhandled rejection, without changing what Node does about
+   * it. Default false.
+   */
+  readonly captureUncaught?: boolean;
 }
 
 /** What tracing is doing. */
@@ -57,15 +65,26 @@ export type TracingStatus =
       /** Whether the spans come from a provider the application registered before. */
       readonly joined: boolean;
       readonly destinations: readonly DestinationStatus[];
+      /** Absent without a DSN, and when a Sentry SDK of the application sends the Issues. */
+      readonly issues?: IssueStatus;
     };
 
-/** What became of the spans that ended since the last flush. */
+/** What became of the spans that ended and the Issues that were captured since the last flush. */
 export type FlushResult =
-  | { readonly status: 'nothing' | 'delivered'; readonly exported: number }
+  | {
+      readonly status: 'nothing' | 'delivered';
+      /** Spans that were delivered. */
+      readonly exported: number;
+      /** Issues that were delivered. */
+      readonly issues: number;
+    }
   | {
       readonly status: 'failed' | 'timeout';
       readonly exported: number;
+      readonly issues: number;
+      /** Spans and Issues that were not accepted. */
       readonly failed: number;
+      /** Spans and Issues whose fate is not known. */
       readonly pending: number;
       /** One sentence that says why. */
       readonly reason: string;
@@ -103,9 +122,9 @@ export function setupTracing(options: SetupOptions = {}): Tracing {
   const report = createReporter(options.onDiagnostic);
   const config = resolveConfig(options, options.env ?? process.env, report);
   const tracing =
-    config.destinations.length === 0
+    config.destinations.length === 0 && config.dsn === undefined
       ? tracingThatIsOff(config.offReason ?? 'no destination is configured')
-      : startTracing(config, options.spanProcessors ?? [], report);
+      : startTracing(config, options, report);
   current = { tracing, report };
   return tracing;
 }
@@ -115,7 +134,7 @@ const SECOND_SETUP: Problem = {
   message: 'setupTracing() was called before, so the options of this call have no effect; give them to the first call',
 };
 
-const NOTHING: FlushResult = { status: 'nothing', exported: 0 };
+const NOTHING: FlushResult = { status: 'nothing', exported: 0, issues: 0 };
 
 function tracingThatIsOff(reason: string): Tracing {
   const tracing: Tracing = {
@@ -135,10 +154,10 @@ function forget(tracing: Tracing): void {
   if (current?.tracing === tracing) current = undefined;
 }
 
-function startTracing(config: TelemetryConfig, extra: readonly SpanProcessor[], report: Reporter): Tracing {
+function startTracing(config: TelemetryConfig, options: SetupOptions, report: Reporter): Tracing {
   if (config.debug) diag.setLogger(new DiagConsoleLogger(), DiagLogLevel.INFO);
   const pipelines = config.destinations.map((destination) => createPipeline(destination, config, report));
-  const processors = [...extra, ...pipelines.map(({ processor }) => processor)];
+  const processors = [...(options.spanProcessors ?? []), ...pipelines.map(({ processor }) => processor)];
   const provision = provide(config, processors);
   if (provision === undefined) {
     const reason = 'another tracer provider is registered, and it takes no further span processors';
@@ -148,18 +167,23 @@ function startTracing(config: TelemetryConfig, extra: readonly SpanProcessor[], 
     });
     return tracingThatIsOff(reason);
   }
+  const issues = config.dsn === undefined ? undefined : createIssuePipeline(config.dsn, config, options, report);
   const deactivate = activate({
     agentSpanName: config.spanNames === 'semconv' ? SEMCONV_AGENT_SPAN_NAME : OPERATIONS.agent.spanName,
     toolSpanParent: config.toolSpanParent,
+    sendDefaultPii: config.sendDefaultPii,
     price: createPricing(config.pricing),
+    ...(issues === undefined ? undefined : { issues: issues.sink }),
   });
-  const flush = createFlush(pipelines);
-  const withdrawExitHook = flushBeforeExit(pipelines, flush, config.exitTimeoutMs);
+  const delivery: Delivery = { pipelines, issues };
+  const flush = createFlush(delivery);
+  const withdrawExitHook = flushBeforeExit(delivery, flush, config.exitTimeoutMs);
   let closing: Promise<FlushResult> | undefined;
 
   const close = async (timeoutMs: number): Promise<FlushResult> => {
+    issues?.sink.release();
     const result = await flush(timeoutMs);
-    for (const pipeline of pipelines) pipeline.close();
+    closeDelivery(delivery);
     withdrawExitHook();
     deactivate();
     provision.withdraw();
@@ -170,7 +194,8 @@ function startTracing(config: TelemetryConfig, extra: readonly SpanProcessor[], 
   const tracing: Tracing = {
     get status(): TracingStatus {
       const destinations = pipelines.map(({ status }) => status);
-      return { state: 'on', joined: provision.joined, destinations };
+      const status = { state: 'on', joined: provision.joined, destinations } as const;
+      return issues?.status === undefined ? status : { ...status, issues: issues.status };
     },
     spanProcessor: combineProcessors([createStampProcessor(stampFor(config, 'foreign')), ...processors]),
     flush: (timeoutMs = config.exitTimeoutMs) => flush(timeoutMs),
@@ -289,32 +314,63 @@ function combineProcessors(processors: readonly SpanProcessor[]): SpanProcessor 
   };
 }
 
-/** A flush that reports on the spans since the one before it. */
-function createFlush(pipelines: readonly Pipeline[]): (timeoutMs: number) => Promise<FlushResult> {
-  let before = { exported: 0, failed: 0 };
+/** Everything that sends. */
+interface Delivery {
+  readonly pipelines: readonly Pipeline[];
+  readonly issues: IssuePipeline | undefined;
+}
+
+interface Tally {
+  readonly exported: number;
+  readonly issues: number;
+  readonly failed: number;
+  readonly pending: number;
+}
+
+function tally({ pipelines, issues }: Delivery): Tally {
+  const statuses = pipelines.map(({ status }) => status);
+  const sum = (count: 'exported' | 'failed' | 'pending'): number =>
+    statuses.reduce((total, status) => total + status[count], 0);
+  const issueStatus = issues?.status;
+  // What a storm guard held back was meant to stay: its first Issues tell the same.
+  const dropped = (issueStatus?.dropped.queue_full ?? 0) + (issueStatus?.dropped.closed ?? 0);
+  return {
+    exported: sum('exported'),
+    issues: issueStatus?.sent ?? 0,
+    failed: sum('failed') + (issueStatus?.failed ?? 0) + dropped,
+    pending: sum('pending') + (issueStatus?.pending ?? 0),
+  };
+}
+
+/** A flush that reports on what was sent since the one before it. */
+function createFlush(delivery: Delivery): (timeoutMs: number) => Promise<FlushResult> {
+  let before: Omit<Tally, 'pending'> = { exported: 0, issues: 0, failed: 0 };
   return async (timeoutMs) => {
-    const inTime = await finishesWithin(Promise.all(pipelines.map((pipeline) => pipeline.flush())), timeoutMs);
-    const statuses = pipelines.map(({ status }) => status);
-    const total = {
-      exported: sumOf(statuses, 'exported'),
-      failed: sumOf(statuses, 'failed'),
-    };
-    const exported = total.exported - before.exported;
-    const failed = total.failed - before.failed;
-    const pending = sumOf(statuses, 'pending');
-    before = total;
-    if (failed === 0 && pending === 0) return { status: exported === 0 ? 'nothing' : 'delivered', exported };
-    const lastError = statuses.find((status) => status.lastError !== undefined)?.lastError;
+    const { pipelines, issues } = delivery;
+    const work = [...pipelines.map((pipeline) => pipeline.flush()), issues?.flush(timeoutMs)];
+    const inTime = await finishesWithin(Promise.all(work), timeoutMs);
+    const now = tally(delivery);
+    const exported = now.exported - before.exported;
+    const issuesSent = now.issues - before.issues;
+    const failed = now.failed - before.failed;
+    const { pending } = now;
+    before = now;
+    if (failed === 0 && pending === 0) {
+      return { status: exported + issuesSent === 0 ? 'nothing' : 'delivered', exported, issues: issuesSent };
+    }
+    const errors = [...pipelines.map(({ status }) => status.lastError), issues?.status?.lastError];
+    const lastError = errors.find((error) => error !== undefined);
     const reason = inTime ? (lastError ?? DROPPED) : `not everything was sent within ${timeoutMs} ms`;
-    return { status: inTime ? 'failed' : 'timeout', exported, failed, pending, reason };
+    return { status: inTime ? 'failed' : 'timeout', exported, issues: issuesSent, failed, pending, reason };
   };
 }
 
 /** The batch processor keeps no count of what it drops, but a flush that finished leaves nothing pending. */
 const DROPPED = 'the queue was full and spans were dropped; raise OTEL_BSP_MAX_QUEUE_SIZE';
 
-function sumOf(statuses: readonly DestinationStatus[], count: 'exported' | 'failed' | 'pending'): number {
-  return statuses.reduce((sum, status) => sum + status[count], 0);
+function closeDelivery({ pipelines, issues }: Delivery): void {
+  for (const pipeline of pipelines) pipeline.close();
+  issues?.close();
 }
 
 /**
@@ -323,7 +379,7 @@ function sumOf(statuses: readonly DestinationStatus[], count: 'exported' | 'fail
  * code nor what other listeners do.
  */
 function flushBeforeExit(
-  pipelines: readonly Pipeline[],
+  delivery: Delivery,
   flush: (timeoutMs: number) => Promise<FlushResult>,
   timeoutMs: number,
 ): () => void {
@@ -332,10 +388,11 @@ function flushBeforeExit(
     const { status } = await flush(timeoutMs);
     if (status !== 'timeout' && status !== 'failed') return;
     gaveUp = true;
-    for (const pipeline of pipelines) pipeline.close();
+    closeDelivery(delivery);
   };
   const onBeforeExit = (): void => {
-    if (!gaveUp && pipelines.some(({ status }) => status.pending > 0)) void flushOnce();
+    delivery.issues?.sink.release();
+    if (!gaveUp && tally(delivery).pending > 0) void flushOnce();
   };
   process.on('beforeExit', onBeforeExit);
   return () => process.off('beforeExit', onBeforeExit);

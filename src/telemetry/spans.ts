@@ -203,10 +203,12 @@ export function recordFailure(
     const frame = frameOf(contextApi.active());
     const span = context.span ?? trace.getActiveSpan() ?? trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
     if (context.attributes !== undefined) span.setAttributes(context.attributes);
-    const { isNew } = recordSpanFailure(span, { error, point });
+    const { isNew, recorded } = recordSpanFailure(span, { error, point });
     const { issues } = active();
     if (!isNew || issues === undefined) return;
-    const failure = captureFailure({ error, point, span: span.spanContext(), frame, transaction: frame?.agent?.name });
+    const { message } = recorded;
+    const transaction = frame?.agent?.name;
+    const failure = captureFailure({ error, message, point, span: span.spanContext(), frame, transaction });
     if (frame?.agent?.held === undefined) issues.capture(failure);
     else frame.agent.held.push(issues.hold(failure));
   });
@@ -374,17 +376,18 @@ abstract class OperationSpan implements SpanHandle, ResultObserver {
       ...this.describeError(error),
     });
     if (this.within !== undefined && typeof error !== 'object') this.within.thrown = { value: error, recorded };
-    if (isNew && recorded.point !== undefined) this.#report(error, recorded.point);
+    if (isNew && recorded.point !== undefined) this.#report(error, recorded.message, recorded.point);
   }
 
   /** Hands a failure over to become an Issue, when its run has ended and says whether it went on. */
-  #report(error: unknown, point: FailurePoint): void {
+  #report(error: unknown, message: string, point: FailurePoint): void {
     const { issues } = active();
     if (issues === undefined) return;
     const { span, name, parent, frame, opens, within } = this.#opened;
     const run = opens ?? within;
     const failure = captureFailure({
       error,
+      message,
       point,
       span: span.spanContext(),
       parentSpanId: trace.getSpanContext(parent)?.spanId,
@@ -665,12 +668,13 @@ function recordCrash(options: TransportSpanOptions, error: unknown, uptimeMs: nu
     const attributes = { ...options.attributes, ...transportCrashAttributes(options.name, uptimeMs) };
     const name = spanName(OPERATIONS.transport.spanName, options.name);
     const span = tracer().startSpan(name, { kind: SpanKind.INTERNAL, root: true, attributes, links }, ROOT_CONTEXT);
-    const { isNew } = recordSpanFailure(span, { error, point: 'transport.crash' });
+    const { isNew, recorded } = recordSpanFailure(span, { error, point: 'transport.crash' });
     span.end();
     if (!isNew) return;
     active().issues?.capture(
       captureFailure({
         error,
+        message: recorded.message,
         point: 'transport.crash',
         span: span.spanContext(),
         op: OPERATIONS.transport.sentryOp,

@@ -47,7 +47,7 @@ describe('a DSN', () => {
   it('is enough: the tree arrives at Sentry, classified, with release and environment on every span', async () => {
     const { flush } = setup({ dsn: sentry.dsn, release: 'app@1.2.3', environment: 'staging' });
     runAgent();
-    expect(await flush()).toEqual({ status: 'delivered', exported: 4 });
+    expect(await flush()).toEqual({ status: 'delivered', exported: 4, issues: 0 });
 
     expect(sentry.discarded).toEqual([]);
     expect(Object.fromEntries(sentry.stored.map((span) => [span.name, [span.op, span.operationType]]))).toEqual({
@@ -86,7 +86,7 @@ describe('a DSN', () => {
   it('works over protobuf as well', async () => {
     const { flush } = setup({ dsn: sentry.dsn, protocol: 'http/protobuf' });
     runAgent();
-    expect(await flush()).toEqual({ status: 'delivered', exported: 4 });
+    expect(await flush()).toEqual({ status: 'delivered', exported: 4, issues: 0 });
     expect(sentry.requests[0]?.headers['content-type']).toBe('application/x-protobuf');
     expect(sentry.stored).toHaveLength(4);
   });
@@ -135,7 +135,7 @@ describe('an OTLP endpoint', () => {
         destinations: [{ name: 'otlp', url: receiver.tracesUrl }],
       });
       runAgent();
-      expect(await flush()).toEqual({ status: 'delivered', exported: 4 });
+      expect(await flush()).toEqual({ status: 'delivered', exported: 4, issues: 0 });
       await receiver.close();
 
       expect(sentry.requests).toEqual([]);
@@ -165,7 +165,7 @@ describe('an OTLP endpoint', () => {
     const receiver = await startReceiver();
     const { flush } = setup({ dsn: sentry.dsn, endpoint: receiver.tracesUrl, destinations: ['sentry', 'otlp'] });
     runAgent();
-    expect(await flush()).toEqual({ status: 'delivered', exported: 8 });
+    expect(await flush()).toEqual({ status: 'delivered', exported: 8, issues: 0 });
     await receiver.close();
     expect(receiver.spans.map(({ spanId }) => spanId)).toEqual(sentry.spans.map(({ spanId }) => spanId));
     expect(receiver.spans[0]?.name).toBe('chat meta-llama/llama-3');
@@ -184,7 +184,7 @@ describe('setupTracing', () => {
     const second = setup({ dsn: sentry.dsn });
     expect(second).not.toBe(first);
     runAgent();
-    expect(await second.flush()).toEqual({ status: 'delivered', exported: 4 });
+    expect(await second.flush()).toEqual({ status: 'delivered', exported: 4, issues: 0 });
   });
 
   it('is a no-op without a destination', async () => {
@@ -192,7 +192,7 @@ describe('setupTracing', () => {
     const off = setup();
     expect(off.status).toEqual({ state: 'off', reason: expect.any(String) });
     runAgent();
-    expect(await off.flush()).toEqual({ status: 'nothing', exported: 0 });
+    expect(await off.flush()).toEqual({ status: 'nothing', exported: 0, issues: 0 });
     expect(traceHeaders()).toEqual({});
     expect(process.listenerCount('beforeExit')).toBe(before);
     expect(lines).toEqual([]);
@@ -208,7 +208,7 @@ describe('setupTracing', () => {
       runAgent();
       request.end();
     });
-    expect(await joined.shutdown()).toEqual({ status: 'delivered', exported: 5 });
+    expect(await joined.shutdown()).toEqual({ status: 'delivered', exported: 5, issues: 0 });
     expect(exporter.getFinishedSpans()).toHaveLength(5);
     expect(sentry.stored.map(({ release, environment }) => [release, environment])).toEqual(
       Array.from({ length: 5 }, () => ['app@1', 'staging']),
@@ -226,7 +226,7 @@ describe('setupTracing', () => {
     context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
     const provider = new NodeTracerProvider({ spanProcessors: [spanProcessor] });
     provider.getTracer('app').startSpan('own').end();
-    expect(await flush()).toEqual({ status: 'delivered', exported: 1 });
+    expect(await flush()).toEqual({ status: 'delivered', exported: 1, issues: 0 });
     expect(sentry.spans.map(({ name }) => name)).toEqual(['own']);
   });
 
@@ -294,7 +294,7 @@ describe('trouble on the way', () => {
     const { flush, status } = setup({ dsn: sentry.dsn });
     sentry.answerNext({ kind: 'status', status: 503, headers: { 'retry-after': '1' } });
     runAgent();
-    expect(await flush()).toEqual({ status: 'delivered', exported: 4 });
+    expect(await flush()).toEqual({ status: 'delivered', exported: 4, issues: 0 });
     expect(status).toMatchObject({ state: 'on' });
     expect(lines).toEqual([]);
   });
@@ -306,6 +306,7 @@ describe('trouble on the way', () => {
     expect(await flush(100)).toEqual({
       status: 'timeout',
       exported: 0,
+      issues: 0,
       failed: 0,
       pending: 4,
       reason: 'not everything was sent within 100 ms',
@@ -319,7 +320,7 @@ describe('trouble on the way', () => {
     sentry.answerNext(rateLimited(1));
     traceTool({ name: 'first' }, () => undefined);
     await sentry.waitForRequests(1);
-    expect(await flush()).toEqual({ status: 'delivered', exported: 1 });
+    expect(await flush()).toEqual({ status: 'delivered', exported: 1, issues: 0 });
   });
 
   it('does not lose count of what a full queue drops', async () => {

@@ -29,7 +29,7 @@ export const dsn: Kind<Dsn> = {
 };
 
 /** URL of a resource of the DSN's project, with the closing slash of Sentry's own SDKs. */
-function projectUrl({ origin, pathPrefix, projectId }: Dsn, resource: string): string {
+export function projectUrl({ origin, pathPrefix, projectId }: Dsn, resource: string): string {
   return `${origin}${pathPrefix}/api/${projectId}/${resource}/`;
 }
 

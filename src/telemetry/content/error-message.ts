@@ -11,7 +11,7 @@ const SECRETS: readonly RegExp[] = [
   /\b(?:sk|pk|rk|gsk|xai|pplx|hf|r8|tvly|lsv2|ghp|gho|ghs|glpat|xox[abprs]|AKIA|AIza)[-_A-Za-z0-9*]{8,}/g,
   /\beyJ[-_A-Za-z0-9]{8,}\.[-_A-Za-z0-9]{8,}(?:\.[-_A-Za-z0-9]*)?/g,
   /\b(?:Bearer|Basic) [-_.~+/A-Za-z0-9=]{8,}/gi,
-  /:\/\/[^\s/@:]{1,200}:[^\s/@]{1,200}@/g,
+  /:\/\/[^\s/@]{1,200}@/g,
   /\b(?:api[-_]?key|access[-_]?token|token|secret|password|sentry_key)["']?\s{0,3}[=:]\s{0,3}["']?[^\s"'&,;]{4,}/gi,
 ];
 

@@ -1,0 +1,146 @@
+import { VERSION } from '../config/version.ts';
+import { SCOPE_NAME } from '../semconv.ts';
+import { safeJson } from './safe-json.ts';
+import type { SentryEvent, SentryException } from './sentry-event.ts';
+
+/** An event as it is sent, which nobody can change any more. */
+export interface EncodedEvent {
+  /** Absent when `beforeSend` has spoilt it; Sentry gives such an event an id of its own. */
+  readonly eventId?: string;
+  /** JSON, at most {@link MAX_EVENT_BYTES} of it. */
+  readonly payload: Uint8Array;
+}
+
+/**
+ * Largest event Sentry takes.
+ *
+ * @see https://develop.sentry.dev/sdk/data-model/envelopes/#size-limits
+ */
+export const MAX_EVENT_BYTES = 1024 * 1024;
+const KEPT_BREADCRUMBS = 10;
+const KEPT_FRAMES = 10;
+const KEPT_EXCEPTIONS = 10;
+const KEPT_TEXT_LENGTH = 1_000;
+
+/**
+ * Writes an event as JSON. One that is too large for Sentry loses breadcrumbs first, then frames of its
+ * stacks, then what the application has added; `contexts.faultline.shortened` says what. Never throws.
+ */
+export function encodeEvent(event: SentryEvent): EncodedEvent {
+  const payload = payloadOf(event);
+  const eventId = readable(() => event.event_id);
+  return typeof eventId === 'string' && /^[0-9a-f]{32}$/.test(eventId) ? { eventId, payload } : { payload };
+}
+
+/** The envelope of one event, which is a line of headers, a line of headers for the event, and the event. */
+export function createEnvelope({ eventId, payload }: EncodedEvent, sentAt: Date): Uint8Array {
+  // The time of sending, not of the event: Sentry takes the difference to its own clock off every time in it.
+  const headers = { event_id: eventId, sent_at: sentAt.toISOString(), sdk: { name: SCOPE_NAME, version: VERSION } };
+  const itemHeaders = { type: 'event', content_type: 'application/json', length: payload.length };
+  return Buffer.concat([Buffer.from(`${JSON.stringify(headers)}\n${JSON.stringify(itemHeaders)}\n`), payload, NEWLINE]);
+}
+
+const NEWLINE = Buffer.from('\n');
+
+function payloadOf(event: SentryEvent): Uint8Array {
+  const whole = Buffer.from(safeJson(event));
+  if (whole.length <= MAX_EVENT_BYTES) return whole;
+  const shortened = readable(() => shorten(event));
+  return shortened ?? Buffer.from(safeJson(essence(event)));
+}
+
+/** Takes ever more away, and stops when it is enough. */
+function shorten(event: SentryEvent): Uint8Array | undefined {
+  let shorter = event;
+  const lost = new Set<string>();
+  for (const { part, without } of SHORTENINGS) {
+    lost.add(part);
+    shorter = without(shorter);
+    const payload = Buffer.from(safeJson(withMarker(shorter, [...lost])));
+    if (payload.length <= MAX_EVENT_BYTES) return payload;
+  }
+  return undefined;
+}
+
+interface Shortening {
+  readonly part: string;
+  readonly without: (event: SentryEvent) => SentryEvent;
+}
+
+const SHORTENINGS: readonly Shortening[] = [
+  { part: 'breadcrumbs', without: (event) => withBreadcrumbs(event, KEPT_BREADCRUMBS) },
+  { part: 'breadcrumbs', without: (event) => withBreadcrumbs(event, 0) },
+  { part: 'frames', without: (event) => withFrames(event, KEPT_FRAMES) },
+  { part: 'frames', without: (event) => withFrames(event, 0) },
+];
+
+/** With the newest breadcrumbs only. */
+function withBreadcrumbs({ breadcrumbs, ...event }: SentryEvent, kept: number): SentryEvent {
+  if (breadcrumbs === undefined || kept === 0) return event;
+  return { ...event, breadcrumbs: { values: breadcrumbs.values.slice(-kept) } };
+}
+
+/** With the innermost calls of each stack only, which come last. */
+function withFrames(event: SentryEvent, kept: number): SentryEvent {
+  if (event.exception === undefined) return event;
+  const values = event.exception.values.map(({ stacktrace, ...exception }) =>
+    stacktrace === undefined || kept === 0
+      ? exception
+      : { ...exception, stacktrace: { ...stacktrace, frames: stacktrace.frames.slice(-kept) } },
+  );
+  return { ...event, exception: { values } };
+}
+
+function withMarker(event: SentryEvent, shortened: readonly string[]): SentryEvent {
+  return { ...event, contexts: { ...event.contexts, faultline: { ...event.contexts['faultline'], shortened } } };
+}
+
+/** What must arrive of an event at the least: what happened, where, and in which span. */
+function essence(event: SentryEvent): Record<string, unknown> {
+  const { trace } = readable(() => event.contexts) ?? {};
+  return {
+    event_id: cutText(readable(() => event.event_id)),
+    timestamp: readable(() => (typeof event.timestamp === 'number' ? event.timestamp : undefined)),
+    platform: 'node',
+    level: cutText(readable(() => event.level)),
+    logger: SCOPE_NAME,
+    environment: cutText(readable(() => event.environment)),
+    release: cutText(readable(() => event.release)),
+    transaction: cutText(readable(() => event.transaction)),
+    fingerprint: readable(() => event.fingerprint.slice(0, KEPT_EXCEPTIONS).map(cutText)),
+    exception: readable(() => ({ values: event.exception!.values.slice(-KEPT_EXCEPTIONS).map(essentialException) })),
+    logentry: readable(() => ({ formatted: cutText(event.logentry!.formatted) })),
+    contexts: {
+      trace: readable(() => Object.fromEntries(TRACE_FIELDS.map((field) => [field, cutText(trace?.[field])]))),
+      faultline: { shortened: ['everything but the error'] },
+    },
+    sdk: { name: SCOPE_NAME, version: VERSION },
+  };
+}
+
+const TRACE_FIELDS = ['trace_id', 'span_id', 'parent_span_id', 'op', 'status'] as const;
+
+function essentialException({ type, value, mechanism }: SentryException): Record<string, unknown> {
+  return {
+    type: cutText(type),
+    value: cutText(value),
+    mechanism: { type: cutText(readable(() => mechanism.type)), handled: flag(readable(() => mechanism.handled)) },
+  };
+}
+
+function flag(value: unknown): boolean | undefined {
+  return typeof value === 'boolean' ? value : undefined;
+}
+
+function cutText(value: unknown): string | undefined {
+  return typeof value === 'string' ? value.slice(0, KEPT_TEXT_LENGTH).toWellFormed() : undefined;
+}
+
+/** `beforeSend` may have made an event of any shape. */
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

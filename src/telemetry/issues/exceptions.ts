@@ -1,0 +1,62 @@
+import type { LinkedError } from '../failure.ts';
+import type { SentryException, SentryMechanism } from './sentry-event.ts';
+import { parseStack } from './stack-frames.ts';
+
+/** How the error that was thrown came to be captured. */
+export interface Mechanism {
+  readonly type: string;
+  readonly handled: boolean;
+}
+
+/** Longest mechanism type and source Relay stores. */
+const MAX_TYPE = 128;
+
+/**
+ * The errors of a failure in Sentry's order: what was thrown last, and in front of it whatever it was linked
+ * to. A thrown value without a stack has no stack here either.
+ *
+ * Ids count from the thrown error on, and tell whose cause or member each one is
+ * (getsentry/rfcs 0079, and `aggregate-errors.ts` of getsentry/sentry-javascript).
+ */
+export function exceptionValues(linked: readonly LinkedError[], mechanism: Mechanism): SentryException[] {
+  return linked.map((error) => exceptionValue(error, linked, mechanism)).toReversed();
+}
+
+function exceptionValue(error: LinkedError, linked: readonly LinkedError[], mechanism: Mechanism): SentryException {
+  const frames = error.stack === undefined ? [] : parseStack(error.stack);
+  return {
+    type: error.type,
+    value: error.message,
+    mechanism: mechanismOf(error, linked, mechanism),
+    ...(frames.length === 0 ? undefined : { stacktrace: { frames } }),
+  };
+}
+
+function mechanismOf(
+  error: LinkedError,
+  linked: readonly LinkedError[],
+  { type, handled }: Mechanism,
+): SentryMechanism {
+  const { index, parentIndex } = error;
+  const isGroup = error.type === 'AggregateError' || linked.some((other) => isMemberOf(other, index));
+  return {
+    type: parentIndex === undefined ? type.slice(0, MAX_TYPE) : 'chained',
+    handled,
+    exception_id: index,
+    ...(parentIndex === undefined
+      ? undefined
+      : { parent_id: parentIndex, source: sourceOf(error, linked, parentIndex) }),
+    ...(isGroup ? { is_exception_group: true } : undefined),
+  };
+}
+
+/** The property of its parent an error was found in. */
+function sourceOf(error: LinkedError, linked: readonly LinkedError[], parentIndex: number): string {
+  if (error.relation !== 'member') return 'cause';
+  const earlier = linked.filter((other) => other.index < error.index && isMemberOf(other, parentIndex));
+  return `errors[${earlier.length}]`;
+}
+
+function isMemberOf({ relation, parentIndex }: LinkedError, index: number): boolean {
+  return relation === 'member' && parentIndex === index;
+}

@@ -1,0 +1,77 @@
+import type { FailurePoint } from '../failure.ts';
+import { messagePattern, namePattern } from './message-pattern.ts';
+import type { SentryFrame } from './sentry-event.ts';
+
+/** What of a failure decides which Issue it belongs to. */
+export interface FingerprintedFailure {
+  /** Absent for an error the application captured by itself. */
+  readonly point?: FailurePoint | undefined;
+  /** Read only for the models a chain has tried. */
+  readonly error: unknown;
+  readonly type: string;
+  readonly message: string;
+  /** Oldest call first. */
+  readonly frames: readonly SentryFrame[];
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** Tags whose values are part of the cause: the same error of another tool is another problem. */
+const SUBJECTS = ['agent', 'tool', 'memory_store', 'transport'] as const;
+
+/** Most models of a chain that are told apart. */
+const MAX_MODELS = 20;
+const MAX_PART = 200;
+
+/**
+ * The fingerprint of a failure: failures with the same one become one Issue. It says where it failed, with
+ * which class of error, at which place of the application's code, and of which agent, tool, store and
+ * transport. Ids, numbers and line numbers are no part of it, so that one cause stays one Issue, also after
+ * an edit further up in the file.
+ *
+ * @see https://docs.sentry.io/concepts/data-management/event-grouping/fingerprint-rules/
+ */
+export function failureFingerprint(failure: FingerprintedFailure): string[] {
+  const { point, type, tags } = failure;
+  return [point ?? 'captured', namePattern(type), ...cause(failure), ...subjects(tags)].map(cut);
+}
+
+/** The fingerprint of a message the application captured. */
+export function messageFingerprint(message: string, tags: Readonly<Record<string, string>>): string[] {
+  return ['message', messagePattern(message), ...subjects(tags)].map(cut);
+}
+
+function cause({ error, type, message, frames }: FingerprintedFailure): readonly string[] {
+  // Every exhausted chain throws at the same place, and says in its message what only its length may tell.
+  const models = type === 'AllModelsFailedError' ? failedModels(error) : [];
+  if (models.length > 0) return models;
+  const frame = frames.findLast(({ in_app }) => in_app);
+  return [frame === undefined ? messagePattern(message) : `${frame.function} in ${withoutHash(frame.filename)}`];
+}
+
+/** `model:reason` of each model of an exhausted chain; a reason is a class or a status, never a message. */
+function failedModels(error: unknown): readonly string[] {
+  try {
+    const { attempts } = error as { readonly attempts?: unknown };
+    if (!Array.isArray(attempts)) return [];
+    return attempts.slice(0, MAX_MODELS).map((attempt: { readonly model?: unknown; readonly reason?: unknown }) => {
+      const { model, reason } = attempt;
+      return typeof model === 'string' && typeof reason === 'string' ? `${model}:${namePattern(reason)}` : 'unknown';
+    });
+  } catch {
+    // A property that throws when it is read.
+    return [];
+  }
+}
+
+function subjects(tags: Readonly<Record<string, string>>): readonly string[] {
+  return SUBJECTS.flatMap((tag) => (tags[tag] === undefined ? [] : [`${tag}:${namePattern(tags[tag])}`]));
+}
+
+/** The name of a bundled file without the hash of its content, which is another one in every build. */
+function withoutHash(filename: string): string {
+  return filename.replace(/([-._])(?:[0-9a-f]{8,64}|[0-9A-Z]{8})(?=\.)/g, '$1#');
+}
+
+function cut(part: string): string {
+  return part.slice(0, MAX_PART).toWellFormed();
+}

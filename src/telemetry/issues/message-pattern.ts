@@ -1,0 +1,53 @@
+/** What stands where something variable was. */
+const PLACEHOLDER = '#';
+
+/** Most that is read of a message, in UTF-16 units. */
+const MAX_READ = 500;
+/**
+ * Length of a pattern. Much shorter than what is read, because the pattern has to be the same where a longer
+ * id has pushed the end of the message out of what is read.
+ */
+const MAX_LENGTH = 80;
+
+/** What of a message depends on the case at hand. Every repetition has a bound or a class of its own to stop at. */
+const URL = /[a-z][a-z0-9+.-]{1,20}:\/\/[^\s"'`<>]*/gi;
+const EMAIL = /[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}/g;
+/** Quoted text, up to the end where the closing mark was cut off. An apostrophe within a word opens nothing. */
+const QUOTED = /"[^"]*(?:"|$)|`[^`]*(?:`|$)|“[^”]*(?:”|$)|(?<![\p{L}\p{N}])'[^']*(?:'[\p{L}\p{N}][^']*)*(?:'|$)/gu;
+const WORD = /[\w-]+/g;
+/** Placeholders with nothing but punctuation of numbers between them: decimals, addresses, times, lists. */
+const JOINED = /#(?:[.,:+/]+ ?#)+/g;
+
+/**
+ * What messages of one cause have in common: numbers, hexadecimal values, UUIDs, ids, quoted text, URLs and
+ * e-mail addresses are replaced. Linear in the length of the message, of which it reads the beginning only.
+ */
+export function messagePattern(message: string): string {
+  return message
+    .slice(0, MAX_READ)
+    .replace(URL, PLACEHOLDER)
+    .replace(EMAIL, PLACEHOLDER)
+    .replace(QUOTED, PLACEHOLDER)
+    .replace(WORD, wordPattern)
+    .replace(JOINED, PLACEHOLDER)
+    .replace(/\s+/g, ' ')
+    .trim()
+    .slice(0, MAX_LENGTH);
+}
+
+/** A word as it is, or what ids of its kind have in common: `call_8xKq2` becomes `call_#`. */
+function wordPattern(word: string): string {
+  if (/^[0-9a-f]{8}/i.test(word) && /^[0-9a-f-]+$/i.test(word)) return PLACEHOLDER;
+  const prefix = /^[a-z]{2,20}[_-](?=.)/i.exec(word)?.[0];
+  // Random letters need no digit among them to be an id, but behind a prefix and in this length only.
+  const isId = /\d/.test(word) || (prefix !== undefined && /^[a-z]{20,}$/i.test(word.slice(prefix.length)));
+  if (!isId) return word;
+  return prefix === undefined || /^[0-9a-f]{8,}.$/i.test(prefix) ? PLACEHOLDER : `${prefix}${PLACEHOLDER}`;
+}
+
+/** A name without the ids in it: stores and sub-agents are often named after whom they are for. */
+export function namePattern(name: string): string {
+  return name
+    .slice(0, MAX_READ)
+    .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{8,}|\d{4,}/gi, PLACEHOLDER);
+}

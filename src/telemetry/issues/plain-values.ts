@@ -1,0 +1,77 @@
+import { safeErrorMessage } from '../content/error-message.ts';
+import { errorType, linkedErrors } from '../failure.ts';
+
+/** How deep a context block is copied, as deep as Sentry's own SDKs do by default. */
+const MAX_DEPTH = 3;
+/** Most entries of one object or list. */
+const MAX_ENTRIES = 50;
+/** Most values of one block. */
+const MAX_VALUES = 500;
+
+/** A text that may leave the process: without the shapes of secrets, cut to length. */
+export function safeText(text: string): string {
+  // Only the class of an error makes more of this than a text.
+  return safeErrorMessage('', text);
+}
+
+/**
+ * A copy of a context block an application has set that JSON can write: bounded in depth and size, without
+ * secrets. An error in it becomes its class and message, for its other properties may hold a whole prompt.
+ * Never throws, also for values whose properties do.
+ */
+export function plainRecord(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const copy = new PlainCopy().copy(record, 0);
+  return typeof copy === 'object' && copy !== null && !Array.isArray(copy) ? (copy as Record<string, unknown>) : {};
+}
+
+class PlainCopy {
+  #values = 0;
+
+  copy(value: unknown, depth: number): unknown {
+    this.#values += 1;
+    switch (typeof value) {
+      case 'string':
+        return safeText(value);
+      case 'boolean':
+      case 'undefined':
+        return value;
+      case 'number':
+        return Number.isFinite(value) ? value : String(value);
+      case 'bigint':
+        return String(value);
+      case 'object':
+        return value === null ? null : this.#copyObject(value, depth);
+      default:
+        // A function or a symbol says nothing to a reader.
+        return undefined;
+    }
+  }
+
+  #copyObject(value: object, depth: number): unknown {
+    try {
+      if (value instanceof Error) return `${errorType(value)}: ${linkedErrors(value)[0]!.message}`;
+      if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
+      if (ArrayBuffer.isView(value)) return '[binary]';
+      if (depth >= MAX_DEPTH || this.#values >= MAX_VALUES) return Array.isArray(value) ? '[list]' : '[object]';
+      if (Array.isArray(value)) {
+        return Array.from({ length: Math.min(value.length, MAX_ENTRIES) }, (_, index) =>
+          this.#copyProperty(value, index, depth),
+        );
+      }
+      const entries = Object.keys(value)
+        .slice(0, MAX_ENTRIES)
+        .map((key) => [key, this.#copyProperty(value, key, depth)] as const);
+      return Object.fromEntries(entries.filter(([, copy]) => copy !== undefined));
+    } catch {
+      return '[unreadable]';
+    }
+  }
+
+  #copyProperty(value: object, key: PropertyKey, depth: number): unknown {
+    try {
+      return this.copy((value as Record<PropertyKey, unknown>)[key], depth + 1);
+    } catch {
+      return '[unreadable]';
+    }
+  }
+}

@@ -1,0 +1,242 @@
+import { linkedErrors, type CapturedFailure, type CapturedMessage, type LinkedError } from '../failure.ts';
+import { createEvent } from './event.ts';
+import type { SentryBreadcrumb, SentryEvent } from './sentry-event.ts';
+
+/** A Sentry SDK the application has initialised in this process: it sends our failures as Issues of its own. */
+export interface SentrySdk {
+  readonly version: string;
+  /**
+   * Hands over what was captured; the SDK's own options and hooks decide what becomes of it. An error the
+   * SDK has captured before is not captured again, and one that is handed over here, not a second time by
+   * the SDK. Never throws.
+   */
+  capture(captured: CapturedFailure | CapturedMessage): void;
+  /** Whether everything that waited was sent in time. Never rejects. */
+  flush(timeoutMs: number): Promise<boolean>;
+}
+
+/** The versions whose globals are known. */
+const KNOWN_VERSION = /^1[01]\./;
+
+/** Newest breadcrumbs of an event, as many as the SDK keeps by default. */
+const MAX_BREADCRUMBS = 100;
+
+/**
+ * Finds `@sentry/node` 10 or 11, or an SDK built on it, where it leaves itself on the global object. Answers
+ * `undefined` when there is none, or when it is closed, disabled or has no DSN. Never throws.
+ *
+ * Cheap enough to ask for each failure, as it must be: an application may initialise the SDK later, and
+ * which client is in force depends on where the code runs.
+ */
+export function findSentrySdk(): SentrySdk | undefined {
+  try {
+    const { __SENTRY__: carriers } = globalThis as { __SENTRY__?: unknown };
+    // Two copies of the SDK have a carrier each; the first one that can send is taken.
+    for (const [version, carrier] of Object.entries(carriers ?? {})) {
+      if (!KNOWN_VERSION.test(version)) continue;
+      const client = currentScope(carrier)?.getClient();
+      if (isClient(client) && isSending(client)) return connect(version, client, carrier);
+    }
+  } catch {
+    // Whatever lives under that name is not the SDK we know.
+  }
+  return undefined;
+}
+
+/** What is used of a scope (`@sentry/core`, `scope.ts`). */
+interface Scope {
+  getClient(): unknown;
+  clone(): Scope;
+  setFingerprint(fingerprint: readonly string[]): unknown;
+  addEventProcessor(process: (event: SdkEvent) => SdkEvent): unknown;
+}
+
+/** What is used of a client (`@sentry/core`, `client.ts`). */
+interface Client {
+  getOptions(): { readonly enabled?: boolean };
+  getDsn(): unknown;
+  getTransport(): unknown;
+  captureException(error: unknown, hint: object, scope: Scope): unknown;
+  captureMessage(message: string, level: string, hint: object, scope: Scope): unknown;
+  flush(timeoutMs: number): PromiseLike<boolean>;
+}
+
+/** An event on its way through the SDK. Whatever else is in it stays. */
+interface SdkEvent {
+  readonly breadcrumbs?: readonly SentryBreadcrumb[];
+  readonly contexts?: SentryEvent['contexts'];
+  readonly tags?: Readonly<Record<string, unknown>>;
+  readonly user?: Readonly<Record<string, unknown>>;
+  readonly sdkProcessingMetadata?: object;
+}
+
+const SCOPE_METHODS = ['getClient', 'clone', 'setFingerprint', 'addEventProcessor'] as const;
+const CLIENT_METHODS = ['getOptions', 'getDsn', 'getTransport', 'captureException', 'captureMessage', 'flush'] as const;
+
+/** The scope of the code that is running now. */
+function currentScope(carrier: unknown): Scope | undefined {
+  const { acs } = carrier as { acs?: { getCurrentScope?: () => unknown } };
+  const scope = acs?.getCurrentScope?.();
+  return hasMethods(scope, SCOPE_METHODS) ? (scope as unknown as Scope) : undefined;
+}
+
+function isClient(client: unknown): client is Client {
+  return hasMethods(client, CLIENT_METHODS);
+}
+
+function isSending(client: Client): boolean {
+  // While it is being closed it still says that it is enabled (11.x).
+  if (Symbol.for('SentryClosedClient') in client) return false;
+  return client.getOptions().enabled !== false && client.getDsn() !== undefined && client.getTransport() !== undefined;
+}
+
+function hasMethods<Name extends string>(value: unknown, names: readonly Name[]): value is Record<Name, () => unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  return names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === 'function');
+}
+
+function connect(version: string, client: Client, carrier: unknown): SentrySdk {
+  return {
+    version,
+    capture(captured) {
+      try {
+        const scope = currentScope(carrier);
+        if (scope === undefined) return;
+        if ('message' in captured) captureMessage(client, scope, captured);
+        else captureFailure(client, scope, captured);
+      } catch {
+        // An Issue is lost; the application must not notice.
+      }
+    },
+    async flush(timeoutMs) {
+      try {
+        // The SDK takes 0 for no limit.
+        return await client.flush(Math.max(1, timeoutMs));
+      } catch {
+        return false;
+      }
+    },
+  };
+}
+
+function captureFailure(client: Client, current: Scope, captured: CapturedFailure): void {
+  const { error, mechanism, handled } = captured;
+  if (isMarked(error)) return;
+  const copy = copyOf(linkedErrors(error));
+  const hint = { originalException: copy, data: { mechanism: { type: mechanism, handled } } };
+  client.captureException(copy, hint, scopeFor(eventOf(captured), current));
+  mark(error);
+}
+
+function captureMessage(client: Client, current: Scope, captured: CapturedMessage): void {
+  const event = eventOf(captured);
+  client.captureMessage(event.logentry?.formatted ?? '', event.level, {}, scopeFor(event, current));
+}
+
+/** The event we would have sent. What it says of the process is left to the SDK. */
+function eventOf(captured: CapturedFailure | CapturedMessage): SentryEvent {
+  return createEvent(captured, { environment: '', serverName: '', resource: {} });
+}
+
+/** A scope for one event, which makes of it what we would have sent. */
+function scopeFor(known: SentryEvent, current: Scope): Scope {
+  const scope = current.clone();
+  // Before the SDK drops what looks like the event before: the same error of another tool is another problem.
+  scope.setFingerprint(known.fingerprint);
+  // Last of all processors: until then the SDK writes the span it takes for the active one into the event.
+  scope.addEventProcessor((event) => complete(event, known));
+  return scope;
+}
+
+function complete(event: SdkEvent, known: SentryEvent): SdkEvent {
+  const { level, timestamp, logger, tags, transaction, user, breadcrumbs } = known;
+  const { runtime: _runtime, os: _os, app: _app, trace, ...contexts } = known.contexts;
+  const crumbs = [...(event.breadcrumbs ?? []), ...(breadcrumbs?.values ?? [])];
+  return {
+    ...event,
+    level,
+    timestamp,
+    logger,
+    tags: { ...event.tags, ...tags },
+    ...(transaction === undefined ? undefined : { transaction }),
+    ...(user === undefined ? undefined : { user: sameUser(event.user, user) ? { ...event.user, ...user } : user }),
+    contexts: { ...event.contexts, ...contexts, ...(trace === undefined ? undefined : { trace }) },
+    breadcrumbs: crumbs.toSorted((one, other) => one.timestamp - other.timestamp).slice(-MAX_BREADCRUMBS),
+    ...(trace === undefined ? undefined : { sdkProcessingMetadata: withoutSampling(event.sdkProcessingMetadata) }),
+  } as SdkEvent;
+}
+
+/** Whether the SDK and Faultline were told of the same person: then their facts add up. */
+function sameUser(known: SdkEvent['user'], user: NonNullable<SentryEvent['user']>): boolean {
+  const id = known?.['id'];
+  return id === undefined || id === user.id;
+}
+
+/** The sampling context is that of the SDK's trace, and would be sent as that of ours. */
+function withoutSampling(metadata: object | undefined): object {
+  return { ...metadata, dynamicSamplingContext: undefined };
+}
+
+/**
+ * The property by which the SDK knows an error it has captured (`@sentry/core`, `checkOrSetAlreadyCaught`).
+ * Its handlers of uncaught errors look at it as well.
+ */
+const CAPTURED = '__sentry_captured__';
+
+function isMarked(error: unknown): boolean {
+  try {
+    return Boolean((error as { readonly [CAPTURED]?: unknown } | null | undefined)?.[CAPTURED]);
+  } catch {
+    return false;
+  }
+}
+
+function mark(error: unknown): void {
+  if (typeof error !== 'object' || error === null) return;
+  try {
+    Object.defineProperty(error, CAPTURED, { value: true, configurable: true, writable: true });
+  } catch {
+    // A frozen error stays unknown to the SDK, as its own would.
+  }
+}
+
+/**
+ * The error, its causes and members with class, safe message and stack, and nothing else. The SDK sends
+ * messages as they are, and integrations of its own and of the application read every property of an error:
+ * those of model SDKs hold the whole request.
+ */
+function copyOf(linked: readonly LinkedError[]): Error {
+  const copies = linked.map(copyOfOne);
+  for (const { relation, index, parentIndex } of linked) {
+    const parent = parentIndex === undefined ? undefined : copies[parentIndex];
+    const copy = copies[index];
+    if (parent === undefined || copy === undefined) continue;
+    if (relation === 'cause') define(parent, 'cause', copy);
+    else define(parent, 'errors', [...((parent as Partial<AggregateError>).errors ?? []), copy]);
+  }
+  return copies[0]!;
+}
+
+function copyOfOne({ type, message, stack }: LinkedError): Error {
+  const copy = new Error(message);
+  define(copy, 'name', type);
+  define(copy, 'stack', [`${type}: ${message}`, ...frameLines(stack)].join('\n'));
+  return copy;
+}
+
+/** Like the properties an error has by itself, it is not enumerated. */
+function define(error: Error, name: string, value: unknown): void {
+  Object.defineProperty(error, name, { value, configurable: true, writable: true });
+}
+
+/** The lines of the frames: the last ones that follow one another, because the message may quote a stack too. */
+function frameLines(stack: string | undefined): readonly string[] {
+  const lines = stack?.split('\n') ?? [];
+  const end = lines.findLastIndex(isFrame) + 1;
+  const start = lines.slice(0, end).findLastIndex((line) => !isFrame(line)) + 1;
+  return lines.slice(start, end);
+}
+
+function isFrame(line: string): boolean {
+  return line.startsWith('    at ');
+}

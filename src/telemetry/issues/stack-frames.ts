@@ -1,0 +1,211 @@
+import type { SentryFrame } from './sentry-event.ts';
+
+/** Most frames that are kept of one stack: those nearest to where the error was thrown. */
+const MAX_FRAMES = 50;
+/** Longest line that is read of a stack. */
+const MAX_LINE = 1024;
+/** Longest function name and path Relay stores, in its own words `symbol` and `path`. */
+const MAX_NAME = 256;
+
+/** How V8 begins the line of a frame. */
+const FRAME = '    at ';
+
+/** What decides whose code a file is, and what it is called. */
+export interface CodePlaces {
+  readonly workingDirectory: string;
+  /** Folders with Faultline's own code, each with a slash at its end. */
+  readonly ownFolders: readonly string[];
+}
+
+/**
+ * The frames of a V8 stack, oldest call first as Sentry wants them, at most 50.
+ *
+ * When Node runs with `--enable-source-maps` the text names the lines of the original sources already.
+ * Nothing is read from disk: the lines of code around a frame would be a better story, but they are source
+ * code that leaves the process, with the prompts that are written in it.
+ */
+export function parseStack(stack: string, places: CodePlaces = thisProcess()): SentryFrame[] {
+  return frameLines(stack)
+    .map((line) => parseFrame(line, places))
+    .filter((frame) => frame !== undefined)
+    .toReversed();
+}
+
+/**
+ * The lines of the frames, newest call first, read from the end of the stack.
+ *
+ * The message in front of them may quote a stack as well, as that of a failed child process does with all it
+ * printed: only the last unbroken run of frames is where this error was thrown.
+ */
+function frameLines(stack: string): string[] {
+  const starts: number[] = [];
+  for (let end = stack.length; end >= 0;) {
+    // `lastIndexOf` takes a negative position for 0, where an empty first line would be found for ever.
+    const start = end === 0 ? 0 : stack.lastIndexOf('\n', end - 1) + 1;
+    if (stack.startsWith(FRAME, start)) starts.push(start);
+    else if (starts.length > 0) break;
+    end = start - 1;
+  }
+  return starts
+    .toReversed()
+    .slice(0, MAX_FRAMES)
+    .map((start) => {
+      const end = stack.indexOf('\n', start);
+      return stack.slice(start + FRAME.length, end === -1 ? start + MAX_LINE : Math.min(end, start + MAX_LINE));
+    });
+}
+
+/** One frame, or nothing when the line only looks like one. */
+function parseFrame(line: string, places: CodePlaces): SentryFrame | undefined {
+  const text = line.startsWith('async ') ? line.slice('async '.length) : line;
+  const [name, location] = splitFrame(text);
+  const position = parseLocation(location);
+  return position && { function: functionName(name), ...describeFile(position.path, places), ...position.numbers };
+}
+
+/** How a location begins, to find it behind function names and in paths that have parentheses of their own. */
+const LOCATION_START = /^(?:[/\\.[]|[a-z][a-z0-9+.-]*:|<anonymous>|native\)|index \d|eval at |evalmachine)/i;
+
+/** `name (location)`, or a location alone. */
+function splitFrame(text: string): [name: string, location: string] {
+  if (!text.endsWith(')')) return ['', text];
+  let found = text.indexOf(' (');
+  for (let at = found; at !== -1; at = text.indexOf(' (', at + 1)) {
+    if (LOCATION_START.test(text.slice(at + 2, at + 40))) {
+      found = at;
+      break;
+    }
+  }
+  return found === -1 ? ['', text] : [text.slice(0, found), text.slice(found + 2, -1)];
+}
+
+/** A function by one name, whatever the name of the property it was called through. */
+function functionName(text: string): string {
+  const alias = text.endsWith(']') ? text.lastIndexOf(' [as ') : -1;
+  const name = alias === -1 ? text : text.slice(0, alias);
+  if (name === '') return '<anonymous>';
+  // A function without a name is known by nothing but that property.
+  const called = alias === -1 ? name : name.replace(/<(?:anonymous|computed)>$/, text.slice(alias + 5, -1));
+  return called.slice(0, MAX_NAME);
+}
+
+interface Position {
+  readonly path: string;
+  readonly numbers: { readonly lineno?: number; readonly colno?: number };
+}
+
+/** Places of code that has no file. */
+const NO_FILE = /^(?:<anonymous>|native|index \d+|unknown location)$/;
+
+function parseLocation(location: string): Position | undefined {
+  const where = evalOrigin(location);
+  if (NO_FILE.test(where)) return { path: where === 'native' ? where : '<anonymous>', numbers: {} };
+  if (where.startsWith('wasm:')) return { path: where.replace(/:wasm-function.*/, ''), numbers: {} };
+  const match = /^(.+?):(\d{1,9}):(\d{1,9})$/.exec(where);
+  if (match === null) return undefined;
+  return { path: match[1]!, numbers: { lineno: Number(match[2]), colno: Number(match[3]) } };
+}
+
+/** `eval at f (file:1:2), <anonymous>:3:4`: the place in a file that called `eval`, also through others. */
+function evalOrigin(location: string): string {
+  let origin = location;
+  while (origin.startsWith('eval at ')) {
+    const start = origin.indexOf(' (');
+    const inside = origin.lastIndexOf('), ');
+    const end = inside === -1 ? origin.lastIndexOf(')') : inside;
+    if (start === -1 || end <= start) return '<anonymous>';
+    origin = origin.slice(start + 2, end);
+  }
+  return origin;
+}
+
+/** Code that came from the command line or standard input. */
+const FROM_COMMAND_LINE = /^\[(?:eval|stdin)\d*\]$/;
+
+type File = Pick<SentryFrame, 'filename' | 'abs_path' | 'module' | 'in_app'>;
+
+function describeFile(location: string, { workingDirectory, ownFolders }: CodePlaces): File {
+  // The location of a data URL is its whole source.
+  if (location.startsWith('data:')) return { filename: `<${/^[^;,]{0,60}/.exec(location)![0]}>`, in_app: false };
+  const path = filePath(location);
+  const comparable = path.replaceAll('\\', '/');
+  const short = shortPath(comparable, workingDirectory.replaceAll('\\', '/')).slice(0, MAX_NAME);
+  const npmPackage = npmPackageOf(comparable);
+  return {
+    filename: short,
+    ...(short === path ? undefined : { abs_path: path.slice(0, MAX_NAME) }),
+    ...(npmPackage === undefined ? undefined : { module: npmPackage }),
+    in_app:
+      (isFile(comparable) || FROM_COMMAND_LINE.test(path)) &&
+      npmPackage === undefined &&
+      !ownFolders.some((folder) => comparable.startsWith(folder)),
+  };
+}
+
+/** A path for a `file:` URL, anything else as it is. Queries go: they name versions, and may hold tokens. */
+function filePath(location: string): string {
+  if (!/^[a-z][a-z0-9+.-]+:\//i.test(location)) return location;
+  const url = location.replace(/[?#].*$/, '');
+  if (!url.startsWith('file://')) return url;
+  const path = url.slice('file://'.length);
+  // `file:///C:/app` has a slash more than the path, `file://server/share` two less.
+  const local = /^\/[a-z]:\//i.test(path) ? path.slice(1) : path.startsWith('/') ? path : `//${path}`;
+  try {
+    return decodeURIComponent(local);
+  } catch {
+    return local;
+  }
+}
+
+/** Machines keep the same code in different folders, which must not make one failure look like many. */
+function shortPath(path: string, workingDirectory: string): string {
+  const bundled = /^webpack(?:-internal)?:\/\/(?:.*?\/\.\/|[^/]*\/)(.+)$/.exec(path);
+  if (bundled !== null) return bundled[1]!;
+  const folder = workingDirectory.endsWith('/') ? workingDirectory : `${workingDirectory}/`;
+  return path.startsWith(folder) && path.length > folder.length ? path.slice(folder.length) : path;
+}
+
+/** Code a bundler adds to what it bundles. */
+const BUNDLER_RUNTIME = /^webpack(?:-internal)?:\/\/[^/]*\/(?:webpack\/|external )/;
+
+function isFile(path: string): boolean {
+  return /^(?:\/|\.{1,2}\/|[a-z]:\/|(?!node:|wasm:)[a-z][a-z0-9+.-]+:\/)/i.test(path) && !BUNDLER_RUNTIME.test(path);
+}
+
+function npmPackageOf(path: string): string | undefined {
+  const folder = 'node_modules/';
+  const start = path.lastIndexOf(folder);
+  if (start === -1 || (start > 0 && path[start - 1] !== '/')) return undefined;
+  const [first = '', second = ''] = path.slice(start + folder.length).split('/', 2);
+  return first.startsWith('@') ? `${first}/${second}` : first;
+}
+
+let places: CodePlaces | undefined;
+
+/** Read once: a program that changes its working directory later must not split its Issues. */
+function thisProcess(): CodePlaces {
+  places ??= { workingDirectory: workingDirectory(), ownFolders: ownFolders(import.meta.url) };
+  return places;
+}
+
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    // The directory was deleted under the process.
+    return '/';
+  }
+}
+
+/**
+ * The folders whose frames are Faultline's. Those of the sources count as well, because with source maps that
+ * is what the built files are called. None when this file was bundled: nothing tells our code from the
+ * application's then.
+ */
+function ownFolders(thisFile: string): readonly string[] {
+  const root = /^(.*\/)(?:src|dist)\/telemetry\/issues\/stack-frames\.[jt]s$/.exec(
+    filePath(thisFile).replaceAll('\\', '/'),
+  )?.[1];
+  if (root === undefined) return [];
+  return ['src', 'dist'].flatMap((built) => ['telemetry', 'runtime'].map((room) => `${root}${built}/${room}/`));
+}

@@ -1,0 +1,99 @@
+import type { SentryEvent } from './sentry-event.ts';
+
+export interface StormLimits {
+  /** Most events of one kind that are let through per window. */
+  readonly maxPerWindow?: number;
+  readonly windowMs?: number;
+  /** Most kinds of failure that are told apart at a time; of more, the ones not seen for longest are forgotten. */
+  readonly maxKinds?: number;
+}
+
+/** Lets the first events of a kind through and holds the others back, so that one failure is not a storm. */
+export interface StormGuard {
+  /**
+   * The event as it is to be sent, or undefined when it is held back. The first one of its kind in a later
+   * window says in `contexts.faultline.held_back` how many were held back before it.
+   */
+  admit(event: SentryEvent): SentryEvent | undefined;
+  /** Events held back that no event let through since has told of. */
+  readonly untold: number;
+}
+
+export const MAX_PER_WINDOW = 5;
+export const WINDOW_MS = 60_000;
+const MAX_KINDS = 500;
+/** Longest name of a kind; `beforeSend` may make a fingerprint of any length. */
+const MAX_KIND_LENGTH = 2_000;
+
+/** One kind of failure in its current window. */
+interface Kind {
+  startedAtMs: number;
+  passed: number;
+  heldBack: number;
+}
+
+/** Creates a guard. `now` is a clock in milliseconds that is not set back. */
+export function createStormGuard(now: () => number, limits: StormLimits = {}): StormGuard {
+  const { maxPerWindow = MAX_PER_WINDOW, windowMs = WINDOW_MS, maxKinds = MAX_KINDS } = limits;
+  /** The one not seen for longest comes first. */
+  const kinds = new Map<string, Kind>();
+  let untold = 0;
+
+  const kindFor = (name: string, nowMs: number): Kind => {
+    const known = kinds.get(name);
+    const kind = known ?? { startedAtMs: nowMs, passed: 0, heldBack: 0 };
+    kinds.delete(name);
+    kinds.set(name, kind);
+    if (known === undefined && kinds.size > maxKinds) {
+      for (const oldest of kinds.keys()) {
+        kinds.delete(oldest);
+        break;
+      }
+    }
+    if (nowMs - kind.startedAtMs >= windowMs) {
+      kind.startedAtMs = nowMs;
+      kind.passed = 0;
+    }
+    return kind;
+  };
+
+  return {
+    get untold() {
+      return untold;
+    },
+    admit(event) {
+      const kind = kindFor(kindOf(event), now());
+      if (kind.passed >= maxPerWindow) {
+        kind.heldBack += 1;
+        untold += 1;
+        return undefined;
+      }
+      kind.passed += 1;
+      const { heldBack } = kind;
+      if (heldBack === 0) return event;
+      kind.heldBack = 0;
+      untold -= heldBack;
+      return {
+        ...event,
+        contexts: { ...event.contexts, faultline: { ...event.contexts?.['faultline'], held_back: heldBack } },
+      };
+    },
+  };
+}
+
+/**
+ * Name of an event's kind. The level is part of it: the failure that ends the process must get through,
+ * also when it was survived a hundred times before.
+ */
+function kindOf({ level, fingerprint, exception, logentry }: SentryEvent): string {
+  const parts: unknown[] = [level, fingerprint];
+  // `beforeSend` may leave the grouping to Sentry, which then goes by class and place of the error.
+  if (!Array.isArray(fingerprint) || fingerprint.length === 0 || fingerprint.includes('{{ default }}')) {
+    parts.push(logentry?.formatted);
+    for (const { type, stacktrace } of exception?.values ?? []) {
+      const { function: name, filename, lineno } = stacktrace?.frames.at(-1) ?? {};
+      parts.push(type, name, filename, lineno);
+    }
+  }
+  return JSON.stringify(parts).slice(0, MAX_KIND_LENGTH);
+}

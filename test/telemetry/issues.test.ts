@@ -1,0 +1,427 @@
+import { context, propagation, trace } from '@opentelemetry/api';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import {
+  addBreadcrumb,
+  captureException,
+  captureMessage,
+  setContext,
+  setTag,
+  setupTracing,
+  setUser,
+  traceAgent,
+  traceChat,
+  traceMemory,
+  traceTool,
+  traceTransport,
+  withRunContext,
+  type SentryEvent,
+  type SetupOptions,
+  type Tracing,
+} from '../../src/index.ts';
+import { startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
+
+let sentry: FakeSentry;
+let tracing: Tracing | undefined;
+let lines: string[];
+
+beforeEach(async () => {
+  sentry = await startFakeSentry();
+  lines = [];
+});
+
+afterEach(async () => {
+  await tracing?.shutdown(1000);
+  tracing = undefined;
+  trace.disable();
+  context.disable();
+  propagation.disable();
+  await sentry.close();
+});
+
+function setup(options: SetupOptions = {}): Tracing {
+  tracing = setupTracing({
+    env: {},
+    dsn: sentry.dsn,
+    release: 'app@1.2.3',
+    environment: 'staging',
+    onDiagnostic: (message) => lines.push(message),
+    ...options,
+  });
+  return tracing;
+}
+
+/** The events Sentry got, oldest first. */
+function events(): SentryEvent[] {
+  return sentry.envelopes.flatMap(({ items }) => items.map(({ payload }) => payload as unknown as SentryEvent));
+}
+
+function onlyEvent(): SentryEvent {
+  expect(events()).toHaveLength(1);
+  return events()[0]!;
+}
+
+class WeatherServiceError extends Error {
+  override readonly name = 'WeatherServiceError';
+}
+
+function failingTool(error: Error = new WeatherServiceError('the service answered 503')): void {
+  traceTool({ name: 'get_weather', callId: 'call_1' }, () => {
+    throw error;
+  });
+}
+
+describe('a failure becomes an Issue', () => {
+  it('that a run recovered from is a handled warning, linked to the span it happened in', async () => {
+    const { flush } = setup();
+    withRunContext({ transport: 'slack', conversationId: 'c-1' }, () =>
+      traceAgent({ name: 'helper', runId: 'aaaa0000' }, () => {
+        traceChat({ model: 'gpt-5-mini', provider: 'openai' }, () => undefined);
+        expect(() => failingTool()).toThrow(WeatherServiceError);
+      }),
+    );
+    expect(await flush()).toEqual({ status: 'delivered', exported: 3, issues: 1 });
+
+    const span = sentry.spans.find(({ name }) => name === 'execute_tool get_weather');
+    const event = onlyEvent();
+    expect(event).toMatchObject({
+      level: 'warning',
+      platform: 'node',
+      release: 'app@1.2.3',
+      environment: 'staging',
+      transaction: 'agent.invoke helper',
+      tags: {
+        agent: 'helper',
+        run_id: 'aaaa0000',
+        conversation_id: 'c-1',
+        transport: 'slack',
+        tool: 'get_weather',
+        'failure.point': 'tool.execution',
+      },
+      contexts: {
+        trace: {
+          trace_id: span?.traceId,
+          span_id: span?.spanId,
+          parent_span_id: span?.parentSpanId,
+          op: 'gen_ai.execute_tool',
+          status: 'internal_error',
+        },
+      },
+    });
+    const value = event.exception?.values.at(-1);
+    expect(value).toMatchObject({
+      type: 'WeatherServiceError',
+      value: 'the service answered 503',
+      mechanism: { type: 'faultline.tool.execution', handled: true },
+    });
+    expect(value?.stacktrace?.frames.at(-1)).toMatchObject({ function: 'failingTool', in_app: true });
+    expect(event.breadcrumbs?.values.map(({ message }) => message)).toEqual([
+      'agent.invoke helper',
+      'chat gpt-5-mini',
+      'chat gpt-5-mini: done',
+      'execute_tool get_weather',
+    ]);
+  });
+
+  it('that ended the run is an unhandled error, once, however many spans it crossed', async () => {
+    const { flush } = setup();
+    const error = new WeatherServiceError('no data');
+    const run = traceTransport({ name: 'slack' }, async () => {
+      traceAgent({ name: 'lead' }, () =>
+        traceTool({ name: 'ask_researcher' }, () => traceAgent({ name: 'researcher' }, () => failingTool(error))),
+      );
+    });
+    await expect(run).rejects.toBe(error);
+    await flush();
+    expect(onlyEvent()).toMatchObject({
+      level: 'error',
+      transaction: 'agent.invoke researcher',
+      tags: { agent: 'researcher', tool: 'get_weather', 'failure.point': 'tool.execution' },
+      exception: { values: [{ mechanism: { handled: false } }] },
+    });
+  });
+
+  it('of a sub-agent that its caller got over is handled', async () => {
+    const { flush } = setup();
+    traceAgent({ name: 'lead' }, () => {
+      expect(() =>
+        traceTool({ name: 'ask_researcher' }, () =>
+          traceAgent({ name: 'researcher' }, () => {
+            throw new Error('lost');
+          }),
+        ),
+      ).toThrow('lost');
+    });
+    await flush();
+    expect(onlyEvent()).toMatchObject({
+      level: 'error',
+      tags: { agent: 'researcher', 'failure.point': 'conversation.unhandled' },
+      exception: { values: [{ mechanism: { handled: true } }] },
+    });
+  });
+
+  it('that became the cause of another one is told there and nowhere else', async () => {
+    const { flush } = setup();
+    const run = (): void =>
+      traceAgent({ name: 'helper' }, () => {
+        try {
+          failingTool();
+        } catch (cause) {
+          throw new Error('cannot plan the trip', { cause });
+        }
+      });
+    expect(run).toThrow('cannot plan the trip');
+    await flush();
+    const types = onlyEvent().exception?.values.map(({ type }) => type);
+    expect(types).toEqual(['WeatherServiceError', 'Error']);
+  });
+
+  it('of an exhausted chain names every attempt', async () => {
+    const { flush } = setup();
+    const attempts = [new Error('429 from the first'), new TypeError('the second cannot be read')];
+    const exhausted = Object.assign(new AggregateError(attempts, 'no model answered', { cause: attempts[1] }), {
+      name: 'AllModelsFailedError',
+    });
+    const run = (): void =>
+      traceAgent({ name: 'helper' }, () => {
+        for (const [index, error] of attempts.entries()) {
+          expect(() =>
+            traceChat({ model: `m-${index}`, provider: 'openai' }, () => {
+              throw error;
+            }),
+          ).toThrow(error);
+        }
+        throw exhausted;
+      });
+    expect(run).toThrow(exhausted);
+    await flush();
+    const event = onlyEvent();
+    expect(event).toMatchObject({
+      level: 'error',
+      tags: { 'failure.point': 'model.fallback_exhausted', model: 'm-1', provider: 'openai' },
+    });
+    expect(new Set(event.exception?.values.map(({ value }) => value))).toEqual(
+      new Set(['429 from the first', 'the second cannot be read', 'no model answered']),
+    );
+  });
+
+  it('of a memory search and of a transport has its own point', async () => {
+    const { flush } = setup();
+    traceAgent({ name: 'helper' }, () => {
+      expect(() =>
+        traceMemory({ store: 'notes' }, () => {
+          throw new Error('disk image is malformed');
+        }),
+      ).toThrow('malformed');
+    });
+    await expect(traceTransport({ name: 'slack' }, () => Promise.reject(new Error('socket closed')))).rejects.toThrow();
+    await flush();
+    expect(
+      events().map(({ level, tags }) => [level, tags['failure.point'], tags['memory_store'] ?? tags['transport']]),
+    ).toEqual([
+      ['warning', 'memory.search', 'notes'],
+      ['error', 'transport.crash', 'slack'],
+    ]);
+  });
+
+  it('although its trace was not sampled', async () => {
+    const { flush } = setup({ tracesSampleRate: 0 });
+    expect(() => traceAgent({ name: 'helper' }, () => failingTool())).toThrow(WeatherServiceError);
+    expect(await flush()).toEqual({ status: 'delivered', exported: 0, issues: 1 });
+    expect(sentry.spans).toEqual([]);
+  });
+
+  it('with the DSN while the traces go to another backend', async () => {
+    const { flush } = setup({
+      endpoint: `${sentry.origin}/api/1/integration/otlp/v1/traces`,
+      headers: { 'x-sentry-auth': 'sentry sentry_key=0' },
+    });
+    expect(() => traceAgent({ name: 'helper' }, () => failingTool())).toThrow(WeatherServiceError);
+    expect(await flush()).toMatchObject({ issues: 1 });
+  });
+});
+
+describe('no Issue is made', () => {
+  it('of a success, of an abort, or without a DSN', async () => {
+    const { flush } = setup();
+    const controller = new AbortController();
+    traceAgent({ name: 'fine' }, () => undefined);
+    expect(() =>
+      traceAgent({ name: 'stopped', signal: controller.signal }, () => {
+        controller.abort();
+        controller.signal.throwIfAborted();
+      }),
+    ).toThrow();
+    expect(await flush()).toMatchObject({ issues: 0 });
+    expect(events()).toEqual([]);
+    await tracing?.shutdown();
+    captureException(new Error('nobody listens'));
+    setTag('left', 'over');
+  });
+
+  it.each<[string, SetupOptions]>([
+    ['by class name', { ignoreErrors: ['WeatherServiceError'] }],
+    ['by pattern', { ignoreErrors: [/answered \d+/g] }],
+    ['by status', { ignoreErrors: [404] }],
+    ['by class of statuses', { ignoreErrors: ['4xx'] }],
+    ['by the application', { classify: (error) => (error instanceof WeatherServiceError ? 'operational' : 'issue') }],
+    ['by beforeSend', { beforeSend: () => null }],
+    ['by the sampling rate', { sampleRate: 0 }],
+  ])('of what is ruled out %s, while its span says that it failed', async (_name, options) => {
+    const { flush } = setup(options);
+    const error = Object.assign(new WeatherServiceError('the service answered 404'), { statusCode: 404 });
+    for (let run = 0; run < 2; run += 1) {
+      expect(() => traceAgent({ name: 'helper' }, () => failingTool(error))).toThrow(error);
+    }
+    await flush();
+    expect(events()).toEqual([]);
+    expect(sentry.stored.filter(({ status }) => status === 'error')).toHaveLength(4);
+  });
+});
+
+describe('the application', () => {
+  it('captures errors and messages by itself, linked to the active span', async () => {
+    const { flush } = setup();
+    const error = new RangeError('out of stock');
+    traceAgent({ name: 'helper' }, () => {
+      captureException(error, { tags: { shop: 'lisbon' } });
+      captureException(error);
+      captureMessage('the cache is cold', 'warning');
+    });
+    await flush();
+    const agent = sentry.spans[0];
+    expect(events()).toMatchObject([
+      { level: 'error', tags: { shop: 'lisbon', agent: 'helper' }, contexts: { trace: { span_id: agent?.spanId } } },
+      {
+        level: 'warning',
+        logentry: { formatted: 'the cache is cold' },
+        contexts: { trace: { span_id: agent?.spanId } },
+      },
+    ]);
+  });
+
+  it('sets user, tags, contexts and breadcrumbs for the run it is in, on spans and Issues, and for no other', async () => {
+    const { flush } = setup();
+    const run = async (name: string): Promise<void> => {
+      await traceAgent({ name }, async () => {
+        setUser({ id: `id-${name}`, email: `${name}@example.com`, name, ipAddress: '203.0.113.7' });
+        setTag('tier', name);
+        setContext('order', { number: name });
+        addBreadcrumb({ category: 'app', message: `step of ${name}` });
+        await Promise.resolve();
+        await traceTool({ name: `tool-${name}` }, async () => {
+          throw new Error(`from ${name}`);
+        }).catch(() => {});
+      });
+    };
+    await Promise.all([run('one'), run('two')]);
+    await flush();
+    for (const name of ['one', 'two']) {
+      const event = events().find(({ tags }) => tags['agent'] === name)!;
+      expect(event).toMatchObject({ tags: { tier: name }, contexts: { order: { number: name } } });
+      expect(event.user).toEqual({ id: `id-${name}` });
+      expect(event.breadcrumbs?.values.map(({ message }) => message)).toContain(`step of ${name}`);
+      expect(JSON.stringify(event)).not.toContain(`step of ${name === 'one' ? 'two' : 'one'}`);
+      const tool = sentry.stored.find((span) => span.name === `execute_tool tool-${name}`);
+      expect(tool?.attributes).toMatchObject({ tier: name, 'user.id': `id-${name}` });
+    }
+    expect(JSON.stringify(events())).not.toContain('example.com');
+    expect(
+      JSON.stringify(
+        sentry.stored.map(({ attributes }) => attributes),
+        bigints,
+      ),
+    ).not.toContain('example.com');
+  });
+
+  it('sends e-mail, name and address of a user only when it says so', async () => {
+    const { flush } = setup({ sendDefaultPii: true });
+    withRunContext({ user: { id: 'u-1', email: 'ada@example.com', name: 'Ada', ipAddress: '203.0.113.7' } }, () => {
+      expect(() => traceAgent({ name: 'helper' }, () => failingTool())).toThrow(WeatherServiceError);
+    });
+    await flush();
+    expect(onlyEvent().user).toEqual({
+      id: 'u-1',
+      email: 'ada@example.com',
+      username: 'Ada',
+      ip_address: '203.0.113.7',
+    });
+    expect(sentry.stored[0]?.attributes).toMatchObject({ 'user.email': 'ada@example.com', 'user.name': 'Ada' });
+  });
+
+  it('changes an event in beforeSend; a hook that throws loses nothing but its change', async () => {
+    const { flush } = setup({
+      beforeSend(event) {
+        const changed = Object.assign(event, { tags: { ...event.tags, team: 'search' } });
+        if (event.level === 'warning') throw new Error('hook');
+        return changed;
+      },
+    });
+    traceAgent({ name: 'a' }, () => expect(() => failingTool()).toThrow(WeatherServiceError));
+    expect(() => traceAgent({ name: 'b' }, () => failingTool())).toThrow(WeatherServiceError);
+    await flush();
+    expect(events().map(({ tags }) => [tags['agent'], tags['team']])).toEqual([
+      ['a', undefined],
+      ['b', 'search'],
+    ]);
+    expect(lines).toEqual([expect.stringContaining('beforeSend threw')]);
+  });
+});
+
+describe('what an Issue may not say', () => {
+  it('stays in, also when it is thrown as a string, stands in the message like a frame, or is a DSN', async () => {
+    const { flush } = setup();
+    const canary = 'CANARY-71aa';
+    const withhold = (): unknown => [canary];
+    const throws = (thrown: unknown): void => {
+      expect(() =>
+        traceAgent({ name: 'helper', withhold }, () => {
+          throw thrown;
+        }),
+      ).toThrow();
+    };
+    throws(`no answer to ${canary}`);
+    throws(new Error(`refused\n    at ${canary} (prompt.txt:1:1)`));
+    throws(new Error(`cannot reach https://${canary}@o1.ingest.sentry.io/42`));
+    await flush();
+    expect(events()).toHaveLength(3);
+    for (const { body } of sentry.requests) expect(Buffer.from(body).toString()).not.toContain(canary);
+  });
+
+  it('stays in, also with errors that carry it on purpose', async () => {
+    const { flush } = setup();
+    const canary = 'CANARY-9f2c';
+    const apiError = Object.assign(
+      new Error(`Incorrect API key provided: sk-proj-${canary}. Prompt was: tell me about ${canary}`),
+      {
+        name: 'AI_APICallError',
+        requestBodyValues: { messages: [{ role: 'user', content: `tell me about ${canary}` }] },
+        responseBody: canary,
+        responseHeaders: { 'x-request': canary },
+        data: { canary },
+      },
+    );
+    const withhold = (): unknown => [`tell me about ${canary}`];
+    expect(() =>
+      traceAgent({ name: 'helper', withhold }, () =>
+        traceChat({ model: 'gpt-5-mini', provider: 'openai', withhold }, () => {
+          throw apiError;
+        }),
+      ),
+    ).toThrow(apiError);
+    expect(() =>
+      traceAgent({ name: 'helper' }, () =>
+        traceTool({ name: 'search', withhold: () => ({ query: canary }) }, () => {
+          throw new Error('search failed', { cause: new Error(`no result for ${canary}`) });
+        }),
+      ),
+    ).toThrow('search failed');
+    await flush();
+    expect(events()).toHaveLength(2);
+    for (const { body } of sentry.requests) expect(Buffer.from(body).toString()).not.toContain(canary);
+  });
+});
+
+function bigints(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
+}
