@@ -59,7 +59,7 @@ export const demo: Command = {
         await others.watchUntil(once(context, 'SIGINT'));
         show.leave();
       }
-      return totals.undelivered === 0 && asIntended ? 0 : 1;
+      return totals.undelivered + totals.undeliveredIssues === 0 && asIntended ? 0 : 1;
     } finally {
       await delivery.close();
     }
@@ -132,8 +132,9 @@ async function play(
     await Promise.all(providers.map((provider) => provider.close()));
   }
   const traces = groupByTrace(await delivery.take());
-  show.outcome(traces, outcome, intended);
-  return { scenario: name, traces, intended };
+  const issues = delivery.takeIssues();
+  show.outcome(traces, issues, outcome, intended);
+  return { scenario: name, traces, issues, intended };
 }
 
 /** The spans of each trace, the trace that began first coming first. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
+import { MalformedEnvelopeError, parseEnvelope } from './envelope.ts';
 import { jsonAnswer, sendAnswer, type HttpAnswer } from './http-answer.ts';
 import { loopbackRefusal } from './loopback-guard.ts';
 import { listenOnLoopback } from './loopback-server.ts';
@@ -28,15 +29,23 @@ export interface Receiver {
   readonly tracesUrl: string;
   /** The spans kept, oldest first; a live view. */
   readonly spans: readonly ReceivedSpan[];
+  /** The error events kept, oldest first; a live view. */
+  readonly events: readonly ReceivedEvent[];
+  /** A DSN that makes a Sentry client send its events here. */
+  readonly dsn: string;
   /** How many spans made room for newer ones. */
   readonly dropped: number;
-  /** Forgets every span. */
+  /** Forgets every span and every event. */
   clear(): void;
   /** Stops listening and ends every connection. Safe to call twice. */
   close(): Promise<void>;
 }
 
+/** A Sentry error event, as its envelope carried it. */
+export type ReceivedEvent = Readonly<Record<string, unknown>>;
+
 const DEFAULT_MAX_SPANS = 10_000;
+const MAX_EVENTS = 1_000;
 const DEFAULT_MAX_BODY_BYTES = 32 * 1024 * 1024;
 
 /** Names the receiver on every answer, so that a client can tell it from another program on the same port. */
@@ -46,13 +55,15 @@ export const RECEIVER_HEADER = 'x-faultline-receiver';
  * Starts an OTLP receiver on 127.0.0.1.
  *
  * `POST /v1/traces` takes JSON and protobuf, plain, gzip or deflate. `GET /v1/traces` gives back what is kept as
- * JSON, 64-bit integers as strings and bytes as base64; `DELETE /v1/traces` forgets it.
+ * JSON, 64-bit integers as strings and bytes as base64; `DELETE /v1/traces` forgets it. `POST /api/<id>/envelope/`
+ * takes the error events of a Sentry client, whatever its key.
  */
 export async function startReceiver(options: ReceiverOptions = {}): Promise<Receiver> {
   const store = createSpanStore(options.maxSpans ?? DEFAULT_MAX_SPANS);
   const maxBodyBytes = options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES;
+  const events: ReceivedEvent[] = [];
   const server = await listenOnLoopback(options.port ?? 0, async (request, response) => {
-    const outcome = await answerTo(request, store, maxBodyBytes);
+    const outcome = await answerTo(request, store, events, maxBodyBytes);
     if (outcome === undefined) return;
     const { answer, spans } = outcome;
     sendAnswer(response, { ...answer, headers: { ...answer.headers, [RECEIVER_HEADER]: '1' } });
@@ -62,10 +73,15 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
     url: server.origin,
     tracesUrl: `${server.origin}/v1/traces`,
     spans: store.spans,
+    events,
+    dsn: server.origin.replace('//', '//local@').concat('/1'),
     get dropped() {
       return store.dropped;
     },
-    clear: () => store.clear(),
+    clear() {
+      store.clear();
+      events.length = 0;
+    },
     close: () => server.close(),
   };
 }
@@ -79,13 +95,15 @@ interface Outcome {
 async function answerTo(
   request: IncomingMessage,
   store: SpanStore,
+  events: ReceivedEvent[],
   maxBodyBytes: number,
 ): Promise<Outcome | undefined> {
   const refusal = loopbackRefusal(request.headers);
   if (refusal !== undefined) return withoutSpans(statusAnswer('json', refusal.status, refusal.message));
-  const path = request.url?.split('?', 1)[0];
+  const path = request.url?.split('?', 1)[0] ?? '';
+  if (ENVELOPE_PATH.test(path) && request.method === 'POST') return takeEnvelope(request, events, maxBodyBytes);
   if (path !== '/v1/traces' && path !== '/v1/traces/') {
-    return withoutSpans(statusAnswer('json', 404, 'this receiver serves /v1/traces only'));
+    return withoutSpans(statusAnswer('json', 404, 'this receiver serves /v1/traces and /api/<id>/envelope/ only'));
   }
 
   switch (request.method) {
@@ -128,6 +146,27 @@ async function take(request: IncomingMessage, store: SpanStore, maxBodyBytes: nu
     return { answer: acceptedAnswer(format), spans };
   } catch (error) {
     if (error instanceof MalformedOtlpError) return withoutSpans(statusAnswer(format, 400, error.message));
+    throw error;
+  }
+}
+
+const ENVELOPE_PATH = /^\/api\/\d+\/envelope\/?$/;
+
+async function takeEnvelope(
+  request: IncomingMessage,
+  events: ReceivedEvent[],
+  maxBodyBytes: number,
+): Promise<Outcome | undefined> {
+  const read = await readRequestBody(request, maxBodyBytes);
+  if (read.kind === 'aborted') return undefined;
+  if (read.kind === 'refused') return withoutSpans(statusAnswer('json', read.status, read.message));
+  try {
+    const { headers, items } = parseEnvelope(read.body);
+    for (const { type, payload } of items) if (type === 'event') events.push(payload as ReceivedEvent);
+    events.splice(0, Math.max(events.length - MAX_EVENTS, 0));
+    return withoutSpans(jsonAnswer(200, { id: headers['event_id'] }));
+  } catch (error) {
+    if (error instanceof MalformedEnvelopeError) return withoutSpans(statusAnswer('json', 400, error.message));
     throw error;
   }
 }

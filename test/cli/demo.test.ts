@@ -26,6 +26,17 @@ const CONTENT = ['Lisbon', 'Oslo', 'Sintra', 'sunglasses', '19 °C', 'market hal
 /** Parts of the demo's key, as the 401 of models-exhausted echoes them. */
 const KEY_FRAGMENTS = ['sk-proj', '7Qd2x', 'QXjY'];
 
+interface Issue {
+  readonly scenario: string;
+  readonly eventId: string;
+  readonly level: string;
+  readonly handled: boolean;
+  readonly failurePoint: string;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly culprit: string;
+}
+
 interface Report {
   readonly traces: readonly {
     readonly scenario: string;
@@ -40,7 +51,7 @@ interface Report {
       readonly attributes: Readonly<Record<string, unknown>>;
     }[];
   }[];
-  readonly issues: readonly unknown[];
+  readonly issues: readonly Issue[];
   readonly delivered: number;
   readonly undelivered: number;
 }
@@ -126,6 +137,7 @@ describe('faultline demo --once without a destination', () => {
         │  └─ execute_tool get_weather ~
         │        ✗ WeatherServiceError (tool.execution): the weather service answered 503
         └─ chat gpt-5-mini ~   412 → 38 tok   $0.00012
+        ⚑ Issue: WeatherServiceError (warning, handled) in Object.execute (/work/main/dist/cli/demo/trip-helper.js:61)
         → the agent answered: I cannot see the forecast right now; pack a light jacket to be safe.
 
       memory-failure  the memory store is broken; the agent answers without its notes
@@ -134,6 +146,7 @@ describe('faultline demo --once without a destination', () => {
         ├─ search_memory traveller-notes ~
         │     ✗ SqliteError (memory.search): database disk image is malformed
         └─ chat gpt-5-mini ~   412 → 38 tok   $0.00012
+        ⚑ Issue: SqliteError (warning, handled) in Object.search (/work/main/dist/cli/demo/trip-helper.js:76)
         → the agent answered: Pack light clothes and a jacket.
 
       models-exhausted  every model of the chain fails: a wrong key, a rate limit, a dropped connection
@@ -147,6 +160,7 @@ describe('faultline demo --once without a destination', () => {
         │     ✗ 429: Rate limit reached for claude-haiku-4-5.
         └─ chat mistral-large-latest ~
               ✗ AI_APICallError: Cannot connect to API: read ECONNRESET
+        ⚑ Issue: AllModelsFailedError (error, unhandled) in endsWith (/work/main/dist/cli/demo/scenarios.js:231)
         → the run failed as intended: AllModelsFailedError
 
       agent-error  the model keeps asking for tools until the agent gives up
@@ -156,6 +170,7 @@ describe('faultline demo --once without a destination', () => {
         ├─ chat gpt-5-mini ~   286 → 24 tok   $0.00012
         │  └─ execute_tool get_weather ~
         └─ chat gpt-5-mini ~   286 → 24 tok   $0.00012
+        ⚑ Issue: MaxTurnsError (error, unhandled) in endsWith (/work/main/dist/cli/demo/scenarios.js:231)
         → the run failed as intended: MaxTurnsError
 
       transport-crash  the chat connection drops while the agent is working
@@ -168,6 +183,7 @@ describe('faultline demo --once without a destination', () => {
         transport.crash chat-socket ~
            ✗ SocketClosedError (transport.crash): the connection was closed (1006)
            ↔ a run in flight: trace <trace>
+        ⚑ Issue: SocketClosedError (error, unhandled) in Object.start (/work/main/dist/cli/demo/scenarios.js:167)
         → the transport crashed as intended: SocketClosedError
 
       abort  the user presses stop in the middle of the answer
@@ -178,7 +194,7 @@ describe('faultline demo --once without a destination', () => {
               ■ aborted
         → the run was stopped as intended: StoppedByUser
 
-      12 traces, 44 spans delivered.
+      12 traces, 44 spans, 5 Issues delivered.
       "
     `);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -255,6 +271,15 @@ describe('faultline demo --once without a destination', () => {
   });
 });
 
+/** Scenario, level, handled and failure point of every Issue of the demo. */
+const FIVE_ISSUES = [
+  ['tool-failure', 'warning', true, 'tool.execution'],
+  ['memory-failure', 'warning', true, 'memory.search'],
+  ['models-exhausted', 'error', false, 'model.fallback_exhausted'],
+  ['agent-error', 'error', false, 'conversation.unhandled'],
+  ['transport-crash', 'error', false, 'transport.crash'],
+];
+
 describe('faultline demo --json', () => {
   test('prints one object with every span of every scenario, and nothing else', async () => {
     const { code, stdout, stderr } = await cli(['demo', '--once', '--json', '--port', '0']);
@@ -263,7 +288,9 @@ describe('faultline demo --json', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(Object.keys(report)).toEqual(['traces', 'issues', 'delivered', 'undelivered']);
     expect([...new Set(report.traces.map(({ scenario }) => scenario))]).toEqual(SCENARIOS);
-    expect(report.issues).toEqual([]);
+    expect(
+      report.issues.map(({ scenario, level, handled, failurePoint }) => [scenario, level, handled, failurePoint]),
+    ).toEqual(FIVE_ISSUES);
     expect(report.undelivered).toBe(0);
     expect(report.delivered).toBe(report.traces.flatMap(({ spans }) => spans).length);
     for (const { traceId, spans } of report.traces) {
@@ -313,7 +340,24 @@ describe('faultline demo with a destination', () => {
     expect([...new Set(report.traces.map(({ scenario }) => scenario))]).toEqual(SCENARIOS);
     expect(arrived.toSorted()).toEqual(sent.toSorted());
     expect(sentry.discarded).toEqual([]);
-    expect(report).toMatchObject({ delivered: sent.length, undelivered: 0, issues: [] });
+    expect(report).toMatchObject({ delivered: sent.length, undelivered: 0 });
+  });
+
+  test('makes five Issues, each linked to the span of its failure and pointing at code', async () => {
+    sentry = await startFakeSentry();
+    const { stdout } = await cli(['demo', '--json'], { SENTRY_DSN: sentry.dsn });
+    const { issues } = JSON.parse(stdout) as Report;
+
+    expect(
+      issues.map(({ scenario, level, handled, failurePoint }) => [scenario, level, handled, failurePoint]),
+    ).toEqual(FIVE_ISSUES);
+    expect(sentry.envelopes.map(({ headers }) => headers['event_id'])).toEqual(issues.map(({ eventId }) => eventId));
+    for (const { traceId, spanId, failurePoint, culprit } of issues) {
+      const failed = sentry.spans.find((span) => span.traceId === traceId && span.spanId === spanId);
+      expect(failed?.status.code).toBe(2);
+      expect(failed?.attributes['faultline.failure.point']).toBe(failurePoint);
+      expect(culprit).toMatch(/cli\/demo\/(scenarios|trip-helper)\.js:\d+\)$/);
+    }
   });
 
   test('names the host it sends to, and never the key', async () => {

@@ -2,14 +2,21 @@
 import { startReceiver, type Receiver } from '../../receiver/server.ts';
 import type { ReceivedSpan } from '../../receiver/received-span.ts';
 import { resolveConfig } from '../../telemetry/config/resolve.ts';
+import type { SentryEvent } from '../../telemetry/issues/sentry-event.ts';
 import { setupTracing, type SetupOptions, type Tracing } from '../../telemetry/setup.ts';
+import { summarizeIssue, type IssueSummary } from './issue-summary.ts';
 import { createSpanCopy, type SpanCopy } from './span-copy.ts';
 
-/** What became of the spans so far. */
+/** What became of the spans and Issues so far. */
 export interface Totals {
+  /** Spans that every destination has. */
   readonly delivered: number;
+  /** Issues that Sentry, or the local receiver, has. */
+  readonly issues: number;
+  /** Spans that some destination does not have. */
   readonly undelivered: number;
-  /** Why spans were not delivered; absent when all were. */
+  readonly undeliveredIssues: number;
+  /** Why something was not delivered; absent when all was. */
   readonly reason?: string;
 }
 
@@ -21,6 +28,8 @@ export interface Delivery {
   readonly receiver?: Receiver;
   /** The spans that ended since the last call: as received, or as sent when they go elsewhere. */
   take(): Promise<readonly ReceivedSpan[]>;
+  /** The Issues made since the last call. */
+  takeIssues(): readonly IssueSummary[];
   /** Delivers what is left and says what became of everything. */
   finish(): Promise<Totals>;
   close(): Promise<void>;
@@ -53,7 +62,9 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
 
 function deliverElsewhere(destinations: readonly { readonly name: string; readonly url: string }[]): Delivery {
   const copy = createSpanCopy();
+  const issues = collectIssues();
   const tracing = startTracing({
+    beforeSend: issues.beforeSend,
     spanProcessors: [copy.processor],
     defaults: { serviceName: SERVICE_NAME },
     // What is wrong with the configuration was said before, and failed deliveries are summed up at the end.
@@ -63,6 +74,7 @@ function deliverElsewhere(destinations: readonly { readonly name: string; readon
   return {
     headlines: [`Spans go to ${places.join(' and ')}.`],
     take: () => copy.take(OPEN_SPANS_TIMEOUT_MS),
+    takeIssues: issues.take,
     finish: () => finish(tracing),
     close: async () => {
       await tracing.shutdown();
@@ -72,6 +84,7 @@ function deliverElsewhere(destinations: readonly { readonly name: string; readon
 
 async function deliverHere(options: DeliveryOptions, why: string): Promise<Delivery> {
   const copy = createSpanCopy();
+  const issues = collectIssues();
   const receiver = await startLocalReceiver(options, (spans) => {
     const foreign = spans.filter(({ traceId }) => !copy.traceIds.has(traceId));
     if (foreign.length > 0) options.onForeignSpans(foreign);
@@ -79,15 +92,19 @@ async function deliverHere(options: DeliveryOptions, why: string): Promise<Deliv
   const tracing = startTracing({
     // Whatever the environment says was meant for another destination, if for anything.
     env: {},
+    // The receiver stands in for Sentry too: spans by OTLP, Issues by envelope.
+    dsn: receiver.dsn,
     endpoint: receiver.tracesUrl,
     protocol: 'http/json',
     serviceName: SERVICE_NAME,
+    beforeSend: issues.beforeSend,
     spanProcessors: [copy.processor],
   });
   return {
     headlines: [localHeadline(receiver, options), why],
     receiver,
     take: () => takeReceived(copy, tracing, receiver),
+    takeIssues: issues.take,
     finish: () => finish(tracing),
     close: async () => {
       await tracing.shutdown();
@@ -127,17 +144,37 @@ async function startLocalReceiver(
   }
 }
 
+/** Sees every Issue on its way out. */
+function collectIssues(): { beforeSend(event: SentryEvent): SentryEvent; take(): readonly IssueSummary[] } {
+  let seen: IssueSummary[] = [];
+  return {
+    beforeSend(event) {
+      seen.push(summarizeIssue(event));
+      return event;
+    },
+    take() {
+      const taken = seen;
+      seen = [];
+      return taken;
+    },
+  };
+}
+
 async function finish(tracing: Tracing): Promise<Totals> {
   const result = await tracing.flush();
-  const destinations = tracing.status.state === 'on' ? tracing.status.destinations : [];
+  const { status } = tracing;
+  const destinations = status.state === 'on' ? status.destinations : [];
+  const issues = status.state === 'on' ? status.issues : undefined;
   // A span counts as delivered when every destination has it.
   const delivered = Math.min(...destinations.map(({ exported }) => exported));
   const undelivered = Math.max(...destinations.map(({ failed, pending }) => failed + pending));
-  if (undelivered === 0) return { delivered, undelivered };
-  const lastError = destinations.find((destination) => destination.lastError !== undefined)?.lastError;
+  const undeliveredIssues = (issues?.failed ?? 0) + (issues?.pending ?? 0);
+  const counts = { delivered, issues: issues?.sent ?? 0, undelivered, undeliveredIssues };
+  if (undelivered + undeliveredIssues === 0) return counts;
+  const lastErrors = [...destinations.map((destination) => destination.lastError), issues?.lastError];
+  const lastError = lastErrors.find((error) => error !== undefined);
   return {
-    delivered,
-    undelivered,
+    ...counts,
     reason: lastError ?? ('reason' in result ? result.reason : 'the destination did not answer'),
   };
 }

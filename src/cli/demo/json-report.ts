@@ -1,25 +1,30 @@
 /** The demo as one JSON object, for scripts. */
 import type { AttributeValue, ReceivedSpan } from '../../receiver/received-span.ts';
 import type { Totals } from './delivery.ts';
+import type { IssueSummary } from './issue-summary.ts';
 
 /** What one scenario left behind. */
 export interface ScenarioTraces {
   readonly scenario: string;
   readonly traces: readonly (readonly ReceivedSpan[])[];
+  readonly issues: readonly IssueSummary[];
 }
 
 const KINDS = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'];
 const STATUSES = ['unset', 'ok', 'error'];
 
 /** The report of `--json`. Its fields are part of the interface of the command. */
-export function jsonReport(done: readonly ScenarioTraces[], { delivered, undelivered }: Totals): object {
+export function jsonReport(
+  done: readonly ScenarioTraces[],
+  { delivered, undelivered, undeliveredIssues }: Totals,
+): object {
   return {
     traces: done.flatMap(({ scenario, traces }) =>
       traces.map((spans) => ({ scenario, traceId: spans[0]?.traceId, spans: spans.map(jsonSpan) })),
     ),
-    issues: [],
+    issues: done.flatMap(({ scenario, issues }) => issues.map((issue) => ({ scenario, ...issue }))),
     delivered,
-    undelivered,
+    undelivered: undelivered + undeliveredIssues,
   };
 }
 

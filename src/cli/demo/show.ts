@@ -5,6 +5,7 @@ import type { CommandProcess } from '../command.ts';
 import { createPaint } from '../paint.ts';
 import { printable, renderTrace } from '../trace-tree.ts';
 import type { Totals } from './delivery.ts';
+import type { IssueSummary } from './issue-summary.ts';
 import type { ScenarioTraces } from './json-report.ts';
 
 /** The demo's output, in the order of its methods. */
@@ -13,7 +14,12 @@ export interface Show {
   scenario(name: string, title: string): void;
   /** Text as a model writes it. */
   text(piece: string): void;
-  outcome(traces: readonly (readonly ReceivedSpan[])[], outcome: string, intended: boolean): void;
+  outcome(
+    traces: readonly (readonly ReceivedSpan[])[],
+    issues: readonly IssueSummary[],
+    outcome: string,
+    intended: boolean,
+  ): void;
   end(done: readonly ScenarioTraces[], totals: Totals): void;
   /** The receiver stays open for other programs. */
   open(receiver: Receiver): void;
@@ -61,23 +67,36 @@ export function createShow({ stdout, stderr, env }: CommandProcess, quiet: boole
       stdout.write(streaming ? piece : `${INDENT}${paint('dim', '…')} ${piece}`);
       streaming = true;
     },
-    outcome(traces, outcome, intended) {
+    outcome(traces, issues, outcome, intended) {
       if (streaming) say();
       streaming = false;
       if (traces.length === 0) say(`${INDENT}${paint('dim', 'no trace: sampled out, or not delivered')}`);
       for (const spans of traces) tree(spans);
+      for (const { level, type, handled, culprit } of issues) {
+        const kind = `${level}, ${handled ? 'handled' : 'unhandled'}`;
+        const place = culprit === null ? '' : paint('dim', ` in ${printable(culprit)}`);
+        say(`${INDENT}${paint('yellow', '⚑')} Issue: ${printable(type)} (${kind})${place}`);
+      }
       say(`${INDENT}→ ${intended ? outcome : paint('red', outcome)}`);
       if (quiet && !intended) stderr.write(`faultline: ${outcome}\n`);
     },
-    end(done, { delivered, undelivered, reason }) {
-      const traces = done.reduce((sum, scenario) => sum + scenario.traces.length, 0);
+    end(done, { delivered, undelivered, issues, undeliveredIssues, reason }) {
+      const traces = plural(
+        done.reduce((sum, scenario) => sum + scenario.traces.length, 0),
+        'trace',
+      );
       say();
-      if (undelivered === 0) {
-        say(paint('green', `${plural(traces, 'trace')}, ${plural(delivered, 'span')} delivered.`));
+      if (undelivered + undeliveredIssues === 0) {
+        const counts =
+          issues === 0 ? plural(delivered, 'span') : `${plural(delivered, 'span')}, ${plural(issues, 'Issue')}`;
+        say(paint('green', `${traces}, ${counts} delivered.`));
         return;
       }
-      const sum = `${delivered} of ${plural(delivered + undelivered, 'span')} delivered, ${undelivered} not: ${reason}`;
-      say(paint('red', `${plural(traces, 'trace')}, ${sum}`));
+      const ofSpans = `${delivered} of ${plural(delivered + undelivered, 'span')}`;
+      const ofIssues = `${issues} of ${plural(issues + undeliveredIssues, 'Issue')}`;
+      const all = undeliveredIssues === 0 ? ofSpans : `${ofSpans} and ${ofIssues}`;
+      const sum = `${all} delivered, ${undelivered + undeliveredIssues} not: ${reason}`;
+      say(paint('red', `${traces}, ${sum}`));
       if (quiet) stderr.write(`faultline: ${sum}\n`);
     },
     open({ url }) {
