@@ -37,8 +37,6 @@ export interface RunContext {
  */
 export interface RunFrame {
   readonly run: RunContext;
-  /** `run` as attributes, built once per run instead of once per span. */
-  readonly attributes: Attributes;
   readonly scope: Scope;
   /** Present inside an agent span. */
   readonly agent?: AgentFrame;
@@ -61,10 +59,46 @@ export interface AgentFrame {
   /** The model call that was made last, for the tags of an Issue. */
   lastModel?: { readonly model: string; readonly provider: string };
   /** Failures of this run that wait for its end; absent once it has ended. */
-  held?: HeldFailure[];
+  held: HeldFailure[] | undefined;
 }
 
 const FRAME_KEY = createContextKey('faultline.run');
+
+/** The key of the active span. `createContextKey` answers the same key for the same name, in every copy of the API. */
+const SPAN_KEY = createContextKey('OpenTelemetry Context Key SPAN');
+
+/**
+ * A context inside a run. A context of the API copies a map for every value that is set; the two values that
+ * change all the time inside a run are fields here, so that a span that becomes active costs one small object.
+ * What is set again replaces what was set before: nothing grows, however deep the calls go.
+ */
+class RunFrameContext implements Context {
+  readonly #base: Context;
+  readonly #frame: unknown;
+  readonly #span: unknown;
+
+  constructor(base: Context, frame: unknown, span: unknown) {
+    this.#base = base;
+    this.#frame = frame;
+    this.#span = span;
+  }
+
+  getValue(key: symbol): unknown {
+    if (key === SPAN_KEY) return this.#span;
+    return key === FRAME_KEY ? this.#frame : this.#base.getValue(key);
+  }
+
+  setValue(key: symbol, value: unknown): Context {
+    if (key === SPAN_KEY) return new RunFrameContext(this.#base, this.#frame, value);
+    if (key === FRAME_KEY) return new RunFrameContext(this.#base, value, this.#span);
+    return new RunFrameContext(this.#base.setValue(key, value), this.#frame, this.#span);
+  }
+
+  deleteValue(key: symbol): Context {
+    if (key === SPAN_KEY || key === FRAME_KEY) return this.setValue(key, undefined);
+    return new RunFrameContext(this.#base.deleteValue(key), this.#frame, this.#span);
+  }
+}
 
 /**
  * Runs a function with more known about the run: every span of ours made inside it carries the values.
@@ -90,17 +124,31 @@ export function frameOf(context: Context): RunFrame | undefined {
 
 /** @internal */
 export function withFrame(context: Context, frame: RunFrame): Context {
-  return context.setValue(FRAME_KEY, frame);
+  return context instanceof RunFrameContext
+    ? context.setValue(FRAME_KEY, frame)
+    : new RunFrameContext(context, frame, trace.getSpan(context));
 }
 
 /** @internal */
 export function createFrame(run: RunContext, scope: Scope, agent?: AgentFrame): RunFrame {
+  return agent === undefined ? { run, scope } : { run, scope, agent };
+}
+
+/**
+ * A fresh object with what every span of a run says, for the span to add its own to. Adding is what V8 does
+ * fastest here: merging objects takes several times as long, and on Node 20 each name that is added to a spread
+ * copy takes 0.4 µs.
+ *
+ * @internal
+ */
+export function runAttributes(run: RunContext | undefined): Attributes {
   const attributes: Attributes = {};
+  if (run === undefined) return attributes;
   if (run.agent !== undefined) attributes[GEN_AI_AGENT_NAME] = run.agent;
   if (run.conversationId !== undefined) attributes[GEN_AI_CONVERSATION_ID] = run.conversationId;
   if (run.runId !== undefined) attributes[FAULTLINE_RUN_ID] = run.runId;
   if (run.transport !== undefined) attributes[FAULTLINE_TRANSPORT] = run.transport;
-  return agent === undefined ? { run, attributes, scope } : { run, attributes, scope, agent };
+  return attributes;
 }
 
 /** What is said outside of any run holds for the whole process. */

@@ -32,6 +32,7 @@ import { captureFailure, decideFailures, type IssueTags } from './capture.ts';
 import {
   createFrame,
   frameOf,
+  runAttributes,
   scopeOf,
   withFrame,
   type AgentFrame,
@@ -429,7 +430,7 @@ class AgentOperation extends OperationSpan implements AgentSpan {
   protected override beforeEnd(_succeeded: boolean, error: { readonly value: unknown } | undefined): void {
     this.span.setAttributes(runTotalAttributes(this.#totals));
     const held = this.#run?.held ?? [];
-    if (this.#run !== undefined) delete this.#run.held;
+    if (this.#run !== undefined) this.#run.held = undefined;
     // A sub-agent's failures are decided by the run that called it.
     if (this.within?.held === undefined) decideFailures(held, error);
     else this.within.held.push(...held);
@@ -441,7 +442,7 @@ class ChatOperation extends OperationSpan implements ChatSpan {
   readonly #chat: ChatDescription;
   readonly #startedAt = performance.now();
   #hasFirstChunk = false;
-  #response: ChatResponse = {};
+  #response: ChatResponse | undefined;
 
   constructor(opened: Opened, chat: ChatDescription) {
     super(opened);
@@ -450,7 +451,7 @@ class ChatOperation extends OperationSpan implements ChatSpan {
   }
 
   record(response: ChatResponse): void {
-    this.#response = { ...this.#response, ...response };
+    this.#response = this.#response === undefined ? response : { ...this.#response, ...response };
   }
 
   firstChunk(): void {
@@ -474,9 +475,9 @@ class ChatOperation extends OperationSpan implements ChatSpan {
   }
 
   protected override beforeEnd(succeeded: boolean): void {
-    const response = this.#response;
+    const response = this.#response ?? {};
     const usage = response.usage === undefined ? undefined : normalizeUsage(response.usage, this.#chat.provider);
-    const cost = this.#cost(usage);
+    const cost = this.#cost(response, usage);
     this.span.setAttributes(chatResponseAttributes(response, usage, cost));
     if (this.within === undefined) return;
     const { totals } = this.within;
@@ -488,8 +489,7 @@ class ChatOperation extends OperationSpan implements ChatSpan {
     }
   }
 
-  #cost(usage: TokenUsage | undefined): CallCost | undefined {
-    const { model, costUsd } = this.#response;
+  #cost({ model, costUsd }: ChatResponse, usage: TokenUsage | undefined): CallCost | undefined {
     if (costUsd !== undefined) return { totalUsd: costUsd };
     if (usage === undefined || !this.span.isRecording()) return undefined;
     const models = model === undefined ? [this.#chat.model] : [model, this.#chat.model];
@@ -550,19 +550,15 @@ const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
     const run = agentRun(options, frame);
     // A run's own scope; a sub-agent is part of the run that called it.
     const scope = frame?.agent === undefined ? new Scope(scopeOf(frame)) : frame.scope;
-    const shared = createFrame(run, scope);
     const parent = parentContext(context, options.parent);
     const name = spanName(active().agentSpanName, options.name);
-    const attributes = {
-      ...options.attributes,
-      ...scope.attributes,
-      ...shared.attributes,
-      ...agentAttributes(options, run.depth),
-    };
+    const attributes = agentAttributes(options, run.depth, runAttributes(run));
+    addWhereFree(attributes, scope.attributes);
+    addWhereFree(attributes, options.attributes);
     const span = tracer().startSpan(name, { kind: SpanKind.INTERNAL, attributes }, parent);
     const signal = options.signal ?? frame?.agent?.signal;
     const opens: AgentFrame = { span, name, totals: newTotals(), signal, held: [] };
-    const inner: RunFrame = { ...shared, agent: opens };
+    const inner = createFrame(run, scope, opens);
     return {
       span,
       name,
@@ -583,7 +579,7 @@ const CHAT: TracedOperation<ChatSpanOptions, ChatOperation> = {
     openChild(options, surroundings, {
       name: spanName(OPERATIONS.chat.spanName, options.model),
       kind: SpanKind.CLIENT,
-      attributes: chatAttributes(options),
+      attributes: chatAttributes(options, runAttributes(surroundings.frame?.run)),
     }),
   handle: (opened, options) => new ChatOperation(opened, options),
 };
@@ -593,7 +589,7 @@ const TOOL: TracedOperation<ToolSpanOptions, ToolOperation> = {
     openChild(options, surroundings, {
       name: spanName(OPERATIONS.tool.spanName, options.name),
       kind: SpanKind.INTERNAL,
-      attributes: toolAttributes(options),
+      attributes: toolAttributes(options, runAttributes(surroundings.frame?.run)),
       parent: askingChat(surroundings),
     }),
   handle: (opened, options) => new ToolOperation(opened, options),
@@ -604,7 +600,7 @@ const MEMORY: TracedOperation<MemorySpanOptions, MemoryOperation> = {
     openChild(options, surroundings, {
       name: spanName(OPERATIONS.memory.spanName, options.store),
       kind: SpanKind.INTERNAL,
-      attributes: memoryAttributes(options),
+      attributes: memoryAttributes(options, runAttributes(surroundings.frame?.run)),
     }),
   handle: (opened, options) => new MemoryOperation(opened, options),
 };
@@ -620,12 +616,9 @@ interface ChildSpan {
 function openChild(options: SpanOptions, { context, frame }: Surroundings, child: ChildSpan): Opened {
   const { name, kind } = child;
   const parent = parentContext(context, options.parent ?? child.parent);
-  const attributes = {
-    ...options.attributes,
-    ...scopeOf(frame).attributes,
-    ...frame?.attributes,
-    ...child.attributes,
-  };
+  const { attributes } = child;
+  addWhereFree(attributes, scopeOf(frame).attributes);
+  addWhereFree(attributes, options.attributes);
   const span = tracer().startSpan(name, { kind, attributes }, parent);
   return {
     span,
@@ -637,6 +630,12 @@ function openChild(options: SpanOptions, { context, frame }: Surroundings, child
     withhold: options.withhold,
     within: frame?.agent,
   };
+}
+
+/** Adds attributes whose names are not taken, by the span contract or by someone who goes first. */
+function addWhereFree(attributes: Attributes, more: Attributes | undefined): void {
+  if (more === undefined) return;
+  for (const key of Object.keys(more)) if (!Object.hasOwn(attributes, key)) attributes[key] = more[key];
 }
 
 /**

@@ -37,13 +37,11 @@ export interface RunTotals {
   costUsd?: number;
 }
 
-/** Attributes of an `agent.invoke` span at its creation. */
-export function agentAttributes(agent: AgentDescription, depth: number): Attributes {
-  const attributes: Attributes = {
-    [GEN_AI_OPERATION_NAME]: OPERATIONS.agent.operationName,
-    [SENTRY_OP]: OPERATIONS.agent.sentryOp,
-    [FAULTLINE_DEPTH]: depth,
-  };
+/** Adds what an `agent.invoke` span says at its creation, by default to nothing. */
+export function agentAttributes(agent: AgentDescription, depth: number, attributes: Attributes = {}): Attributes {
+  attributes[GEN_AI_OPERATION_NAME] = OPERATIONS.agent.operationName;
+  attributes[SENTRY_OP] = OPERATIONS.agent.sentryOp;
+  attributes[FAULTLINE_DEPTH] = depth;
   if (agent.description !== undefined) attributes[GEN_AI_AGENT_DESCRIPTION] = agent.description;
   return attributes;
 }

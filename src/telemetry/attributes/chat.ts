@@ -89,14 +89,12 @@ export interface FallbackHop {
   readonly reason: string;
 }
 
-/** Attributes of a `chat` span at its creation. */
-export function chatAttributes(chat: ChatDescription): Attributes {
-  const attributes: Attributes = {
-    [GEN_AI_OPERATION_NAME]: OPERATIONS.chat.operationName,
-    [SENTRY_OP]: OPERATIONS.chat.sentryOp,
-    [GEN_AI_PROVIDER_NAME]: chat.provider,
-    [GEN_AI_REQUEST_MODEL]: chat.model,
-  };
+/** Adds what a `chat` span says at its creation, by default to nothing. */
+export function chatAttributes(chat: ChatDescription, attributes: Attributes = {}): Attributes {
+  attributes[GEN_AI_OPERATION_NAME] = OPERATIONS.chat.operationName;
+  attributes[SENTRY_OP] = OPERATIONS.chat.sentryOp;
+  attributes[GEN_AI_PROVIDER_NAME] = chat.provider;
+  attributes[GEN_AI_REQUEST_MODEL] = chat.model;
   // The conventions leave the flag out for a call that does not stream.
   if (chat.stream === true) attributes[GEN_AI_REQUEST_STREAM] = true;
   if (chat.attempt !== undefined) attributes[FAULTLINE_ATTEMPT] = chat.attempt;

@@ -10,12 +10,10 @@ export interface MemoryDescription {
   readonly system?: string;
 }
 
-/** Attributes of a `search_memory` span at its creation. */
-export function memoryAttributes(memory: MemoryDescription): Attributes {
-  const attributes: Attributes = {
-    [SENTRY_OP]: OPERATIONS.memory.sentryOp,
-    [GEN_AI_MEMORY_STORE_ID]: memory.store,
-  };
+/** Adds what a `search_memory` span says at its creation, by default to nothing. */
+export function memoryAttributes(memory: MemoryDescription, attributes: Attributes = {}): Attributes {
+  attributes[SENTRY_OP] = OPERATIONS.memory.sentryOp;
+  attributes[GEN_AI_MEMORY_STORE_ID] = memory.store;
   if (memory.system !== undefined) attributes[DB_SYSTEM_NAME] = memory.system;
   return attributes;
 }

@@ -20,14 +20,12 @@ export interface ToolDescription {
   readonly description?: string;
 }
 
-/** Attributes of an `execute_tool` span at its creation. */
-export function toolAttributes(tool: ToolDescription): Attributes {
-  const attributes: Attributes = {
-    [GEN_AI_OPERATION_NAME]: OPERATIONS.tool.operationName,
-    [SENTRY_OP]: OPERATIONS.tool.sentryOp,
-    [GEN_AI_TOOL_NAME]: tool.name,
-    [GEN_AI_TOOL_TYPE]: tool.type ?? 'function',
-  };
+/** Adds what an `execute_tool` span says at its creation, by default to nothing. */
+export function toolAttributes(tool: ToolDescription, attributes: Attributes = {}): Attributes {
+  attributes[GEN_AI_OPERATION_NAME] = OPERATIONS.tool.operationName;
+  attributes[SENTRY_OP] = OPERATIONS.tool.sentryOp;
+  attributes[GEN_AI_TOOL_NAME] = tool.name;
+  attributes[GEN_AI_TOOL_TYPE] = tool.type ?? 'function';
   if (tool.callId !== undefined) attributes[GEN_AI_TOOL_CALL_ID] = tool.callId;
   if (tool.description !== undefined) attributes[GEN_AI_TOOL_DESCRIPTION] = tool.description;
   return attributes;

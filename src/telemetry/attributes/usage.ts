@@ -147,8 +147,15 @@ function sum(left: number | undefined, right: number | undefined): number | unde
   return left === undefined ? right : left + (right ?? 0);
 }
 
+/** Leaves out the counts that are not known. Written out: a detour over entries takes a microsecond per model call. */
 function compact(usage: { readonly [Key in keyof TokenUsage]: number | undefined }): TokenUsage {
-  return Object.fromEntries(Object.entries(usage).filter(([, value]) => value !== undefined));
+  const known: { -readonly [Key in keyof TokenUsage]: number } = {};
+  if (usage.inputTokens !== undefined) known.inputTokens = usage.inputTokens;
+  if (usage.outputTokens !== undefined) known.outputTokens = usage.outputTokens;
+  if (usage.cacheReadTokens !== undefined) known.cacheReadTokens = usage.cacheReadTokens;
+  if (usage.cacheWriteTokens !== undefined) known.cacheWriteTokens = usage.cacheWriteTokens;
+  if (usage.reasoningTokens !== undefined) known.reasoningTokens = usage.reasoningTokens;
+  return known;
 }
 
 function fields(value: unknown): Fields {

@@ -1,0 +1,124 @@
+import { ok } from 'node:assert';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { difference, interleave, runNode, summarize } from './measure.mjs';
+import { MINIMAL_OTEL } from './minimal-otel.mjs';
+import { spread } from './report.mjs';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const LOADED_FILES = new URL('import-time/loaded-files.mjs', import.meta.url).href;
+
+/** What is imported, and whether it may, or must, load what only a program that sends spans needs. */
+const VARIANTS = {
+  'bare Node': { imports: [], sends: false },
+  '`@opentelemetry/api`': { imports: ['@opentelemetry/api'], sends: false },
+  '`faultline/spans`': { imports: ['faultline/spans'], sends: false },
+  '`faultline/runtime`': { imports: ['faultline/runtime'], sends: false, file: 'dist/runtime/index.js' },
+  '`faultline/register`, nothing configured': { imports: ['faultline/register'], sends: false },
+  'minimal OpenTelemetry': { imports: MINIMAL_OTEL, sends: true },
+  '`faultline`': { imports: ['faultline'], sends: true },
+};
+
+const SENDING = /\/node_modules\/@opentelemetry\/(?:sdk|exporter|otlp)-/;
+
+const SPANS_LIMIT_MS = 10;
+const MAIN_LIMIT = 1.2;
+
+/** What importing Faultline adds to the start of a process, beside what OpenTelemetry alone adds. */
+export async function measureImportTime() {
+  const application = createApplication();
+  try {
+    const isBuilt = ([, { file }]) => file === undefined || existsSync(join(ROOT, file));
+    const variants = Object.entries(VARIANTS).filter(isBuilt);
+    const missing = Object.keys(VARIANTS).filter((name) => !variants.some(([built]) => built === name));
+    const files = Object.fromEntries(variants.map(([name, variant]) => [name, loadFiles(name, variant, application)]));
+    const starts = variants.map(([name, { imports }]) => [name, () => coldStart(imports, application)]);
+    const samples = await interleave(Object.fromEntries(starts), { rounds: 25, warmUpRounds: 2 });
+    return report(samples, files, missing);
+  } finally {
+    rmSync(application, { recursive: true, force: true });
+  }
+}
+
+/** The directory of an application that has installed the built package and OpenTelemetry. */
+function createApplication() {
+  const directory = mkdtempSync(join(tmpdir(), 'faultline-import-time-'));
+  mkdirSync(join(directory, 'node_modules'));
+  symlinkSync(ROOT, join(directory, 'node_modules/faultline'), 'dir');
+  symlinkSync(join(ROOT, 'node_modules/@opentelemetry'), join(directory, 'node_modules/@opentelemetry'), 'dir');
+  return directory;
+}
+
+function run(imports, application, flags = []) {
+  const program = imports.map((specifier) => `import '${specifier}';`).join('\n');
+  // An environment that configures nothing, whatever this process was started with.
+  const env = { PATH: process.env.PATH };
+  return runNode([...flags, '--input-type=module', '--eval', program], { cwd: application, env });
+}
+
+/** Milliseconds from the start of a process to its end: what its user waits. */
+function coldStart(imports, application) {
+  const startedAt = performance.now();
+  run(imports, application);
+  return performance.now() - startedAt;
+}
+
+/** How many files a variant loads, after a look at which ones. */
+function loadFiles(name, { imports, sends }, application) {
+  const urls = JSON.parse(run(imports, application, ['--import', LOADED_FILES]));
+  ok(urls.length >= imports.length, `${name}: nothing was loaded`);
+  const sending = urls.find((url) => SENDING.test(url));
+  if (sends) ok(sending !== undefined, `${name}: the SDK was not loaded`);
+  else ok(sending === undefined, `${name}: loaded ${sending}, which only sending needs`);
+  return urls.length;
+}
+
+function report(samples, files, missing) {
+  const beyondBare = (name) => difference(samples[name], samples['bare Node']);
+  const [api, spans, minimal, main] = [
+    '`@opentelemetry/api`',
+    '`faultline/spans`',
+    'minimal OpenTelemetry',
+    '`faultline`',
+  ].map(beyondBare);
+  // Of what is beyond bare Node: a ratio of whole processes would hide the difference behind Node's own start.
+  const factor = main.median / minimal.median;
+  return {
+    title: 'Import time',
+    compares: [
+      'Cold processes that import one thing and end, from start to end, in turn. Minimal OpenTelemetry is',
+      `${MINIMAL_OTEL.map((specifier) => `\`${specifier}\``).join(', ')}.`,
+    ].join('\n'),
+    columns: ['Import', 'ms', 'ms beyond bare Node', 'files'],
+    rows: Object.keys(samples).map((name) => [
+      name,
+      spread(summarize(samples[name]), 1),
+      name === 'bare Node' ? '' : spread(beyondBare(name), 1),
+      String(files[name]),
+    ]),
+    targets: [
+      {
+        what: '`faultline/spans` beyond bare Node',
+        limit: `≤ ${SPANS_LIMIT_MS} ms`,
+        measured: `${spans.median.toFixed(1)} ms, of which \`@opentelemetry/api\` ${api.median.toFixed(1)} ms`,
+        met: spans.median <= SPANS_LIMIT_MS,
+      },
+      {
+        what: '`faultline` beyond bare Node',
+        limit: `≤ ${MAIN_LIMIT.toFixed(2)} × minimal OpenTelemetry`,
+        measured: `${factor.toFixed(2)} ×`,
+        met: factor <= MAIN_LIMIT,
+      },
+    ],
+    notes: [
+      [
+        'Checked in every run: only minimal OpenTelemetry and `faultline` load files of the OpenTelemetry SDK or of an',
+        'exporter.',
+      ].join('\n'),
+      ...missing.map((name) => `Left out, because it is not built: ${name}.`),
+    ],
+  };
+}
