@@ -34,7 +34,7 @@ export interface IssueSink {
 export interface HeldFailure {
   readonly failure: CapturedFailure;
   /** Sends it as it turned out, or drops it because it became part of another one. */
-  decide(outcome: CapturedFailure | 'dropped'): void;
+  readonly decide: (outcome: CapturedFailure | 'dropped') => void;
 }
 
 const DEFAULTS: Active = { agentSpanName: OPERATIONS.agent.spanName, toolSpanParent: 'chat', sendDefaultPii: false };

@@ -7,6 +7,7 @@ import {
   trace,
   type Attributes,
   type TextMapPropagator,
+  type TracerProvider,
 } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core';
@@ -26,14 +27,19 @@ import { createPricing } from './attributes/cost.ts';
 import type { Propagator, TracingOptions } from './config/options.ts';
 import { resolveConfig, type TelemetryConfig } from './config/resolve.ts';
 import type { SamplerDescription } from './config/sampler.ts';
-import { finishesWithin } from './deadline.ts';
 import { createReporter, type Problem, type Reporter } from './diagnostics.ts';
+import { closeDelivery, createFlush, flushBeforeExit, type Delivery, type FlushResult } from './export/delivery.ts';
 import { createPipeline, type DestinationStatus, type Pipeline } from './export/pipeline.ts';
 import { createStampProcessor } from './export/stamp-processor.ts';
-import { createIssuePipeline, type IssuePipeline } from './issues/pipeline.ts';
+import { createIssuePipeline } from './issues/pipeline.ts';
 import type { IssueStatus } from './issues/sender.ts';
 import type { IssueOptions } from './issues/sink.ts';
-import { findRegisteredProvider, joinProvider } from './export/registered-provider.ts';
+import {
+  exporterUrls,
+  findRegisteredProvider,
+  joinProvider,
+  yieldGlobalProvider,
+} from './export/registered-provider.ts';
 import {
   OPERATIONS,
   SEMCONV_AGENT_SPAN_NAME,
@@ -69,26 +75,7 @@ export type TracingStatus =
       readonly issues?: IssueStatus;
     };
 
-/** What became of the spans that ended and the Issues that were captured since the last flush. */
-export type FlushResult =
-  | {
-      readonly status: 'nothing' | 'delivered';
-      /** Spans that were delivered. */
-      readonly exported: number;
-      /** Issues that were delivered. */
-      readonly issues: number;
-    }
-  | {
-      readonly status: 'failed' | 'timeout';
-      readonly exported: number;
-      readonly issues: number;
-      /** Spans and Issues that were not accepted. */
-      readonly failed: number;
-      /** Spans and Issues whose fate is not known. */
-      readonly pending: number;
-      /** One sentence that says why. */
-      readonly reason: string;
-    };
+export type { FlushResult } from './export/delivery.ts';
 
 /** Tracing as it was set up. */
 export interface Tracing {
@@ -102,7 +89,14 @@ export interface Tracing {
 }
 
 /** The tracing of this process, once it was set up, and who hears of its problems. */
-let current: { readonly tracing: Tracing; readonly report: Reporter } | undefined;
+interface Current {
+  readonly tracing: Tracing;
+  readonly report: Reporter;
+}
+
+/** On the global object for the reason `active.ts` gives: two copies of this package are one setup. */
+const SLOT = Symbol.for('faultline.tracing.v1');
+const holder = globalThis as { [SLOT]?: Current };
 
 /**
  * Sends the spans of this process where the options and the environment say. Idempotent: a second call
@@ -115,6 +109,7 @@ let current: { readonly tracing: Tracing; readonly report: Reporter } | undefine
  *   line and falls back.
  */
 export function setupTracing(options: SetupOptions = {}): Tracing {
+  const current = holder[SLOT];
   if (current !== undefined) {
     if (Object.keys(options).length > 0) current.report(SECOND_SETUP);
     return current.tracing;
@@ -125,13 +120,22 @@ export function setupTracing(options: SetupOptions = {}): Tracing {
     config.destinations.length === 0 && config.dsn === undefined
       ? tracingThatIsOff(config.offReason ?? 'no destination is configured')
       : startTracing(config, options, report);
-  current = { tracing, report };
+  holder[SLOT] = { tracing, report };
   return tracing;
 }
 
 const SECOND_SETUP: Problem = {
   key: 'second-setup',
   message: 'setupTracing() was called before, so the options of this call have no effect; give them to the first call',
+};
+
+/** Issues are sent all the same: they need no provider. */
+const NOT_JOINED: Problem = {
+  key: 'join',
+  message:
+    'another tracer provider is registered and takes no further span processors, so no spans are sent: give it ' +
+    'tracing.spanProcessor and set register: false, or, when it is the one of @sentry/node, set ' +
+    'skipOpenTelemetrySetup: true in Sentry.init',
 };
 
 const NOTHING: FlushResult = { status: 'nothing', exported: 0, issues: 0 };
@@ -151,21 +155,30 @@ function tracingThatIsOff(reason: string): Tracing {
 
 /** The next `setupTracing` starts anew. */
 function forget(tracing: Tracing): void {
-  if (current?.tracing === tracing) current = undefined;
+  if (holder[SLOT]?.tracing === tracing) delete holder[SLOT];
 }
 
 function startTracing(config: TelemetryConfig, options: SetupOptions, report: Reporter): Tracing {
   if (config.debug) diag.setLogger(new DiagConsoleLogger(), DiagLogLevel.INFO);
   const pipelines = config.destinations.map((destination) => createPipeline(destination, config, report));
   const processors = [...(options.spanProcessors ?? []), ...pipelines.map(({ processor }) => processor)];
-  const provision = provide(config, processors);
+  /** What a provider of the application's still needs: a destination it sends to already would get every span twice. */
+  const missingIn = (theirs: TracerProvider): readonly SpanProcessor[] => {
+    const served = exporterUrls(theirs);
+    const isServed = ({ status }: Pipeline): boolean => served.includes(status.url);
+    for (const { status } of pipelines.filter(isServed)) {
+      report({
+        key: `served:${status.url}`,
+        message: `the application's own exporter sends to ${status.url} already, so Faultline sends nothing there`,
+      });
+    }
+    const missing = pipelines.filter((pipeline) => !isServed(pipeline));
+    return [...(options.spanProcessors ?? []), ...missing.map(({ processor }) => processor)];
+  };
+  const provision = provide(config, processors, missingIn);
   if (provision === undefined) {
-    const reason = 'another tracer provider is registered, and it takes no further span processors';
-    report({
-      key: 'join',
-      message: `${reason}: nothing is sent; give it tracing.spanProcessor and set register: false`,
-    });
-    return tracingThatIsOff(reason);
+    report(NOT_JOINED);
+    if (config.dsn === undefined) return tracingThatIsOff(NOT_JOINED.message);
   }
   const issues = config.dsn === undefined ? undefined : createIssuePipeline(config.dsn, config, options, report);
   const deactivate = activate({
@@ -175,7 +188,7 @@ function startTracing(config: TelemetryConfig, options: SetupOptions, report: Re
     price: createPricing(config.pricing),
     ...(issues === undefined ? undefined : { issues: issues.sink }),
   });
-  const delivery: Delivery = { pipelines, issues };
+  const delivery: Delivery = { pipelines: provision === undefined ? [] : pipelines, issues };
   const flush = createFlush(delivery);
   const withdrawExitHook = flushBeforeExit(delivery, flush, config.exitTimeoutMs);
   let closing: Promise<FlushResult> | undefined;
@@ -186,15 +199,15 @@ function startTracing(config: TelemetryConfig, options: SetupOptions, report: Re
     closeDelivery(delivery);
     withdrawExitHook();
     deactivate();
-    provision.withdraw();
+    provision?.withdraw();
     forget(tracing);
     return result;
   };
 
   const tracing: Tracing = {
     get status(): TracingStatus {
-      const destinations = pipelines.map(({ status }) => status);
-      const status = { state: 'on', joined: provision.joined, destinations } as const;
+      const destinations = delivery.pipelines.map(({ status }) => status);
+      const status = { state: 'on', joined: provision?.joined ?? false, destinations } as const;
       return issues?.status === undefined ? status : { ...status, issues: issues.status };
     },
     spanProcessor: combineProcessors([createStampProcessor(stampFor(config, 'foreign')), ...processors]),
@@ -215,11 +228,18 @@ interface Provision {
 }
 
 /** Connects the processors to a source of spans: the registered provider, else one of our own. */
-function provide(config: TelemetryConfig, processors: readonly SpanProcessor[]): Provision | undefined {
+function provide(
+  config: TelemetryConfig,
+  processors: readonly SpanProcessor[],
+  missingIn: (theirs: TracerProvider) => readonly SpanProcessor[],
+): Provision | undefined {
   if (!config.register) return { joined: true, withdraw: () => {} };
   const registered = findRegisteredProvider();
-  if (registered === undefined) return registerProvider(config, processors);
-  const withdraw = joinProvider(registered, [createStampProcessor(stampFor(config, 'foreign')), ...processors]);
+  if (registered === undefined) return registerProvider(config, processors, missingIn);
+  const withdraw = joinProvider(registered, [
+    createStampProcessor(stampFor(config, 'foreign')),
+    ...missingIn(registered),
+  ]);
   if (withdraw === undefined) return undefined;
   // Without a context manager exporting would be traced, and nothing would have a parent.
   const withdrawContext = registerContextManager();
@@ -232,7 +252,11 @@ function provide(config: TelemetryConfig, processors: readonly SpanProcessor[]):
   };
 }
 
-function registerProvider(config: TelemetryConfig, processors: readonly SpanProcessor[]): Provision | undefined {
+function registerProvider(
+  config: TelemetryConfig,
+  processors: readonly SpanProcessor[],
+  missingIn: (theirs: TracerProvider) => readonly SpanProcessor[],
+): Provision | undefined {
   const provider = new NodeTracerProvider({
     resource: defaultResource().merge(resourceFromAttributes(config.resourceAttributes)),
     sampler: createSampler(config.sampler),
@@ -240,13 +264,24 @@ function registerProvider(config: TelemetryConfig, processors: readonly SpanProc
     spanProcessors: [createStampProcessor(stampFor(config, 'own')), ...processors],
   });
   if (!trace.setGlobalTracerProvider(provider)) return undefined;
+  let withdrawFromTheirs: (() => void) | undefined;
+  const stopYielding = yieldGlobalProvider(provider, (theirs) => {
+    withdrawFromTheirs = joinProvider(theirs, [
+      createStampProcessor(stampFor(config, 'foreign')),
+      ...missingIn(theirs),
+    ]);
+  });
   const withdrawContext = registerContextManager();
   const propagator = createPropagator(config.propagators);
   const ownsPropagator = propagator !== undefined && propagation.setGlobalPropagator(propagator);
   return {
-    joined: false,
+    get joined() {
+      return withdrawFromTheirs !== undefined;
+    },
     withdraw() {
-      trace.disable();
+      stopYielding();
+      if (withdrawFromTheirs === undefined) trace.disable();
+      else withdrawFromTheirs();
       withdrawContext();
       if (ownsPropagator) propagation.disable();
     },
@@ -312,88 +347,4 @@ function combineProcessors(processors: readonly SpanProcessor[]): SpanProcessor 
       await Promise.all(processors.map((processor) => processor.shutdown()));
     },
   };
-}
-
-/** Everything that sends. */
-interface Delivery {
-  readonly pipelines: readonly Pipeline[];
-  readonly issues: IssuePipeline | undefined;
-}
-
-interface Tally {
-  readonly exported: number;
-  readonly issues: number;
-  readonly failed: number;
-  readonly pending: number;
-}
-
-function tally({ pipelines, issues }: Delivery): Tally {
-  const statuses = pipelines.map(({ status }) => status);
-  const sum = (count: 'exported' | 'failed' | 'pending'): number =>
-    statuses.reduce((total, status) => total + status[count], 0);
-  const issueStatus = issues?.status;
-  // What a storm guard held back was meant to stay: its first Issues tell the same.
-  const dropped = (issueStatus?.dropped.queue_full ?? 0) + (issueStatus?.dropped.closed ?? 0);
-  return {
-    exported: sum('exported'),
-    issues: issueStatus?.sent ?? 0,
-    failed: sum('failed') + (issueStatus?.failed ?? 0) + dropped,
-    pending: sum('pending') + (issueStatus?.pending ?? 0),
-  };
-}
-
-/** A flush that reports on what was sent since the one before it. */
-function createFlush(delivery: Delivery): (timeoutMs: number) => Promise<FlushResult> {
-  let before: Omit<Tally, 'pending'> = { exported: 0, issues: 0, failed: 0 };
-  return async (timeoutMs) => {
-    const { pipelines, issues } = delivery;
-    const work = [...pipelines.map((pipeline) => pipeline.flush()), issues?.flush(timeoutMs)];
-    const inTime = await finishesWithin(Promise.all(work), timeoutMs);
-    const now = tally(delivery);
-    const exported = now.exported - before.exported;
-    const issuesSent = now.issues - before.issues;
-    const failed = now.failed - before.failed;
-    const { pending } = now;
-    before = now;
-    if (failed === 0 && pending === 0) {
-      return { status: exported + issuesSent === 0 ? 'nothing' : 'delivered', exported, issues: issuesSent };
-    }
-    const errors = [...pipelines.map(({ status }) => status.lastError), issues?.status?.lastError];
-    const lastError = errors.find((error) => error !== undefined);
-    const reason = inTime ? (lastError ?? DROPPED) : `not everything was sent within ${timeoutMs} ms`;
-    return { status: inTime ? 'failed' : 'timeout', exported, issues: issuesSent, failed, pending, reason };
-  };
-}
-
-/** The batch processor keeps no count of what it drops, but a flush that finished leaves nothing pending. */
-const DROPPED = 'the queue was full and spans were dropped; raise OTEL_BSP_MAX_QUEUE_SIZE';
-
-function closeDelivery({ pipelines, issues }: Delivery): void {
-  for (const pipeline of pipelines) pipeline.close();
-  issues?.close();
-}
-
-/**
- * Sends what waits when the program has nothing left to do. `beforeExit` comes again after every piece of
- * work it starts, so it starts none when nothing waits or the time is used up. It changes neither the exit
- * code nor what other listeners do.
- */
-function flushBeforeExit(
-  delivery: Delivery,
-  flush: (timeoutMs: number) => Promise<FlushResult>,
-  timeoutMs: number,
-): () => void {
-  let gaveUp = timeoutMs === 0;
-  const flushOnce = async (): Promise<void> => {
-    const { status } = await flush(timeoutMs);
-    if (status !== 'timeout' && status !== 'failed') return;
-    gaveUp = true;
-    closeDelivery(delivery);
-  };
-  const onBeforeExit = (): void => {
-    delivery.issues?.sink.release();
-    if (!gaveUp && tally(delivery).pending > 0) void flushOnce();
-  };
-  process.on('beforeExit', onBeforeExit);
-  return () => process.off('beforeExit', onBeforeExit);
 }

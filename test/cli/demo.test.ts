@@ -66,11 +66,12 @@ afterEach(async () => {
   receiver = undefined;
 });
 
-/** Output without what differs from run to run: ids, durations and the port. */
+/** Output without what differs from run to run: ids, durations, the port, and where in the code. */
 function stable(output: string): string {
   return output
     .replaceAll(/\b[0-9a-f]{32}\b/g, '<trace>')
     .replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:<port>')
+    .replaceAll(/\([^()]*\/(dist\/[^():]+):\d+\)/g, '($1)')
     .replaceAll(/ *(?:<1 ms|\d+ ms|\d+\.\d\d s)(?= {2}|$)/gm, ' ~');
 }
 
@@ -137,7 +138,7 @@ describe('faultline demo --once without a destination', () => {
         │  └─ execute_tool get_weather ~
         │        ✗ WeatherServiceError (tool.execution): the weather service answered 503
         └─ chat gpt-5-mini ~   412 → 38 tok   $0.00012
-        ⚑ Issue: WeatherServiceError (warning, handled) in Object.execute (/work/main/dist/cli/demo/trip-helper.js:61)
+        ⚑ Issue: WeatherServiceError (warning, handled) in Object.execute (dist/cli/demo.js)
         → the agent answered: I cannot see the forecast right now; pack a light jacket to be safe.
 
       memory-failure  the memory store is broken; the agent answers without its notes
@@ -146,7 +147,7 @@ describe('faultline demo --once without a destination', () => {
         ├─ search_memory traveller-notes ~
         │     ✗ SqliteError (memory.search): database disk image is malformed
         └─ chat gpt-5-mini ~   412 → 38 tok   $0.00012
-        ⚑ Issue: SqliteError (warning, handled) in Object.search (/work/main/dist/cli/demo/trip-helper.js:76)
+        ⚑ Issue: SqliteError (warning, handled) in Object.search (dist/cli/demo.js)
         → the agent answered: Pack light clothes and a jacket.
 
       models-exhausted  every model of the chain fails: a wrong key, a rate limit, a dropped connection
@@ -160,7 +161,7 @@ describe('faultline demo --once without a destination', () => {
         │     ✗ 429: Rate limit reached for claude-haiku-4-5.
         └─ chat mistral-large-latest ~
               ✗ AI_APICallError: Cannot connect to API: read ECONNRESET
-        ⚑ Issue: AllModelsFailedError (error, unhandled) in endsWith (/work/main/dist/cli/demo/scenarios.js:231)
+        ⚑ Issue: AllModelsFailedError (error, unhandled) in endsWith (dist/cli/demo.js)
         → the run failed as intended: AllModelsFailedError
 
       agent-error  the model keeps asking for tools until the agent gives up
@@ -170,7 +171,7 @@ describe('faultline demo --once without a destination', () => {
         ├─ chat gpt-5-mini ~   286 → 24 tok   $0.00012
         │  └─ execute_tool get_weather ~
         └─ chat gpt-5-mini ~   286 → 24 tok   $0.00012
-        ⚑ Issue: MaxTurnsError (error, unhandled) in endsWith (/work/main/dist/cli/demo/scenarios.js:231)
+        ⚑ Issue: MaxTurnsError (error, unhandled) in endsWith (dist/cli/demo.js)
         → the run failed as intended: MaxTurnsError
 
       transport-crash  the chat connection drops while the agent is working
@@ -183,7 +184,7 @@ describe('faultline demo --once without a destination', () => {
         transport.crash chat-socket ~
            ✗ SocketClosedError (transport.crash): the connection was closed (1006)
            ↔ a run in flight: trace <trace>
-        ⚑ Issue: SocketClosedError (error, unhandled) in Object.start (/work/main/dist/cli/demo/scenarios.js:167)
+        ⚑ Issue: SocketClosedError (error, unhandled) in Object.start (dist/cli/demo.js)
         → the transport crashed as intended: SocketClosedError
 
       abort  the user presses stop in the middle of the answer
@@ -356,7 +357,7 @@ describe('faultline demo with a destination', () => {
       const failed = sentry.spans.find((span) => span.traceId === traceId && span.spanId === spanId);
       expect(failed?.status.code).toBe(2);
       expect(failed?.attributes['faultline.failure.point']).toBe(failurePoint);
-      expect(culprit).toMatch(/cli\/demo\/(scenarios|trip-helper)\.js:\d+\)$/);
+      expect(culprit).toMatch(/cli\/demo\.js:\d+\)$/);
     }
   });
 

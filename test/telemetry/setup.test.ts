@@ -232,7 +232,7 @@ describe('setupTracing', () => {
 
   it('says so once when the registered provider takes no processors', () => {
     trace.setGlobalTracerProvider({ getTracer: () => trace.getTracer('none'), shutdown: () => {} } as never);
-    expect(setup({ dsn: sentry.dsn }).status).toMatchObject({ state: 'off' });
+    expect(setup({ dsn: sentry.dsn }).status).toMatchObject({ state: 'on', destinations: [] });
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain('register: false');
   });
@@ -331,6 +331,6 @@ describe('trouble on the way', () => {
     for (let index = 0; index < 20; index += 1) traceTool({ name: `t${index}` }, () => undefined);
     const result = await flush();
     expect(result).toMatchObject({ status: 'failed', reason: expect.stringContaining('OTEL_BSP_MAX_QUEUE_SIZE') });
-    expect(result.status === 'failed' && result.exported + result.pending).toBe(20);
+    expect(result.status === 'failed' && result.exported + result.failed).toBe(20);
   });
 });

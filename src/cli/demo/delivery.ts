@@ -29,7 +29,7 @@ export interface Delivery {
   /** The spans that ended since the last call: as received, or as sent when they go elsewhere. */
   take(): Promise<readonly ReceivedSpan[]>;
   /** The Issues made since the last call. */
-  takeIssues(): readonly IssueSummary[];
+  readonly takeIssues: () => readonly IssueSummary[];
   /** Delivers what is left and says what became of everything. */
   finish(): Promise<Totals>;
   close(): Promise<void>;
@@ -145,7 +145,10 @@ async function startLocalReceiver(
 }
 
 /** Sees every Issue on its way out. */
-function collectIssues(): { beforeSend(event: SentryEvent): SentryEvent; take(): readonly IssueSummary[] } {
+function collectIssues(): {
+  readonly beforeSend: (event: SentryEvent) => SentryEvent;
+  readonly take: () => readonly IssueSummary[];
+} {
   let seen: IssueSummary[] = [];
   return {
     beforeSend(event) {

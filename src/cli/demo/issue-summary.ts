@@ -17,7 +17,7 @@ export interface IssueSummary {
 
 export function summarizeIssue(event: SentryEvent): IssueSummary {
   const thrown = event.exception?.values.at(-1);
-  const frame = thrown?.stacktrace?.frames.findLast(({ in_app: inApp }) => inApp === true);
+  const frame = thrown?.stacktrace?.frames.findLast(({ in_app: inApp }) => inApp);
   const { trace } = event.contexts as { trace?: { trace_id?: string; span_id?: string } };
   return {
     eventId: event.event_id,

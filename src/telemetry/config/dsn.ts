@@ -41,10 +41,12 @@ export function tracesUrl(to: Dsn): string {
 /**
  * Value of `x-sentry-auth`.
  *
- * Relay ignores the header unless it starts with `sentry `; the other parts name protocol and client.
+ * Relay ignores the header unless it starts with `sentry `, in any case; the other parts name protocol and
+ * client. Sentry documents OTLP with a small letter, and trackers that speak its envelope protocol, such as
+ * Bugsink, know only the capital one of its SDKs.
  */
-export function sentryAuth({ publicKey }: Dsn): string {
-  return `sentry sentry_key=${publicKey}, sentry_version=7, sentry_client=faultline/${VERSION}`;
+export function sentryAuth({ publicKey }: Dsn, scheme: 'sentry' | 'Sentry' = 'sentry'): string {
+  return `${scheme} sentry_key=${publicKey}, sentry_version=7, sentry_client=faultline/${VERSION}`;
 }
 
 function readDsn(text: string): Reading<Dsn> {

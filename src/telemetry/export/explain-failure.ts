@@ -9,12 +9,15 @@ export interface Explanation {
   readonly sentence: string;
 }
 
+/** What is said about a destination. */
+export type FailedDestination = Pick<Destination, 'name' | 'url' | 'timeoutMs'>;
+
 /** Explains the error an OTLP exporter ended with: an HTTP status in `code`, a system error code, or neither. */
-export function explainFailure(error: Error, destination: Destination): Explanation {
+export function explainFailure(error: Error, destination: FailedDestination): Explanation {
   const { code } = error as { code?: unknown };
   const host = new URL(destination.url).host;
   if (typeof code === 'number') return { kind: String(code), sentence: explainStatus(code, host, destination) };
-  if (typeof code === 'string') return { kind: code, sentence: explainSystemError(code, host) };
+  if (typeof code === 'string') return { kind: code, sentence: explainSystemError(code, host, destination) };
   if (error instanceof DeadlinePassedError) {
     return { kind: 'deadline', sentence: `${host} did not take them before the time for it was over` };
   }
@@ -31,7 +34,7 @@ export function explainFailure(error: Error, destination: Destination): Explanat
   }
 }
 
-function explainStatus(status: number, host: string, { name }: Destination): string {
+function explainStatus(status: number, host: string, { name }: FailedDestination): string {
   switch (status) {
     case 401:
     case 403:
@@ -53,7 +56,7 @@ function explainStatus(status: number, host: string, { name }: Destination): str
   }
 }
 
-function explainSystemError(code: string, host: string): string {
+function explainSystemError(code: string, host: string, { name }: FailedDestination): string {
   switch (code) {
     case 'ECONNREFUSED':
       return `nothing is listening at ${host} (ECONNREFUSED)`;
@@ -64,8 +67,8 @@ function explainSystemError(code: string, host: string): string {
     case 'EPIPE':
       return `${host} broke the connection off (${code})`;
     default:
-      return code.startsWith('ERR_TLS') || code.includes('CERT')
-        ? `the certificate of ${host} is not trusted (${code}); set OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE to its authority`
-        : `sending to ${host} failed (${code})`;
+      if (!/^ERR_TLS|CERT|^UNABLE_TO_/.test(code)) return `sending to ${host} failed (${code})`;
+      const variable = name === 'sentry' ? 'NODE_EXTRA_CA_CERTS' : 'OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE';
+      return `the certificate of ${host} is not trusted (${code}); set ${variable} to its authority`;
   }
 }

@@ -61,20 +61,25 @@ export function createPipeline(destination: Destination, config: TelemetryConfig
     exportTimeoutMillis: exportTimeoutMs,
   });
   const counter = countEnded(queue);
+  let dropped = 0;
 
   return {
     processor: counter.processor,
     get status() {
-      const { exported, failed } = exporter;
+      const { exported } = exporter;
+      const failed = exporter.failed + dropped;
       const pending = Math.max(counter.ended - exported - failed, 0);
       const status = { name: destination.name, url: destination.url, exported, failed, pending };
       return lastError === undefined ? status : { ...status, lastError };
     },
     async flush() {
+      const { ended } = counter;
       // The SDK rejects with an array of errors the exporter has already reported, and neither it nor the
       // processor waits for a batch that was under way before.
       await queue.forceFlush().catch(() => {});
       await exporter.idle();
+      // A span that had ended before and has no fate now found the queue full, which keeps no count of these.
+      dropped += Math.max(ended - exporter.exported - exporter.failed - dropped, 0);
     },
     close() {
       agent.abort();
@@ -99,8 +104,9 @@ function countEnded(queue: SpanProcessor): { readonly processor: SpanProcessor; 
         if ((span.spanContext().traceFlags & SAMPLED) !== 0) ended += 1;
         queue.onEnd(span);
       },
-      forceFlush: () => queue.forceFlush(),
-      shutdown: () => queue.shutdown(),
+      // Who calls these is the application that owns the provider: our trouble must not become its own.
+      forceFlush: () => queue.forceFlush().catch(() => {}),
+      shutdown: () => queue.shutdown().catch(() => {}),
     },
   };
 }

@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks';
 export interface Clock {
   /** Milliseconds since some moment. It is never set back. */
   now(): number;
-  /** Calls `run` once, after `delayMs`. The function it returns prevents that. */
+  /** Calls `run` once, after `delayMs` and never before it returns. The function it returns prevents that. */
   after(delayMs: number, run: () => void): () => void;
 }
 

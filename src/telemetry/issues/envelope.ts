@@ -16,7 +16,7 @@ export interface EncodedEvent {
  *
  * @see https://develop.sentry.dev/sdk/data-model/envelopes/#size-limits
  */
-export const MAX_EVENT_BYTES = 1024 * 1024;
+export const MAX_EVENT_BYTES: number = 1024 * 1024;
 const KEPT_BREADCRUMBS = 10;
 const KEPT_FRAMES = 10;
 const KEPT_EXCEPTIONS = 10;
@@ -43,10 +43,12 @@ export function createEnvelope({ eventId, payload }: EncodedEvent, sentAt: Date)
 const NEWLINE = Buffer.from('\n');
 
 function payloadOf(event: SentryEvent): Uint8Array {
-  const whole = Buffer.from(safeJson(event));
+  const text = safeJson(event);
+  const whole = Buffer.from(text);
   if (whole.length <= MAX_EVENT_BYTES) return whole;
-  const shortened = readable(() => shorten(event));
-  return shortened ?? Buffer.from(safeJson(essence(event)));
+  // From here on nothing in it can throw, or take long to be written.
+  const plain = JSON.parse(text) as SentryEvent;
+  return readable(() => shorten(plain)) ?? Buffer.from(JSON.stringify(essence(plain)));
 }
 
 /** Takes ever more away, and stops when it is enough. */
@@ -56,7 +58,7 @@ function shorten(event: SentryEvent): Uint8Array | undefined {
   for (const { part, without } of SHORTENINGS) {
     lost.add(part);
     shorter = without(shorter);
-    const payload = Buffer.from(safeJson(withMarker(shorter, [...lost])));
+    const payload = Buffer.from(JSON.stringify(withMarker(shorter, [...lost])));
     if (payload.length <= MAX_EVENT_BYTES) return payload;
   }
   return undefined;

@@ -1,5 +1,4 @@
-import type { Destination } from '../config/destinations.ts';
-import { explainFailure, type Explanation } from '../export/explain-failure.ts';
+import { explainFailure, type Explanation, type FailedDestination } from '../export/explain-failure.ts';
 import type { Answer } from './post.ts';
 
 /** Explains why an Issue was not delivered: names the cause and the fix. */
@@ -22,7 +21,7 @@ export function isWebPage(answer: Answer): boolean {
   return answer.kind === 'answered' && /^\s*text\/html\b/i.test(answer.headers['content-type'] ?? '');
 }
 
-function explainStatus(status: number, host: string, destination: Destination): Explanation {
+function explainStatus(status: number, host: string, destination: FailedDestination): Explanation {
   const kind = String(status);
   switch (status) {
     case 400:
@@ -55,7 +54,7 @@ function explainStatus(status: number, host: string, destination: Destination): 
   }
 }
 
-function explainBroken(error: Error, host: string, destination: Destination): Explanation {
+function explainBroken(error: Error, host: string, destination: FailedDestination): Explanation {
   const { code } = error as { readonly code?: unknown };
   if (code === 'EPROTO') {
     return {
@@ -63,16 +62,10 @@ function explainBroken(error: Error, host: string, destination: Destination): Ex
       sentence: `${host} does not speak TLS at this port (EPROTO); check whether the DSN must start with http://`,
     };
   }
-  if (typeof code === 'string' && /CERT|ERR_TLS|UNABLE_TO_/.test(code)) {
-    return {
-      kind: code,
-      sentence: `the certificate of ${host} is not trusted (${code}); set NODE_EXTRA_CA_CERTS to its authority`,
-    };
-  }
   return explainFailure(error, destination);
 }
 
 /** The project as the spans see it: the causes they share are said in the same words. */
-function destinationAt(url: string, timeoutMs: number): Destination {
-  return { name: 'sentry', url, headers: {}, protocol: 'http/json', compression: 'gzip', timeoutMs, dialect: 'sentry' };
+function destinationAt(url: string, timeoutMs: number): FailedDestination {
+  return { name: 'sentry', url, timeoutMs };
 }

@@ -14,7 +14,7 @@ const DEFAULT_PAUSE_MS = 60_000;
 /** A server that says 0, or a time that has passed, beside a 429 means what the status says. */
 const MIN_PAUSE_MS = 1_000;
 /** A slip of the server must not silence a process for the rest of its life. */
-export const MAX_PAUSE_MS = 3_600_000;
+const MAX_PAUSE_MS = 3_600_000;
 
 /**
  * How long no error event may be sent after this answer, in milliseconds; 0 when the server asks for no pause.
@@ -50,12 +50,14 @@ function pauseOfLimit(limit: string): readonly number[] {
   return isOurs ? [readSeconds(seconds) ?? DEFAULT_PAUSE_MS] : [];
 }
 
+const HTTP_DATE = /^\s*[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT\s*$/;
+
 /** Seconds, or an HTTP date. */
 function readRetryAfter(value: string | undefined, nowMs: number): number | undefined {
   const seconds = readSeconds(value);
   if (seconds !== undefined) return seconds;
   // The date parser reads almost anything that has a digit in it as some date.
-  if (value === undefined || !/^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(value)) return undefined;
+  if (value === undefined || !HTTP_DATE.test(value)) return undefined;
   const dateMs = Date.parse(value);
   return Number.isNaN(dateMs) ? undefined : dateMs - nowMs;
 }

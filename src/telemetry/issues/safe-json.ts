@@ -6,6 +6,8 @@ const MAX_ENTRIES = 1_000;
 const MAX_VALUES = 100_000;
 /** Longest text that is copied in all, in UTF-16 units. */
 const MAX_TEXT_LENGTH = 4_000_000;
+/** Texts up to this length are copied in any case: names and ids are no use when they are cut. */
+const SHORT_TEXT_LENGTH = 200;
 
 /**
  * JSON text of a value. What JSON cannot write is replaced by a word in brackets: a circle, a property that
@@ -37,7 +39,7 @@ class JsonCopy {
       case 'bigint':
         return String(value);
       case 'string': {
-        const cut = value.slice(0, Math.max(MAX_TEXT_LENGTH - this.#textLength, 0));
+        const cut = value.slice(0, Math.max(MAX_TEXT_LENGTH - this.#textLength, SHORT_TEXT_LENGTH));
         this.#textLength += cut.length;
         return cut;
       }

@@ -97,7 +97,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
   const target: PostTarget = {
     url,
     headers: {
-      [SENTRY_AUTH_HEADER]: sentryAuth(dsn),
+      [SENTRY_AUTH_HEADER]: sentryAuth(dsn, 'Sentry'),
       'content-type': 'application/x-sentry-envelope',
       'content-encoding': 'gzip',
       'user-agent': `faultline/${VERSION}`,
@@ -119,6 +119,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
   let limitedUntilMs = -Infinity;
   /** The pause before the next attempt. */
   let rest: { readonly untilMs: number; readonly end: () => void } | undefined;
+
   const countDropped = (reason: DropReason, count = 1): void => {
     dropped[reason] = (dropped[reason] ?? 0) + count;
   };
@@ -151,18 +152,16 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
   const restUntil = async (untilMs: number): Promise<void> => {
     const pauseMs = untilMs - clock.now();
     if (pauseMs <= 0) return;
-    await new Promise<void>((end) => {
-      const cancel = clock.after(pauseMs, end);
-      rest = {
-        untilMs,
-        end() {
-          cancel();
-          end();
-        },
+    await new Promise<void>((resolve) => {
+      const end = (): void => {
+        rest = undefined;
+        cancel();
+        resolve();
       };
+      const cancel = clock.after(pauseMs, end);
+      rest = { untilMs, end };
       checkFlushes();
     });
-    rest = undefined;
   };
 
   /** Tries until the event is decided, here or by somebody else. */
@@ -202,7 +201,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
       const gone = pending.add(encodeEvent(admitted));
       if (gone > 0) {
         countDropped('queue_full', gone);
-        lastError = `more Issues came than ${host} takes, and the oldest were dropped`;
+        lastError = `more of them came than ${host} takes, and the oldest were dropped`;
         report({ key: 'issues:queue_full', message: `Issues are lost: ${lastError}` });
         checkFlushes();
       }
@@ -233,7 +232,9 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
     },
     sendNow(timeoutMs) {
       const startedAtMs = performance.now();
-      if (closed || pending.size === 0) return;
+      if (closed) return;
+      sayHeldBack();
+      if (pending.size === 0) return;
       if (limitedUntilMs > clock.now()) {
         const sentence = `${host} limits the rate (429), and the process ended before it took more`;
         return sayUndelivered(pending.size, { kind: 'crash', sentence });

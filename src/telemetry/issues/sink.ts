@@ -3,6 +3,7 @@ import type { Reporter } from '../diagnostics.ts';
 import type { CapturedFailure, CapturedMessage } from '../failure.ts';
 import { isIssue, type ClassificationOptions } from './classification.ts';
 import { createEvent, type IssueEnvironment, type SentryEvent } from './event.ts';
+import { findSentrySdk } from './sentry-sdk.ts';
 
 /** Options that decide which failures become Issues, and what is sent of them. */
 export interface IssueOptions extends ClassificationOptions {
@@ -13,14 +14,9 @@ export interface IssueOptions extends ClassificationOptions {
   readonly beforeSend?: (event: SentryEvent) => SentryEvent | null;
 }
 
-/** Where events go. */
-export type IssueOutlet =
-  | { readonly kind: 'sender'; readonly send: (event: SentryEvent) => void; readonly environment: IssueEnvironment }
-  /** A Sentry SDK of the application, which builds events by itself. */
-  | { readonly kind: 'sdk'; readonly capture: (captured: CapturedFailure | CapturedMessage) => void };
-
 export interface IssueSinkParts {
-  readonly outlet: IssueOutlet;
+  readonly send: (event: SentryEvent) => void;
+  readonly environment: IssueEnvironment;
   readonly options: IssueOptions;
   /** Share of Issues that is sent, 0 to 1. */
   readonly sampleRate: number;
@@ -36,8 +32,11 @@ export interface ReleasableSink extends IssueSink {
 /**
  * Turns failures into Issues: each error once, unless it is classified as operational or sampled out. An
  * Issue does not depend on whether its trace was sampled.
+ *
+ * When the application has initialised a Sentry SDK, by now or later, that one gets the failures: a second
+ * client would make two Issues of one. Its own sampling and hooks decide then.
  */
-export function createIssueSink({ outlet, options, sampleRate, report }: IssueSinkParts): ReleasableSink {
+export function createIssueSink({ send, environment, options, sampleRate, report }: IssueSinkParts): ReleasableSink {
   const taken = new WeakSet<object>();
   const waiting = new Set<HeldFailure>();
 
@@ -52,15 +51,16 @@ export function createIssueSink({ outlet, options, sampleRate, report }: IssueSi
     return isIssue(error, options);
   };
 
-  const send = (captured: CapturedFailure | CapturedMessage): void => {
+  const deliver = (captured: CapturedFailure | CapturedMessage): void => {
     try {
-      if (Math.random() >= sampleRate) return;
-      if (outlet.kind === 'sdk') {
-        outlet.capture(captured);
+      const sdk = findSentrySdk();
+      if (sdk !== undefined) {
+        sdk.capture(captured);
         return;
       }
-      const event = reviewed(createEvent(captured, outlet.environment), options, report);
-      if (event !== null) outlet.send(event);
+      if (Math.random() >= sampleRate) return;
+      const event = reviewed(createEvent(captured, environment), options, report);
+      if (event !== null) send(event);
     } catch {
       // An Issue that cannot be built is no reason to trouble the program it is about.
     }
@@ -68,14 +68,14 @@ export function createIssueSink({ outlet, options, sampleRate, report }: IssueSi
 
   return {
     capture(captured) {
-      if (claim(captured)) send(captured);
+      if (claim(captured)) deliver(captured);
     },
     hold(failure) {
       const claimed = claim(failure);
       const held: HeldFailure = {
         failure,
         decide(outcome) {
-          if (waiting.delete(held) && outcome !== 'dropped') send(outcome);
+          if (waiting.delete(held) && outcome !== 'dropped') deliver(outcome);
         },
       };
       if (claimed) waiting.add(held);

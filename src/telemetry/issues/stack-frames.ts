@@ -199,13 +199,15 @@ function workingDirectory(): string {
 
 /**
  * The folders whose frames are Faultline's. Those of the sources count as well, because with source maps that
- * is what the built files are called. None when this file was bundled: nothing tells our code from the
- * application's then.
+ * is what the built files are called. None when this file was bundled into an application: nothing tells our
+ * code from the application's then.
  */
 function ownFolders(thisFile: string): readonly string[] {
-  const root = /^(.*\/)(?:src|dist)\/telemetry\/issues\/stack-frames\.[jt]s$/.exec(
-    filePath(thisFile).replaceAll('\\', '/'),
+  const path = filePath(thisFile).replaceAll('\\', '/');
+  const root = /^(.*\/)(?:(?:src|dist)\/telemetry\/issues\/stack-frames\.[jt]s|dist\/faultline\/[^/]+\.js)$/.exec(
+    path,
   )?.[1];
   if (root === undefined) return [];
-  return ['src', 'dist'].flatMap((built) => ['telemetry', 'runtime'].map((room) => `${root}${built}/${room}/`));
+  const rooms = ['src', 'dist'].flatMap((built) => [`${built}/telemetry/`, `${built}/runtime/`]);
+  return [...rooms, 'dist/faultline/'].map((folder) => `${root}${folder}`);
 }

@@ -1,10 +1,11 @@
 import type { SentryEvent } from './sentry-event.ts';
 
 export interface StormLimits {
-  /** Most events of one kind that are let through per window. */
+  /** Most events of one kind that are let through per window. Default 5. */
   readonly maxPerWindow?: number;
+  /** Default one minute. It starts with the first event of a kind. */
   readonly windowMs?: number;
-  /** Most kinds of failure that are told apart at a time; of more, the ones not seen for longest are forgotten. */
+  /** Most kinds of failure that are told apart at a time; of more, the ones not seen for longest are forgotten. Default 500. */
   readonly maxKinds?: number;
 }
 
@@ -19,8 +20,8 @@ export interface StormGuard {
   readonly untold: number;
 }
 
-export const MAX_PER_WINDOW = 5;
-export const WINDOW_MS = 60_000;
+const MAX_PER_WINDOW = 5;
+const WINDOW_MS = 60_000;
 const MAX_KINDS = 500;
 /** Longest name of a kind; `beforeSend` may make a fingerprint of any length. */
 const MAX_KIND_LENGTH = 2_000;

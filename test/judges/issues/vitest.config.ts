@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+/** The demo's Issues, judged by software nobody here wrote. */
+export default defineConfig({
+  test: {
+    include: ['test/judges/issues/*.test.ts'],
+    globalSetup: ['test/judges/issues/support/install.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
+});

@@ -1,0 +1,182 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { AllModelsFailedError } from '../../../src/runtime/errors.ts';
+import { failureFingerprint, messageFingerprint } from '../../../src/telemetry/issues/fingerprint.ts';
+
+const application = { function: 'lookup', filename: 'src/tools.ts', lineno: 12, colno: 7, in_app: true };
+const library = {
+  function: 'Client.query',
+  filename: 'node_modules/pg/lib/client.js',
+  lineno: 1,
+  colno: 1,
+  in_app: false,
+};
+
+const failure = {
+  point: 'tool.execution',
+  error: new Error('no order 12'),
+  type: 'Error',
+  message: 'no order 12',
+  frames: [application, library],
+  tags: {},
+} as const;
+
+/** The pattern of a message, as it is part of the fingerprint. */
+function pattern(message: string): string | undefined {
+  return messageFingerprint(message, {})[1];
+}
+
+describe('the fingerprint of a failure', () => {
+  it('is where it failed, its class, and the place in the application', () => {
+    expect(failureFingerprint(failure)).toEqual(['tool.execution', 'Error', 'lookup in src/tools.ts']);
+  });
+
+  it('says when the application captured it by itself', () => {
+    expect(failureFingerprint({ ...failure, point: undefined })[0]).toBe('captured');
+  });
+
+  it('is that of the nearest frame of the application, whatever it called', () => {
+    const caller = { ...application, function: 'run', filename: 'src/main.ts' };
+    expect(failureFingerprint({ ...failure, frames: [caller, application, library] })).toEqual(
+      failureFingerprint(failure),
+    );
+  });
+
+  it('stays the same when lines move and messages differ', () => {
+    const moved = { ...application, lineno: 99, colno: 1 };
+    expect(failureFingerprint({ ...failure, frames: [moved], message: 'no order 13' })).toEqual(
+      failureFingerprint(failure),
+    );
+  });
+
+  it('stays the same when a bundle is built again', () => {
+    const inChunk = (filename: string): readonly string[] =>
+      failureFingerprint({ ...failure, frames: [{ ...application, filename }] });
+    expect(inChunk('dist/tools-4f2a9c01.js')).toEqual(inChunk('dist/tools-b7710e3d.js'));
+    expect(inChunk('dist/chunk-4YZ3QWXK.js')).toEqual(inChunk('dist/chunk-LQ5MZ7TA.js'));
+    expect(inChunk('dist/tools.js')).not.toEqual(inChunk('dist/memory.js'));
+  });
+
+  it('is the message where no frame belongs to the application', () => {
+    expect(failureFingerprint({ ...failure, frames: [library] })).toEqual(['tool.execution', 'Error', 'no order #']);
+  });
+
+  it('tells agents, tools, stores and transports apart, but not whom they are for', () => {
+    const tags = { agent: 'helper', tool: 'lookup', memory_store: 'user-8f14e45fceea', transport: 'cli', run_id: '1' };
+    const others = { ...tags, memory_store: 'user-c9f0f895fb98', run_id: '2' };
+    expect(failureFingerprint({ ...failure, tags })).toEqual([
+      'tool.execution',
+      'Error',
+      'lookup in src/tools.ts',
+      'agent:helper',
+      'tool:lookup',
+      'memory_store:user-#',
+      'transport:cli',
+    ]);
+    expect(failureFingerprint({ ...failure, tags: others })).toEqual(failureFingerprint({ ...failure, tags }));
+  });
+
+  it('lists what each model of an exhausted chain failed with', () => {
+    const attempt = { provider: 'openai', attempts: 2, error: new Error('x') };
+    const error = new AllModelsFailedError([
+      { ...attempt, model: 'gpt-4.1-2025-04-14', reason: '429' },
+      { ...attempt, model: 'claude-sonnet-4-5', reason: 'ModelTimeoutError' },
+    ]);
+    expect(
+      failureFingerprint({
+        ...failure,
+        point: 'model.fallback_exhausted',
+        error,
+        type: error.name,
+        tags: { agent: 'helper' },
+      }),
+    ).toEqual([
+      'model.fallback_exhausted',
+      'AllModelsFailedError',
+      'gpt-4.1-2025-04-14:429',
+      'claude-sonnet-4-5:ModelTimeoutError',
+      'agent:helper',
+    ]);
+  });
+
+  it('falls back to the place for a chain it cannot read', () => {
+    const unreadable = {
+      get attempts(): never {
+        throw new Error('no');
+      },
+    };
+    for (const error of [unreadable, { attempts: 'none' }, { attempts: [null] }, { attempts: [] }]) {
+      expect(failureFingerprint({ ...failure, error, type: 'AllModelsFailedError' })[2]).toBe('lookup in src/tools.ts');
+    }
+  });
+});
+
+describe('the pattern of a message', () => {
+  it.each([
+    ['Request failed with status code 500', 'Request failed with status code #'],
+    ['took 1,234.5 ms of -7 and 1e+21', 'took # ms of # and #'],
+    ['connect ECONNREFUSED 127.0.0.1:5432', 'connect ECONNREFUSED #'],
+    ['no run 4f2a9c01 at 2026-11-20T19:38:39.728Z', 'no run # at #'],
+    ['order 0d9f6c1e-7a6b-4c39-9d67-0a3c5b9e1f22 is gone', 'order # is gone'],
+    ['tool call call_8xKq2LmZ was lost', 'tool call call_# was lost'],
+    ['tool call call_abcdefghijklmnopqrstUVWX was lost', 'tool call call_# was lost'],
+    ['cannot read \'the\' "secret" `thing`', 'cannot read # # #'],
+    ["can't find user 'bob's aunt' today", "can't find user # today"],
+    ['unterminated "text that was cut off', 'unterminated #'],
+    ['fetch of https://api.example/v1/x?id=7 failed', 'fetch of # failed'],
+    ['no mail to ann.b+c@mail.example.com today', 'no mail to # today'],
+    ['ids 1, 2, 3 are taken', 'ids # are taken'],
+    ['TypeError in feedback-loop of the_agent', 'TypeError in feedback-loop of the_agent'],
+    ['two\n  lines', 'two lines'],
+  ])('of %j', (message, expected) => {
+    expect(pattern(message)).toBe(expected);
+  });
+
+  it('never changes with the ids, numbers and quotes in it', () => {
+    const words = fc.stringMatching(/^[a-z]{1,12}$/);
+    const variable = fc.constantFrom<fc.Arbitrary<string>[]>(
+      fc.oneof(fc.integer(), fc.double({ noNaN: true, noDefaultInfinity: true })).map(String),
+      fc.uuid(),
+      fc.stringMatching(/^[0-9a-f]{8,40}$/),
+      fc.stringMatching(/^0x[0-9a-f]{1,16}$/),
+      fc.stringMatching(/^[0-9A-HJKMNP-TV-Z]{24}[0-9]{2}$/),
+      fc.stringMatching(/^call_[a-zA-Z0-9]{24}$/),
+      fc.stringMatching(/^"[^"\n]{0,40}"$/),
+      fc.webUrl({ withQueryParameters: true }).filter((url) => !/["'`<>]/.test(url)),
+      fc.stringMatching(/^[a-z]{1,9}\.[a-z0-9]{1,9}@[a-z0-9]{1,9}\.(?:com|co\.uk)$/),
+      fc.ipV4(),
+      fc.date({ noInvalidDate: true, min: new Date(0), max: new Date(4e12) }).map((date) => date.toISOString()),
+    );
+    // Two messages from one template: the same words, and where ids stand, two ids of one kind.
+    const messages = fc
+      .array(
+        fc.tuple(
+          words,
+          variable.chain((kind) => fc.tuple(kind, kind)),
+        ),
+        { minLength: 1, maxLength: 4 },
+      )
+      .map((parts) => [0, 1].map((side) => parts.map(([word, ids]) => `${word} ${ids[side]}`).join(' ')));
+    fc.assert(
+      fc.property(messages, ([one = '', other = '']) => {
+        expect(pattern(one)).toBe(pattern(other));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('takes no longer for a message made to be slow', () => {
+    const slow = [
+      "'a ".repeat(1e6),
+      'a@'.repeat(1e6),
+      '"'.repeat(1e6),
+      'a-'.repeat(1e6),
+      '#.'.repeat(1e6),
+      '0'.repeat(3e6),
+    ];
+    const startedAt = performance.now();
+    for (const message of slow) expect(pattern(message)!.length).toBeLessThanOrEqual(80);
+    expect(performance.now() - startedAt).toBeLessThan(500);
+  });
+});

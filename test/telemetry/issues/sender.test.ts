@@ -1,0 +1,713 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+
+import { parseEnvelope } from '../../../src/receiver/envelope.ts';
+import { dsn as dsnKind, type Dsn } from '../../../src/telemetry/config/dsn.ts';
+import { VERSION } from '../../../src/telemetry/config/version.ts';
+import { createReporter } from '../../../src/telemetry/diagnostics.ts';
+import {
+  createIssueSender,
+  type IssueSender,
+  type IssueSenderOptions,
+  type IssueStatus,
+} from '../../../src/telemetry/issues/sender.ts';
+import {
+  FAKE_PUBLIC_KEY,
+  startFakeSentry,
+  type FakeAnswer,
+  type FakeSentry,
+} from '../../../src/testing/fake-sentry.ts';
+import { runScript } from '../../support/run-script.ts';
+import { selfSigned } from './certificate.ts';
+import { anEvent, hurriedClock, receivedEvents, turnedClock } from './sending.ts';
+
+let sentry: FakeSentry;
+let lines: string[];
+beforeEach(async () => {
+  sentry = await startFakeSentry();
+  lines = [];
+});
+afterEach(() => sentry.close());
+
+/** A sender to the fake Sentry, or to the DSN given. */
+function createSender({ dsn = sentry.dsn, ...options }: SenderOptions = {}): IssueSender {
+  const report = createReporter((line) => lines.push(line));
+  const sender = createIssueSender({ dsn: readDsn(dsn), report, ...options });
+  onTestFinished(() => sender.close());
+  return sender;
+}
+
+type SenderOptions = Partial<Omit<IssueSenderOptions, 'dsn'>> & { readonly dsn?: string };
+
+function readDsn(text: string): Dsn {
+  const { value, problem } = dsnKind.fromText(text, 'dsn');
+  if (value === undefined) throw new Error(problem);
+  return value;
+}
+
+/** Events given to a sender, each of which must be in exactly one count. */
+function accountedFor({ sent, failed, pending, dropped }: IssueStatus): number {
+  return [sent, failed, pending, ...Object.values(dropped)].reduce((sum, count) => sum + count, 0);
+}
+
+const status = (code: number, headers?: Readonly<Record<string, string>>): FakeAnswer => ({
+  kind: 'status',
+  status: code,
+  ...(headers === undefined ? undefined : { headers }),
+});
+const receivedIds = (): unknown[] => sentry.envelopes.map(({ headers }) => headers['event_id']);
+const host = (): string => new URL(sentry.origin).host;
+
+describe('an event', () => {
+  it('arrives as one envelope, with the headers Sentry wants and no others of ours', async () => {
+    const sender = createSender();
+    const event = anEvent();
+    sender.send(event);
+    await sender.flush();
+
+    expect(sentry.envelopes).toMatchObject([{ projectId: '1', items: [{ type: 'event', payload: event }] }]);
+    const [request] = sentry.requests;
+    expect(request).toMatchObject({ method: 'POST', path: '/api/1/envelope/', status: 200 });
+    expect(request?.headers).toEqual({
+      'x-sentry-auth': `Sentry sentry_key=${FAKE_PUBLIC_KEY}, sentry_version=7, sentry_client=faultline/${VERSION}`,
+      'content-type': 'application/x-sentry-envelope',
+      'content-encoding': 'gzip',
+      'content-length': String(request?.rawBody.length),
+      'user-agent': `faultline/${VERSION}`,
+      host: host(),
+      connection: 'keep-alive',
+    });
+    expect(sender.status).toEqual({
+      url: `${sentry.origin}/api/1/envelope/`,
+      sent: 1,
+      failed: 0,
+      pending: 0,
+      dropped: {},
+    });
+    expect(lines).toEqual([]);
+  });
+
+  it('goes below the path of the DSN', async () => {
+    const prefixed = await startFakeSentry({ pathPrefix: '/sentry' });
+    onTestFinished(() => prefixed.close());
+    const sender = createSender({ dsn: prefixed.dsn });
+    sender.send(anEvent());
+    await sender.flush();
+    expect(prefixed.requests).toMatchObject([{ path: '/sentry/api/1/envelope/', status: 200 }]);
+  });
+
+  it('is sent as it was when it was given', async () => {
+    const sender = createSender();
+    const event = anEvent({ tags: { agent: 'before' } });
+    sender.send(event);
+    event.tags['agent'] = 'after';
+    await sender.flush();
+    expect(sentry.envelopes[0]?.items[0]?.payload).toMatchObject({ tags: { agent: 'before' } });
+  });
+
+  it('is pending until it is answered', async () => {
+    const sender = createSender();
+    sender.send(anEvent());
+    expect(sender.status).toMatchObject({ pending: 1, sent: 0 });
+    await sender.flush();
+    expect(sender.status).toMatchObject({ pending: 0, sent: 1 });
+  });
+});
+
+describe('several events', () => {
+  it('arrive in their order, one request at a time, on one connection', async () => {
+    let open = 0;
+    let mostOpen = 0;
+    const sockets = new Set<Socket>();
+    const ids: unknown[] = [];
+    const server = await startServer((request, response) => {
+      open += 1;
+      mostOpen = Math.max(mostOpen, open);
+      sockets.add(request.socket);
+      const chunks: Uint8Array[] = [];
+      request.on('data', (chunk: Uint8Array) => chunks.push(chunk));
+      request.on('end', () => {
+        ids.push(parseEnvelope(gunzipSync(Buffer.concat(chunks))).headers['event_id']);
+        setImmediate(() => {
+          open -= 1;
+          response.end('{}');
+        });
+      });
+    });
+    const sender = createSender({ dsn: server.dsn });
+    const events = Array.from({ length: 5 }, () => anEvent());
+    for (const event of events) sender.send(event);
+    await sender.flush();
+
+    expect(ids).toEqual(events.map(({ event_id: id }) => id));
+    expect({ mostOpen, connections: sockets.size }).toEqual({ mostOpen: 1, connections: 1 });
+  });
+
+  it('that come while others are sent are sent too, and a flush waits for what came before it only', async () => {
+    const sender = createSender();
+    sender.send(anEvent());
+    const flushed = sender.flush();
+    sender.send(anEvent());
+    await flushed;
+    expect(sender.status.sent).toBeGreaterThanOrEqual(1);
+    await sender.flush();
+    expect(sender.status).toMatchObject({ sent: 2, pending: 0 });
+  });
+});
+
+describe('an answer that means no', () => {
+  it.each([
+    [400, /could not read the request \(400\); check that the DSN is whole/],
+    [401, /refused the key \(401\); copy the DSN whole from Project Settings > Client Keys/],
+    [403, /refused the key \(403\); copy the DSN whole/],
+    [404, /takes no Issues for this project \(404\); copy the DSN whole/],
+    [413, /found the request too large \(413\); put less into setContext/],
+    [302, /answered 302/],
+    [418, /answered 418/],
+  ])('%i is not asked for twice, and said once', async (code, sentence) => {
+    sentry.answerNextEnvelope(status(code), 2);
+    const clock = hurriedClock();
+    const sender = createSender({ clock });
+    sender.send(anEvent());
+    sender.send(anEvent());
+    sender.send(anEvent());
+    await sender.flush();
+
+    expect(sender.status).toMatchObject({ failed: 2, sent: 1, pending: 0, dropped: {} });
+    expect(sender.status.lastError).toMatch(sentence);
+    expect(sender.status.lastError).toContain(host());
+    expect(lines).toEqual([`an Issue was not delivered: ${sender.status.lastError}`]);
+    expect(clock.waited).toEqual([]);
+    expect(sentry.requests).toHaveLength(3);
+  });
+
+  it('is a web page, which no error server answers with', async () => {
+    sentry.answerNextEnvelope({
+      ...status(200, { 'content-type': 'text/html; charset=utf-8' }),
+      body: '<html>',
+    } as FakeAnswer);
+    const sender = createSender();
+    sender.send(anEvent());
+    await sender.flush();
+    expect(sender.status).toMatchObject({ failed: 1, sent: 0 });
+    expect(lines).toEqual([
+      `an Issue was not delivered: ${host()} answered with a web page, as a proxy or login page in between does`,
+    ]);
+  });
+
+  it('is never said with the key', async () => {
+    sentry.answerNextEnvelope(status(401));
+    const sender = createSender();
+    sender.send(anEvent());
+    await sender.flush();
+    expect(JSON.stringify([lines, sender.status])).not.toContain(FAKE_PUBLIC_KEY);
+  });
+});
+
+describe('a failure that may pass', () => {
+  it.each<[string, FakeAnswer]>([
+    ['500', status(500)],
+    ['502', status(502)],
+    ['503', status(503)],
+    ['504', status(504)],
+    ['a connection that is reset', { kind: 'reset' }],
+    ['no answer in time', { kind: 'hang' }],
+  ])('is tried again: %s', async (_, answer) => {
+    sentry.answerNextEnvelope(answer, 2);
+    const clock = hurriedClock();
+    const sender = createSender({ clock, requestTimeoutMs: 300 });
+    const event = anEvent();
+    sender.send(event);
+    await sender.flush();
+
+    expect(receivedIds()).toEqual([event.event_id]);
+    expect(sender.status).toMatchObject({ sent: 1, failed: 0, pending: 0 });
+    expect(lines).toEqual([]);
+    expect(clock.waited).toEqual([between(1_000, 1_200), between(3_000, 3_600)]);
+  });
+
+  it.each<[string, FakeAnswer, RegExp]>([
+    ['503', status(503), /kept answering that it is in trouble \(503\)$/],
+    ['429', status(429, { 'retry-after': '1' }), /kept limiting the rate \(429\); see the quota/],
+    ['a reset', { kind: 'reset' }, /broke the connection off \(\w+\)$/],
+    ['silence', { kind: 'hang' }, /did not answer within 50 ms$/],
+  ])('is given up after five attempts, and said once: %s', async (_, answer, sentence) => {
+    sentry.answerNextEnvelope(answer, 10);
+    const requestTimeoutMs = answer.kind === 'hang' ? 50 : 10_000;
+    const sender = createSender({ clock: hurriedClock(), requestTimeoutMs });
+    sender.send(anEvent());
+    sender.send(anEvent());
+    await sender.flush();
+
+    expect(sentry.requests).toHaveLength(10);
+    expect(sender.status).toMatchObject({ sent: 0, failed: 2, pending: 0 });
+    expect(sender.status.lastError).toMatch(sentence);
+    expect(lines).toEqual([`an Issue was not delivered: ${sender.status.lastError}`]);
+  });
+
+  it('is given up after a minute, without the pauses the server has asked for', async () => {
+    const clock = hurriedClock();
+    let answers = [429, 503, 503, 200];
+    const server = await startServer((request, response) => {
+      clock.turn(14_000);
+      const code = answers.shift()!;
+      request.resume().on('end', () => response.writeHead(code, code === 429 ? { 'retry-after': '120' } : {}).end());
+    });
+    const sender = createSender({ dsn: server.dsn, clock });
+    sender.send(anEvent());
+    await sender.flush();
+    expect(sender.status).toMatchObject({ sent: 1, failed: 0 });
+
+    answers = [502, 502, 502, 502, 200];
+    sender.send(anEvent());
+    await sender.flush();
+    expect(sender.status).toMatchObject({ sent: 1, failed: 1 });
+    expect(answers).toEqual([200]);
+  });
+
+  it('is said when nothing listens', async () => {
+    const server = await startServer(() => {});
+    await server.close();
+    const sender = createSender({ dsn: server.dsn, clock: hurriedClock() });
+    sender.send(anEvent());
+    await sender.flush();
+    expect(lines).toEqual([
+      `an Issue was not delivered: nothing is listening at ${new URL(server.dsn).host} (ECONNREFUSED)`,
+    ]);
+  });
+
+  it('is said when the server does not speak TLS', async () => {
+    const sender = createSender({ dsn: sentry.dsn.replace('http:', 'https:'), clock: hurriedClock() });
+    sender.send(anEvent());
+    await sender.flush();
+    expect(lines).toEqual([expect.stringMatching(/does not speak TLS at this port|broke the connection off/)]);
+  });
+});
+
+describe('a server that limits the rate', () => {
+  it('is left alone for as long as it says, also for events that come later', async () => {
+    sentry.answerNextEnvelope(status(429, { 'x-sentry-rate-limits': '60:error:organization:quota_exceeded' }));
+    const clock = turnedClock();
+    const sender = createSender({ clock });
+    const events = [anEvent(), anEvent()];
+    sender.send(events[0]!);
+    await sender.flush(1_000);
+    sender.send(events[1]!);
+    await sender.flush(1_000);
+    expect(clock.waits).toEqual([between(60_000, 72_000)]);
+    expect(sender.status).toMatchObject({ sent: 0, failed: 0, pending: 2 });
+    expect(sentry.requests).toHaveLength(1);
+
+    clock.turn(72_000);
+    await sender.flush();
+    expect(receivedIds()).toEqual(events.map(({ event_id: id }) => id));
+    expect(sender.status).toMatchObject({ sent: 2, pending: 0 });
+    expect(lines).toEqual([]);
+  });
+
+  it('is left alone after a 200 that says so', async () => {
+    sentry.answerNextEnvelope(status(200, { 'x-sentry-rate-limits': '30:error:key' }));
+    const clock = turnedClock();
+    const sender = createSender({ clock });
+    sender.send(anEvent());
+    sender.send(anEvent());
+    await sender.flush(1_000);
+    expect(sender.status).toMatchObject({ sent: 1, pending: 1 });
+    expect(clock.waits).toEqual([between(30_000, 36_000)]);
+  });
+
+  it('that limits other data only gets the event after a short while', async () => {
+    sentry.answerNextEnvelope(status(429, { 'x-sentry-rate-limits': '600:span:organization' }));
+    const clock = hurriedClock();
+    const sender = createSender({ clock });
+    sender.send(anEvent());
+    await sender.flush();
+    expect(sender.status).toMatchObject({ sent: 1 });
+    expect(clock.waited).toEqual([between(1_000, 1_200)]);
+  });
+});
+
+describe('a server that misbehaves', () => {
+  const raw = async (
+    answer: (socket: Socket) => void,
+  ): Promise<{ readonly dsn: string; readonly sockets: Socket[] }> => {
+    const sockets: Socket[] = [];
+    const server = createTcpServer((socket) => {
+      sockets.push(socket);
+      socket.on('error', () => {}).once('data', () => answer(socket));
+    });
+    const dsn = await listen(server);
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    });
+    return { dsn, sockets };
+  };
+
+  it('by dripping its answer is given up when the time for a request is over', async () => {
+    const { dsn } = await raw((socket) => {
+      const drip = setInterval(() => socket.write('a'), 10);
+      socket.on('close', () => clearInterval(drip)).write('HTTP/1.1 200 OK\r\nx-dripping: ');
+    });
+    const sender = createSender({ dsn, requestTimeoutMs: 60, clock: hurriedClock() });
+    sender.send(anEvent());
+    await sender.flush();
+    expect(sender.status).toMatchObject({ failed: 1, lastError: expect.stringMatching(/did not answer within 60 ms/) });
+  });
+
+  it('by an answer without end has accepted the event all the same', async () => {
+    const { dsn, sockets } = await raw((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n');
+      const more = (): void => {
+        while (!socket.destroyed && socket.write(`4000\r\n${'x'.repeat(0x4000)}\r\n`));
+      };
+      socket.on('drain', more);
+      more();
+    });
+    const sender = createSender({ dsn });
+    sender.send(anEvent());
+    await sender.flush();
+    expect(sender.status).toMatchObject({ sent: 1, failed: 0 });
+    await closed(sockets[0]!);
+  });
+
+  it('by an answer that stops halfway has accepted the event, once the time is over', async () => {
+    const { dsn } = await raw((socket) => void socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf'));
+    const sender = createSender({ dsn, requestTimeoutMs: 300 });
+    sender.send(anEvent());
+    await sender.flush();
+    expect(sender.status).toMatchObject({ sent: 1, failed: 0 });
+  });
+
+  it.each([
+    ['no HTTP', 'SSH-2.0-OpenSSH\r\n'],
+    ['an upgrade', 'HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n'],
+    ['headers that are too large', `HTTP/1.1 200 OK\r\nx: ${'y'.repeat(100_000)}\r\n\r\n`],
+  ])('by answering %s is given up', async (_, text) => {
+    const { dsn } = await raw((socket) => void socket.end(text));
+    const sender = createSender({ dsn, clock: hurriedClock() });
+    sender.send(anEvent());
+    await sender.flush();
+    expect(sender.status).toMatchObject({ sent: 0, failed: 1, pending: 0 });
+    expect(lines).toHaveLength(1);
+  });
+});
+
+describe('more events than can be sent', () => {
+  it('are bounded: the oldest that wait are dropped, counted and said once', async () => {
+    sentry.answerNextEnvelope({ kind: 'hang' });
+    const sender = createSender({ maxPending: 3, requestTimeoutMs: 300, clock: hurriedClock() });
+    const events = Array.from({ length: 8 }, () => anEvent());
+    sender.send(events[0]!);
+    await sentry.waitForRequests(1);
+    for (const event of events.slice(1)) sender.send(event);
+    expect(sender.status).toMatchObject({ pending: 4, dropped: { queue_full: 4 } });
+
+    await sender.flush();
+    expect(receivedIds()).toEqual([events[0], ...events.slice(5)].map((event) => event?.event_id));
+    expect(accountedFor(sender.status)).toBe(8);
+    expect(lines).toEqual([`Issues are lost: more of them came than ${host()} takes, and the oldest were dropped`]);
+  });
+
+  it('are bounded in bytes, and the newest one is always kept', async () => {
+    const sender = createSender({ maxPendingBytes: 10_000 });
+    const large = (): ReturnType<typeof anEvent> => anEvent({ server_name: 'x'.repeat(4_000) });
+    const events = [large(), large(), large(), anEvent({ server_name: 'x'.repeat(20_000) })];
+    for (const event of events.slice(0, 3)) sender.send(event);
+    expect(sender.status).toMatchObject({ pending: 2, dropped: { queue_full: 1 } });
+    sender.send(events[3]!);
+    expect(sender.status).toMatchObject({ pending: 1, dropped: { queue_full: 3 } });
+
+    await sender.flush();
+    expect(receivedIds()).toEqual([events[3]?.event_id]);
+  });
+});
+
+describe('one failure that repeats', () => {
+  it('is held back, counted, said at the flush, and told in the next window', async () => {
+    const clock = turnedClock();
+    const sender = createSender({ clock });
+    for (let count = 0; count < 12; count += 1) sender.send(anEvent({ fingerprint: ['same'] }));
+    await sender.flush();
+    expect(sender.status).toMatchObject({ sent: 5, dropped: { held_back: 7 } });
+    expect(lines).toEqual([
+      '7 Issues were held back, because the same failure came again and again; Sentry has the first of them',
+    ]);
+
+    clock.turn(60_000);
+    sender.send(anEvent({ fingerprint: ['same'] }));
+    await sender.flush();
+    expect(receivedEvents(sentry).map(({ contexts }) => contexts['faultline'])).toEqual([
+      ...Array.from({ length: 5 }, () => undefined),
+      { held_back: 7 },
+    ]);
+    expect(lines).toHaveLength(1);
+  });
+
+  it('is said when the sender is closed', () => {
+    const sender = createSender({ storm: { maxPerWindow: 1 } });
+    sender.send(anEvent({ fingerprint: ['same'] }));
+    sender.send(anEvent({ fingerprint: ['same'] }));
+    sender.close();
+    expect(lines[0]).toMatch(/^an Issue was held back, /);
+    expect(accountedFor(sender.status)).toBe(2);
+  });
+});
+
+describe('a sender that is closed', () => {
+  it('breaks off what is under way, counts it, and lets go whoever flushes', async () => {
+    sentry.answerNextEnvelope({ kind: 'hang' });
+    const sender = createSender();
+    sender.send(anEvent());
+    sender.send(anEvent());
+    await sentry.waitForRequests(1);
+    const flushed = sender.flush();
+    sender.close();
+    await flushed;
+
+    expect(sender.status).toMatchObject({ sent: 0, failed: 0, pending: 0, dropped: { closed: 2 } });
+    expect(lines).toEqual([`2 Issues were not delivered: ${host()} did not take them before the time for it was over`]);
+    expect(sentry.requests).toHaveLength(1);
+  });
+
+  it('does not go on after a pause', async () => {
+    sentry.answerNextEnvelope(status(503));
+    const clock = turnedClock();
+    const sender = createSender({ clock });
+    sender.send(anEvent());
+    await sender.flush(500);
+    const flushed = sender.flush();
+    sender.close();
+    await flushed;
+    expect(clock.waits).toEqual([]);
+    expect(sender.status).toMatchObject({ pending: 0, dropped: { closed: 1 } });
+  });
+
+  it('takes nothing further, and can be closed and flushed again', async () => {
+    const sender = createSender();
+    sender.close();
+    sender.close();
+    sender.send(anEvent());
+    sender.sendNow(100);
+    await sender.flush();
+    expect(sender.status).toMatchObject({ sent: 0, pending: 0, dropped: { closed: 1 } });
+    expect({ lines, requests: sentry.requests }).toEqual({ lines: [], requests: [] });
+  });
+});
+
+describe('a process', () => {
+  const SENDER = `
+    import { createIssueSender } from 'DIST/telemetry/issues/sender.js';
+    import { dsn } from 'DIST/telemetry/config/dsn.js';
+    const sender = createIssueSender({ dsn: dsn.fromText(process.env.DSN).value, report: ({ message }) => console.error(message) });
+    const event = () => (${JSON.stringify(anEvent())});
+  `;
+
+  it('is not kept alive by an answer that never comes', async () => {
+    sentry.answerNextEnvelope({ kind: 'hang' });
+    const source = `${SENDER} sender.send(event()); process.on('beforeExit', () => console.log(sender.status.pending));`;
+    const ended = await runScript(source, { env: { DSN: sentry.dsn }, timeoutMs: 8_000 });
+    expect(ended).toEqual({ code: 0, signal: null, stdout: '1\n', stderr: '' });
+  });
+
+  it('is not kept alive by the pause before the next attempt, nor by a connection that is kept', async () => {
+    sentry.answerNextEnvelope(status(429, { 'retry-after': '3600' }));
+    const source = `${SENDER} sender.send(event()); await sender.flush(100); console.log(sender.status.pending);`;
+    const ended = await runScript(source, { env: { DSN: sentry.dsn }, timeoutMs: 8_000 });
+    expect(ended).toEqual({ code: 0, signal: null, stdout: '1\n', stderr: '' });
+  });
+
+  it('is kept alive by a flush until everything is decided', async () => {
+    sentry.answerNextEnvelope(status(503));
+    const source = `${SENDER} sender.send(event()); await sender.flush(); console.log(sender.status.sent);`;
+    const ended = await runScript(source, { env: { DSN: sentry.dsn } });
+    expect(ended).toEqual({ code: 0, signal: null, stdout: '1\n', stderr: '' });
+    expect(sentry.envelopes).toHaveLength(1);
+  });
+
+  it('reaches a server over TLS when it trusts its authority, and says what to set when it does not', async () => {
+    const { cert, key } = selfSigned();
+    const dsn = await listen(
+      createHttpsServer({ cert, key }, (request, response) => {
+        request.resume().on('end', () => response.end('{}'));
+      }),
+    );
+    const directory = await mkdtemp(join(tmpdir(), 'faultline-authority-'));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const authority = join(directory, 'authority.pem');
+    await writeFile(authority, cert);
+    const env = { DSN: dsn.replace('http:', 'https:') };
+    const source = `${SENDER} sender.send(event()); await sender.flush(); console.log(sender.status.sent);`;
+    const hurried = `const clock = { now: () => 0, after: (delayMs, run) => { setImmediate(run); return () => {}; } };`;
+
+    const trusting = await runScript(source, { env: { ...env, NODE_EXTRA_CA_CERTS: authority } });
+    expect(trusting).toEqual({ code: 0, signal: null, stdout: '1\n', stderr: '' });
+    const doubting = await runScript(hurried + source.replace('report:', 'clock, report:'), { env });
+    expect(doubting).toMatchObject({ code: 0, stdout: '0\n' });
+    expect(doubting.stderr).toMatch(
+      /^an Issue was not delivered: the certificate of \S+ is not trusted \(\w+\); set NODE_EXTRA_CA_CERTS to its authority\n$/,
+    );
+  });
+
+  it('that traces its requests does not trace these, nor tell them of a trace', async () => {
+    const source = `
+      import { createRequire } from 'node:module';
+      const require = createRequire('DIST/');
+      const { HttpInstrumentation } = require('@opentelemetry/instrumentation-http');
+      new HttpInstrumentation().enable();
+      const http = require('node:http');
+      const { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } = require('@opentelemetry/sdk-trace-node');
+      const { createIssueSender } = await import('DIST/telemetry/issues/sender.js');
+      const { dsn } = await import('DIST/telemetry/config/dsn.js');
+      const exporter = new InMemorySpanExporter();
+      const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+      provider.register();
+      const sender = createIssueSender({ dsn: dsn.fromText(process.env.DSN).value, report: () => {} });
+      await provider.getTracer('app').startActiveSpan('run', async (span) => {
+        sender.send(${JSON.stringify(anEvent())});
+        await sender.flush();
+        await new Promise((done) => http.get(process.env.PAGE, (answer) => answer.resume().on('end', done)));
+        span.end();
+      });
+      console.log(exporter.getFinishedSpans().map(({ name }) => name).join());
+    `;
+    const env = { DSN: sentry.dsn, PAGE: `${sentry.origin}/page` };
+    expect(await runScript(source, { env })).toEqual({ code: 0, signal: null, stdout: 'GET,run\n', stderr: '' });
+    const [envelope, page] = sentry.requests;
+    expect(envelope?.headers).not.toHaveProperty('traceparent');
+    expect(page?.headers).toHaveProperty('traceparent');
+  });
+});
+
+describe('whatever a server does', () => {
+  type Behaviour =
+    | {
+        readonly kind: 'answer';
+        readonly code: number;
+        readonly headers: Record<string, string>;
+        readonly body: string;
+      }
+    | { readonly kind: 'reset' | 'garbage' | 'early' };
+
+  const behaviour: fc.Arbitrary<Behaviour> = fc.oneof(
+    fc.record({
+      kind: fc.constant('answer' as const),
+      code: fc.constantFrom(200, 201, 202, 204, 301, 400, 401, 403, 404, 408, 413, 418, 429, 500, 502, 503, 504, 599),
+      headers: fc.constantFrom<Record<string, string>>(
+        {},
+        { 'retry-after': '0' },
+        { 'retry-after': '-7' },
+        { 'retry-after': 'Fri, 20 Nov 2026 12:00:00 GMT' },
+        { 'x-sentry-rate-limits': '5:error:key' },
+        { 'x-sentry-rate-limits': '::::, ,60:span' },
+        { 'content-type': 'text/html' },
+      ),
+      body: fc.constantFrom('', '{}', '<html>', 'x'.repeat(100_000)),
+    }),
+    fc.record({ kind: fc.constantFrom('reset' as const, 'garbage' as const, 'early' as const) }),
+  );
+  const isAccepted = (answer: Behaviour): boolean =>
+    answer.kind === 'answer' && answer.code < 300 && answer.headers['content-type'] === undefined;
+
+  const act = fc.constantFrom('send', 'send', 'send', 'same', 'turn', 'flush', 'close');
+
+  it('every event is decided once, nothing is thrown, and every flush settles', async () => {
+    const rejections: unknown[] = [];
+    const onRejection = (reason: unknown): void => void rejections.push(reason);
+    process.on('unhandledRejection', onRejection);
+    onTestFinished(() => void process.off('unhandledRejection', onRejection));
+
+    let planned: Behaviour[] = [];
+    let accepted = 0;
+    const server = await startServer((request, response) => {
+      const next = planned.shift() ?? { kind: 'answer', code: 200, headers: {}, body: '{}' };
+      if (isAccepted(next)) accepted += 1;
+      if (next.kind === 'early') return void request.socket.destroy();
+      request
+        .on('error', () => {})
+        .resume()
+        .on('end', () => {
+          if (next.kind === 'answer')
+            response.writeHead(next.code, next.headers).end(next.code === 204 ? '' : next.body);
+          if (next.kind === 'reset') request.socket.resetAndDestroy();
+          if (next.kind === 'garbage') request.socket.end('\u0000 garbage\r\n\r\n');
+        });
+    });
+
+    await fc.assert(
+      fc.asyncProperty(fc.array(behaviour, { maxLength: 25 }), fc.array(act, { maxLength: 25 }), async (plan, acts) => {
+        planned = [...plan];
+        accepted = 0;
+        const clock = hurriedClock();
+        const sender = createSender({ dsn: server.dsn, clock, maxPending: 4 });
+        const flushes: Promise<void>[] = [];
+        let given = 0;
+        for (const step of acts) {
+          if (step === 'send' || step === 'same') {
+            sender.send(anEvent(step === 'same' ? { fingerprint: ['same'] } : {}));
+            given += 1;
+          }
+          if (step === 'turn') await new Promise((resolve) => setImmediate(resolve));
+          if (step === 'flush') flushes.push(sender.flush(given * 100));
+          if (step === 'close') sender.close();
+          expect(accountedFor(sender.status)).toBe(given);
+        }
+        await Promise.all([...flushes, sender.flush()]);
+
+        expect(sender.status.pending).toBe(0);
+        expect(accountedFor(sender.status)).toBe(given);
+        const least = acts.includes('close') ? 0 : accepted;
+        expect(sender.status.sent).toBeGreaterThanOrEqual(least);
+        expect(sender.status.sent).toBeLessThanOrEqual(accepted);
+        sender.close();
+        expect(sender.status).toMatchObject({ pending: 0 });
+      }),
+      { numRuns: 150 },
+    );
+    expect(rejections).toEqual([]);
+  }, 60_000);
+});
+
+function between(min: number, max: number): unknown {
+  return {
+    asymmetricMatch: (value: unknown) => typeof value === 'number' && value >= min && value <= max,
+    toString: () => `between ${min} and ${max}`,
+  };
+}
+
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.destroyed) resolve();
+    else socket.once('close', () => resolve());
+  });
+}
+
+async function startServer(
+  listener: RequestListener,
+): Promise<{ readonly dsn: string; readonly close: () => Promise<void> }> {
+  const server = createHttpServer(listener);
+  const dsn = await listen(server);
+  const close = (): Promise<void> =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  onTestFinished(close);
+  return { dsn, close };
+}
+
+async function listen(
+  server: Pick<Server, 'address'> & { listen(port: number, host: string, done: () => void): unknown },
+): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return `http://${FAKE_PUBLIC_KEY}@127.0.0.1:${port}/1`;
+}

@@ -1,0 +1,397 @@
+import { execFile } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+import type { SentryEvent } from '../../../src/telemetry/issues/event.ts';
+import { findSentrySdk } from '../../../src/telemetry/issues/sentry-sdk.ts';
+import { parseEnvelope } from '../../../src/receiver/envelope.ts';
+import { startFakeSentry, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
+
+describe('without a Sentry SDK', () => {
+  const holder = globalThis as { __SENTRY__?: unknown };
+  afterEach(() => {
+    delete holder.__SENTRY__;
+  });
+
+  it('none is found', () => {
+    expect(findSentrySdk()).toBeUndefined();
+  });
+
+  it.each([
+    ['a text', 'sentry'],
+    ['null', null],
+    ['an SDK that is imported and not initialised', { version: '11.12.0', '11.12.0': {} }],
+    ['an SDK of another version', { version: '9.0.0', '9.0.0': { acs: { getCurrentScope: () => ({}) } } }],
+    ['a scope without a client', { '11.12.0': { acs: { getCurrentScope: () => ({ getClient: () => undefined }) } } }],
+    [
+      'a carrier that throws',
+      Object.defineProperty({}, '11.12.0', {
+        enumerable: true,
+        get: () => {
+          throw new Error('no');
+        },
+      }),
+    ],
+  ])('none is found in %s', (_, value) => {
+    holder.__SENTRY__ = value;
+    expect(findSentrySdk()).toBeUndefined();
+  });
+});
+
+describe.each([
+  {
+    version: '10.78.0',
+    options: { skipOpenTelemetrySetup: true },
+    // What keeps the SDK's scopes apart, and is left out together with its tracing.
+    instrument: 'instrument-v10.mjs',
+    afterInit: `(await import('@opentelemetry/api')).context.setGlobalContextManager(new Sentry.SentryContextManager());`,
+  },
+  { version: '11.12.0', options: {}, instrument: 'instrument.mjs', afterInit: '' },
+])('beside @sentry/node $version', ({ version, options, instrument, afterInit }) => {
+  let directory: string;
+  let sentry: FakeSentry;
+  beforeAll(async () => {
+    directory = await installSdk(version);
+  }, 120_000);
+  beforeEach(async () => {
+    sentry = await startFakeSentry();
+  });
+  afterEach(() => sentry.close());
+
+  /** Runs a program in which `Sentry` can be initialised with `INIT`, and `failure(error)` makes a failure. */
+  function run(program: string): Promise<Ended> {
+    const init = { ...options, transportOptions: TRANSPORT };
+    const source = `const INIT = ${JSON.stringify(init)};${PRELUDE}${program}`;
+    return runNode(['--input-type=module', '--eval', source], directory, sentry.dsn);
+  }
+
+  function events(): readonly SdkEvent[] {
+    const items = sentry.envelopes.flatMap(({ items }) => items);
+    return items.filter(({ type }) => type === 'event').map(({ payload }) => payload as SdkEvent);
+  }
+
+  function everythingSent(): string {
+    return sentry.requests.map(({ body }) => Buffer.from(body).toString()).join('\n');
+  }
+
+  it('every failure of concurrent runs is one Issue, linked to its span, with the scope of its request', async () => {
+    const { stdout, stderr } = await run(`
+      Sentry.init(INIT);
+      ${afterInit}
+      const tracing = setupTracing();
+      const request = (region) => Sentry.withIsolationScope(async () => {
+        Sentry.setTag('region', region);
+        await withRunContext({ conversationId: region }, () => traceAgent({ name: 'helper' }, async () => {
+          await new Promise(setImmediate);
+          await traceTool({ name: 'get_weather' }, () => Promise.reject(new Error('no weather in ' + region))).catch(() => {});
+          throw new Error('no answer in ' + region);
+        })).catch((error) => Sentry.captureException(error));
+      });
+      await Promise.all([request('eu'), request('us')]);
+      const { status, exported } = await tracing.shutdown();
+      console.log(JSON.stringify({ status, exported }));
+    `);
+    expect({ stdout, stderr }).toEqual({ stdout: '{"status":"delivered","exported":4}\n', stderr: '' });
+    const spans = new Map(sentry.spans.map((span) => [span.spanId, span]));
+    const issues = events().map(({ level, tags, contexts, exception }) => {
+      const span = spans.get(String(contexts['trace']?.['span_id']));
+      return {
+        value: exception?.values.at(-1)?.value,
+        level,
+        tags: [tags['region'], tags['conversation_id'], tags['failure.point']],
+        linked: [span?.name, span?.traceId === contexts['trace']?.['trace_id']],
+      };
+    });
+    expect(issues.toSorted((one, other) => (String(one.value) < String(other.value) ? -1 : 1))).toEqual(
+      [
+        ['no answer in eu', 'error', 'eu', 'conversation.unhandled', 'agent.invoke helper'],
+        ['no answer in us', 'error', 'us', 'conversation.unhandled', 'agent.invoke helper'],
+        ['no weather in eu', 'warning', 'eu', 'tool.execution', 'execute_tool get_weather'],
+        ['no weather in us', 'warning', 'us', 'tool.execution', 'execute_tool get_weather'],
+      ].map(([value, level, region, point, span]) => ({
+        value,
+        level,
+        tags: [region, region, point],
+        linked: [span, true],
+      })),
+    );
+    // The SDK sends no spans of its own.
+    const items = sentry.envelopes.flatMap((envelope) => envelope.items.map(({ type }) => type));
+    expect(items.filter((type) => type === 'transaction' || type === 'span')).toEqual([]);
+  });
+
+  it('the SDK is found from the moment it is initialised until it is closed', async () => {
+    const { stdout } = await run(`
+      const found = [findSentrySdk()?.version];
+      Sentry.init({ ...INIT, dsn: '' });
+      found.push(findSentrySdk()?.version);
+      Sentry.init({ ...INIT, enabled: false });
+      found.push(findSentrySdk()?.version);
+      Sentry.init(INIT);
+      found.push(findSentrySdk()?.version);
+      const closed = Sentry.close(1000);
+      await closed;
+      found.push(findSentrySdk()?.version);
+      console.log(JSON.stringify(found));
+    `);
+    expect(JSON.parse(stdout)).toEqual([null, null, null, version, null]);
+  });
+
+  it('a failure becomes one Issue that says what ours would have said', async () => {
+    const { stderr } = await run(`
+      Sentry.init({ ...INIT, release: 'shop@4.2.0', environment: 'staging' });
+      Sentry.setTag('region', 'eu');
+      const failing = () => new TypeError('the backend is down', { cause: new RangeError('port 0') });
+      findSentrySdk().capture(failure(failing()));
+      console.error(await findSentrySdk().flush(2000));
+    `);
+    expect(stderr).toBe('true\n');
+    expect(events()).toEqual([
+      expect.objectContaining({
+        level: 'warning',
+        logger: 'faultline',
+        timestamp: 1_700_000_000.5,
+        transaction: 'agent.invoke helper',
+        release: 'shop@4.2.0',
+        environment: 'staging',
+        tags: { region: 'eu', agent: 'helper', tool: 'get_weather', 'failure.point': 'tool.execution' },
+        user: expect.objectContaining({ id: 'u1' }),
+        fingerprint: expect.arrayContaining(['tool.execution', 'TypeError', 'tool:get_weather']),
+        contexts: expect.objectContaining({
+          trace: {
+            trace_id: 'a'.repeat(32),
+            span_id: 'b'.repeat(16),
+            parent_span_id: 'c'.repeat(16),
+            op: 'gen_ai.execute_tool',
+            status: 'internal_error',
+          },
+          order: { id: 7 },
+          runtime: { name: 'node', version: process.version },
+        }),
+      }),
+    ]);
+    const [{ exception, breadcrumbs } = {}] = events();
+    expect(exception?.values.map(({ type, value, mechanism }) => ({ type, value, mechanism }))).toEqual([
+      {
+        type: 'RangeError',
+        value: 'port 0',
+        mechanism: { type: 'chained', handled: true, source: 'cause', exception_id: 1, parent_id: 0 },
+      },
+      {
+        type: 'TypeError',
+        value: 'the backend is down',
+        mechanism: { type: 'faultline.tool.execution', handled: true, exception_id: 0 },
+      },
+    ]);
+    expect(exception?.values.at(-1)?.stacktrace?.frames.at(-1)).toMatchObject({ function: 'failing' });
+    expect(breadcrumbs?.map(({ category, message }) => [category, message])).toEqual([['tool', 'get_weather']]);
+  });
+
+  it('the Issue is linked to our span also inside a span of the SDK', async () => {
+    await run(`
+      Sentry.init({ ...INIT, tracesSampleRate: 1, skipOpenTelemetrySetup: false });
+      await Sentry.startSpan({ name: 'of the SDK' }, async () => findSentrySdk().capture(failure(new Error('down'))));
+      await Sentry.flush(2000);
+    `);
+    const [{ contexts } = {}] = events();
+    expect(contexts?.['trace']).toMatchObject({ trace_id: 'a'.repeat(32), span_id: 'b'.repeat(16) });
+    const envelope = sentry.envelopes.find(({ items }) => items.some(({ type }) => type === 'event'));
+    expect(envelope?.headers).not.toHaveProperty('trace');
+  });
+
+  it('nothing of an error leaves but class, safe message and stack, whatever the SDK reads', async () => {
+    await run(`
+      Sentry.init({ ...INIT, integrations: [Sentry.extraErrorDataIntegration(), Sentry.localVariablesIntegration()] });
+      const key = ['sk-', 'canary', 'canary'].join('');
+      class ApiCallError extends Error {
+        name = 'AI_APICallError';
+        requestBodyValues = { prompt: key };
+        toJSON() { return { prompt: key }; }
+      }
+      const system = Object.assign(new Error('refused for ' + key), { errno: -111, code: 'ECONNREFUSED', body: key });
+      const quoting = new Error('exited with 1\\n    at ' + key + ' (/x.js:1:1)\\nof ' + key);
+      const sdk = findSentrySdk();
+      sdk.capture(failure(new ApiCallError('wrong key ' + key, { cause: new SyntaxError(key) })));
+      sdk.capture(failure(new AggregateError([new Error('key ' + key)], 'all failed')));
+      for (const error of [system, quoting, { message: 'plain', prompt: key }, 'thrown ' + key]) sdk.capture(failure(error));
+      sdk.capture({ ...FAILURE, message: 'said ' + key });
+      await sdk.flush(2000);
+    `);
+    expect(
+      events()
+        .map(({ exception }) => exception?.values.at(-1)?.type ?? 'a message')
+        .toSorted(),
+    ).toEqual(['AI_APICallError', 'AggregateError', 'Error', 'Error', 'Object', 'a message', 'string']);
+    expect(everythingSent()).not.toContain('canary');
+  });
+
+  it('an error is sent once, whoever of the two captures it first', async () => {
+    await run(`
+      Sentry.init(INIT);
+      const ours = new Error('ours first');
+      findSentrySdk().capture(failure(ours));
+      Sentry.captureException(ours);
+      const theirs = new Error('theirs first');
+      Sentry.captureException(theirs);
+      findSentrySdk().capture(failure(theirs));
+      await Sentry.flush(2000);
+    `);
+    expect(values(events())).toEqual(['ours first', 'theirs first']);
+  });
+
+  it('the same error of two tools is two Issues', async () => {
+    await run(`
+      Sentry.init(INIT);
+      for (const tool of ['get_time', 'get_weather']) {
+        findSentrySdk().capture({ ...failure(new Error('down')), tags: { tool } });
+      }
+      await Sentry.flush(2000);
+    `);
+    expect(
+      events()
+        .map(({ tags }) => tags['tool'] ?? '')
+        .toSorted(),
+    ).toEqual(['get_time', 'get_weather']);
+  });
+
+  it('an uncaught error is one Issue, and the process ends as it does with the SDK alone', async () => {
+    // On the same line in both programs, because its number is printed.
+    const crash = `setImmediate(() => { throw new Error('nobody caught this'); }); Sentry.init(INIT);`;
+    const alone = await run(crash);
+    expect(alone).toMatchObject({ code: 1, stdout: '' });
+    expect(values(events())).toEqual(['nobody caught this']);
+
+    const together = await run(`${crash} setupTracing({ captureUncaught: true });`);
+    expect(together).toEqual(alone);
+    expect(values(events())).toEqual(['nobody caught this', 'nobody caught this']);
+  });
+
+  it('the example in examples/beside-sentry ends with two Issues, each linked to its span', async () => {
+    const example = join(directory, 'example');
+    cpSync(EXAMPLE, example, { recursive: true, filter: (source) => !source.includes('node_modules', EXAMPLE.length) });
+    // Its SDK is as a user's, and sends no content type.
+    sentry.answerNextEnvelope({ kind: 'status', status: 200 }, 10);
+    const ended = await runNode(['--import', `./${instrument}`, 'app.mjs'], example, sentry.dsn);
+
+    expect(ended).toEqual({ code: 0, stdout: expect.stringContaining('pack a light jacket') as string, stderr: '' });
+    const envelopes = sentry.requests.filter(({ path }) => path.includes('/envelope/'));
+    const issues = envelopes
+      .flatMap(({ body }) => parseEnvelope(body).items)
+      .filter(({ type }) => type === 'event')
+      .map(({ payload }) => payload as SdkEvent);
+    const told = issues.map(({ tags, contexts }) => {
+      const span = sentry.spans.find(({ spanId }) => spanId === contexts['trace']?.['span_id']);
+      return `${tags['failure.point']} in ${tags['region']}: ${span?.name}`;
+    });
+    expect(told.toSorted()).toEqual([
+      'conversation.unhandled in eu: agent.invoke broken-helper',
+      'tool.execution in eu: execute_tool get_weather',
+    ]);
+  });
+
+  it('an error of an agent that nobody catches is one Issue, and it is ours', async () => {
+    await run(`
+      Sentry.init(INIT);
+      setupTracing({ captureUncaught: true });
+      traceAgent({ name: 'helper' }, () => Promise.reject(new Error('nobody caught this')));
+    `);
+    expect(values(events())).toEqual(['nobody caught this']);
+    expect(events()[0]).toMatchObject({
+      logger: 'faultline',
+      contexts: { trace: { span_id: sentry.spans[0]?.spanId } },
+      exception: { values: [{ mechanism: { type: 'faultline.conversation.unhandled', handled: false } }] },
+    });
+  });
+});
+
+/** An event as the SDK sends it: breadcrumbs as a plain list. */
+type SdkEvent = Omit<SentryEvent, 'breadcrumbs'> & {
+  readonly breadcrumbs?: readonly { category: string; message?: string }[];
+};
+
+function values(events: readonly SdkEvent[]): readonly (string | undefined)[] {
+  return events.map(({ exception }) => exception?.values.at(-1)?.value);
+}
+
+/** The stand-in for Sentry wants a type, and the SDK sends none. */
+const TRANSPORT = { headers: { 'content-type': 'application/x-sentry-envelope' } };
+
+const PRELUDE = `
+  import * as Sentry from '@sentry/node';
+  import { setupTracing, traceAgent, traceTool, withRunContext } from 'faultline';
+  import { findSentrySdk } from '${new URL('../../../dist/telemetry/issues/sentry-sdk.js', import.meta.url).href}';
+  const FAILURE = {
+    occurredAtMs: 1_700_000_000_500,
+    level: 'warning',
+    trace: {
+      traceId: 'a'.repeat(32),
+      spanId: 'b'.repeat(16),
+      parentSpanId: 'c'.repeat(16),
+      op: 'gen_ai.execute_tool',
+      status: 'internal_error',
+    },
+    transaction: 'agent.invoke helper',
+    tags: { agent: 'helper', tool: 'get_weather', 'failure.point': 'tool.execution' },
+    user: { id: 'u1' },
+    contexts: { order: { id: 7 } },
+    breadcrumbs: [{ timestampMs: 1_700_000_000_000, category: 'tool', message: 'get_weather' }],
+  };
+  function failure(error) {
+    return { ...FAILURE, error, point: 'tool.execution', handled: true, mechanism: 'faultline.tool.execution' };
+  }
+`;
+
+/** How a program ended. */
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs Node in a directory, with nothing but a DSN in the environment. */
+function runNode(args: readonly string[], directory: string, dsn: string): Promise<Ended> {
+  const options = { cwd: directory, env: { PATH: process.env['PATH'], SENTRY_DSN: dsn }, timeout: 15_000 };
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, args, options, (_, stdout, stderr) =>
+      resolve({ code: child.exitCode, stdout, stderr }),
+    );
+  });
+}
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const EXAMPLE = join(ROOT, 'examples/beside-sentry');
+const CACHE = join(ROOT, 'node_modules/.cache/faultline-sentry-sdk');
+
+/** Installs the real package, once for all runs, and answers where it is: beside Faultline as it is built. */
+async function installSdk(version: string): Promise<string> {
+  const directory = join(CACHE, version);
+  // npm writes it last, so that an installation that was broken off is done again.
+  if (!existsSync(join(directory, 'node_modules/.package-lock.json'))) await npmInstall(directory, version);
+  const faultline = join(directory, 'node_modules/faultline');
+  rmSync(faultline, { force: true });
+  symlinkSync(ROOT, faultline);
+  return directory;
+}
+
+async function npmInstall(directory: string, version: string): Promise<void> {
+  mkdirSync(directory, { recursive: true });
+  const manifest = {
+    private: true,
+    dependencies: { '@sentry/node': version },
+    // A command line tool for bundlers that 11.x depends on, in a version that is not on npm.
+    overrides: { sentry: '0.45.0' },
+  };
+  writeFileSync(join(directory, 'package.json'), JSON.stringify(manifest));
+  const quiet = ['--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts', '--loglevel=error'];
+  try {
+    await promisify(execFile)('npm', ['install', '--prefix', directory, ...quiet]);
+  } catch (error) {
+    throw new Error(`npm could not install @sentry/node ${version}; this test needs the npm registry`, {
+      cause: error,
+    });
+  }
+}

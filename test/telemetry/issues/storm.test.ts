@@ -1,0 +1,120 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import type { SentryEvent } from '../../../src/telemetry/issues/sentry-event.ts';
+import { createStormGuard, type StormLimits } from '../../../src/telemetry/issues/storm.ts';
+import { anEvent, turnedClock } from './sending.ts';
+
+function guarded(limits?: StormLimits) {
+  const clock = turnedClock();
+  return { clock, guard: createStormGuard(() => clock.now(), limits) };
+}
+
+const heldBackIn = (event: SentryEvent | undefined): unknown => event?.contexts['faultline']?.['held_back'];
+
+describe('a failure that repeats', () => {
+  const event = anEvent({ fingerprint: ['tool.execution', 'TypeError'], contexts: { faultline: { run_id: 'r' } } });
+
+  it('is let through five times a minute, unchanged', () => {
+    const { guard } = guarded();
+    const admitted = Array.from({ length: 8 }, () => guard.admit(event));
+    expect(admitted).toEqual([event, event, event, event, event, undefined, undefined, undefined]);
+    expect(guard.untold).toBe(3);
+  });
+
+  it('says in the next window how often it was held back, once', () => {
+    const { guard, clock } = guarded({ maxPerWindow: 1, windowMs: 1_000 });
+    guard.admit(event);
+    guard.admit(event);
+    guard.admit(event);
+    clock.turn(1_000);
+
+    expect(guard.admit(event)?.contexts).toEqual({ faultline: { run_id: 'r', held_back: 2 } });
+    expect(guard.untold).toBe(0);
+    clock.turn(1_000);
+    expect(guard.admit(event)).toBe(event);
+    expect(event.contexts).toEqual({ faultline: { run_id: 'r' } });
+  });
+
+  it('is still held back just before the window is over', () => {
+    const { guard, clock } = guarded({ maxPerWindow: 1 });
+    guard.admit(event);
+    clock.turn(59_999);
+    expect(guard.admit(event)).toBeUndefined();
+  });
+});
+
+describe('what counts as the same failure:', () => {
+  const isSame = (one: SentryEvent, other: SentryEvent): boolean => {
+    const { guard } = guarded({ maxPerWindow: 1 });
+    guard.admit(one);
+    return guard.admit(other) === undefined;
+  };
+  const failingAt = (lineno: number): NonNullable<SentryEvent['exception']> => ({
+    values: [
+      {
+        type: 'TypeError',
+        value: 'boom',
+        mechanism: { type: 'generic', handled: false, exception_id: 0 },
+        stacktrace: { frames: [{ function: 'run', filename: 'app.js', lineno, in_app: true }] },
+      },
+    ],
+  });
+
+  it('one fingerprint, whatever the message', () => {
+    const fingerprint = ['a'];
+    expect(isSame(anEvent({ fingerprint }), anEvent({ fingerprint, exception: failingAt(1) }))).toBe(true);
+    expect(isSame(anEvent({ fingerprint }), anEvent({ fingerprint: ['b'] }))).toBe(false);
+  });
+
+  it('not one that was survived and one that ends the process', () => {
+    const fingerprint = ['a'];
+    expect(isSame(anEvent({ fingerprint }), anEvent({ fingerprint, level: 'fatal' }))).toBe(false);
+  });
+
+  it('class and place, where the grouping is left to Sentry', () => {
+    for (const fingerprint of [[], ['{{ default }}', 'x'], undefined as unknown as string[]]) {
+      const at = (lineno: number): SentryEvent => anEvent({ fingerprint, exception: failingAt(lineno) });
+      expect(isSame(at(1), at(1))).toBe(true);
+      expect(isSame(at(1), at(2))).toBe(false);
+    }
+  });
+});
+
+it('of more kinds than it can tell apart, the one not seen for longest is forgotten', () => {
+  const { guard } = guarded({ maxPerWindow: 1, maxKinds: 2 });
+  const kind = (name: string): SentryEvent => anEvent({ fingerprint: [name] });
+  guard.admit(kind('a'));
+  guard.admit(kind('b'));
+  expect(guard.admit(kind('a'))).toBeUndefined();
+  guard.admit(kind('c'));
+
+  expect(guard.admit(kind('a'))).toBeUndefined();
+  expect(guard.admit(kind('b'))).toBeDefined();
+  expect(guard.untold).toBe(2);
+});
+
+it('never lets more than the limit through, and tells of all it holds back', () => {
+  const step = fc.record({ kind: fc.constantFrom('a', 'b', 'c'), passes: fc.integer({ min: 0, max: 700 }) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const { guard, clock } = guarded({ maxPerWindow: 2, windowMs: 1_000 });
+      const admittedAt: Record<string, number[]> = {};
+      let heldBack = 0;
+      let told = 0;
+      for (const { kind, passes } of steps) {
+        clock.turn(passes);
+        const admitted = guard.admit(anEvent({ fingerprint: [kind] }));
+        if (admitted === undefined) heldBack += 1;
+        else (admittedAt[kind] ??= []).push(clock.now());
+        told += Number(heldBackIn(admitted) ?? 0);
+      }
+      expect(told + guard.untold).toBe(heldBack);
+      // Two are let through per window, so of any five the first and the last are a whole window apart.
+      const spans = Object.values(admittedAt).flatMap((times) =>
+        times.slice(4).map((time, index) => time - times[index]!),
+      );
+      expect(spans.filter((span) => span < 1_000)).toEqual([]);
+    }),
+  );
+});
