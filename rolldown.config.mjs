@@ -1,6 +1,14 @@
 import { defineConfig } from 'rolldown';
 
-const entries = ['index', 'register', 'telemetry/spans', 'telemetry/setup', 'runtime/index', 'testing/index', 'cli/main'];
+const entries = [
+  'index',
+  'register',
+  'telemetry/spans',
+  'telemetry/setup',
+  'runtime/index',
+  'testing/index',
+  'cli/main',
+];
 
 /**
  * One file per entry of the package, and the chunks they share. Node needs about 0.4 ms to load a module, and

@@ -3,7 +3,7 @@
 // Spans of the code under test
 export { inMemoryTelemetry, type InMemoryTelemetry } from './in-memory-telemetry.ts';
 export { spanTree } from './span-tree.ts';
-export { startReceiver, type Receiver, type ReceiverOptions } from '../receiver/server.ts';
+export { RECEIVER_HEADER, startReceiver, type Receiver, type ReceiverOptions } from '../receiver/server.ts';
 export type {
   AttributeValue,
   ReceivedAttributes,

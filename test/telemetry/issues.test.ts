@@ -53,7 +53,7 @@ function setup(options: SetupOptions = {}): Tracing {
 
 /** The events Sentry got, oldest first. */
 function events(): SentryEvent[] {
-  return sentry.envelopes.flatMap(({ items }) => items.map(({ payload }) => payload as unknown as SentryEvent));
+  return sentry.envelopes.flatMap(({ items }) => items.map(({ payload }) => payload as SentryEvent));
 }
 
 function onlyEvent(): SentryEvent {
@@ -214,7 +214,9 @@ describe('a failure becomes an Issue', () => {
         }),
       ).toThrow('malformed');
     });
-    await expect(traceTransport({ name: 'slack' }, () => Promise.reject(new Error('socket closed')))).rejects.toThrow();
+    await expect(traceTransport({ name: 'slack' }, () => Promise.reject(new Error('socket closed')))).rejects.toThrow(
+      'socket closed',
+    );
     await flush();
     expect(
       events().map(({ level, tags }) => [level, tags['failure.point'], tags['memory_store'] ?? tags['transport']]),
@@ -251,7 +253,7 @@ describe('no Issue is made', () => {
         controller.abort();
         controller.signal.throwIfAborted();
       }),
-    ).toThrow();
+    ).toThrow('aborted');
     expect(await flush()).toMatchObject({ issues: 0 });
     expect(events()).toEqual([]);
     await tracing?.shutdown();
@@ -378,7 +380,7 @@ describe('what an Issue may not say', () => {
         traceAgent({ name: 'helper', withhold }, () => {
           throw thrown;
         }),
-      ).toThrow();
+      ).toThrow(thrown instanceof Error ? thrown : String(thrown));
     };
     throws(`no answer to ${canary}`);
     throws(new Error(`refused\n    at ${canary} (prompt.txt:1:1)`));
