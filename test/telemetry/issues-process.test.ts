@@ -1,0 +1,108 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
+import { runScript, type Ended } from '../support/run-script.ts';
+
+let sentry: FakeSentry;
+beforeEach(async () => {
+  sentry = await startFakeSentry();
+});
+afterEach(() => sentry.close());
+
+/** A run whose tool fails and recovers, and then whatever ends the program. */
+function program(end: string, options = ''): string {
+  return `
+    import { setupTracing, traceAgent, traceTool } from 'DIST/index.js';
+    setupTracing({ captureUncaught: true, ${options} });
+    class BookingError extends Error {}
+    const book = () => { throw new BookingError('no seat left'); };
+    ${end}
+  `;
+}
+
+const RECOVERS = `traceAgent({ name: 'helper' }, () => { try { traceTool({ name: 'book' }, book); } catch {} });`;
+const DIES_IN_A_RUN = `traceAgent({ name: 'helper' }, async () => {
+  try { traceTool({ name: 'book' }, book); } catch {}
+  await new Promise((done) => setImmediate(done));
+  setImmediate(() => { throw new RangeError('nobody caught this'); });
+  await new Promise(() => setInterval(() => {}, 1000));
+});`;
+
+/** Class, level and mechanism of each Issue that arrived. */
+function issues(): readonly unknown[] {
+  return sentry.envelopes.flatMap(({ items }) =>
+    items.map(({ payload }) => {
+      const { level, exception } = payload as {
+        level: string;
+        exception: { values: { type: string; mechanism: { type: string; handled: boolean } }[] };
+      };
+      const { type, mechanism } = exception.values.at(-1)!;
+      return [type, level, mechanism.type, mechanism.handled];
+    }),
+  );
+}
+
+async function endsAlike(end: string): Promise<Ended> {
+  const untouched = await runScript(program(end, 'enabled: false'));
+  const watched = await runScript(program(end), { env: { SENTRY_DSN: sentry.dsn } });
+  const firstLines = ({ stderr }: Ended): string => stderr.replaceAll(/^.*script\.mjs:\d+.*$|^\s+at .*$/gm, '').replaceAll(/\s+/g, ' ').trim();
+  expect({ ...watched, stderr: firstLines(watched) }).toEqual({ ...untouched, stderr: firstLines(untouched) });
+  return watched;
+}
+
+describe('Issues of a process', () => {
+  it('that simply ends are delivered', async () => {
+    const ended = await runScript(program(RECOVERS), { env: { SENTRY_DSN: sentry.dsn } });
+    expect(ended).toEqual({ code: 0, signal: null, stdout: '', stderr: '' });
+    expect(issues()).toEqual([['BookingError', 'warning', 'faultline.tool.execution', true]]);
+  });
+
+  it('that dies of an uncaught exception are delivered, and it dies as it would have', async () => {
+    const { code } = await endsAlike(DIES_IN_A_RUN);
+    expect(code).toBe(1);
+    expect(issues()).toHaveLength(2);
+    expect(issues()).toEqual(
+      expect.arrayContaining([
+        ['BookingError', 'warning', 'faultline.tool.execution', true],
+        ['RangeError', 'fatal', 'onuncaughtexception', false],
+      ]),
+    );
+  });
+
+  it('that dies of an unhandled rejection are delivered, and it dies as it would have', async () => {
+    const { code } = await endsAlike(`Promise.reject(new RangeError('nobody caught this'));`);
+    expect(code).toBe(1);
+    expect(issues()).toEqual([['RangeError', 'fatal', 'onunhandledrejection', false]]);
+  });
+
+  it('whose own handler keeps it alive are delivered, and it lives', async () => {
+    const handler = `process.on('uncaughtException', ({ message }) => console.log('survived:', message));`;
+    const { code, stdout } = await endsAlike(`${handler} setImmediate(() => { throw new RangeError('not the end'); });`);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'survived: not the end\n' });
+    expect(issues()).toEqual([['RangeError', 'fatal', 'onuncaughtexception', false]]);
+  });
+
+  it('whose error ended an agent run already are sent once', async () => {
+    await endsAlike(`await traceAgent({ name: 'helper' }, async () => book());`);
+    expect(issues()).toEqual([['BookingError', 'error', 'faultline.conversation.unhandled', false]]);
+  });
+
+  it('leave the program as it is when Sentry refuses or hangs', async () => {
+    sentry.answerNextEnvelope({ kind: 'status', status: 403 }, 5);
+    const refused = await runScript(program(`${RECOVERS} console.log('answer'); process.exitCode = 3;`), {
+      env: { SENTRY_DSN: sentry.dsn },
+    });
+    expect(refused).toMatchObject({ code: 3, stdout: 'answer\n' });
+    expect(refused.stderr.trim().split('\n')).toHaveLength(1);
+    expect(refused.stderr).toContain('refused the key (403)');
+
+    const quiet = await startFakeSentry();
+    quiet.answerNextEnvelope({ kind: 'hang' }, 5);
+    const hung = await runScript(program(`${RECOVERS} console.log('answer');`, 'exitTimeoutMs: 300'), {
+      env: { SENTRY_DSN: quiet.dsn },
+      timeoutMs: 8_000,
+    });
+    await quiet.close();
+    expect(hung).toMatchObject({ code: 0, signal: null, stdout: 'answer\n' });
+  });
+});
