@@ -45,7 +45,11 @@ function issues(): readonly unknown[] {
 async function endsAlike(end: string): Promise<Ended> {
   const untouched = await runScript(program(end, 'enabled: false'));
   const watched = await runScript(program(end), { env: { SENTRY_DSN: sentry.dsn } });
-  const firstLines = ({ stderr }: Ended): string => stderr.replaceAll(/^.*script\.mjs:\d+.*$|^\s+at .*$/gm, '').replaceAll(/\s+/g, ' ').trim();
+  const firstLines = ({ stderr }: Ended): string =>
+    stderr
+      .replaceAll(/^.*script\.mjs:\d+.*$|^\s+at .*$/gm, '')
+      .replaceAll(/\s+/g, ' ')
+      .trim();
   expect({ ...watched, stderr: firstLines(watched) }).toEqual({ ...untouched, stderr: firstLines(untouched) });
   return watched;
 }
@@ -77,7 +81,9 @@ describe('Issues of a process', () => {
 
   it('whose own handler keeps it alive are delivered, and it lives', async () => {
     const handler = `process.on('uncaughtException', ({ message }) => console.log('survived:', message));`;
-    const { code, stdout } = await endsAlike(`${handler} setImmediate(() => { throw new RangeError('not the end'); });`);
+    const { code, stdout } = await endsAlike(
+      `${handler} setImmediate(() => { throw new RangeError('not the end'); });`,
+    );
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'survived: not the end\n' });
     expect(issues()).toEqual([['RangeError', 'fatal', 'onuncaughtexception', false]]);
   });

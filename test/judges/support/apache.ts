@@ -71,7 +71,7 @@ function location(path: string, behind: string): string {
   return `
     <Location "${path}">
       <RequireAll>
-        Require expr "%{HTTP:x-sentry-auth} =~ /^sentry .*sentry_key=abc(,|$)/"
+        Require expr "%{HTTP:x-sentry-auth} =~ /^[Ss]entry .*sentry_key=abc(,|$)/"
         Require expr "%{HTTP:Content-Encoding} == 'gzip'"
       </RequireAll>
       SetInputFilter DEFLATE

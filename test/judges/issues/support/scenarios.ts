@@ -31,8 +31,8 @@ const ISSUES: Readonly<Record<(typeof FAILURES)[number], ExpectedIssue>> = {
     point: 'tool.execution',
     handled: true,
     span: 'execute_tool get_weather',
-    thrownIn: /execute in .*trip-helper\.js$/,
-    ownCode: /execute in .*trip-helper\.js$/,
+    thrownIn: /execute in .*dist\/cli\/demo\.js$/,
+    ownCode: /execute in .*dist\/cli\/demo\.js$/,
   },
   'memory-failure': {
     type: 'SqliteError',
@@ -41,8 +41,8 @@ const ISSUES: Readonly<Record<(typeof FAILURES)[number], ExpectedIssue>> = {
     point: 'memory.search',
     handled: true,
     span: 'search_memory traveller-notes',
-    thrownIn: /search in .*trip-helper\.js$/,
-    ownCode: /search in .*trip-helper\.js$/,
+    thrownIn: /search in .*dist\/cli\/demo\.js$/,
+    ownCode: /search in .*dist\/cli\/demo\.js$/,
   },
   'models-exhausted': {
     type: 'AllModelsFailedError',
@@ -51,8 +51,8 @@ const ISSUES: Readonly<Record<(typeof FAILURES)[number], ExpectedIssue>> = {
     point: 'model.fallback_exhausted',
     handled: false,
     span: 'agent.invoke trip-helper',
-    thrownIn: /^askChain in .*chain\.js$/,
-    ownCode: /^endsWith in .*scenarios\.js$/,
+    thrownIn: /^askChain in .*dist\/faultline\/runtime\.js$/,
+    ownCode: /^endsWith in .*dist\/cli\/demo\.js$/,
   },
   'agent-error': {
     type: 'MaxTurnsError',
@@ -61,8 +61,8 @@ const ISSUES: Readonly<Record<(typeof FAILURES)[number], ExpectedIssue>> = {
     point: 'conversation.unhandled',
     handled: false,
     span: 'agent.invoke trip-helper',
-    thrownIn: /^runLoop in .*loop\.js$/,
-    ownCode: /^endsWith in .*scenarios\.js$/,
+    thrownIn: /^runLoop in .*dist\/faultline\/runtime\.js$/,
+    ownCode: /^endsWith in .*dist\/cli\/demo\.js$/,
   },
   'transport-crash': {
     type: 'SocketClosedError',
@@ -71,8 +71,8 @@ const ISSUES: Readonly<Record<(typeof FAILURES)[number], ExpectedIssue>> = {
     point: 'transport.crash',
     handled: false,
     span: 'transport.crash chat-socket',
-    thrownIn: /start in .*scenarios\.js$/,
-    ownCode: /start in .*scenarios\.js$/,
+    thrownIn: /start in .*dist\/cli\/demo\.js$/,
+    ownCode: /start in .*dist\/cli\/demo\.js$/,
   },
 };
 
