@@ -1,3 +1,7 @@
+/**
+ * The five helpers and the skeleton they share: long, because the life of a span is one story and is told in one
+ * place. Everything here needs `@opentelemetry/api` and nothing else.
+ */
 import {
   context as contextApi,
   INVALID_SPAN_CONTEXT,

@@ -342,6 +342,17 @@ describe('faultline demo with a destination', () => {
     expect(arrived.toSorted()).toEqual(sent.toSorted());
     expect(sentry.discarded).toEqual([]);
     expect(report).toMatchObject({ delivered: sent.length, undelivered: 0 });
+    // What Sentry counts as an agent, a model call or a tool, and that it counts nothing else.
+    const counted = sentry.stored.map(({ name, operationType }) => `${name.split(' ', 1)[0]} ${operationType}`);
+    expect(new Set(counted)).toEqual(
+      new Set([
+        'agent.invoke agent',
+        'chat ai_client',
+        'execute_tool tool',
+        'search_memory undefined',
+        'transport.crash undefined',
+      ]),
+    );
   });
 
   test('makes five Issues, each linked to the span of its failure and pointing at code', async () => {

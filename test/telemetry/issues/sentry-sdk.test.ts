@@ -124,6 +124,19 @@ describe.each([
     expect(items.filter((type) => type === 'transaction' || type === 'span')).toEqual([]);
   });
 
+  it('an SDK that is initialised after Faultline gets the failures from then on, and none twice', async () => {
+    await run(`
+      const tracing = setupTracing();
+      Sentry.init(INIT);
+      ${afterInit}
+      try { traceAgent({ name: 'helper' }, () => { throw new Error('after both'); }); }
+      catch (error) { Sentry.captureException(error); }
+      await tracing.shutdown();
+      await Sentry.close(2000);
+    `);
+    expect(events().map(({ exception }) => exception?.values.at(-1)?.value)).toEqual(['after both']);
+  });
+
   it('the SDK is found from the moment it is initialised until it is closed', async () => {
     const { stdout } = await run(`
       const found = [findSentrySdk()?.version];
