@@ -1,18 +1,13 @@
-import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
+import { runNode, type Ended } from './run-node.ts';
+
 const DIST = new URL('../../dist/', import.meta.url);
 
-/** How a process ended. */
-export interface Ended {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+export type { Ended } from './run-node.ts';
 
 export interface ScriptOptions {
   /** The whole environment of the process, but for PATH. */
@@ -33,26 +28,9 @@ export async function runScript(source: string, options: ScriptOptions = {}): Pr
   await writeFile(file, source.replaceAll('DIST/', DIST.href));
   const preload = (options.preload ?? []).flatMap((module) => ['--import', new URL(module, DIST).href]);
   try {
-    return await run([...preload, pathToFileURL(file).pathname], directory, options);
+    const { env = {}, timeoutMs = 15_000 } = options;
+    return await runNode([...preload, pathToFileURL(file).pathname], { cwd: directory, env, timeoutMs });
   } finally {
     await rm(directory, { recursive: true });
   }
-}
-
-function run(args: readonly string[], cwd: string, { env = {}, timeoutMs = 15_000 }: ScriptOptions): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, {
-      cwd,
-      env: { PATH: process.env['PATH'] ?? '', ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: timeoutMs,
-      killSignal: 'SIGKILL',
-    });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-    child.on('error', reject);
-    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
-  });
 }

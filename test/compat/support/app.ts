@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,15 +7,13 @@ import { fileURLToPath } from 'node:url';
 
 import { inject } from 'vitest';
 
+import { runNode, type Ended as NodeEnded } from '../../support/run-node.ts';
+
 const PROGRAMS = fileURLToPath(new URL('../apps/', import.meta.url));
 const LONGEST_RUN_MS = 20_000;
 
 /** How a program ended. */
-export interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+export type Ended = Omit<NodeEnded, 'signal'>;
 
 /** An application of its own, outside this repository, with the packed package installed. */
 export interface App {
@@ -40,7 +38,11 @@ export async function installApp(dependencies: Readonly<Record<string, string>> 
   await cp(PROGRAMS, directory, { recursive: true });
   return {
     directory,
-    run: (program, env = {}, nodeArgs = []) => runNode(directory, [...nodeArgs, program], env),
+    async run(program, env = {}, nodeArgs = []) {
+      const options = { cwd: directory, env, timeoutMs: LONGEST_RUN_MS };
+      const { code, stdout, stderr } = await runNode([...nodeArgs, program], options);
+      return { code, stdout, stderr };
+    },
     remove: () => rm(directory, { recursive: true, force: true }),
   };
 }
@@ -57,22 +59,4 @@ async function npmInstall(directory: string): Promise<void> {
       cause: error,
     });
   }
-}
-
-function runNode(cwd: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, {
-      cwd,
-      env: { PATH: process.env['PATH'] ?? '', ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: LONGEST_RUN_MS,
-      killSignal: 'SIGKILL',
-    });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
-  });
 }

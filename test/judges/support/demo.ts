@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 import { inject } from 'vitest';
+
+import { runNode } from '../../support/run-node.ts';
 
 const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 const LONGEST_RUN_MS = 20_000;
@@ -42,21 +43,11 @@ export async function runDemo(
   scenarios: readonly string[] = [],
 ): Promise<DemoRun> {
   const args = ['demo', '--once', '--json', ...scenarios.flatMap((name) => ['--scenario', name])];
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const { code, stdout, stderr } = await runNode([MAIN, ...args], {
     // It has no `.env`, so that only the given environment counts.
     cwd: inject('scratchDirectory'),
-    env: { PATH: process.env['PATH'] ?? '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: LONGEST_RUN_MS,
-    killSignal: 'SIGKILL',
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', resolve);
+    env,
+    timeoutMs: LONGEST_RUN_MS,
   });
   if (stdout === '') throw new Error(`the demo printed no report and ended with code ${code}:\n${stderr}`);
   return { code, stderr, ...(JSON.parse(stdout) as Omit<DemoRun, 'code' | 'stderr'>) };

@@ -75,7 +75,7 @@ describe('a frame of the application', () => {
 
   it.each([
     ['as a path', 'f (C:\\work\\app\\src\\x.js:1:2)', 'C:\\work\\app\\src\\x.js'],
-    ['as a URL', 'f (file:///C:/work/app/src/x.js:1:2)', 'C:/work/app/src/x.js'],
+    ['as a URL', 'f (file:///C:/code/app/src/x.js:1:2)', 'C:/code/app/src/x.js'],
   ])('is named alike on Windows, %s', (_, line, absolute) => {
     expect(frameOf(line, { workingDirectory: 'C:\\work\\app', ownFolders: [] })).toEqual({
       function: 'f',

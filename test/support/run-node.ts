@@ -1,0 +1,36 @@
+import { spawn } from 'node:child_process';
+
+/** How a process ended. */
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunNodeOptions {
+  readonly cwd: string;
+  /** The whole environment of the process, but for PATH. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Longest life before the process is killed. */
+  readonly timeoutMs: number;
+}
+
+/** Runs this version of Node to its end. */
+export function runNode(args: readonly string[], { cwd, env = {}, timeoutMs }: RunNodeOptions): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, {
+      cwd,
+      env: { PATH: process.env['PATH'] ?? '', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: timeoutMs,
+      killSignal: 'SIGKILL',
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+}
