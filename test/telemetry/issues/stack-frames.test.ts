@@ -74,10 +74,10 @@ describe('a frame of the application', () => {
   });
 
   it.each([
-    ['as a path', 'f (C:\\work\\app\\src\\x.js:1:2)', 'C:\\work\\app\\src\\x.js'],
+    ['as a path', 'f (C:\\code\\app\\src\\x.js:1:2)', 'C:\\code\\app\\src\\x.js'],
     ['as a URL', 'f (file:///C:/code/app/src/x.js:1:2)', 'C:/code/app/src/x.js'],
   ])('is named alike on Windows, %s', (_, line, absolute) => {
-    expect(frameOf(line, { workingDirectory: 'C:\\work\\app', ownFolders: [] })).toEqual({
+    expect(frameOf(line, { workingDirectory: 'C:\\code\\app', ownFolders: [] })).toEqual({
       function: 'f',
       filename: 'src/x.js',
       abs_path: absolute,
