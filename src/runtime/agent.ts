@@ -5,7 +5,7 @@ import { getRunContext, withRunContext } from '../telemetry/context.ts';
 import { errorType } from '../telemetry/failure.ts';
 import { GEN_AI_TRANSFER_MODE, GEN_AI_TRANSFER_TARGET_NAME } from '../telemetry/semconv.ts';
 import { traceAgent } from '../telemetry/spans.ts';
-import { inputContent } from './content.ts';
+import { inputContent, messageContent } from './content.ts';
 import { defined } from './defined.ts';
 import { RunTimeoutError } from './errors.ts';
 import { createEventQueue, guardedListener } from './events.ts';
@@ -14,7 +14,17 @@ import { resolveMemory } from './memory/recall.ts';
 import { createCandidate, type Candidate } from './models/candidate.ts';
 import { openScope, untilAborted } from './signals.ts';
 import { systemTime, type Time } from './time.ts';
-import type { Agent, AgentEvent, AgentOptions, RunInput, RunOptions, RunResult, RunStream, Tool } from './types.ts';
+import type {
+  Agent,
+  AgentEvent,
+  AgentOptions,
+  Message,
+  RunInput,
+  RunOptions,
+  RunResult,
+  RunStream,
+  Tool,
+} from './types.ts';
 import { requireCount, requireTimeout, requireToolName } from './validate.ts';
 
 /** Creates an agent. Throws when an option is wrong; models known by name are loaded when first asked. */
@@ -104,7 +114,9 @@ function startRun(
   const { name, description, candidates, shouldFallback } = agent;
   const runId = getRunContext()?.runId ?? newRunId();
   const known = defined({ user: options.user, conversationId: options.conversationId });
-  const withhold = (): unknown => inputContent(input);
+  /** What the run was told and, once it has one, its answer with everything said on the way. */
+  let said: readonly Message[] = [];
+  const withhold = (): unknown => [...inputContent(input), ...messageContent(said)];
   const span = { ...defined({ description }), name, runId, signal: caller.signal, withhold };
   let traceId: string | undefined;
 
@@ -125,6 +137,7 @@ function startRun(
       time,
       emit,
     });
+    said = result.messages;
     const { deliver } = options;
     if (deliver !== undefined) await untilAborted(whole.signal, () => deliver(result));
     return result;

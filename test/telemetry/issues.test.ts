@@ -1,5 +1,6 @@
 import { context, propagation, trace } from '@opentelemetry/api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 
 import {
   addBreadcrumb,
@@ -19,7 +20,9 @@ import {
   type SetupOptions,
   type Tracing,
 } from '../../src/index.ts';
+import { createAgent, defineTool } from '../../src/runtime/index.ts';
 import { startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
+import { scriptedModel } from '../../src/testing/scripted-model.ts';
 
 let sentry: FakeSentry;
 let tracing: Tracing | undefined;
@@ -371,6 +374,46 @@ describe('the application', () => {
 });
 
 describe('what an Issue may not say', () => {
+  it.each<[string, (canary: string) => Promise<unknown>]>([
+    [
+      'a tool quotes its argument',
+      (canary) => {
+        const look = defineTool({
+          name: 'look',
+          input: z.object({ query: z.string() }),
+          execute: ({ query }) => {
+            throw new Error(`nothing for ${query}`);
+          },
+        });
+        const model = scriptedModel([{ toolCalls: [{ name: 'look', input: { query: canary } }] }, 'sorry']);
+        return createAgent({ name: 'helper', tools: [look], models: [model] }).run('hi');
+      },
+    ],
+    [
+      'a provider quotes the prompt',
+      (canary) => {
+        const model = scriptedModel([{ error: new Error(`bad prompt: ${canary}`) }]);
+        return createAgent({ name: 'helper', maxRetries: 0, models: [model] }).run(canary);
+      },
+    ],
+    [
+      'a reply that cannot be delivered quotes the answer',
+      (canary) =>
+        createAgent({ name: 'helper', models: [scriptedModel([canary])] }).run('hi', {
+          deliver: ({ text }) => {
+            throw new Error(`cannot post ${text}`);
+          },
+        }),
+    ],
+  ])('stays in when, in a run of the runtime, %s', async (_name, run) => {
+    const { flush } = setup();
+    const canary = 'Patient Jane Roe has a fever since Monday';
+    await run(canary).catch(() => {});
+    await flush();
+    expect(events()).toHaveLength(1);
+    for (const { body } of sentry.requests) expect(Buffer.from(body).toString()).not.toContain('Jane Roe');
+  });
+
   it('stays in, also when it is thrown as a string, stands in the message like a frame, or is a DSN', async () => {
     const { flush } = setup();
     const canary = 'CANARY-71aa';

@@ -123,7 +123,10 @@ export interface TracingOptions {
   readonly propagators?: readonly Propagator[];
   /** `false` builds the provider without making it the global one. Default true. */
   readonly register?: boolean;
-  /** Longest time the end of the process waits for spans still to be sent. Default 10000; 0 does not wait. */
+  /**
+   * Longest time the end of the process waits for spans still to be sent. Default 10000; 0 does not wait. A
+   * request the exporter is about to retry can hold the process longer, up to `timeoutMs`.
+   */
   readonly exitTimeoutMs?: number;
   /** Reports what Faultline does and decides. Default false. `SENTRY_DEBUG`. */
   readonly debug?: boolean;
