@@ -8,6 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { arch, availableParallelism, platform } from 'node:os';
 
 import { measureCapturedFailure } from './captured-failure.mjs';
+import { measureDelivery } from './delivery.mjs';
 import { measureImportTime } from './import-time.mjs';
 import { measureInstallSize } from './install-size.mjs';
 import { renderSection } from './report.mjs';
@@ -16,6 +17,7 @@ import { measureTracedRun } from './traced-run.mjs';
 const BENCHMARKS = {
   'traced-run': measureTracedRun,
   'captured-failure': measureCapturedFailure,
+  delivery: measureDelivery,
   'import-time': measureImportTime,
   'install-size': measureInstallSize,
 };

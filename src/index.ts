@@ -1,7 +1,9 @@
 export { setupTracing } from './telemetry/setup.ts';
-export type { FlushResult, SetupOptions, Tracing, TracingStatus } from './telemetry/setup.ts';
+export type { FlushResult, SetupOptions, SpanStatus, Tracing, TracingStatus } from './telemetry/setup.ts';
 export type { TracingOptions } from './telemetry/config/options.ts';
 export type { DestinationStatus } from './telemetry/export/pipeline.ts';
+export type { RecorderStatus } from './telemetry/export/recorder/recorder.ts';
+export type { SpanDropReason } from './telemetry/export/span-dispatcher.ts';
 
 export {
   recordFailure,
@@ -32,6 +34,9 @@ export type {
 } from './telemetry/spans.ts';
 
 export { FAILURE_POINTS } from './telemetry/failure.ts';
+export { flushAfter, type FlushAfterOptions } from './telemetry/flush-after.ts';
+export { dropRoutes, type DropRoutesOptions, type RequestFacts } from './telemetry/sampling/drop-routes.ts';
+export { endStreamSpans } from './telemetry/sampling/stream-spans.ts';
 
 export { captureException, captureMessage, type CaptureContext } from './telemetry/capture.ts';
 export type { Breadcrumb, Level } from './telemetry/failure.ts';

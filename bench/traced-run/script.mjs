@@ -43,6 +43,12 @@ class ToolFailedError extends Error {
   static {
     // On the prototype, so that it is in the stack too.
     this.prototype.name = 'ToolFailedError';
+    // The message holds no content, so that every variant may send it.
+    Object.defineProperty(this.prototype, Symbol.for('faultline.safe_message'), {
+      get() {
+        return this.message;
+      },
+    });
   }
 }
 

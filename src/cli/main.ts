@@ -18,6 +18,20 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'run one agent from the command line against any OpenAI-compatible provider',
     load: async () => (await import('./run.ts')).run,
   },
+  serve: {
+    summary: 'serve the agents of a configuration file over HTTP, or check the file',
+    load: async () => (await import('./serve.ts')).serve,
+  },
+  recorder: {
+    summary: 'show what the flight recorder keeps on disk, or send it',
+    load: async () => {
+      const [{ createRecorderCommand }, { drainRecorder }] = await Promise.all([
+        import('./recorder.ts'),
+        import('./recorder-drain.ts'),
+      ]);
+      return createRecorderCommand(drainRecorder);
+    },
+  },
 };
 
 async function main(args: readonly string[]): Promise<number> {
@@ -52,13 +66,14 @@ function find(name: string): Entry {
 
 async function help(name: string | undefined): Promise<string> {
   if (name !== undefined) return (await find(name).load()).usage;
-  const lines = Object.entries(COMMANDS).map(([command, { summary }]) => `  ${command.padEnd(6)}${summary}`);
+  const width = Math.max(...Object.keys(COMMANDS).map(({ length }) => length)) + 2;
+  const lines = Object.entries(COMMANDS).map(([command, { summary }]) => `  ${command.padEnd(width)}${summary}`);
   return `faultline ${version()}: OpenTelemetry tracing for TypeScript AI agents
 
 Usage: faultline <command> [flags]
 
 ${lines.join('\n')}
-  help  this text, or 'faultline help <command>'
+  ${'help'.padEnd(width)}this text, or 'faultline help <command>'
 `;
 }
 

@@ -6,6 +6,7 @@ import {
   propagation,
   trace,
   type Attributes,
+  type MeterProvider,
   type TextMapPropagator,
   type TracerProvider,
 } from '@opentelemetry/api';
@@ -27,9 +28,22 @@ import { createPricing } from './attributes/cost.ts';
 import type { Propagator, TracingOptions } from './config/options.ts';
 import { resolveConfig, type TelemetryConfig } from './config/resolve.ts';
 import type { SamplerDescription } from './config/sampler.ts';
+import { createContentPolicy } from './content/policy.ts';
 import { createReporter, type Problem, type Reporter } from './diagnostics.ts';
-import { closeDelivery, createFlush, flushBeforeExit, type Delivery, type FlushResult } from './export/delivery.ts';
-import { createPipeline, type DestinationStatus, type Pipeline } from './export/pipeline.ts';
+import { createContentGuard } from './export/content-policy.ts';
+import { createCountingSampler, type CountingSampler } from './export/counting-sampler.ts';
+import {
+  closeDelivery,
+  createFlush,
+  sendingOf,
+  startRecovery,
+  type Delivery,
+  type FlushResult,
+} from './export/delivery.ts';
+import { sendAtTheEnd } from './export/ending.ts';
+import { createPipeline, destinationKey, type DestinationStatus } from './export/pipeline.ts';
+import { createRecorder, type Recorder, type RecorderStatus } from './export/recorder/recorder.ts';
+import { createSpanIntake, processorOf } from './export/span-intake.ts';
 import { createStampProcessor } from './export/stamp-processor.ts';
 import { createIssuePipeline } from './issues/pipeline.ts';
 import type { IssueStatus } from './issues/sender.ts';
@@ -40,6 +54,7 @@ import {
   joinProvider,
   yieldGlobalProvider,
 } from './export/registered-provider.ts';
+import { observeDelivery, type SelfNumbers } from './metrics.ts';
 import {
   OPERATIONS,
   SEMCONV_AGENT_SPAN_NAME,
@@ -57,6 +72,8 @@ export interface SetupOptions extends TracingOptions, IssueOptions {
    * it. Default false.
    */
   readonly captureUncaught?: boolean;
+  /** Where tracing shows how it fares, as metrics under `faultline.*`. Default: the registered meter provider. */
+  readonly meterProvider?: MeterProvider;
 }
 
 /** What tracing is doing. */
@@ -70,12 +87,26 @@ export type TracingStatus =
       readonly state: 'on';
       /** Whether the spans come from a provider the application registered before. */
       readonly joined: boolean;
+      readonly spans: SpanStatus;
       readonly destinations: readonly DestinationStatus[];
       /** Absent without a DSN, and when a Sentry SDK of the application sends the Issues. */
       readonly issues?: IssueStatus;
+      /** Absent when the flight recorder is off. */
+      readonly recorder?: RecorderStatus;
     };
 
+/** What came in. */
+export interface SpanStatus {
+  /** Spans that began and were sampled. */
+  readonly created: number;
+  /** Those of them that have not ended. */
+  readonly open: number;
+  /** Spans the sampler turned down; 0 when the provider is the application's, whose sampler says nothing. */
+  readonly sampledOut: number;
+}
+
 export type { FlushResult } from './export/delivery.ts';
+export type { DestinationStatus } from './export/pipeline.ts';
 
 /** Tracing as it was set up. */
 export interface Tracing {
@@ -158,57 +189,94 @@ function forget(tracing: Tracing): void {
   if (holder[SLOT]?.tracing === tracing) delete holder[SLOT];
 }
 
+/** The tracing that was set up in this process, if it was. */
+export function currentTracing(): Tracing | undefined {
+  return holder[SLOT]?.tracing;
+}
+
 function startTracing(config: TelemetryConfig, options: SetupOptions, report: Reporter): Tracing {
   if (config.debug) diag.setLogger(new DiagConsoleLogger(), DiagLogLevel.INFO);
-  const pipelines = config.destinations.map((destination) => createPipeline(destination, config, report));
-  const processors = [...(options.spanProcessors ?? []), ...pipelines.map(({ processor }) => processor)];
-  /** What a provider of the application's still needs: a destination it sends to already would get every span twice. */
-  const missingIn = (theirs: TracerProvider): readonly SpanProcessor[] => {
+  // First of all: patterns of the application may be wrong, and nothing is in place yet.
+  const content = createContentPolicy({ ...config, ...config.spanLimits });
+  const recorder = startRecorder(config, report);
+  const pipelines = config.destinations.map((destination) => createPipeline(destination, config, report, { recorder }));
+  const guard = createContentGuard(content);
+  const intake = createSpanIntake({
+    outlets: pipelines.map(({ outlet }) => outlet),
+    allow: guard.allow,
+    ...(recorder === undefined ? undefined : { recorder }),
+  });
+  const flushSpans = (): Promise<unknown> =>
+    Promise.all(pipelines.map((pipeline) => pipeline.flush(config.exitTimeoutMs)));
+  const processors = [...(options.spanProcessors ?? []), guard.processor, processorOf(intake, flushSpans)];
+  /** Excludes what a provider of the application's sends to already, which would get every span twice. */
+  const excludeServed = (theirs: TracerProvider): void => {
     const served = exporterUrls(theirs);
-    const isServed = ({ status }: Pipeline): boolean => served.includes(status.url);
-    for (const { status } of pipelines.filter(isServed)) {
+    for (const pipeline of pipelines.filter(({ status }) => served.includes(status.url))) {
+      pipeline.exclude();
       report({
-        key: `served:${status.url}`,
-        message: `the application's own exporter sends to ${status.url} already, so Faultline sends nothing there`,
+        key: `served:${pipeline.status.url}`,
+        message: `the application's own exporter sends to ${pipeline.status.url} already, so Faultline sends nothing there`,
       });
     }
-    const missing = pipelines.filter((pipeline) => !isServed(pipeline));
-    return [...(options.spanProcessors ?? []), ...missing.map(({ processor }) => processor)];
   };
-  const provision = provide(config, processors, missingIn);
+  const sampler = createCountingSampler(createSampler(config.sampler));
+  const provision = provide({ config, processors, sampler, onJoin: excludeServed });
   if (provision === undefined) {
     report(NOT_JOINED);
-    if (config.dsn === undefined) return tracingThatIsOff(NOT_JOINED.message);
+    if (config.dsn === undefined) {
+      recorder?.close();
+      return tracingThatIsOff(NOT_JOINED.message);
+    }
   }
-  const issues = config.dsn === undefined ? undefined : createIssuePipeline(config.dsn, config, options, report);
+  const issues =
+    config.dsn === undefined ? undefined : createIssuePipeline(config.dsn, config, options, report, recorder);
   const deactivate = activate({
     agentSpanName: config.spanNames === 'semconv' ? SEMCONV_AGENT_SPAN_NAME : OPERATIONS.agent.spanName,
     toolSpanParent: config.toolSpanParent,
     sendDefaultPii: config.sendDefaultPii,
+    content,
     price: createPricing(config.pricing),
     ...(issues === undefined ? undefined : { issues: issues.sink }),
   });
-  const delivery: Delivery = { pipelines: provision === undefined ? [] : pipelines, issues };
+  const delivery: Delivery = {
+    intake,
+    pipelines: provision === undefined ? [] : pipelines,
+    ...(issues === undefined ? undefined : { issues }),
+    ...(recorder === undefined ? undefined : { recorder, recovery: startRecovery(recorder, pipelines, issues) }),
+  };
   const flush = createFlush(delivery);
-  const withdrawExitHook = flushBeforeExit(delivery, flush, config.exitTimeoutMs);
+  const withdrawExitHooks = sendAtTheEnd(sendingOf(delivery, flush), {
+    naturalMs: config.exitTimeoutMs,
+    // With a recorder nothing is lost, so nothing has to wait for long.
+    abruptMs: recorder === undefined ? config.exitTimeoutMs : Math.min(config.exitTimeoutMs, RECORDED_ABRUPT_MS),
+  });
   let closing: Promise<FlushResult> | undefined;
 
   const close = async (timeoutMs: number): Promise<FlushResult> => {
     issues?.sink.release();
     const result = await flush(timeoutMs);
+    withdrawMetrics();
     closeDelivery(delivery);
-    withdrawExitHook();
+    withdrawExitHooks();
     deactivate();
     provision?.withdraw();
     forget(tracing);
     return result;
   };
 
+  const statusOf = (): TracingStatus & { readonly state: 'on' } => ({
+    state: 'on',
+    joined: provision?.joined ?? false,
+    spans: { created: intake.started, open: intake.open, sampledOut: sampler.sampledOut },
+    destinations: delivery.pipelines.map(({ status }) => status),
+    ...(issues?.status === undefined ? undefined : { issues: issues.status }),
+    ...(recorder === undefined ? undefined : { recorder: recorder.status }),
+  });
+
   const tracing: Tracing = {
-    get status(): TracingStatus {
-      const destinations = delivery.pipelines.map(({ status }) => status);
-      const status = { state: 'on', joined: provision?.joined ?? false, destinations } as const;
-      return issues?.status === undefined ? status : { ...status, issues: issues.status };
+    get status() {
+      return statusOf();
     },
     spanProcessor: combineProcessors([createStampProcessor(stampFor(config, 'foreign')), ...processors]),
     flush: (timeoutMs = config.exitTimeoutMs) => flush(timeoutMs),
@@ -217,7 +285,25 @@ function startTracing(config: TelemetryConfig, options: SetupOptions, report: Re
       return closing;
     },
   };
+  const withdrawMetrics = observeDelivery(() => numbersOf(statusOf()), options.meterProvider);
   return tracing;
+}
+
+/** Longest an abrupt end waits when everything is on disk too. */
+const RECORDED_ABRUPT_MS = 2_000;
+
+function startRecorder({ recorder, destinations }: TelemetryConfig, report: Reporter): Recorder | undefined {
+  if (recorder === undefined) return undefined;
+  return createRecorder({ ...recorder, destinations: destinations.map(destinationKey), report });
+}
+
+function numbersOf({ spans, destinations, issues, recorder }: TracingStatus & { readonly state: 'on' }): SelfNumbers {
+  return {
+    ...spans,
+    destinations,
+    ...(issues === undefined ? undefined : { issues }),
+    ...(recorder === undefined ? undefined : { onDisk: recorder }),
+  };
 }
 
 /** Where the spans come from, and how to take it back. */
@@ -227,19 +313,20 @@ interface Provision {
   withdraw(): void;
 }
 
+interface ProvideOptions {
+  readonly config: TelemetryConfig;
+  readonly processors: readonly SpanProcessor[];
+  readonly sampler: CountingSampler;
+  /** Hears of the provider of the application's that is joined, now or later. */
+  readonly onJoin: (theirs: TracerProvider) => void;
+}
+
 /** Connects the processors to a source of spans: the registered provider, else one of our own. */
-function provide(
-  config: TelemetryConfig,
-  processors: readonly SpanProcessor[],
-  missingIn: (theirs: TracerProvider) => readonly SpanProcessor[],
-): Provision | undefined {
-  if (!config.register) return { joined: true, withdraw: () => {} };
+function provide(options: ProvideOptions): Provision | undefined {
+  if (!options.config.register) return { joined: true, withdraw: () => {} };
   const registered = findRegisteredProvider();
-  if (registered === undefined) return registerProvider(config, processors, missingIn);
-  const withdraw = joinProvider(registered, [
-    createStampProcessor(stampFor(config, 'foreign')),
-    ...missingIn(registered),
-  ]);
+  if (registered === undefined) return registerProvider(options);
+  const withdraw = join(registered, options);
   if (withdraw === undefined) return undefined;
   // Without a context manager exporting would be traced, and nothing would have a parent.
   const withdrawContext = registerContextManager();
@@ -252,24 +339,23 @@ function provide(
   };
 }
 
-function registerProvider(
-  config: TelemetryConfig,
-  processors: readonly SpanProcessor[],
-  missingIn: (theirs: TracerProvider) => readonly SpanProcessor[],
-): Provision | undefined {
+function join(theirs: TracerProvider, { config, processors, onJoin }: ProvideOptions): (() => void) | undefined {
+  onJoin(theirs);
+  return joinProvider(theirs, [createStampProcessor(stampFor(config, 'foreign')), ...processors]);
+}
+
+function registerProvider(options: ProvideOptions): Provision | undefined {
+  const { config, processors, sampler } = options;
   const provider = new NodeTracerProvider({
     resource: defaultResource().merge(resourceFromAttributes(config.resourceAttributes)),
-    sampler: createSampler(config.sampler),
+    sampler,
     spanLimits: config.spanLimits,
     spanProcessors: [createStampProcessor(stampFor(config, 'own')), ...processors],
   });
   if (!trace.setGlobalTracerProvider(provider)) return undefined;
   let withdrawFromTheirs: (() => void) | undefined;
   const stopYielding = yieldGlobalProvider(provider, (theirs) => {
-    withdrawFromTheirs = joinProvider(theirs, [
-      createStampProcessor(stampFor(config, 'foreign')),
-      ...missingIn(theirs),
-    ]);
+    withdrawFromTheirs = join(theirs, options);
   });
   const withdrawContext = registerContextManager();
   const propagator = createPropagator(config.propagators);

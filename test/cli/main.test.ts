@@ -32,10 +32,10 @@ describe('faultline', () => {
   });
 
   test.each([
-    [['dmeo'], 'There is no command dmeo; faultline knows demo, run, help and --version.\n'],
-    [['toString'], 'There is no command toString; faultline knows demo, run, help and --version.\n'],
-    [['--verbose'], 'There is no flag --verbose; faultline knows demo, run, help and --version.\n'],
-    [['help', 'dmeo'], 'There is no command dmeo; faultline knows demo, run, help and --version.\n'],
+    [['dmeo'], 'There is no command dmeo; faultline knows demo, run, serve, recorder, help and --version.\n'],
+    [['toString'], 'There is no command toString; faultline knows demo, run, serve, recorder, help and --version.\n'],
+    [['--verbose'], 'There is no flag --verbose; faultline knows demo, run, serve, recorder, help and --version.\n'],
+    [['help', 'dmeo'], 'There is no command dmeo; faultline knows demo, run, serve, recorder, help and --version.\n'],
     [['demo', '--onec'], 'faultline demo does not know --onec; it knows --scenario, --once, --json and --port.\n'],
     [['demo', '--once=yes'], "faultline demo: Option '--once' does not take an argument.\n"],
     [['demo', '--scenario'], "faultline demo: Option '--scenario <value>' argument missing.\n"],
@@ -47,10 +47,13 @@ describe('faultline', () => {
       'There is no scenario panic; the scenarios are success, streaming, parallel-tools, sub-agent, fallback, ' +
         'tool-failure, memory-failure, models-exhausted, agent-error, transport-crash and abort.\n',
     ],
-    [['run', 'Hello'], 'Which model? Name it with --model, such as --model openai/gpt-5-mini.\n'],
+    [
+      ['run', 'Hello'],
+      'Which model? Name it with --model, such as --model openai/gpt-5-mini, or a file of agents with --config.\n',
+    ],
     [
       ['run', '--modle', 'm'],
-      'faultline run does not know --modle; it knows --agent, --model, --base-url and --instructions.\n',
+      'faultline run does not know --modle; it knows --config, --agent, --model, --base-url and --instructions.\n',
     ],
     [
       ['run', '--model', 'openai-compatible/m', '--base-url', 'localhost:1234', 'Hello'],

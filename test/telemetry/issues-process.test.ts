@@ -88,6 +88,14 @@ describe('Issues of a process', () => {
     expect(issues()).toEqual([['RangeError', 'fatal', 'onuncaughtexception', false]]);
   });
 
+  it('of one kind are few, which is said when it ends', async () => {
+    const fails = `for (let n = 0; n < 8; n += 1) { try { traceAgent({ name: 'helper' }, book); } catch {} }`;
+    const ended = await runScript(program(`${fails} process.exit(3);`), { env: { SENTRY_DSN: sentry.dsn } });
+    expect(ended).toMatchObject({ code: 3, stdout: '' });
+    expect(ended.stderr).toMatch(/^faultline: 3 Issues were held back, .*\n$/);
+    expect(issues()).toHaveLength(5);
+  });
+
   it('whose error ended an agent run already are sent once', async () => {
     await endsAlike(`await traceAgent({ name: 'helper' }, async () => book());`);
     expect(issues()).toEqual([['BookingError', 'error', 'faultline.conversation.unhandled', false]]);
@@ -110,5 +118,6 @@ describe('Issues of a process', () => {
     });
     await quiet.close();
     expect(hung).toMatchObject({ code: 0, signal: null, stdout: 'answer\n' });
+    expect(hung.stderr).toMatch(/^faultline: an Issue was not delivered: \S+ did not take it before the time .*\n$/);
   });
 });

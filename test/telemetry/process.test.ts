@@ -26,7 +26,7 @@ const LOADED = `
     beforeExit: process.listenerCount('beforeExit'),
   }));
 `;
-const NOTHING_LOADED = { sdk: 0, api: true, running: [], beforeExit: 0 };
+const NOTHING_LOADED = { sdk: 0, api: false, running: [], beforeExit: 0 };
 
 let sentry: FakeSentry;
 beforeEach(async () => {
@@ -91,15 +91,17 @@ describe('with nothing configured', () => {
 });
 
 describe('a backend in trouble leaves the program as it is, and is said in one line:', () => {
+  /** A process that lives longer than its deadline of 300 ms and its start together is killed. */
+  const IN_TIME_MS = 5_000;
   const lineOf = (stderr: string): string => stderr.replace('a note\n', '');
 
   it('nothing listens', async () => {
     const port = await freePort();
     const env = {
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `http://127.0.0.1:${port}/v1/traces`,
-      OTEL_EXPORTER_OTLP_TIMEOUT: '1000',
+      FAULTLINE_EXIT_TIMEOUT: '300',
     };
-    const ended = await runScript(PROGRAM, { env, preload: ['register.js'] });
+    const ended = await runScript(PROGRAM, { env, preload: ['register.js'], timeoutMs: IN_TIME_MS });
     expect(ended).toMatchObject(UNCHANGED);
     expect(lineOf(ended.stderr)).toBe(
       `faultline: 2 spans were not delivered: nothing is listening at 127.0.0.1:${port} (ECONNREFUSED)\n`,
@@ -107,8 +109,8 @@ describe('a backend in trouble leaves the program as it is, and is said in one l
   });
 
   it('the name does not resolve', async () => {
-    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://no-such-host.invalid:4318', OTEL_EXPORTER_OTLP_TIMEOUT: '1000' };
-    const ended = await runScript(PROGRAM, { env, preload: ['register.js'] });
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://no-such-host.invalid:4318', FAULTLINE_EXIT_TIMEOUT: '300' };
+    const ended = await runScript(PROGRAM, { env, preload: ['register.js'], timeoutMs: IN_TIME_MS });
     expect(ended).toMatchObject(UNCHANGED);
     expect(lineOf(ended.stderr)).toMatch(
       /^faultline: 2 spans were not delivered: the host of no-such-host\.invalid:4318 cannot be resolved \(\w+\)\n$/,
@@ -130,7 +132,7 @@ describe('a backend in trouble leaves the program as it is, and is said in one l
     sentry.answerNext({ kind: 'hang' }, 10);
     const ended = await runScript(
       `import { setupTracing } from 'DIST/index.js'; setupTracing({ exitTimeoutMs: 300 }); ${PROGRAM}`,
-      { env: { SENTRY_DSN: sentry.dsn }, timeoutMs: 8_000 },
+      { env: { SENTRY_DSN: sentry.dsn }, timeoutMs: IN_TIME_MS },
     );
     expect(ended).toMatchObject(UNCHANGED);
     expect(lineOf(ended.stderr)).toMatch(
@@ -140,8 +142,8 @@ describe('a backend in trouble leaves the program as it is, and is said in one l
 
   it('the connection is reset', async () => {
     sentry.answerNext({ kind: 'reset' }, 100);
-    const env = { SENTRY_DSN: sentry.dsn, OTEL_EXPORTER_OTLP_TIMEOUT: '1000' };
-    const ended = await runScript(PROGRAM, { env, preload: ['register.js'] });
+    const env = { SENTRY_DSN: sentry.dsn, FAULTLINE_EXIT_TIMEOUT: '300' };
+    const ended = await runScript(PROGRAM, { env, preload: ['register.js'], timeoutMs: IN_TIME_MS });
     expect(ended).toMatchObject(UNCHANGED);
     expect(lineOf(ended.stderr)).toMatch(
       /^faultline: 2 spans were not delivered: 127\.0\.0\.1:\d+ broke the connection off \(\w+\)\n$/,

@@ -9,6 +9,9 @@
  */
 import type { AttributeValue } from '@opentelemetry/api';
 
+import type { CaptureContent, ErrorMessages } from '../content/policy.ts';
+import type { RedactionOptions } from '../content/redactor.ts';
+import { captureContent, errorMessages, redaction } from './content.ts';
 import { dsn, type Dsn } from './dsn.ts';
 import { BASE_ENDPOINT_VARIABLE, endpoint } from './endpoint.ts';
 import { headers, type Headers } from './headers.ts';
@@ -114,6 +117,17 @@ export const SEND_DEFAULT_PII: Setting<boolean> = {
   option: 'sendDefaultPii',
   variables: ['SENTRY_SEND_DEFAULT_PII'],
 };
+export const CAPTURE_CONTENT: Setting<CaptureContent> = {
+  kind: captureContent,
+  option: 'captureContent',
+  variables: ['OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT'],
+};
+export const ERROR_MESSAGES: Setting<ErrorMessages> = {
+  kind: errorMessages,
+  option: 'errorMessages',
+  variables: ['FAULTLINE_ERROR_MESSAGES'],
+};
+export const REDACTION: Setting<RedactionOptions> = { kind: redaction, option: 'redaction' };
 export const SPAN_NAMES: Setting<SpanNames> = { kind: oneOf(['faultline', 'semconv']), option: 'spanNames' };
 export const TOOL_SPAN_PARENT: Setting<ToolSpanParent> = { kind: oneOf(['chat', 'agent']), option: 'toolSpanParent' };
 export const PRICING: Setting<Pricing> = { kind: pricing, option: 'pricing' };
@@ -171,13 +185,26 @@ export const EXPORT_TIMEOUT: Setting<number> = {
   option: 'batch.exportTimeoutMs',
   variables: ['OTEL_BSP_EXPORT_TIMEOUT'],
 };
+export const MAX_QUEUE_BYTES: Setting<number> = { kind: positiveCount, option: 'batch.maxQueueBytes' };
+export const RETRY_FOR: Setting<number> = { kind: timeout, option: 'batch.retryForMs' };
+export const RECORDER_DIRECTORY: Setting<string> = {
+  kind: text,
+  option: 'recorder.directory',
+  variables: ['FAULTLINE_RECORDER_DIR'],
+};
+export const RECORDER_MAX_BYTES: Setting<number> = { kind: positiveCount, option: 'recorder.maxBytes' };
+export const RECORDER_MAX_AGE: Setting<number> = { kind: positiveCount, option: 'recorder.maxAgeMs' };
 export const PROPAGATORS: Setting<readonly (Propagator | 'none')[]> = {
   kind: listOf(['tracecontext', 'baggage', 'none']),
   option: 'propagators',
   variables: ['OTEL_PROPAGATORS'],
 };
 export const REGISTER: Setting<boolean> = { kind: flag, option: 'register' };
-export const EXIT_TIMEOUT: Setting<number> = { kind: delay, option: 'exitTimeoutMs' };
+export const EXIT_TIMEOUT: Setting<number> = {
+  kind: delay,
+  option: 'exitTimeoutMs',
+  variables: ['FAULTLINE_EXIT_TIMEOUT'],
+};
 export const DEBUG: Setting<boolean> = { kind: flag, option: 'debug', variables: ['SENTRY_DEBUG'] };
 
 export const ENV_FILE: Setting<string | false> = { kind: fileOrNone, option: 'envFile' };

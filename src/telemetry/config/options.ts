@@ -1,5 +1,7 @@
 import type { Attributes } from '@opentelemetry/api';
 
+import type { CaptureContent, ErrorMessages } from '../content/policy.ts';
+import type { RedactionOptions } from '../content/redactor.ts';
 import type { Environment } from './environment.ts';
 
 /** Where spans can go: `sentry` is the project of the DSN, `otlp` is an explicit OTLP endpoint. */
@@ -23,16 +25,30 @@ export type ToolSpanParent = 'chat' | 'agent';
 /** A W3C propagator Faultline can install. */
 export type Propagator = 'tracecontext' | 'baggage';
 
-/** Bounds of the export queue, as in the OpenTelemetry batch span processor. */
+/** Bounds of what waits in memory, named as in the OpenTelemetry batch span processor. */
 export interface BatchOptions {
-  /** Spans held before new ones are dropped. Default 2048; `OTEL_BSP_MAX_QUEUE_SIZE`. */
+  /** Spans held before the oldest ones are dropped. Default 65536; `OTEL_BSP_MAX_QUEUE_SIZE`. */
   readonly maxQueueSize?: number;
+  /** Bytes of spans held before the oldest ones are dropped. Default 16 MiB. */
+  readonly maxQueueBytes?: number;
   /** Spans in one request, never more than the queue holds. Default 512; `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`. */
   readonly maxExportBatchSize?: number;
   /** Longest time a span waits for its batch to fill. Default 5000; `OTEL_BSP_SCHEDULE_DELAY`. */
   readonly scheduleDelayMs?: number;
-  /** Longest time one batch may take, retries included. Default 30000; `OTEL_BSP_EXPORT_TIMEOUT`. */
+  /** Longest time one attempt to send a batch may take, beside `timeoutMs`. Default 30000; `OTEL_BSP_EXPORT_TIMEOUT`. */
   readonly exportTimeoutMs?: number;
+  /** Longest time a batch is tried again for while its destination is in trouble. Default 3600000, one hour. */
+  readonly retryForMs?: number;
+}
+
+/** The flight recorder, which keeps spans and Issues on disk until they are delivered. */
+export interface RecorderOptions {
+  /** Directory of its files; off when unset. `FAULTLINE_RECORDER_DIR`. */
+  readonly directory?: string;
+  /** Most bytes in the directory before the oldest spans are dropped. Default 256 MiB. */
+  readonly maxBytes?: number;
+  /** Longest time a span is kept. Default 604800000, seven days. */
+  readonly maxAgeMs?: number;
 }
 
 /** Bounds of one span, named as the OpenTelemetry SDK names them. */
@@ -83,7 +99,7 @@ export interface TracingOptions {
   readonly protocol?: Protocol;
   /** Default `gzip` to Sentry, `none` elsewhere. `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`. */
   readonly compression?: Compression;
-  /** Longest time for one request, retries included. Default 10000. `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`. */
+  /** Longest time for one request. Default 10000. `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`. */
   readonly timeoutMs?: number;
   /** Names written to the `otlp` destination. Default: `sentry` when it is Sentry's own OTLP endpoint, else `otel`. */
   readonly dialect?: Dialect;
@@ -109,6 +125,19 @@ export interface TracingOptions {
   readonly sampleRate?: number;
   /** Lets e-mail, name and IP address of the user leave the process. Default false. `SENTRY_SEND_DEFAULT_PII`. */
   readonly sendDefaultPii?: boolean;
+  /**
+   * Records prompts, completions, tool arguments and results: all of them, or the kinds that are `true`. What is
+   * recorded is redacted first. Default false. `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`.
+   */
+  readonly captureContent?: CaptureContent;
+  /**
+   * What is sent of an error message that may quote content: nothing, the redacted message, or that for the
+   * classes of errors that are listed. Default `withheld`, and `redacted` when all content is recorded.
+   * `FAULTLINE_ERROR_MESSAGES`.
+   */
+  readonly errorMessages?: ErrorMessages;
+  /** What is taken out of everything that is sent. Default: everything `RedactionOptions` knows. */
+  readonly redaction?: RedactionOptions;
   /** Default `faultline`. */
   readonly spanNames?: SpanNames;
   /** Default `chat`. */
@@ -119,13 +148,15 @@ export interface TracingOptions {
 
   // --- How to run
   readonly batch?: BatchOptions;
+  /** Keeps what is not delivered yet on disk, so that no outage and no crash loses it. */
+  readonly recorder?: RecorderOptions;
   /** Default both; an empty list installs none. `OTEL_PROPAGATORS`. */
   readonly propagators?: readonly Propagator[];
   /** `false` builds the provider without making it the global one. Default true. */
   readonly register?: boolean;
   /**
-   * Longest time the end of the process waits for spans still to be sent. Default 10000; 0 does not wait. A
-   * request the exporter is about to retry can hold the process longer, up to `timeoutMs`.
+   * Longest time the end of the process waits for what is still to be sent. Default 10000; 0 does not wait.
+   * `FAULTLINE_EXIT_TIMEOUT`.
    */
   readonly exitTimeoutMs?: number;
   /** Reports what Faultline does and decides. Default false. `SENTRY_DEBUG`. */

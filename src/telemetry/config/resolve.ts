@@ -1,11 +1,21 @@
 import * as catalog from './catalog.ts';
-import { resolveBatch, resolveSpanLimits } from './bounds.ts';
+import type { CaptureContent, ErrorMessages } from '../content/policy.ts';
+import type { RedactionOptions } from '../content/redactor.ts';
+import { resolveBatch, resolveRecorder, resolveSpanLimits } from './bounds.ts';
 import { defined, overlay } from './records.ts';
 import { resolveDestinations, type Destination } from './destinations.ts';
 import type { Dsn } from './dsn.ts';
 import { readEnvironment, type Environment } from './environment.ts';
 import { nodeHost, type Host } from './host.ts';
-import type { BatchOptions, Propagator, SpanLimits, SpanNames, ToolSpanParent, TracingOptions } from './options.ts';
+import type {
+  BatchOptions,
+  Propagator,
+  RecorderOptions,
+  SpanLimits,
+  SpanNames,
+  ToolSpanParent,
+  TracingOptions,
+} from './options.ts';
 import type { Pricing } from './pricing.ts';
 import { resolveRelease } from './release.ts';
 import { DEPLOYMENT_ENVIRONMENT_NAME, resolveResource, type ResourceAttributes } from './resource.ts';
@@ -33,12 +43,20 @@ export interface TelemetryConfig {
   /** Share of Issues, 0 to 1. */
   readonly sampleRate: number;
   readonly sendDefaultPii: boolean;
+  readonly captureContent: CaptureContent;
+  /** Absent when nobody has decided: then it follows from `captureContent`. */
+  readonly errorMessages?: ErrorMessages;
+  readonly redaction: RedactionOptions;
   readonly spanNames: SpanNames;
   readonly toolSpanParent: ToolSpanParent;
   readonly spanLimits: Required<SpanLimits>;
   readonly pricing: Pricing;
 
   readonly batch: Required<BatchOptions>;
+  /** Absent when it is off. */
+  readonly recorder?: Required<RecorderOptions>;
+  /** The variables that name proxies, as they are. */
+  readonly proxyEnvironment: Environment;
   readonly propagators: readonly Propagator[];
   readonly register: boolean;
   readonly exitTimeoutMs: number;
@@ -93,16 +111,30 @@ export function resolveConfig(
     ...defined({ clientSampleRate: clientSampleRate(sampler) }),
     sampleRate: settings.get(catalog.SAMPLE_RATE) ?? 1,
     sendDefaultPii: settings.get(catalog.SEND_DEFAULT_PII) ?? false,
+    captureContent: settings.get(catalog.CAPTURE_CONTENT) ?? false,
+    ...defined({ errorMessages: settings.get(catalog.ERROR_MESSAGES) }),
+    redaction: settings.get(catalog.REDACTION) ?? {},
     spanNames: settings.get(catalog.SPAN_NAMES) ?? 'faultline',
     toolSpanParent: settings.get(catalog.TOOL_SPAN_PARENT) ?? 'chat',
     spanLimits: resolveSpanLimits(settings),
     pricing: overlay([...settings.all(catalog.PRICING)].map(({ value }) => value)),
     batch: resolveBatch(settings),
+    ...defined({ recorder: resolveRecorder(settings, host) }),
+    proxyEnvironment: resolveProxyEnvironment(merged),
     propagators: resolvePropagators(settings),
     register: settings.get(catalog.REGISTER) ?? true,
     exitTimeoutMs: settings.get(catalog.EXIT_TIMEOUT) ?? 10_000,
     debug: settings.get(catalog.DEBUG) ?? false,
   });
+}
+
+const PROXY_VARIABLES = ['https_proxy', 'http_proxy', 'all_proxy', 'no_proxy'];
+
+function resolveProxyEnvironment(environment: Environment): Environment {
+  const names = PROXY_VARIABLES.flatMap((name) => [name, name.toUpperCase()]);
+  return Object.fromEntries(
+    names.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])),
+  );
 }
 
 function resolvePropagators(settings: Settings): readonly Propagator[] {
@@ -120,6 +152,8 @@ function reportProfiles(settings: Settings): void {
 }
 
 function deepFreeze<T>(value: T): T {
+  // A pattern that is frozen cannot be matched more than once.
+  if (value instanceof RegExp) return value;
   if (typeof value === 'object' && value !== null) Object.values(value).forEach(deepFreeze);
   return Object.freeze(value);
 }

@@ -1,6 +1,6 @@
 import type { Environment } from './environment.ts';
 import type { Kind } from './kinds.ts';
-import type { BatchOptions, SpanLimits, TracingOptions } from './options.ts';
+import type { BatchOptions, RecorderOptions, SpanLimits, TracingOptions } from './options.ts';
 
 /** Something about the configuration a person should know; the message never holds a secret. */
 export interface Problem {
@@ -14,7 +14,11 @@ export interface Problem {
 export type Report = (problem: Problem) => void;
 
 /** Path of an option inside `TracingOptions`. */
-type OptionPath = keyof TracingOptions | `batch.${keyof BatchOptions}` | `spanLimits.${keyof SpanLimits}`;
+type OptionPath =
+  | keyof TracingOptions
+  | `batch.${keyof BatchOptions}`
+  | `recorder.${keyof RecorderOptions}`
+  | `spanLimits.${keyof SpanLimits}`;
 
 /** One setting, as data: what it is, and under which names code and environment may set it. */
 export interface Setting<T> {

@@ -1,6 +1,12 @@
+import { performance } from 'node:perf_hooks';
+
 import { finishesWithin } from '../deadline.ts';
+import { sendLastWords } from '../http/last-words.ts';
 import type { IssuePipeline } from '../issues/pipeline.ts';
+import type { Sending } from './ending.ts';
 import type { Pipeline } from './pipeline.ts';
+import type { Recorder } from './recorder/recorder.ts';
+import type { SpanIntake } from './span-intake.ts';
 
 /** What became of the spans that ended and the Issues that were captured since the last flush. */
 export type FlushResult =
@@ -17,7 +23,7 @@ export type FlushResult =
       readonly issues: number;
       /** Spans and Issues that were not accepted. */
       readonly failed: number;
-      /** Spans and Issues whose fate is not known. */
+      /** Spans and Issues whose fate is not known: some wait, and some are on disk for the next start. */
       readonly pending: number;
       /** One sentence that says why. */
       readonly reason: string;
@@ -25,8 +31,12 @@ export type FlushResult =
 
 /** Everything that sends. */
 export interface Delivery {
+  readonly intake: SpanIntake;
   readonly pipelines: readonly Pipeline[];
-  readonly issues: IssuePipeline | undefined;
+  readonly issues?: IssuePipeline;
+  readonly recorder?: Recorder;
+  /** What processes that are gone left behind. */
+  readonly recovery?: Recovery;
 }
 
 interface Tally {
@@ -34,11 +44,12 @@ interface Tally {
   readonly issues: number;
   readonly failed: number;
   readonly pending: number;
+  readonly left: number;
 }
 
 function tally({ pipelines, issues }: Delivery): Tally {
   const statuses = pipelines.map(({ status }) => status);
-  const sum = (count: 'exported' | 'failed' | 'pending'): number =>
+  const sum = (count: 'exported' | 'failed' | 'pending' | 'leftOnDisk'): number =>
     statuses.reduce((total, status) => total + status[count], 0);
   const issueStatus = issues?.status;
   // What a storm guard held back was meant to stay: its first Issues tell the same.
@@ -48,24 +59,32 @@ function tally({ pipelines, issues }: Delivery): Tally {
     issues: issueStatus?.sent ?? 0,
     failed: sum('failed') + (issueStatus?.failed ?? 0) + dropped,
     pending: sum('pending') + (issueStatus?.pending ?? 0),
+    left: sum('leftOnDisk') + (issueStatus?.leftOnDisk ?? 0),
   };
 }
 
-/** A flush that reports on what was sent since the one before it. */
+/** A flush that reports on what was sent since the one before it. Settles within the time it is given. */
 export function createFlush(delivery: Delivery): (timeoutMs: number) => Promise<FlushResult> {
-  let before: Omit<Tally, 'pending'> = { exported: 0, issues: 0, failed: 0 };
+  let before: Omit<Tally, 'pending'> = { exported: 0, issues: 0, failed: 0, left: 0 };
   return async (timeoutMs) => {
-    const { pipelines, issues } = delivery;
-    const work = [...pipelines.map((pipeline) => pipeline.flush()), issues?.flush(timeoutMs) ?? Promise.resolve()];
-    const inTime = await finishesWithin(Promise.all(work), timeoutMs);
+    const { pipelines, issues, recovery } = delivery;
+    const startedAtMs = performance.now();
+    const sendAll = async (): Promise<void> => {
+      await recovery?.done;
+      const leftMs = timeoutMs - (performance.now() - startedAtMs);
+      await Promise.all([...pipelines.map((pipeline) => pipeline.flush(leftMs)), issues?.flush(leftMs)]);
+    };
+    const inTime = await finishesWithin(sendAll(), timeoutMs);
     const now = tally(delivery);
     const exported = now.exported - before.exported;
     const issuesSent = now.issues - before.issues;
     const failed = now.failed - before.failed;
-    const { pending } = now;
+    const left = now.left - before.left;
+    const pending = now.pending + left;
     before = now;
+    const isPaused = pipelines.some((pipeline) => pipeline.isPaused) || (issues?.status?.pending ?? 0) > 0;
     // A span that still waits when a flush was in time has ended since it began.
-    if (inTime && failed === 0 && (issues?.status?.pending ?? 0) === 0) {
+    if (inTime && failed + left === 0 && !isPaused) {
       return { status: exported + issuesSent === 0 ? 'nothing' : 'delivered', exported, issues: issuesSent };
     }
     const errors = [...pipelines.map(({ status }) => status.lastError), issues?.status?.lastError];
@@ -75,35 +94,73 @@ export function createFlush(delivery: Delivery): (timeoutMs: number) => Promise<
   };
 }
 
-const DROPPED = 'the queue was full and spans were dropped; raise OTEL_BSP_MAX_QUEUE_SIZE';
+const DROPPED = 'more spans came than could be held, and the oldest were dropped; raise OTEL_BSP_MAX_QUEUE_SIZE';
 
-/** Gives up everything that is still under way. */
-export function closeDelivery({ pipelines, issues }: Delivery): void {
-  for (const pipeline of pipelines) pipeline.close();
-  issues?.close();
+/** What sends, as the end of the process sees it. */
+export function sendingOf(delivery: Delivery, flush: (timeoutMs: number) => Promise<FlushResult>): Sending {
+  const { intake, pipelines, issues, recovery } = delivery;
+  return {
+    isPending() {
+      // No run decides anything any more.
+      issues?.sink.release();
+      return recovery?.isDone === false || tally(delivery).pending > 0;
+    },
+    async flush(timeoutMs) {
+      const { status } = await flush(timeoutMs);
+      return status !== 'timeout' && status !== 'failed';
+    },
+    sendNow(timeoutMs) {
+      issues?.sink.release();
+      intake.interrupt();
+      // An Issue tells why the process dies, so it goes first.
+      sendLastWords(
+        [...(issues?.lastWords() ?? []), ...pipelines.flatMap((pipeline) => pipeline.lastWords())],
+        timeoutMs,
+      );
+    },
+    close: () => closeDelivery(delivery),
+  };
 }
 
-/**
- * Sends what waits when the program has nothing left to do. `beforeExit` comes again after every piece of
- * work it starts, so it starts none when nothing waits or the time is used up. It changes neither the exit
- * code nor what other listeners do.
- */
-export function flushBeforeExit(
-  delivery: Delivery,
-  flush: (timeoutMs: number) => Promise<FlushResult>,
-  timeoutMs: number,
-): () => void {
-  let gaveUp = timeoutMs === 0;
-  const flushOnce = async (): Promise<void> => {
-    const { status } = await flush(timeoutMs);
-    if (status !== 'timeout' && status !== 'failed') return;
-    gaveUp = true;
-    closeDelivery(delivery);
+/** The taking over of what processes that are gone left behind. */
+export interface Recovery {
+  /** Resolves when all of it waits to be sent. */
+  readonly done: Promise<void>;
+  readonly isDone: boolean;
+  /** Looks no further for files whose owner could not be judged yet. */
+  stop(): void;
+}
+
+/** Takes over what processes that are gone left behind, and has it sent with everything else. */
+export function startRecovery(
+  recorder: Recorder,
+  pipelines: readonly Pipeline[],
+  issues: IssuePipeline | undefined,
+): Recovery {
+  let isDone = false;
+  let again: NodeJS.Timeout | undefined;
+  const recover = async (): Promise<void> => {
+    const recovered = await recorder.recover();
+    if (recovered.askAgainAfterMs !== undefined) again = setTimeout(recoverAgain, recovered.askAgainAfterMs).unref();
+    for (const pipeline of pipelines) pipeline.offerFromDisk(recovered.spans.get(pipeline.key) ?? []);
+    issues?.restore(recovered.issues);
+    isDone = true;
   };
-  const onBeforeExit = (): void => {
-    delivery.issues?.sink.release();
-    if (!gaveUp && tally(delivery).pending > 0) void flushOnce();
+  const recoverAgain = (): void => void recover();
+  const done = recover();
+  return {
+    done,
+    get isDone() {
+      return isDone;
+    },
+    stop: () => clearTimeout(again),
   };
-  process.on('beforeExit', onBeforeExit);
-  return () => process.off('beforeExit', onBeforeExit);
+}
+
+/** Gives up everything that is still under way. */
+export function closeDelivery({ pipelines, issues, recorder, recovery }: Delivery): void {
+  recovery?.stop();
+  for (const pipeline of pipelines) pipeline.close();
+  issues?.close();
+  recorder?.close();
 }

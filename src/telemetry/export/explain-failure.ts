@@ -1,74 +1,92 @@
 import type { Destination } from '../config/destinations.ts';
-import { DeadlinePassedError } from './closable-agent.ts';
-
-/** Why an export failed, in words for the person who can do something about it. */
-export interface Explanation {
-  /** Failures of one kind are said once. */
-  readonly kind: string;
-  /** Names the cause and the fix; never a header value. */
-  readonly sentence: string;
-}
+import { explainBroken, explainTimeout, through, type Explanation, type Server } from '../http/explain-connection.ts';
+import type { Proxy } from '../http/proxy.ts';
 
 /** What is said about a destination. */
-export type FailedDestination = Pick<Destination, 'name' | 'url' | 'timeoutMs'>;
-
-/** Explains the error an OTLP exporter ended with: an HTTP status in `code`, a system error code, or neither. */
-export function explainFailure(error: Error, destination: FailedDestination): Explanation {
-  const { code } = error as { code?: unknown };
-  const host = new URL(destination.url).host;
-  if (typeof code === 'number') return { kind: String(code), sentence: explainStatus(code, host, destination) };
-  if (typeof code === 'string') return { kind: code, sentence: explainSystemError(code, host, destination) };
-  if (error instanceof DeadlinePassedError) {
-    return { kind: 'deadline', sentence: `${host} did not take them before the time for it was over` };
-  }
-  switch (error.message) {
-    case 'Request timed out':
-      return { kind: 'timeout', sentence: `${host} did not answer within ${destination.timeoutMs} ms` };
-    case 'Export failed with retryable status':
-      return {
-        kind: 'overloaded',
-        sentence: `${host} kept answering that it is busy or rate limited (429, 502, 503, 504)`,
-      };
-    default:
-      return { kind: error.name, sentence: `sending to ${host} failed: ${error.name}` };
-  }
+export interface FailedDestination extends Pick<Destination, 'name' | 'url' | 'timeoutMs'> {
+  readonly proxy: Proxy | undefined;
 }
 
-function explainStatus(status: number, host: string, { name }: FailedDestination): string {
+/** Says why an answer never came: the connection broke off, could not be made, or took too long. */
+export function explainMissingAnswer(error: Error | 'timeout', destination: FailedDestination): Explanation {
+  const server = serverOf(destination);
+  return error === 'timeout' ? explainTimeout(server) : explainBroken(error, server);
+}
+
+/** Says what an HTTP status other than 2xx means for whoever set the destination up. */
+export function explainStatus(status: number, destination: FailedDestination): Explanation {
+  return { cause: String(status), sentence: statusSentence(status, destination) };
+}
+
+/** Says that the endpoint is elsewhere. Of its URL the query is left out, which may hold a key. */
+export function explainRedirect(
+  status: number,
+  location: string | undefined,
+  destination: FailedDestination,
+): Explanation {
+  const { host } = serverOf(destination);
+  const url =
+    location !== undefined && URL.canParse(location, destination.url) ? new URL(location, destination.url) : undefined;
+  const where = url === undefined ? '' : ` to ${url.origin}${url.pathname}`;
+  return {
+    cause: String(status),
+    sentence: `${host} redirects${where} (${status}); set ${endpointSource(destination)} to where the spans must go`,
+  };
+}
+
+/** Says that something accepted the request which is no OTLP endpoint. */
+export function explainForeignAnswer(status: number, isPage: boolean, destination: FailedDestination): Explanation {
+  const { host } = serverOf(destination);
+  return {
+    cause: isPage ? 'web page' : 'no OTLP answer',
+    sentence: isPage
+      ? `${host} answered with a web page (${status}), as a login page or proxy in between does; check ${endpointSource(destination)}`
+      : `${host} answered with something that is no OTLP answer (${status}); check ${endpointSource(destination)}`,
+  };
+}
+
+function serverOf({ name, url, timeoutMs, proxy }: FailedDestination): Server {
+  return {
+    host: new URL(url).host,
+    timeoutMs,
+    proxy,
+    certificateVariable: name === 'sentry' ? 'NODE_EXTRA_CA_CERTS' : 'OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE',
+  };
+}
+
+function endpointSource({ name }: FailedDestination): string {
+  return name === 'sentry' ? 'the DSN' : 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT';
+}
+
+function statusSentence(status: number, destination: FailedDestination): string {
+  const { host, proxy } = serverOf(destination);
+  const isSentry = destination.name === 'sentry';
   switch (status) {
     case 401:
     case 403:
-      return name === 'sentry'
+      return isSentry
         ? `${host} refused the key (${status}); copy the DSN whole from Project Settings > Client Keys`
         : `${host} refused the credentials (${status}); check OTEL_EXPORTER_OTLP_TRACES_HEADERS`;
     case 404:
-      return name === 'sentry'
+      return isSentry
         ? `${host} has no OTLP endpoint (404); self-hosted Sentry needs Relay 26.4.2 or newer, or its OTLP feature flag`
         : `${host} has nothing at this path (404); OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is used as it is, most backends want it to end in /v1/traces`;
+    case 405:
+      return `${host} takes no spans at this path (405); check ${endpointSource(destination)}`;
     case 413:
-      return `${host} found the request too large (413); lower OTEL_BSP_MAX_EXPORT_BATCH_SIZE`;
+      return `${host} found the request too large (413)`;
     case 415:
       return `${host} does not read this encoding (415); try OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/protobuf`;
     case 400:
       return `${host} could not read the request (400); many local receivers refuse gzip: OTEL_EXPORTER_OTLP_TRACES_COMPRESSION=none`;
+    case 429:
+      return `${host} kept limiting the rate (429)${isSentry ? '; see the span quota of the project' : ''}`;
+    case 500:
+    case 502:
+    case 503:
+    case 504:
+      return `${host} kept answering that it is in trouble (${status})${through(proxy)}`;
     default:
-      return `${host} answered ${status}`;
-  }
-}
-
-function explainSystemError(code: string, host: string, { name }: FailedDestination): string {
-  switch (code) {
-    case 'ECONNREFUSED':
-      return `nothing is listening at ${host} (ECONNREFUSED)`;
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return `the host of ${host} cannot be resolved (${code})`;
-    case 'ECONNRESET':
-    case 'EPIPE':
-      return `${host} broke the connection off (${code})`;
-    default:
-      if (!/^ERR_TLS|CERT|^UNABLE_TO_/.test(code)) return `sending to ${host} failed (${code})`;
-      const variable = name === 'sentry' ? 'NODE_EXTRA_CA_CERTS' : 'OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE';
-      return `the certificate of ${host} is not trusted (${code}); set ${variable} to its authority`;
+      return `${host} answered ${status}${through(proxy)}`;
   }
 }

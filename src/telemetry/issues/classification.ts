@@ -1,4 +1,4 @@
-import { errorType, httpStatus, linkedErrors } from '../failure.ts';
+import { errorType, httpStatus, thrownMessage } from '../failure.ts';
 
 /**
  * What an error is: an `issue` somebody should look at, or `operational`, which is part of the business
@@ -37,5 +37,17 @@ function matches(error: unknown, pattern: ErrorPattern): boolean {
   if (typeof pattern === 'string') return errorType(error) === pattern;
   // A pattern with the global flag remembers where it stopped, and would match every other time.
   pattern.lastIndex = 0;
-  return pattern.test(errorType(error)) || pattern.test(linkedErrors(error)[0]?.message ?? '');
+  return pattern.test(errorType(error)) || pattern.test(messageStart(error));
+}
+
+/** Most of a message that is compared, in UTF-16 units. */
+const MAX_COMPARED = 1_000;
+
+/** The message as it was thrown, whatever may be sent of it. */
+function messageStart(error: unknown): string {
+  try {
+    return (thrownMessage(error) ?? '').slice(0, MAX_COMPARED);
+  } catch {
+    return '';
+  }
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
+import { active } from '../active.ts';
 import { defined } from '../config/records.ts';
 import { VERSION } from '../config/version.ts';
 import {
@@ -52,7 +53,7 @@ type Happening = Pick<SentryEvent, 'fingerprint' | 'exception' | 'logentry'>;
 
 function failure(captured: CapturedFailure, tags: Readonly<Record<string, string>>): Happening {
   const { error, point, mechanism: type, handled } = captured;
-  const [itself, ...others] = linkedErrors(error);
+  const [itself, ...others] = linkedErrors(error, active().content);
   const thrownError = { ...itself!, message: captured.safeMessage ?? itself!.message };
   const values = exceptionValues([thrownError, ...others], { type, handled });
   const thrown = values.at(-1)!;

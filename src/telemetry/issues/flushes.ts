@@ -1,12 +1,13 @@
 import type { PendingEvents } from './pending-events.ts';
 
-/** Those who wait until events are decided. While somebody does, the process is kept alive. */
+/** Those who wait until events are decided. While somebody can wait, the process is kept alive. */
 export interface Flushes {
+  readonly isWaiting: boolean;
   /**
-   * Resolves when everything pending now is decided, or when it is known that nothing will be before
-   * `untilMs`. It is `check` that finds out.
+   * Resolves when everything pending now is decided, or when it is known that nothing will be within the time
+   * the caller can wait. It is `check` that finds out.
    */
-  add(untilMs: number): Promise<void>;
+  add(nowMs: number, withinMs: number): Promise<void>;
   /**
    * To be called whenever something has changed.
    *
@@ -18,35 +19,40 @@ export interface Flushes {
 interface Flush {
   readonly lastOrder: number;
   readonly untilMs: number;
-  readonly resolve: () => void;
+  readonly end: () => void;
 }
 
-/** Longest interval there is: nothing happens in it. */
-const HOLD_INTERVAL_MS = 2_147_483_647;
+/** Longest time a timer can be set to. */
+const MAX_HOLD_MS = 2_147_483_647;
 
 /** Creates the list of those who wait for events of a queue. */
 export function createFlushes(pending: PendingEvents): Flushes {
   const flushes = new Set<Flush>();
-  let hold: NodeJS.Timeout | undefined;
 
   return {
-    add(untilMs) {
+    get isWaiting() {
+      return flushes.size > 0;
+    },
+    add(nowMs, withinMs) {
       const lastOrder = pending.newest?.order;
       if (lastOrder === undefined) return Promise.resolve();
-      // Neither requests nor the pauses between them keep the process alive.
-      hold ??= setInterval(() => {}, HOLD_INTERVAL_MS);
-      return new Promise((resolve) => flushes.add({ lastOrder, untilMs, resolve }));
+      return new Promise((resolve) => {
+        // Neither requests nor the pauses between them keep the process alive.
+        const hold = setTimeout(() => {}, Math.min(withinMs, MAX_HOLD_MS));
+        const end = (): void => {
+          clearTimeout(hold);
+          resolve();
+        };
+        flushes.add({ lastOrder, untilMs: nowMs + withinMs, end });
+      });
     },
     check(nextAttemptMs = -Infinity) {
       const oldestOrder = pending.oldest?.order ?? Infinity;
       for (const flush of flushes) {
         if (oldestOrder <= flush.lastOrder && nextAttemptMs <= flush.untilMs) continue;
         flushes.delete(flush);
-        flush.resolve();
+        flush.end();
       }
-      if (flushes.size > 0) return;
-      clearInterval(hold);
-      hold = undefined;
     },
   };
 }

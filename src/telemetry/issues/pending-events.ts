@@ -14,15 +14,15 @@ export interface PendingEvents extends Iterable<PendingEvent> {
   readonly size: number;
   readonly oldest: PendingEvent | undefined;
   readonly newest: PendingEvent | undefined;
-  /** Adds an event that waits. Returns how many older ones had to go for it. */
-  add(event: EncodedEvent): number;
+  /** Adds an event that waits. Returns the older ones that had to go for it. */
+  add(event: EncodedEvent): readonly PendingEvent[];
   /** The oldest one, which is under way from now on and does not have to go for others. */
   next(): PendingEvent | undefined;
   has(event: PendingEvent): boolean;
   /** Takes an event out; false when somebody else has. */
   take(event: PendingEvent): boolean;
-  /** Takes all out. Returns how many there were. */
-  clear(): number;
+  /** Takes all out. */
+  clear(): readonly PendingEvent[];
 }
 
 export interface PendingLimits {
@@ -66,12 +66,12 @@ export function createPendingEvents({ maxCount, maxBytes }: PendingLimits): Pend
       return newest !== undefined && events.has(newest) ? newest : [...events].at(-1);
     },
     add(event) {
-      let gone = 0;
+      const gone: PendingEvent[] = [];
       for (const older of events) {
         if (waitingCount < maxCount && waitingBytes + event.payload.length <= maxBytes) break;
         if (older === underWay) continue;
         take(older);
-        gone += 1;
+        gone.push(older);
       }
       order += 1;
       newest = { ...event, order };
@@ -88,11 +88,11 @@ export function createPendingEvents({ maxCount, maxBytes }: PendingLimits): Pend
     has: (event) => events.has(event),
     take,
     clear() {
-      const { size } = events;
+      const all = [...events];
       events.clear();
       waitingCount = 0;
       waitingBytes = 0;
-      return size;
+      return all;
     },
   };
 }

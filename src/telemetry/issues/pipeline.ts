@@ -1,35 +1,50 @@
 import type { Dsn } from '../config/dsn.ts';
 import type { TelemetryConfig } from '../config/resolve.ts';
 import type { Reporter } from '../diagnostics.ts';
-import { createIssueSender, type IssueStatus } from './sender.ts';
+import { systemClock } from '../http/clock.ts';
+import type { LastWord } from '../http/last-words.ts';
+import { countIssues, createIssueSender, type EventJournal, type IssueStatus, type JournalledEvent } from './sender.ts';
 import { findSentrySdk } from './sentry-sdk.ts';
 import { createIssueSink, type IssueOptions, type ReleasableSink } from './sink.ts';
+import { createStormGuard } from './storm.ts';
 import { captureUncaught } from './uncaught.ts';
 
 /** The way from a failure to an Issue. */
 export interface IssuePipeline {
   readonly sink: ReleasableSink;
-  /** What became of the Issues that were not left to a Sentry SDK of the application. */
+  /**
+   * What became of the Issues that were not left to a Sentry SDK of the application. `dropped.held_back` counts
+   * those as well that were held back from it.
+   */
   readonly status: IssueStatus;
   /** Sends everything that waits. Settles when all of it is decided, and never rejects. */
   flush(timeoutMs: number): Promise<unknown>;
+  /** Everything pending as requests, for a process that is about to die. */
+  lastWords(): readonly LastWord[];
+  /** Takes Issues of an earlier process. */
+  restore(events: readonly JournalledEvent[]): void;
   /** Gives up everything under way at once, and takes nothing further. */
   close(): void;
 }
 
-/** Longest a crashing process waits for its Issue to be sent. */
-const CRASH_TIMEOUT_MS = 2_000;
-
-/** Wires Issues: classify → build the event → `beforeSend` → sender. */
+/** Wires Issues: classify → build the event → `beforeSend` → hold back repeated failures → sender. */
 export function createIssuePipeline(
   dsn: Dsn,
   config: TelemetryConfig,
   options: IssueOptions & { readonly captureUncaught?: boolean },
   report: Reporter,
+  journal: EventJournal | undefined,
 ): IssuePipeline {
-  const sender = createIssueSender({ dsn, report });
+  const sender = createIssueSender({
+    dsn,
+    report,
+    proxyEnvironment: config.proxyEnvironment,
+    ...(journal === undefined ? undefined : { journal }),
+  });
+  const guard = createStormGuard(() => systemClock.now());
   const sink = createIssueSink({
     send: (event) => sender.send(event),
+    guard,
     environment: {
       environment: config.environment,
       resource: config.resourceAttributes,
@@ -38,18 +53,35 @@ export function createIssuePipeline(
     options,
     sampleRate: config.sampleRate,
     report,
+    ...(journal === undefined ? undefined : { journal }),
   });
-  const lastWords = { release: () => sink.release(), sendNow: () => sender.sendNow(CRASH_TIMEOUT_MS) };
-  const stopWatching = options.captureUncaught === true ? captureUncaught(sink, lastWords) : undefined;
+  const sayHeldBack = (): void => {
+    if (guard.untold === 0) return;
+    report({
+      key: 'issues:held_back',
+      message: `${countIssues(guard.untold)} held back, because the same failure came again and again; Sentry has the first of them`,
+    });
+  };
+  const stopWatching = options.captureUncaught === true ? captureUncaught(sink) : undefined;
 
   return {
     sink,
     get status() {
-      return sender.status;
+      const { status } = sender;
+      const { heldBack: held_back } = guard;
+      return held_back === 0 ? status : { ...status, dropped: { ...status.dropped, held_back } };
     },
-    flush: (timeoutMs) => Promise.all([sender.flush(timeoutMs), findSentrySdk()?.flush(timeoutMs)]),
+    flush(timeoutMs) {
+      sayHeldBack();
+      return Promise.all([sender.flush(timeoutMs), findSentrySdk()?.flush(timeoutMs)]);
+    },
+    lastWords: () => sender.lastWords(),
+    restore(events) {
+      for (const event of events) sender.restore(event);
+    },
     close() {
       stopWatching?.();
+      sayHeldBack();
       sender.close();
     },
   };

@@ -1,3 +1,4 @@
+import { active } from '../active.ts';
 import { safeErrorMessage } from '../content/error-message.ts';
 import { errorType, linkedErrors } from '../failure.ts';
 
@@ -11,7 +12,7 @@ const MAX_VALUES = 500;
 /** A text that may leave the process: without the shapes of secrets, cut to length. */
 export function safeText(text: string): string {
   // Only the class of an error makes more of this than a text.
-  return safeErrorMessage('', text);
+  return active().content.redactor.text(safeErrorMessage('', text));
 }
 
 /**
@@ -20,7 +21,8 @@ export function safeText(text: string): string {
  * Never throws, also for values whose properties do.
  */
 export function plainRecord(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const copy = new PlainCopy().copy(record, 0);
+  // Plain first, so that the redactor, which knows secrets by their names, finds nothing but plain values.
+  const copy: unknown = active().content.redactor.value(new PlainCopy().copy(record, 0));
   return typeof copy === 'object' && copy !== null && !Array.isArray(copy) ? (copy as Record<string, unknown>) : {};
 }
 
@@ -49,7 +51,7 @@ class PlainCopy {
 
   #copyObject(value: object, depth: number): unknown {
     try {
-      if (value instanceof Error) return `${errorType(value)}: ${linkedErrors(value)[0]!.message}`;
+      if (value instanceof Error) return `${errorType(value)}: ${linkedErrors(value, active().content)[0]!.message}`;
       if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
       if (ArrayBuffer.isView(value)) return '[binary]';
       if (depth >= MAX_DEPTH || this.#values >= MAX_VALUES) return Array.isArray(value) ? '[list]' : '[object]';

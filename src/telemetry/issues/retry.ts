@@ -1,16 +1,22 @@
-import { isWebPage } from './explain.ts';
-import type { Answer } from './post.ts';
+import type { Backoff } from '../http/backoff.ts';
+import { isWebPage, type Answer } from '../http/post.ts';
+import { isProxyRefusal } from '../http/proxy-error.ts';
+import type { RateLimitRules } from '../http/rate-limits.ts';
 
-/** Most times an event is sent. */
-export const MAX_ATTEMPTS = 5;
 /** Longest time one event is tried for, without the pauses the server asks for. */
-export const RETRY_BUDGET_MS = 60_000;
-const FIRST_BACKOFF_MS = 1_000;
-const BACKOFF_FACTOR = 3;
-/** Share by which a pause is longer at most, so that not every process comes back at one moment. */
-const JITTER = 0.2;
+export const RETRY_BUDGET_MS = 3_600_000;
+/** About 1, 3, 9, 27, 30, 30… seconds. */
+export const BACKOFF: Backoff = { firstMs: 1_000, factor: 3, maxMs: 30_000 };
+/** Between attempts while somebody waits. */
+export const HURRIED_BACKOFF: Backoff = { firstMs: 250, factor: 2, maxMs: 1_000 };
+/** Sentry counts error events as `error`, and unclassified ones as `default`. */
+export const RATE_LIMITS: RateLimitRules = { categories: new Set(['error', 'default']), unsaidPauseMs: 60_000 };
 
-const PASSING_STATUSES: ReadonlySet<number> = new Set([429, 500, 502, 503, 504]);
+/** The key, the project, the URL or a proxy is wrong, which a change of the set-up can mend. */
+const SET_UP_STATUSES: ReadonlySet<number> = new Set([401, 402, 403, 404, 405, 407]);
+const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
+/** Of all troubles of a server those that stay. */
+const LASTING_STATUSES: ReadonlySet<number> = new Set([501, 505]);
 
 export function isAccepted(answer: Answer): boolean {
   return answer.kind === 'answered' && answer.status >= 200 && answer.status < 300 && !isWebPage(answer);
@@ -18,14 +24,14 @@ export function isAccepted(answer: Answer): boolean {
 
 /** Whether the same request may be accepted later. */
 export function isPassing(answer: Answer): boolean {
-  return answer.kind !== 'answered' || PASSING_STATUSES.has(answer.status);
+  if (answer.kind === 'timeout') return true;
+  if (answer.kind === 'broken') return !isProxyRefusal(answer.error);
+  const { status } = answer;
+  return PASSING_STATUSES.has(status) || (status >= 500 && !LASTING_STATUSES.has(status));
 }
 
-/** How long to wait after an attempt, the first one being 1: about 1, 3, 9 and 27 seconds. */
-export function backoffMs(attempt: number): number {
-  return jittered(FIRST_BACKOFF_MS * BACKOFF_FACTOR ** (attempt - 1));
-}
-
-export function jittered(pauseMs: number): number {
-  return pauseMs * (1 + JITTER * Math.random());
+/** Whether a refusal is about the event itself, and not about the key, the project or something in between. */
+export function isAboutTheEvent(answer: Answer): boolean {
+  if (answer.kind !== 'answered' || isPassing(answer)) return false;
+  return answer.status >= 400 && answer.status < 500 && !SET_UP_STATUSES.has(answer.status);
 }

@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import { promisify } from 'node:util';
 import { gzip, gzipSync } from 'node:zlib';
 
@@ -9,19 +8,28 @@ import { projectUrl, sentryAuth, type Dsn } from '../config/dsn.ts';
 import { SENTRY_AUTH_HEADER } from '../config/headers.ts';
 import { VERSION } from '../config/version.ts';
 import type { Reporter } from '../diagnostics.ts';
-import { createClosableAgent } from '../export/closable-agent.ts';
-import type { Explanation } from '../export/explain-failure.ts';
-import { systemClock, type Clock } from './clock.ts';
-import { createEnvelope, encodeEvent } from './envelope.ts';
+import { backoffMs, jittered } from '../http/backoff.ts';
+import { systemClock, type Clock } from '../http/clock.ts';
+import { createConnection } from '../http/connection.ts';
+import type { Explanation } from '../http/explain-connection.ts';
+import { bareAnswer, post, type Answer, type PostTarget } from '../http/post.ts';
+import { proxyFor, type ProxyEnvironment } from '../http/proxy.ts';
+import { askedPauseMs } from '../http/rate-limits.ts';
+import type { LastWord } from '../http/last-words.ts';
+import { createEnvelope, encodeEvent, type EncodedEvent } from './envelope.ts';
 import { explainAnswer } from './explain.ts';
-import { post, type Answer, type PostTarget } from './post.ts';
 import { createFlushes } from './flushes.ts';
 import { createPendingEvents, type PendingEvent } from './pending-events.ts';
-import { askedPauseMs } from './rate-limits.ts';
-import { backoffMs, isAccepted, isPassing, jittered, MAX_ATTEMPTS, RETRY_BUDGET_MS } from './retry.ts';
-import { sendNow } from './send-now.ts';
+import {
+  BACKOFF,
+  HURRIED_BACKOFF,
+  isAboutTheEvent,
+  isAccepted,
+  isPassing,
+  RATE_LIMITS,
+  RETRY_BUDGET_MS,
+} from './retry.ts';
 import type { SentryEvent } from './sentry-event.ts';
-import { createStormGuard, type StormGuard, type StormLimits } from './storm.ts';
 
 /** Why an event was given up without Sentry having refused it. */
 export type DropReason =
@@ -32,7 +40,7 @@ export type DropReason =
   /** The sender was closed before it was sent, or when it came. */
   | 'closed';
 
-/** What became of the events. Every event given to the sender is in exactly one of the counts. */
+/** What became of the events. Each is in exactly one of the counts. */
 export interface IssueStatus {
   /** Where the events go. It holds no credentials. */
   readonly url: string;
@@ -42,9 +50,11 @@ export interface IssueStatus {
   readonly failed: number;
   /** Events that wait, or whose answer is awaited. */
   readonly pending: number;
+  /** Events left on disk for the next start. */
+  readonly leftOnDisk: number;
   /** Events given up, by reason. A reason that has not occurred is absent. */
   readonly dropped: Readonly<Partial<Record<DropReason, number>>>;
-  /** The last failure in one sentence. */
+  /** The last failure in one sentence, also of an attempt that is followed by others. */
   readonly lastError?: string;
 }
 
@@ -53,20 +63,33 @@ export interface IssueSender {
   /** Takes an event to be sent soon. Later changes to the event have no effect. */
   send(event: SentryEvent): void;
   /**
-   * Resolves when everything sent before is decided, and keeps the process alive until then.
+   * Resolves when everything sent before is decided, and keeps the process alive until then. Meanwhile waits
+   * between attempts are short, but for the pauses Sentry has asked for.
    *
-   * @param withinMs how long the caller can wait: when Sentry has asked for a longer pause than that, it
-   *   resolves at once, and what is pending stays pending
+   * @param withinMs how long the caller can wait. The process is kept alive no longer than that. When Sentry
+   *   has asked for a longer pause, it resolves at once, and what is pending stays pending
    */
   flush(withinMs?: number): Promise<void>;
   /** Gives up everything under way at once, and takes nothing further. */
   close(): void;
-  /**
-   * Sends everything pending before it returns, or until the time is up: for a process that is about to die
-   * and runs no further callbacks.
-   */
-  sendNow(timeoutMs: number): void;
+  /** Takes an event of an earlier process, as the journal kept it. */
+  restore(event: JournalledEvent): void;
+  /** Everything pending as requests, for a process that is about to die and runs no further callbacks. */
+  lastWords(): readonly LastWord[];
   readonly status: IssueStatus;
+}
+
+/** An event as a journal keeps it. */
+export interface JournalledEvent {
+  readonly id: string;
+  /** JSON. */
+  readonly payload: string;
+}
+
+/** Keeps events until they are delivered, beyond the end of the process. No function throws. */
+export interface EventJournal {
+  keepIssue(id: string, payload: string): void;
+  strikeIssue(id: string): void;
 }
 
 export interface IssueSenderOptions {
@@ -78,22 +101,24 @@ export interface IssueSenderOptions {
   readonly maxPendingBytes?: number;
   /** Longest time for one request. Default 10 seconds. */
   readonly requestTimeoutMs?: number;
-  readonly storm?: StormLimits;
+  /** Names the proxies to go through. Default none. */
+  readonly proxyEnvironment?: ProxyEnvironment;
+  readonly journal?: EventJournal;
   readonly clock?: Clock;
 }
 
 const gzipAsync = promisify(gzip);
 
 /**
- * Creates the way from an event to Sentry: repeated failures held back → bounded queue → envelope → one
- * request at a time, tried again after passing failures. It keeps no process alive unless someone flushes.
+ * Creates the way from an event to Sentry: bounded queue → envelope → one request at a time, tried again after
+ * passing failures. It keeps no process alive unless someone flushes.
  */
 export function createIssueSender(options: IssueSenderOptions): IssueSender {
   const { dsn, report, maxPending = 100, maxPendingBytes = 8 * 1024 * 1024, requestTimeoutMs = 10_000 } = options;
-  const { clock = systemClock } = options;
+  const { clock = systemClock, proxyEnvironment = {}, journal } = options;
   const url = projectUrl(dsn, 'envelope');
-  const { host, protocol } = new URL(url);
-  const connections = createClosableAgent();
+  const { host } = new URL(url);
+  const connection = createConnection({ url, proxy: proxyFor(url, proxyEnvironment, report) });
   const target: PostTarget = {
     url,
     headers: {
@@ -102,51 +127,79 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
       'content-encoding': 'gzip',
       'user-agent': `faultline/${VERSION}`,
     },
-    agent: connections.agentFor(protocol),
+    connection,
     timeoutMs: requestTimeoutMs,
   };
-  const guard = createStormGuard(() => clock.now(), options.storm);
   const pending = createPendingEvents({ maxCount: maxPending, maxBytes: maxPendingBytes });
   const flushes = createFlushes(pending);
   let sent = 0;
   let failed = 0;
   const dropped: Partial<Record<DropReason, number>> = {};
+  let leftOnDisk = 0;
   let lastError: string | undefined;
+  /** Why the oldest event has not been accepted yet. */
+  let trouble: string | undefined;
 
   let running = false;
   let closed = false;
   /** Sentry takes nothing before this. */
   let limitedUntilMs = -Infinity;
   /** The pause before the next attempt. */
-  let rest: { readonly untilMs: number; readonly end: () => void } | undefined;
+  let rest: { readonly untilMs: number; readonly isAskedFor: boolean; readonly end: () => void } | undefined;
 
   const countDropped = (reason: DropReason, count = 1): void => {
     dropped[reason] = (dropped[reason] ?? 0) + count;
   };
 
-  const sayUndelivered = (count: number, { kind, sentence }: Explanation): void => {
-    lastError = sentence;
-    report({ key: `issues:${kind}`, message: `${countIssues(count)} not delivered: ${sentence}` });
+  const countFailed = (count: number): void => {
+    failed += count;
   };
 
-  const sayHeldBack = (): void => {
-    if (guard.untold === 0) return;
-    report({
-      key: 'issues:held_back',
-      message: `${countIssues(guard.untold)} held back, because the same failure came again and again; Sentry has the first of them`,
-    });
+  const sayUndelivered = (count: number, { cause, sentence }: Explanation): void => {
+    lastError = sentence;
+    report({ key: `issues:${cause}`, message: `${countIssues(count)} not delivered: ${sentence}` });
+  };
+
+  /** Gives up events nobody decided on. What is on disk is sent at the next start, and the rest is lost. */
+  const giveUp = (events: readonly PendingEvent[], countLost: (count: number) => void, why: Explanation): void => {
+    const left = journal === undefined ? 0 : events.filter(({ eventId }) => eventId !== undefined).length;
+    const lost = events.length - left;
+    leftOnDisk += left;
+    if (left > 0) {
+      lastError = why.sentence;
+      report({ key: 'issues:left', message: `${countIssues(left)} left on disk for the next start: ${lastError}` });
+    }
+    if (lost > 0) {
+      countLost(lost);
+      sayUndelivered(lost, why);
+    }
   };
 
   const checkFlushes = (): void => flushes.check(rest?.untilMs);
 
+  const strike = ({ eventId }: PendingEvent): void => {
+    if (eventId !== undefined) journal?.strikeIssue(eventId);
+  };
+
   const accepted = (event: PendingEvent): void => {
-    if (pending.take(event)) sent += 1;
+    if (!pending.take(event)) return;
+    sent += 1;
+    trouble = undefined;
+    strike(event);
   };
 
   const refused = (event: PendingEvent, answer: Answer): void => {
     if (!pending.take(event)) return;
+    const why = explainAnswer(answer, target);
+    if (!isAboutTheEvent(answer)) return giveUp([event], countFailed, why);
     failed += 1;
-    sayUndelivered(1, explainAnswer(answer, url, requestTimeoutMs));
+    strike(event);
+    sayUndelivered(1, why);
+  };
+
+  const noteTrouble = (answer: Answer): void => {
+    trouble = explainAnswer(answer, target).sentence;
+    lastError = trouble;
   };
 
   const restUntil = async (untilMs: number): Promise<void> => {
@@ -159,7 +212,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
         resolve();
       };
       const cancel = clock.after(pauseMs, end);
-      rest = { untilMs, end };
+      rest = { untilMs, isAskedFor: limitedUntilMs >= untilMs, end };
       checkFlushes();
     });
   };
@@ -168,6 +221,12 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
   const deliver = async (event: PendingEvent): Promise<void> => {
     let retryAtMs = -Infinity;
     let giveUpAtMs = Infinity;
+    const backoff = { patient: 0, hurried: 0 };
+    /** Somebody who waits has less time than an outage may take. */
+    const nextBackoffMs = (): number => {
+      if (!flushes.isWaiting) return jittered(backoffMs((backoff.patient += 1), BACKOFF));
+      return jittered(backoffMs((backoff.hurried += 1), HURRIED_BACKOFF));
+    };
     for (let attempt = 1; ; attempt += 1) {
       await restUntil(Math.max(retryAtMs, limitedUntilMs));
       if (attempt === 1) giveUpAtMs = clock.now() + RETRY_BUDGET_MS;
@@ -175,13 +234,14 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
       if (!pending.has(event)) return;
       // Not in the context of whatever failed: its baggage would travel along, and the request be traced.
       const answer = await context.with(suppressTracing(ROOT_CONTEXT), () => post(target, body));
-      const pauseMs = jittered(answer.kind === 'answered' ? askedPauseMs(answer, Date.now()) : 0);
+      const pauseMs = jittered(answer.kind === 'answered' ? askedPauseMs(answer, RATE_LIMITS, Date.now()) : 0);
       if (pauseMs > 0) limitedUntilMs = clock.now() + pauseMs;
-      if (isAccepted(answer)) return accepted(event);
-      retryAtMs = clock.now() + (pauseMs > 0 ? pauseMs : backoffMs(attempt));
-      giveUpAtMs += pauseMs;
-      if (!isPassing(answer) || attempt === MAX_ATTEMPTS || retryAtMs > giveUpAtMs) return refused(event, answer);
       if (!pending.has(event)) return;
+      if (isAccepted(answer)) return accepted(event);
+      retryAtMs = clock.now() + (pauseMs > 0 ? pauseMs : nextBackoffMs());
+      giveUpAtMs += pauseMs;
+      if (!isPassing(answer) || retryAtMs > giveUpAtMs) return refused(event, answer);
+      noteTrouble(answer);
     }
   };
 
@@ -193,91 +253,82 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
     running = false;
   };
 
+  const take = (event: EncodedEvent): void => {
+    const gone = pending.add(event);
+    const sentence = `more came than ${host} takes and memory holds, and the oldest had to go`;
+    giveUp(gone, (count) => countDropped('queue_full', count), { cause: 'queue_full', sentence });
+    if (gone.length > 0) checkFlushes();
+    if (running) return;
+    running = true;
+    // Not at once: the run that failed has its own work to finish first.
+    setImmediate(() => void run());
+  };
+
+  const lastWordOf = (event: PendingEvent): LastWord => {
+    const word: LastWord = {
+      request: {
+        url,
+        headers: target.headers,
+        proxy: connection.proxy,
+        body: gzipSync(createEnvelope(event, new Date())),
+      },
+      settle(status) {
+        if (status === 0) return [word];
+        const answer = bareAnswer(status);
+        if (isPassing(answer)) {
+          noteTrouble(answer);
+          return [word];
+        }
+        if (isAccepted(answer)) accepted(event);
+        else refused(event, answer);
+        return [];
+      },
+      // What is still pending is told when the sender is closed.
+      giveUp() {},
+    };
+    return word;
+  };
+
   return {
     send(event) {
       if (closed) return countDropped('closed');
-      const admitted = admit(guard, event);
-      if (admitted === undefined) return countDropped('held_back');
-      const gone = pending.add(encodeEvent(admitted));
-      if (gone > 0) {
-        countDropped('queue_full', gone);
-        lastError = `more of them came than ${host} takes, and the oldest were dropped`;
-        report({ key: 'issues:queue_full', message: `Issues are lost: ${lastError}` });
-        checkFlushes();
-      }
-      if (running) return;
-      running = true;
-      // Not at once: the run that failed has its own work to finish first.
-      setImmediate(() => void run());
+      const encoded = encodeEvent(event);
+      if (encoded.eventId !== undefined) journal?.keepIssue(encoded.eventId, Buffer.from(encoded.payload).toString());
+      take(encoded);
+    },
+    restore({ id, payload }) {
+      if (!closed) take({ eventId: id, payload: Buffer.from(payload) });
     },
     flush(withinMs = Infinity) {
-      sayHeldBack();
-      const flushed = flushes.add(clock.now() + withinMs);
+      const flushed = flushes.add(clock.now(), withinMs);
+      if (rest?.isAskedFor === false) rest.end();
       checkFlushes();
       return flushed;
     },
     close() {
       if (closed) return;
       closed = true;
-      sayHeldBack();
-      const count = pending.clear();
-      if (count > 0) {
-        countDropped('closed', count);
-        const sentence = `${host} did not take ${count === 1 ? 'it' : 'them'} before the time for it was over`;
-        sayUndelivered(count, { kind: 'closed', sentence });
-      }
-      connections.abort();
+      const events = pending.clear();
+      const them = events.length === 1 ? 'it' : 'them';
+      const sentence = trouble ?? `${host} did not take ${them} before the time for it was over`;
+      giveUp(events, (count) => countDropped('closed', count), { cause: 'closed', sentence });
+      connection.abort();
       rest?.end();
       checkFlushes();
     },
-    sendNow(timeoutMs) {
-      const startedAtMs = performance.now();
-      if (closed) return;
-      sayHeldBack();
-      if (pending.size === 0) return;
-      if (limitedUntilMs > clock.now()) {
-        const sentence = `${host} limits the rate (429), and the process ended before it took more`;
-        return sayUndelivered(pending.size, { kind: 'crash', sentence });
-      }
+    lastWords() {
+      if (closed || limitedUntilMs > clock.now()) return [];
       // The newest one tells why the process dies, so it goes first.
-      const events = [...pending].toReversed();
-      const requests = events.map((event) => ({
-        url,
-        headers: target.headers,
-        body: gzipSync(createEnvelope(event, new Date())),
-      }));
-      const statuses = sendNow(requests, timeoutMs - (performance.now() - startedAtMs));
-      let left = 0;
-      for (const [index, event] of events.entries()) {
-        const answer: Answer = { kind: 'answered', status: statuses[index] ?? 0, headers: {} };
-        if (isAccepted(answer)) accepted(event);
-        else if (answer.status === 0 || isPassing(answer)) left += 1;
-        else refused(event, answer);
-      }
-      if (left > 0) {
-        const sentence = `${host} did not take ${left === 1 ? 'it' : 'them'} before the process ended`;
-        sayUndelivered(left, { kind: 'crash', sentence });
-      }
-      // Should the process live on, what is left is tried again at once.
-      rest?.end();
-      checkFlushes();
+      return [...pending].toReversed().map(lastWordOf);
     },
     get status() {
-      const status = { url, sent, failed, pending: pending.size, dropped: { ...dropped } };
+      const status = { url, sent, failed, pending: pending.size, leftOnDisk, dropped: { ...dropped } };
       return lastError === undefined ? status : { ...status, lastError };
     },
   };
 }
 
-/** The event as the guard lets it through. `beforeSend` may have made an event the guard cannot read. */
-function admit(guard: StormGuard, event: SentryEvent): SentryEvent | undefined {
-  try {
-    return guard.admit(event);
-  } catch {
-    return event;
-  }
-}
-
-function countIssues(count: number): string {
+/** `an Issue was`, or how many were. */
+export function countIssues(count: number): string {
   return count === 1 ? 'an Issue was' : `${count} Issues were`;
 }

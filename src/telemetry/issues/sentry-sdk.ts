@@ -1,3 +1,4 @@
+import { active } from '../active.ts';
 import { linkedErrors, type CapturedFailure, type CapturedMessage, type LinkedError } from '../failure.ts';
 import { createEvent } from './event.ts';
 import type { SentryBreadcrumb, SentryEvent } from './sentry-event.ts';
@@ -122,7 +123,8 @@ function connect(version: string, client: Client, carrier: unknown): SentrySdk {
 function captureFailure(client: Client, current: Scope, captured: CapturedFailure): void {
   const { error, mechanism, handled } = captured;
   if (isMarked(error)) return;
-  const copy = copyOf(linkedErrors(error));
+  const [itself, ...others] = linkedErrors(error, active().content);
+  const copy = copyOf([{ ...itself!, message: captured.safeMessage ?? itself!.message }, ...others]);
   const hint = { originalException: copy, data: { mechanism: { type: mechanism, handled } } };
   client.captureException(copy, hint, scopeFor(eventOf(captured), current));
   mark(error);

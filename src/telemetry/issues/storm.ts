@@ -16,7 +16,9 @@ export interface StormGuard {
    * window says in `contexts.faultline.held_back` how many were held back before it.
    */
   admit(event: SentryEvent): SentryEvent | undefined;
-  /** Events held back that no event let through since has told of. */
+  /** Events held back so far. */
+  readonly heldBack: number;
+  /** Those among them that no event let through since has told of. */
   readonly untold: number;
 }
 
@@ -38,6 +40,7 @@ export function createStormGuard(now: () => number, limits: StormLimits = {}): S
   const { maxPerWindow = MAX_PER_WINDOW, windowMs = WINDOW_MS, maxKinds = MAX_KINDS } = limits;
   /** The one not seen for longest comes first. */
   const kinds = new Map<string, Kind>();
+  let heldBack = 0;
   let untold = 0;
 
   const kindFor = (name: string, nowMs: number): Kind => {
@@ -59,6 +62,9 @@ export function createStormGuard(now: () => number, limits: StormLimits = {}): S
   };
 
   return {
+    get heldBack() {
+      return heldBack;
+    },
     get untold() {
       return untold;
     },
@@ -66,18 +72,16 @@ export function createStormGuard(now: () => number, limits: StormLimits = {}): S
       const kind = kindFor(kindOf(event), now());
       if (kind.passed >= maxPerWindow) {
         kind.heldBack += 1;
+        heldBack += 1;
         untold += 1;
         return undefined;
       }
       kind.passed += 1;
-      const { heldBack } = kind;
-      if (heldBack === 0) return event;
+      const { heldBack: held_back } = kind;
+      if (held_back === 0) return event;
       kind.heldBack = 0;
-      untold -= heldBack;
-      return {
-        ...event,
-        contexts: { ...event.contexts, faultline: { ...event.contexts?.['faultline'], held_back: heldBack } },
-      };
+      untold -= held_back;
+      return { ...event, contexts: { ...event.contexts, faultline: { ...event.contexts?.['faultline'], held_back } } };
     },
   };
 }

@@ -1,12 +1,20 @@
 import { hostname, release, type } from 'node:os';
 
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { AllModelsFailedError } from '../../../src/runtime/errors.ts';
+import { activate } from '../../../src/telemetry/active.ts';
 import { VERSION } from '../../../src/telemetry/config/version.ts';
+import { createContentPolicy } from '../../../src/telemetry/content/policy.ts';
 import type { CapturedFailure, CapturedMessage } from '../../../src/telemetry/failure.ts';
 import { createEvent, type SentryEvent } from '../../../src/telemetry/issues/event.ts';
+
+let deactivate: () => void;
+beforeAll(() => {
+  deactivate = activate({ content: createContentPolicy({ errorMessages: 'redacted' }) });
+});
+afterAll(() => deactivate());
 
 const environment = {
   release: 'shop@1.2.3',
@@ -341,7 +349,7 @@ describe('what an application adds', () => {
       ratio: 'NaN',
       at: '1970-01-01T00:00:00.000Z',
       never: 'Invalid Date',
-      items: [1, 'two', null, undefined],
+      items: [1, 'two', null, null],
       blob: '[binary]',
       error: 'TypeError: broken',
       loop: { name: 'loop', self: { name: 'loop', self: '[object]' } },

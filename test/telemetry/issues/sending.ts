@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
-import type { Clock } from '../../../src/telemetry/issues/clock.ts';
 import type { SentryEvent } from '../../../src/telemetry/issues/sentry-event.ts';
+import type { EventJournal } from '../../../src/telemetry/issues/sender.ts';
 import type { FakeSentry } from '../../../src/testing/fake-sentry.ts';
 
 /** An event of its own kind. */
@@ -37,61 +37,12 @@ export function receivedEvents({ envelopes }: Pick<FakeSentry, 'envelopes'>): Se
   return envelopes.flatMap(({ items }) => items.map(({ payload }) => payload as SentryEvent));
 }
 
-/** A clock that stands still until it is turned. */
-export interface TurnedClock extends Clock {
-  /** Lets time pass, and what waited for it happen. */
-  turn(ms: number): void;
-  /** What is waited for, in milliseconds from now. */
-  readonly waits: readonly number[];
-}
-
-export function turnedClock(): TurnedClock {
-  let nowMs = 1_000_000;
-  const timers = new Set<{ readonly atMs: number; readonly run: () => void }>();
+/** A journal in memory. */
+export function aJournal(): EventJournal & { readonly kept: ReadonlyMap<string, string> } {
+  const kept = new Map<string, string>();
   return {
-    now: () => nowMs,
-    after(delayMs, run) {
-      const timer = { atMs: nowMs + delayMs, run };
-      timers.add(timer);
-      return () => timers.delete(timer);
-    },
-    turn(ms) {
-      nowMs += ms;
-      for (const timer of timers) {
-        if (timer.atMs > nowMs) continue;
-        timers.delete(timer);
-        timer.run();
-      }
-    },
-    get waits() {
-      return [...timers].map(({ atMs }) => atMs - nowMs);
-    },
-  };
-}
-
-/** A clock on which every wait is over at once, which remembers how long each should have been. */
-export interface HurriedClock extends Clock {
-  readonly waited: readonly number[];
-  /** Lets time pass. */
-  turn(ms: number): void;
-}
-
-export function hurriedClock(): HurriedClock {
-  let nowMs = 1_000_000;
-  const waited: number[] = [];
-  return {
-    waited,
-    now: () => nowMs,
-    turn(ms) {
-      nowMs += ms;
-    },
-    after(delayMs, run) {
-      waited.push(delayMs);
-      const timer = setImmediate(() => {
-        nowMs += delayMs;
-        run();
-      });
-      return () => clearImmediate(timer);
-    },
+    kept,
+    keepIssue: (id, payload) => void kept.set(id, payload),
+    strikeIssue: (id) => void kept.delete(id),
   };
 }

@@ -271,6 +271,30 @@ describe.each([
     ).toEqual(['get_time', 'get_weather']);
   });
 
+  it('a failure that repeats is held back from it as well, counted, said, and told of later', async () => {
+    const { stdout, stderr } = await run(`
+      Sentry.init(INIT);
+      ${afterInit}
+      const tracing = setupTracing();
+      let count = 0;
+      const fail = () => {
+        count += 1;
+        try { traceAgent({ name: 'helper' }, () => { throw new Error('failure ' + count); }); } catch {}
+      };
+      for (let times = 0; times < 8; times += 1) fail();
+      await tracing.flush();
+      console.log(JSON.stringify(tracing.status.issues.dropped));
+      const now = performance.now.bind(performance);
+      performance.now = () => now() + 61_000;
+      fail();
+      await tracing.shutdown();
+    `);
+    expect(stdout).toBe('{"held_back":3}\n');
+    expect(stderr).toMatch(/^faultline: 3 Issues were held back, .*\n$/);
+    const told = events().map(({ contexts }) => contexts['faultline']?.['held_back']);
+    expect(told).toEqual([...Array.from({ length: 5 }, () => undefined), 3]);
+  });
+
   it('an uncaught error is one Issue, and the process ends as it does with the SDK alone', async () => {
     // On the same line in both programs, because its number is printed.
     const crash = `setImmediate(() => { throw new Error('nobody caught this'); }); Sentry.init(INIT);`;
@@ -333,10 +357,15 @@ function values(events: readonly SdkEvent[]): readonly (string | undefined)[] {
 /** The stand-in for Sentry wants a type, and the SDK sends none. */
 const TRANSPORT = { headers: { 'content-type': 'application/x-sentry-envelope' } };
 
+const DIST = new URL('../../../dist/', import.meta.url).href;
+
 const PRELUDE = `
   import * as Sentry from '@sentry/node';
   import { setupTracing, traceAgent, traceTool, withRunContext } from 'faultline';
-  import { findSentrySdk } from '${new URL('../../../dist/telemetry/issues/sentry-sdk.js', import.meta.url).href}';
+  import { activate } from '${DIST}telemetry/active.js';
+  import { createContentPolicy } from '${DIST}telemetry/content/policy.js';
+  import { findSentrySdk } from '${DIST}telemetry/issues/sentry-sdk.js';
+  activate({ content: createContentPolicy({ errorMessages: 'redacted' }) });
   const FAILURE = {
     occurredAtMs: 1_700_000_000_500,
     level: 'warning',
@@ -365,9 +394,13 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** Runs Node in a directory, with nothing but a DSN in the environment. */
+/** Runs Node in a directory, with a DSN in the environment, and error messages that can be told apart. */
 function runNode(args: readonly string[], directory: string, dsn: string): Promise<Ended> {
-  const options = { cwd: directory, env: { PATH: process.env['PATH'], SENTRY_DSN: dsn }, timeout: 15_000 };
+  const options = {
+    cwd: directory,
+    env: { PATH: process.env['PATH'], SENTRY_DSN: dsn, FAULTLINE_ERROR_MESSAGES: 'redacted' },
+    timeout: 15_000,
+  };
   return new Promise((resolve) => {
     const child = execFile(process.execPath, args, options, (_, stdout, stderr) =>
       resolve({ code: child.exitCode, stdout, stderr }),

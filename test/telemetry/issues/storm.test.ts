@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 
 import type { SentryEvent } from '../../../src/telemetry/issues/sentry-event.ts';
 import { createStormGuard, type StormLimits } from '../../../src/telemetry/issues/storm.ts';
-import { anEvent, turnedClock } from './sending.ts';
+import { turnedClock } from '../http/clocks.ts';
+import { anEvent } from './sending.ts';
 
 function guarded(limits?: StormLimits) {
   const clock = turnedClock();
@@ -19,7 +20,7 @@ describe('a failure that repeats', () => {
     const { guard } = guarded();
     const admitted = Array.from({ length: 8 }, () => guard.admit(event));
     expect(admitted).toEqual([event, event, event, event, event, undefined, undefined, undefined]);
-    expect(guard.untold).toBe(3);
+    expect(guard).toMatchObject({ heldBack: 3, untold: 3 });
   });
 
   it('says in the next window how often it was held back, once', () => {
@@ -110,6 +111,7 @@ it('never lets more than the limit through, and tells of all it holds back', () 
         told += Number(heldBackIn(admitted) ?? 0);
       }
       expect(told + guard.untold).toBe(heldBack);
+      expect(guard.heldBack).toBe(heldBack);
       // Two are let through per window, so of any five the first and the last are a whole window apart.
       const spans = Object.values(admittedAt).flatMap((times) =>
         times.slice(4).map((time, index) => time - times[index]!),

@@ -2,6 +2,7 @@ import type { Attributes, AttributeValue } from '@opentelemetry/api';
 
 import {
   GEN_AI_CONVERSATION_ID,
+  GEN_AI_INPUT_MESSAGES,
   GEN_AI_REQUEST_SEED,
   GEN_AI_REQUEST_STREAM,
   GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS,
@@ -44,8 +45,30 @@ function translate(attributes: Attributes, key: string, value: AttributeValue | 
     case GEN_AI_CONVERSATION_ID:
       attributes[key] = String(value).replaceAll(NOT_IN_CONVERSATION_ID, '_');
       break;
+    case GEN_AI_INPUT_MESSAGES:
+      attributes[key] = typeof value === 'string' ? withResults(value) : JSON.stringify(value);
+      break;
     default:
       // Sentry keeps an array as unsearchable text and loses what is nested in it.
       attributes[key] = typeof value === 'object' ? JSON.stringify(value) : value;
   }
+}
+
+const TOOL_RESPONSE = 'tool_call_response';
+
+/** The conventions have a tool's answer under `response`, Sentry's views read it from `result`. */
+function withResults(messages: string): string {
+  if (!messages.includes(TOOL_RESPONSE)) return messages;
+  try {
+    return JSON.stringify(JSON.parse(messages, addResult));
+  } catch {
+    // Not ours, and no JSON.
+    return messages;
+  }
+}
+
+function addResult(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !('response' in value)) return value;
+  const { type } = value as { readonly type?: unknown };
+  return type === TOOL_RESPONSE && !('result' in value) ? { ...value, result: value.response } : value;
 }

@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { performance } from 'node:perf_hooks';
 import { Worker } from 'node:worker_threads';
 
+import type { Tls } from '../config/destinations.ts';
+import type { Proxy } from './proxy.ts';
 import { SEND_NOW_PROGRAM } from './send-now-program.ts';
 
 /** A POST request that is ready to go. */
@@ -9,6 +11,9 @@ export interface NowRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
+  readonly tls?: Tls | undefined;
+  /** The proxy it goes through. */
+  readonly proxy?: Proxy | undefined;
 }
 
 /**
@@ -64,11 +69,7 @@ function inProcess(requests: readonly NowRequest[], timeoutMs: number): readonly
   const statuses = requests.map(() => 0);
   // The executable of a single-file application is the application itself: it would run a second time.
   if (timeoutMs <= 0 || process.getBuiltinModule('node:sea').isSea()) return statuses;
-  const encoded = requests.map(({ url, headers, body }) => ({
-    url,
-    headers,
-    body: Buffer.from(body).toString('base64'),
-  }));
+  const encoded = requests.map((request) => ({ ...request, body: Buffer.from(request.body).toString('base64') }));
   const { stdout } = spawnSync(process.execPath, ['-e', SEND_NOW_PROGRAM], {
     input: JSON.stringify({ requests: encoded, timeoutMs }),
     env: { ...environment(), ELECTRON_RUN_AS_NODE: '1' },

@@ -1,23 +1,23 @@
-import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-node';
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
+import type { Destination } from '../config/destinations.ts';
 import type { Dialect } from './dialects/dialect.ts';
+import { otelDialect } from './dialects/otel.ts';
+import { sentryDialect } from './dialects/sentry.ts';
 
-/** Hands spans to `exporter` in the words of `dialect`. */
-export function createTranslatingExporter(exporter: SpanExporter, dialect: Dialect): SpanExporter {
-  return {
-    export: (spans, done) =>
-      exporter.export(
-        spans.map((span) => translate(span, dialect)),
-        done,
-      ),
-    forceFlush: async () => exporter.forceFlush?.(),
-    shutdown: () => exporter.shutdown(),
-  };
+const DIALECTS: Readonly<Record<Destination['dialect'], Dialect>> = { otel: otelDialect, sentry: sentryDialect };
+
+/** The span in the words of a dialect. A span the dialect cannot read stays as it is. */
+export function translateSpan(span: ReadableSpan, name: Destination['dialect']): ReadableSpan {
+  try {
+    return withWords(span, DIALECTS[name](span));
+  } catch {
+    return span;
+  }
 }
 
 /** The fields are copied one by one: a span's own getters may rest on private fields a proxy cannot reach. */
-function translate(span: ReadableSpan, dialect: Dialect): ReadableSpan {
-  const { name, attributes } = dialect(span);
+function withWords(span: ReadableSpan, { name, attributes }: ReturnType<Dialect>): ReadableSpan {
   if (name === span.name && attributes === span.attributes) return span;
   const { parentSpanContext } = span;
   return {

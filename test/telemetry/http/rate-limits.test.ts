@@ -1,13 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { askedPauseMs } from '../../../src/telemetry/issues/rate-limits.ts';
+import { askedPauseMs, type RateLimitRules } from '../../../src/telemetry/http/rate-limits.ts';
 
 const NOW_MS = Date.parse('2026-11-20T12:00:00Z');
 
-/** The pause an answer asks for. */
-function pause(status: number, headers: Readonly<Record<string, string>> = {}): number {
-  return askedPauseMs({ status, headers }, NOW_MS);
+const ERRORS: RateLimitRules = { categories: new Set(['error', 'default']), unsaidPauseMs: 60_000 };
+const SPANS: RateLimitRules = { categories: new Set(['span']), unsaidPauseMs: 0 };
+
+/** The pause an answer asks those who send errors for. */
+function pause(status: number, headers: Readonly<Record<string, string>> = {}, rules = ERRORS): number {
+  return askedPauseMs({ status, headers }, rules, NOW_MS);
 }
 
 const limits = (value: string): Readonly<Record<string, string>> => ({ 'x-sentry-rate-limits': value });
@@ -36,6 +39,12 @@ describe('X-Sentry-Rate-Limits', () => {
       expect(pause(429, limits(value))).toBe(0);
     },
   );
+
+  it('stops whoever sends what it names, and nobody else', () => {
+    expect(pause(429, limits('60:span:organization'), SPANS)).toBe(60_000);
+    expect(pause(429, limits('60:error:organization'), SPANS)).toBe(0);
+    expect(pause(200, limits('60::organization'), SPANS)).toBe(60_000);
+  });
 
   it('outranks Retry-After, and an empty one does not', () => {
     expect(pause(429, { ...limits('7:error:key'), ...retryAfter('99') })).toBe(7_000);
@@ -79,6 +88,11 @@ describe('Retry-After', () => {
     expect(pause(429)).toBe(60_000);
   });
 
+  it.each(['', 'soon', '-1'])('"%s" beside a 429 leaves the wait to those who know how to grow one', (value) => {
+    expect(pause(429, retryAfter(value), SPANS)).toBe(0);
+    expect(pause(429, retryAfter('0'), SPANS)).toBe(1_000);
+  });
+
   it('beside a 503 counts when it can be read', () => {
     expect(pause(503, retryAfter('20'))).toBe(20_000);
     expect(pause(503, retryAfter('soon'))).toBe(0);
@@ -107,7 +121,7 @@ it('no answer of a server makes a pause that is negative, endless or no number',
   fc.assert(
     fc.property(fc.integer({ min: 100, max: 599 }), header, header, (status, limits, after) => {
       const headers = { 'x-sentry-rate-limits': limits, 'retry-after': after };
-      const pauseMs = askedPauseMs({ status, headers }, NOW_MS);
+      const pauseMs = askedPauseMs({ status, headers }, ERRORS, NOW_MS);
       expect(pauseMs).toBeGreaterThanOrEqual(0);
       expect(pauseMs).toBeLessThanOrEqual(3_600_000);
     }),

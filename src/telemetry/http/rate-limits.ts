@@ -6,10 +6,15 @@ export interface LimitingAnswer {
   readonly headers: IncomingHttpHeaders;
 }
 
-/** What Sentry counts error events as; `default` is what it counts unclassified ones as. */
-const CATEGORIES: ReadonlySet<string> = new Set(['error', 'default']);
+/** What is sent, as far as rate limits are concerned. */
+export interface RateLimitRules {
+  /** What Sentry counts it as, in lower case. */
+  readonly categories: ReadonlySet<string>;
+  /** The pause after a 429 that does not say how long one is asked for. 0 is none. */
+  readonly unsaidPauseMs: number;
+}
 
-/** When a server says that it is too much, but not for how long. */
+/** When Sentry limits a category, but not for a time that can be read. */
 const DEFAULT_PAUSE_MS = 60_000;
 /** A server that says 0, or a time that has passed, beside a 429 means what the status says. */
 const MIN_PAUSE_MS = 1_000;
@@ -17,7 +22,8 @@ const MIN_PAUSE_MS = 1_000;
 const MAX_PAUSE_MS = 3_600_000;
 
 /**
- * How long no error event may be sent after this answer, in milliseconds; 0 when the server asks for no pause.
+ * How long nothing of the kind may be sent after this answer, in milliseconds; 0 when the server asks for no
+ * pause. Whatever the server says, it is an hour at most.
  *
  * `X-Sentry-Rate-Limits` counts on every answer, also on 200, and outranks `Retry-After`. A 429 whose limits
  * are about other categories asks for no pause: whoever retries it waits as after any passing failure.
@@ -25,28 +31,31 @@ const MAX_PAUSE_MS = 3_600_000;
  * @param nowMs the time of day, which a date in `Retry-After` is compared with
  * @see https://develop.sentry.dev/sdk/expected-features/rate-limiting/
  */
-export function askedPauseMs({ status, headers }: LimitingAnswer, nowMs: number): number {
+export function askedPauseMs({ status, headers }: LimitingAnswer, rules: RateLimitRules, nowMs: number): number {
   const limits = text(headers['x-sentry-rate-limits']);
   if (limits !== undefined) {
-    const pauses = limits.split(',').flatMap((limit) => pauseOfLimit(limit));
+    const pauses = limits.split(',').flatMap((limit) => pauseOfLimit(limit, rules));
     if (pauses.length === 0) return 0;
     return bounded(Math.max(...pauses), status === 429 ? MIN_PAUSE_MS : 0);
   }
   const retryAfter = text(headers['retry-after']);
-  if (status === 429) return bounded(readRetryAfter(retryAfter, nowMs) ?? DEFAULT_PAUSE_MS, MIN_PAUSE_MS);
+  if (status === 429) {
+    const pauseMs = readRetryAfter(retryAfter, nowMs);
+    return pauseMs === undefined ? rules.unsaidPauseMs : bounded(pauseMs, MIN_PAUSE_MS);
+  }
   if (status === 503) return bounded(readRetryAfter(retryAfter, nowMs) ?? 0, 0);
   return 0;
 }
 
 /** `retry_after:categories:scope:reason:namespaces`, where no categories are all of them. */
-function pauseOfLimit(limit: string): readonly number[] {
+function pauseOfLimit(limit: string, { categories: ours }: RateLimitRules): readonly number[] {
   if (limit.trim() === '') return [];
   const [seconds, categories = ''] = limit.split(':');
   const named = categories
     .split(';')
     .map((category) => category.trim().toLowerCase())
     .filter((category) => category !== '');
-  const isOurs = named.length === 0 || named.some((category) => CATEGORIES.has(category));
+  const isOurs = named.length === 0 || named.some((category) => ours.has(category));
   return isOurs ? [readSeconds(seconds) ?? DEFAULT_PAUSE_MS] : [];
 }
 

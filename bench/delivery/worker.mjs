@@ -1,0 +1,143 @@
+/**
+ * One process that makes spans and sends them: `node worker.mjs <stock|faultline|recorder> <scenario> <url>`. Prints
+ * what it measured as JSON. The parent counts what arrives.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { trace } from '@opentelemetry/api';
+
+const [variant, scenario, url] = process.argv.slice(2);
+
+const CONTENT = 'The quick brown fox jumps over the lazy dog. '.repeat(91).slice(0, 4096);
+const LARGE = 'x'.repeat(50_000);
+
+const METADATA = {
+  'gen_ai.operation.name': 'chat',
+  'gen_ai.provider.name': 'openai',
+  'gen_ai.request.model': 'gpt-5-mini',
+  'gen_ai.response.model': 'gpt-5-mini-2026-05-01',
+  'gen_ai.response.id': 'chatcmpl-7f3a',
+  'gen_ai.response.finish_reasons': ['stop'],
+  'gen_ai.usage.input_tokens': 1204,
+  'gen_ai.usage.output_tokens': 310,
+  'gen_ai.agent.name': 'forecaster',
+  'gen_ai.conversation.id': 'c-1849',
+  'server.address': 'api.openai.com',
+  'server.port': 443,
+  'gen_ai.request.temperature': 0.2,
+  'gen_ai.request.max_tokens': 1024,
+  'gen_ai.cost_usd': 0.0012,
+};
+
+const directory = mkdtempSync(join(tmpdir(), 'faultline-bench-'));
+const sending = variant === 'stock' ? await stock() : await faultline();
+// As the spans of the helpers, which are built under the content policy and not gone through once more.
+const tracer = trace.getTracer('faultline');
+
+const SCENARIOS = { stall, throughput, cpu: throughput, outage, exit };
+const measured = await SCENARIOS[scenario]();
+process.stdout.write(`${JSON.stringify(measured)}\n`);
+rmSync(directory, { recursive: true, force: true });
+
+async function stock() {
+  const { NodeTracerProvider, BatchSpanProcessor } = await import('@opentelemetry/sdk-trace-node');
+  const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-http');
+  const exporter = new OTLPTraceExporter({ url });
+  const queue = scenario === 'outage' || scenario === 'exit' ? {} : { maxQueueSize: 100_000 };
+  const processor = new BatchSpanProcessor(exporter, queue);
+  const provider = new NodeTracerProvider({ spanProcessors: [processor] });
+  provider.register();
+  // The SDK has no hook for the end of a process; this is the one its users write.
+  process.on('beforeExit', () => void provider.shutdown().catch(() => {}));
+  return {
+    flush: async () => {
+      await provider.forceFlush();
+      await exporter.forceFlush();
+    },
+  };
+}
+
+async function faultline() {
+  const { setupTracing } = await import('../../dist/index.js');
+  const tracing = setupTracing({
+    env: {},
+    endpoint: url,
+    onDiagnostic: () => {},
+    ...(variant === 'recorder' ? { recorder: { directory } } : undefined),
+  });
+  return { flush: () => tracing.flush(60_000) };
+}
+
+function endSpan(attributes) {
+  const span = tracer.startSpan('chat gpt-5-mini', { attributes: METADATA });
+  if (attributes !== undefined) span.setAttributes(attributes);
+  span.end();
+}
+
+function nextTick() {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** The longest time the event loop could not turn, while an agent ends a span of 4 kB content in every turn. */
+async function stall() {
+  const SPANS = 6_000;
+  let longestEndMs = 0;
+  const turns = [];
+  for (let index = 0; index < SPANS; index += 1) {
+    const before = performance.now();
+    endSpan({ 'gen_ai.output.messages': CONTENT });
+    const after = performance.now();
+    longestEndMs = Math.max(longestEndMs, after - before);
+    await nextTick();
+    turns.push(performance.now() - before);
+  }
+  await sending.flush();
+  // The first ones load code and compile it.
+  const warm = turns.slice(1_000).toSorted((left, right) => right - left);
+  return { spans: SPANS, longestMs: warm[0], tenthLongestMs: warm[9], longestEndMs };
+}
+
+/** Spans with the metadata of a model call, as many as fit, until the backend has all of them. */
+async function throughput() {
+  const SPANS = 20_000;
+  for (let index = 0; index < 2_000; index += 1) endSpan();
+  await sending.flush();
+  const cpuBefore = process.cpuUsage();
+  const start = performance.now();
+  for (let index = 0; index < SPANS; index += 1) {
+    endSpan();
+    if (index % 100 === 99) await nextTick();
+  }
+  await sending.flush();
+  const elapsedMs = performance.now() - start;
+  const { user, system } = process.cpuUsage(cpuBefore);
+  return {
+    spans: SPANS + 2_000,
+    spansPerSecond: (SPANS / elapsedMs) * 1_000,
+    cpuMicrosPerSpan: (user + system) / SPANS,
+  };
+}
+
+/** What an outage costs in memory: 10 000 spans of 50 kB while the backend hangs. */
+async function outage() {
+  globalThis.gc?.();
+  const before = process.memoryUsage().rss;
+  let highest = before;
+  for (let index = 0; index < 10_000; index += 1) {
+    endSpan({ 'gen_ai.output.messages': `${index}${LARGE}` });
+    if (index % 10 === 9) await nextTick();
+    highest = Math.max(highest, process.memoryUsage().rss);
+  }
+  globalThis.gc?.();
+  const held = process.memoryUsage();
+  setImmediate(() => process.exit(0));
+  return { highestMb: (highest - before) / 1e6, heldMb: (held.heapUsed + held.external) / 1e6 };
+}
+
+/** 2 048 spans and a backend that refuses connections: the parent measures how long the process lives on. */
+async function exit() {
+  for (let index = 0; index < 2_048; index += 1) endSpan();
+  return { spans: 2_048 };
+}

@@ -1,0 +1,90 @@
+import { CONTENT_KINDS, type CaptureContent, type ErrorMessages } from '../content/policy.ts';
+import type { RedactionOptions } from '../content/redactor.ts';
+import { describe, flag, isRecord, type Kind, type Reading } from './kinds.ts';
+
+/** What the variable of the GenAI instrumentations can say besides yes and no, by their reference implementation. */
+const PLACES: Readonly<Record<string, Reading<CaptureContent>>> = {
+  no_content: { value: false },
+  span_only: { value: true },
+  event_only: onSpansOnly('EVENT_ONLY'),
+  span_and_event: onSpansOnly('SPAN_AND_EVENT'),
+};
+
+/**
+ * Which content is recorded: yes or no, in the environment also one of the words of
+ * open-telemetry/opentelemetry-python-genai, in code also kind by kind.
+ */
+export const captureContent: Kind<CaptureContent> = {
+  fromText: (text, variable) => PLACES[text.toLowerCase()] ?? flag.fromText(text, variable),
+  fromCode(value) {
+    if (typeof value === 'boolean') return { value };
+    if (!isRecord(value)) return { problem: `must be true, false or an object of ${KINDS}, but is ${describe(value)}` };
+    const wrong = Object.entries(value).find(([kind, captured]) => !isKind(kind) || !isSwitch(captured));
+    return wrong === undefined
+      ? { value: value as CaptureContent }
+      : {
+          problem: `must have true or false for any of ${KINDS}, but has ${describe(wrong[0])}: ${describe(wrong[1])}`,
+        };
+  },
+};
+
+/** What is sent of error messages: all of them redacted, none, or those of the classes that are named. */
+export const errorMessages: Kind<ErrorMessages> = {
+  fromText: (text) => readErrorMessages(WORDS.has(text.toLowerCase()) ? text.toLowerCase() : splitList(text), text),
+  fromCode: (value) => readErrorMessages(value, value),
+};
+
+/** What is redacted. The patterns and the function of the application are checked when they are used. */
+export const redaction: Kind<RedactionOptions> = {
+  fromText: () => ({ problem: 'can only be given in code' }),
+  fromCode(value) {
+    if (!isRecord(value)) return { problem: `must be an object, but is ${describe(value)}` };
+    const wrong = Object.entries(value).find(([name, given]) => !fits(name, given));
+    return wrong === undefined
+      ? { value }
+      : { problem: `has ${describe(wrong[0])}, which is unknown or of the wrong type: see RedactionOptions` };
+  },
+};
+
+const KINDS = CONTENT_KINDS.join(', ');
+const WORDS: ReadonlySet<string> = new Set(['withheld', 'redacted']);
+const SWITCHES: ReadonlySet<string> = new Set(['secrets', 'cards', 'emails', 'phones', 'ipAddresses', 'keys']);
+
+function onSpansOnly(word: string): Reading<CaptureContent> {
+  return {
+    value: true,
+    problem: `is ${word}, but Faultline writes content on spans only: it does so now; SPAN_ONLY says it without this line`,
+  };
+}
+
+function readErrorMessages(value: unknown, given: unknown): Reading<ErrorMessages> {
+  if (value === 'withheld' || value === 'redacted') return { value };
+  if (Array.isArray(value) && value.every(isClassName)) return { value };
+  return { problem: `must be withheld, redacted or a list of class names of errors, but is ${describe(given)}` };
+}
+
+function splitList(text: string): readonly string[] {
+  return text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+}
+
+function isClassName(value: unknown): value is string {
+  return typeof value === 'string' && /^[\w$.]+$/.test(value);
+}
+
+function isKind(name: string): boolean {
+  return (CONTENT_KINDS as readonly string[]).includes(name);
+}
+
+function isSwitch(value: unknown): boolean {
+  return typeof value === 'boolean' || value === undefined;
+}
+
+function fits(name: string, value: unknown): boolean {
+  if (value === undefined) return true;
+  if (name === 'patterns') return Array.isArray(value);
+  if (name === 'redact') return typeof value === 'function';
+  return SWITCHES.has(name) && typeof value === 'boolean';
+}

@@ -1,0 +1,163 @@
+import { JsonTraceSerializer, ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
+
+import type { Protocol } from '../config/options.ts';
+import { safeErrorMessage } from '../content/error-message.ts';
+import type { Explanation } from '../http/explain-connection.ts';
+import { isWebPage, type Answer } from '../http/post.ts';
+import { isProxyRefusal, ProxyError } from '../http/proxy-error.ts';
+import { askedPauseMs, type RateLimitRules } from '../http/rate-limits.ts';
+import type { DeliveryFailure } from './delivery-result.ts';
+import {
+  explainForeignAnswer,
+  explainMissingAnswer,
+  explainRedirect,
+  explainStatus,
+  type FailedDestination,
+} from './explain-failure.ts';
+
+/** What a backend decided about a request. */
+export type Verdict =
+  | {
+      readonly kind: 'accepted';
+      /** Spans it refused nevertheless: the partial success of OTLP. */
+      readonly rejected: number;
+      readonly refusal?: DeliveryFailure;
+      readonly pauseMs: number;
+    }
+  | { readonly kind: 'failed'; readonly failure: DeliveryFailure; readonly pauseMs: number };
+
+/** The destination as far as its answers are concerned. */
+export interface AnsweringDestination extends FailedDestination {
+  readonly protocol: Protocol;
+}
+
+/** Sentry counts OTLP spans as `span` alone. Without a time in the answer to wait, waits grow as after any failure. */
+const RATE_LIMITS: RateLimitRules = { categories: new Set(['span']), unsaidPauseMs: 0 };
+
+/**
+ * Reads the answer to an OTLP request.
+ *
+ * @see https://opentelemetry.io/docs/specs/otlp/#otlphttp-response which retries fewer: 408 and other server errors
+ *   pass as well as 429, 502, 503 and 504 do, and what a 2xx that is no OTLP answer comes from never had the spans
+ */
+export function judgeAnswer(answer: Answer, destination: AnsweringDestination, nowMs: number = Date.now()): Verdict {
+  if (answer.kind !== 'answered') return failed(failureWithoutAnswer(answer, destination));
+  const pauseMs = askedPauseMs(answer, RATE_LIMITS, nowMs);
+  const { status } = answer;
+  if (status < 200 || status > 299) return failed(failureOfStatus(answer, destination), pauseMs);
+  if (isWebPage(answer) && answer.body.length > 0) return failed(foreign(status, true, destination), pauseMs);
+  // What was accepted counts, also when the rest of the answer never comes.
+  if (!answer.isComplete) return { kind: 'accepted', rejected: 0, pauseMs };
+  const response = readResponse(answer, destination.protocol);
+  if (response === undefined) return failed(foreign(status, false, destination), pauseMs);
+  return { kind: 'accepted', ...partialSuccess(response, destination), pauseMs };
+}
+
+type Answered = Extract<Answer, { kind: 'answered' }>;
+
+function failed(failure: DeliveryFailure, pauseMs = 0): Verdict {
+  return { kind: 'failed', failure, pauseMs };
+}
+
+function failureWithoutAnswer(answer: Exclude<Answer, Answered>, destination: FailedDestination): DeliveryFailure {
+  if (answer.kind === 'timeout') return passing(explainMissingAnswer('timeout', destination), true);
+  const { error } = answer;
+  const explanation = explainMissingAnswer(error, destination);
+  if (isProxyRefusal(error)) return failure('misconfigured', explanation);
+  return passing(explanation, !neverArrived(error));
+}
+
+/** The connection was not made, so nothing went over it. */
+const NOT_CONNECTED =
+  /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|EPROTO)$|^ERR_TLS|CERT|^UNABLE_TO_/;
+
+function neverArrived(error: Error): boolean {
+  if (error instanceof ProxyError) return error.problem.kind !== 'unreachable';
+  const { code } = error as { readonly code?: unknown };
+  return typeof code === 'string' && NOT_CONNECTED.test(code);
+}
+
+function failureOfStatus({ status, headers }: Answered, destination: FailedDestination): DeliveryFailure {
+  if (status >= 300 && status < 400) {
+    return failure('misconfigured', explainRedirect(status, headers.location, destination));
+  }
+  const explanation = explainStatus(status, destination);
+  if (status === 413) return failure('too_large', explanation);
+  if (MISCONFIGURED.has(status)) return failure('misconfigured', explanation);
+  const isPassing = status === 408 || status === 425 || status === 429 || (status >= 500 && !NEVER.has(status));
+  return isPassing ? passing(explanation, false) : failure('refused', explanation);
+}
+
+/** No right, no such path, not this way, not through this proxy. */
+const MISCONFIGURED: ReadonlySet<number> = new Set([401, 402, 403, 404, 405, 407]);
+/** Server errors that say what the server can never do. */
+const NEVER: ReadonlySet<number> = new Set([501, 505]);
+
+function foreign(status: number, isPage: boolean, destination: FailedDestination): DeliveryFailure {
+  return passing(explainForeignAnswer(status, isPage, destination), false);
+}
+
+function passing(explanation: Explanation, mayHaveArrived: boolean): DeliveryFailure {
+  return { kind: 'passing', ...explanation, mayHaveArrived };
+}
+
+function failure(kind: 'misconfigured' | 'refused' | 'too_large', explanation: Explanation): DeliveryFailure {
+  return { kind, ...explanation };
+}
+
+interface Response {
+  readonly rejected: number;
+  readonly message: string;
+}
+
+/** What an ExportTraceServiceResponse says; `undefined` when the body is none. An empty body is an empty response. */
+function readResponse({ body, headers }: Answered, protocol: Protocol): Response | undefined {
+  if (body.length === 0) return { rejected: 0, message: '' };
+  const isJson = (formatOf(headers['content-type']) ?? protocol) === 'http/json';
+  try {
+    // The official reader takes what is no JSON for an empty response.
+    if (isJson && !isJsonObject(body)) return undefined;
+    const { partialSuccess } = (isJson ? JsonTraceSerializer : ProtobufTraceSerializer).deserializeResponse(body);
+    const message: unknown = partialSuccess?.errorMessage;
+    return { rejected: readCount(partialSuccess?.rejectedSpans), message: typeof message === 'string' ? message : '' };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Some backends answer in another format than they were asked in, and say so. */
+function formatOf(contentType = ''): Protocol | undefined {
+  if (/^\s*application\/json\b/i.test(contentType)) return 'http/json';
+  return /^\s*application\/x-protobuf\b/i.test(contentType) ? 'http/protobuf' : undefined;
+}
+
+/** In JSON an int64 may be text. */
+function readCount(value: unknown): number {
+  const count = Number(value ?? 0);
+  return Number.isSafeInteger(count) && count > 0 ? count : 0;
+}
+
+function isJsonObject(body: Uint8Array): boolean {
+  const value: unknown = JSON.parse(new TextDecoder().decode(body));
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Longest part of a message that is shown. */
+const MAX_SHOWN = 200;
+
+function partialSuccess(
+  { rejected, message }: Response,
+  { url }: FailedDestination,
+): { readonly rejected: number; readonly refusal?: DeliveryFailure } {
+  if (rejected === 0) return { rejected };
+  const { host } = new URL(url);
+  const said = safeErrorMessage('', message).slice(0, MAX_SHOWN).replaceAll(/\s+/g, ' ').trim();
+  return {
+    rejected,
+    refusal: {
+      kind: 'refused',
+      cause: 'partial success',
+      sentence: `${host} took the request without them${said === '' ? ' and did not say why' : `: ${said}`}`,
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+
+import { context, ROOT_CONTEXT } from '@opentelemetry/api';
+import { suppressTracing } from '@opentelemetry/core';
+import { OTLPExporterError, type ExportResponse, type IExporterTransport } from '@opentelemetry/otlp-exporter-base';
+
+import type { Destination } from '../config/destinations.ts';
+import { VERSION } from '../config/version.ts';
+import type { Connection } from '../http/connection.ts';
+import { post, type PostTarget } from '../http/post.ts';
+import { judgeAnswer, type Verdict } from './otlp-answer.ts';
+
+/** The transport of an OTLP exporter, which knows more about each request than the exporter asks for. */
+export interface OtlpTransport extends IExporterTransport {
+  /** What was decided about the request with this body. */
+  verdictOn(body: Uint8Array): Verdict | undefined;
+}
+
+const gzipAsync = promisify(gzip);
+
+/**
+ * Sends OTLP requests once each: whoever wants to try again decides that with the verdict. The official transport
+ * retries on timers that hold the process, without a pause when a server says "Retry-After: 0", and takes any page for
+ * success.
+ */
+export function createOtlpTransport(destination: Destination, connection: Connection): OtlpTransport {
+  const { url, protocol, compression, timeoutMs, name } = destination;
+  const target: PostTarget = { url, headers: requestHeaders(destination), connection, timeoutMs };
+  const answering = { name, url, protocol, timeoutMs, proxy: connection.proxy };
+  const verdicts = new WeakMap<Uint8Array, Verdict>();
+
+  const send = async (body: Uint8Array): Promise<Verdict> => {
+    const sent = compression === 'gzip' ? await gzipAsync(body) : body;
+    // Not in the context of whatever ended a span: its baggage would travel along, and the request be traced.
+    const answer = await context.with(suppressTracing(ROOT_CONTEXT), () => post(target, sent));
+    return judgeAnswer(answer, answering);
+  };
+
+  return {
+    async send(body): Promise<ExportResponse> {
+      const verdict = await send(body);
+      verdicts.set(body, verdict);
+      if (verdict.kind === 'accepted') return { status: 'success' };
+      return { status: 'failure', error: new OTLPExporterError(verdict.failure.sentence) };
+    },
+    verdictOn: (body) => verdicts.get(body),
+    shutdown: () => connection.abort(),
+  };
+}
+
+/** The headers of every request to a destination. */
+export function requestHeaders({ headers, protocol, compression }: Destination): Readonly<Record<string, string>> {
+  return {
+    'user-agent': `faultline/${VERSION}`,
+    ...headers,
+    'content-type': protocol === 'http/protobuf' ? 'application/x-protobuf' : 'application/json',
+    ...(compression === 'gzip' ? { 'content-encoding': 'gzip' } : undefined),
+  };
+}

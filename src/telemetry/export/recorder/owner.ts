@@ -1,0 +1,109 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { threadId } from 'node:worker_threads';
+
+/** Who writes a file: one recorder of one thread of one process. */
+export interface Owner {
+  /** Stands for the machine as processes see it: what shares it can judge whether a process id lives. */
+  readonly host: string;
+  /** 0 when the file was let go of: it belongs to whoever comes first. */
+  readonly pid: number;
+  /** When the process began, in the clock of the machine; 0 where the machine does not tell. */
+  readonly startTime: number;
+  readonly thread: number;
+  /** Tells recorders of one thread apart. */
+  readonly run: string;
+}
+
+/** The owner a recorder created now is. */
+export function thisOwner(): Owner {
+  return {
+    host: hostIdentity(),
+    pid: process.pid,
+    startTime: readProcess(process.pid)?.startTime ?? 0,
+    thread: threadId,
+    run: randomBytes(4).toString('hex'),
+  };
+}
+
+/** Whether two owners are one. */
+export function isSameOwner(one: Owner, other: Owner): boolean {
+  return ownerKey(one) === ownerKey(other);
+}
+
+/** One text per owner. */
+export function ownerKey({ host, pid, startTime, thread, run }: Owner): string {
+  return [host, pid, startTime, thread, run].join('-');
+}
+
+/** The owner of a file that was let go of. */
+export function nobody({ host, run }: Owner): Owner {
+  return { host, pid: 0, startTime: 0, thread: 0, run };
+}
+
+/**
+ * A host name does not tell containers of one image apart, nor a machine from itself before it was restarted.
+ * With Linux's boot id and process namespace it does; elsewhere there is the name alone.
+ */
+function hostIdentity(): string {
+  const parts = [
+    hostname(),
+    attempt(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()),
+    attempt(() => readlinkSync('/proc/self/ns/pid')),
+  ];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 12);
+}
+
+/** A file of an owner on another host counts as abandoned when it was not touched for this long. */
+const UNTOUCHED_MS = 5 * 60_000;
+
+/** Whether somebody may still write a file. */
+export type Liveness =
+  | { readonly state: 'alive' }
+  | { readonly state: 'gone' }
+  /** Nobody here can tell before this much time has passed. */
+  | { readonly state: 'unknown'; readonly forMs: number };
+
+/** Judges `owner`, whose newest file was touched `untouchedMs` ago, from the machine `host`. */
+export function livenessOf(owner: Owner, host: string, untouchedMs: number): Liveness {
+  if (owner.pid === 0) return { state: 'gone' };
+  if (owner.host !== host) {
+    // A time to come is the work of another machine's clock, or of one that was set back.
+    const forMs = UNTOUCHED_MS - Math.max(untouchedMs, 0);
+    return forMs > 0 ? { state: 'unknown', forMs } : { state: 'gone' };
+  }
+  return { state: isRunning(owner) ? 'alive' : 'gone' };
+}
+
+function isRunning({ pid, startTime }: Owner): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: it runs, as somebody else.
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+  }
+  const found = readProcess(pid);
+  if (found === undefined || startTime === 0) return true;
+  // The id may have gone to another process since: in a restarted container it nearly always has.
+  return found.startTime === startTime && !found.isZombie;
+}
+
+/** What Linux says about a process; `undefined` elsewhere, and when it does not let others see. */
+function readProcess(pid: number): { readonly startTime: number; readonly isZombie: boolean } | undefined {
+  const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  if (stat === undefined) return undefined;
+  // proc_pid_stat(5): the second field is a name in parentheses that may hold anything; the state is the third
+  // field, the start time the 22nd.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [state] = fields;
+  return { startTime: Number(fields[19]), isZombie: state === 'Z' || state === 'X' };
+}
+
+function attempt(read: () => string): string | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,352 @@
+import { hostname } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
+
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
+
+import type { Reporter } from '../../diagnostics.ts';
+import { systemClock, type Clock } from '../../http/clock.ts';
+import { makeDirectory } from './directory.ts';
+import { createLossCount, type Losses } from './losses.ts';
+import { nobody, thisOwner, type Owner } from './owner.ts';
+import { createRecording } from './recording.ts';
+import { createRecovery, type Inheritance } from './recovery.ts';
+import { FORMAT, FORMAT_VERSION } from './segment-lines.ts';
+import { formatSegmentName } from './segment-name.ts';
+import { createSegmentShelf, isSettled, type Held } from './segment-shelf.ts';
+import type { Segment } from './segment.ts';
+import { createTrouble } from './trouble.ts';
+
+/** Names one recorded span: segment × 2^32 + byte offset. A number, so that 250 000 spans cost 2 MB of memory. */
+export type Ticket = number;
+
+/**
+ * Keeps spans and Issues on disk until every destination has settled them, through outages, exits and
+ * `kill -9`. No function throws, and no promise rejects: what cannot be kept is counted.
+ */
+export interface Recorder {
+  /** Records that a span began. It is written when the function returns. */
+  started(span: ReadableSpan): void;
+  /** Records a span that ended. `undefined` when it could not be written, which is counted. */
+  ended(span: ReadableSpan): Ticket | undefined;
+  /** Reads a recorded span back. `undefined` when it is gone, which is counted. */
+  read(ticket: Ticket): ReadableSpan | undefined;
+  /** Notes that `destination` needs these spans no more: it took them, or refused them for good. Once per span. */
+  strike(destination: string, tickets: readonly Ticket[]): void;
+  /** Records an Issue: a Sentry event as JSON text. */
+  keepIssue(id: string, payload: string): void;
+  /** Notes that an Issue is settled. */
+  strikeIssue(id: string): void;
+  /** Takes over what processes that are gone left behind. Each call answers with what it was the first to find. */
+  recover(): Promise<Recovered>;
+  readonly status: RecorderStatus;
+  /**
+   * Ends the recording. Files in which everything is settled are removed; the others are left to whoever comes
+   * next, and so are spans that began and did not end. Returns when that is done.
+   */
+  close(): void;
+}
+
+/** What was taken over. */
+export interface Recovered {
+  /** Spans by destination, oldest first: what it has not settled. Also destinations of earlier configurations. */
+  readonly spans: ReadonlyMap<string, readonly Ticket[]>;
+  /** Issues, oldest first. */
+  readonly issues: readonly { readonly id: string; readonly payload: string }[];
+  /** Spans that began and never ended, which are among `spans`. */
+  readonly interrupted: number;
+  /**
+   * Present when there are files of which nobody here can tell whether their owner lives: on another machine,
+   * or in another container. After this many milliseconds another `recover()` can.
+   */
+  readonly askAgainAfterMs?: number;
+}
+
+/** How a recorder is doing. */
+export interface RecorderStatus {
+  readonly directory: string;
+  /** Spans on disk that some destination has not settled. */
+  readonly spans: number;
+  /** Issues on disk that are not settled. */
+  readonly issues: number;
+  /** Bytes of the files of this recorder, those it took over included. */
+  readonly bytes: number;
+  /** Spans taken over so far. */
+  readonly recovered: number;
+  /** Spans among them that never ended. */
+  readonly interrupted: number;
+  /** Spans and Issues that are no longer kept, or never were, by reason. */
+  readonly dropped: Losses;
+  /** The last trouble with the disk, in a sentence. */
+  readonly lastError?: string;
+}
+
+/** What a recorder is created from. */
+export interface RecorderSetup {
+  readonly directory: string;
+  /** Who spans are for: keys without a secret, such as `sentry:https://host/api/1/…`. Files name them. */
+  readonly destinations: readonly string[];
+  /** Most bytes of all recorders' files in the directory. Default 256 MiB. */
+  readonly maxBytes?: number;
+  /** Longest time something is kept. Default seven days. */
+  readonly maxAgeMs?: number;
+  readonly report: Reporter;
+  /** The time that passes. Default: the machine's. */
+  readonly clock?: Clock;
+  /** The time of day, in milliseconds since 1970. Default: the machine's, which may jump. */
+  readonly wallClock?: () => number;
+  /** Who the files belong to. Default: this thread of this process. */
+  readonly owner?: Owner;
+}
+
+const MIB = 1024 * 1024;
+const DEFAULT_MAX_BYTES = 256 * MIB;
+const DEFAULT_MAX_AGE_MS = 7 * 24 * 3_600_000;
+const MAX_SEGMENT_BYTES = 4 * MIB;
+const MIN_SEGMENT_BYTES = 16 * 1024;
+/** Files per bound, at least: what is dropped is dropped by the file. */
+const MIN_SEGMENTS = 8;
+/** How often the owner of a file shows that it lives. */
+const BEAT_MS = 60_000;
+
+const TICKETS_PER_SEGMENT = 2 ** 32;
+
+/**
+ * Creates a recorder. Files are begun when there is something to write, for the user of the process alone; so is
+ * the directory, if it has to be made.
+ */
+export function createRecorder(setup: RecorderSetup): Recorder {
+  const { directory, destinations, report, maxBytes = DEFAULT_MAX_BYTES, maxAgeMs = DEFAULT_MAX_AGE_MS } = setup;
+  const { clock = systemClock, wallClock = Date.now, owner = thisOwner() } = setup;
+
+  const trouble = createTrouble(directory, report, clock);
+  const losses = createLossCount(directory, report);
+  let sequence = 0;
+  let recovered = 0;
+  let interrupted = 0;
+  let isClosed = false;
+
+  const attempt = <T>(touch: () => T): T | undefined => {
+    try {
+      return touch();
+    } catch (error) {
+      trouble.note(error);
+      return undefined;
+    }
+  };
+  const nextSequence = (): number => (sequence += 1);
+  const shelf = createSegmentShelf(losses, attempt);
+  const recovery = createRecovery({
+    destinations,
+    directory,
+    owner,
+    shelf,
+    trouble,
+    losses,
+    report,
+    clock,
+    wallClock,
+    nextSequence,
+  });
+
+  /** What is over a bound goes, oldest first. Files of those who live are not ours to touch. */
+  const keepWithinBounds = (): void => {
+    const others = shelf.byAge.filter((held) => held !== recording.current);
+    const tooOld = clock.now() - maxAgeMs;
+    let bytes = shelf.bytes + recovery.foreignBytes();
+    for (const held of others) {
+      const reason = held.freshAt < tooOld ? 'age' : bytes > maxBytes ? 'bytes' : undefined;
+      if (reason === undefined) continue;
+      bytes -= held.segment.bytes;
+      shelf.drop(held, reason);
+    }
+  };
+  const recording = createRecording({
+    directory,
+    shelf,
+    trouble,
+    clock,
+    wallClock,
+    segmentBytes: Math.max(MIN_SEGMENT_BYTES, Math.min(MAX_SEGMENT_BYTES, Math.floor(maxBytes / MIN_SEGMENTS))),
+    segmentAgeMs: maxAgeMs / MIN_SEGMENTS,
+    header: () => ({
+      format: FORMAT,
+      version: FORMAT_VERSION,
+      host: hostname(),
+      pid: process.pid,
+      startedAt: wallClock(),
+      destinations,
+    }),
+    nextName: () => ({ begunAt: wallClock(), owner, sequence: nextSequence() }),
+    onBegun: keepWithinBounds,
+    onRemoved: ({ segment }) => losses.add('removed', segment.spans + segment.issues.size),
+  });
+
+  /** What to write to: the file that is current is open anyway. */
+  const segmentOf = (held: Held): Segment => (held === recording.current ? held.segment : shelf.use(held));
+
+  /** Removes a file when all of it is settled; else writes down what newly is. */
+  const noteSettled = (held: Held, write: (segment: Segment) => void): void => {
+    if (held === recording.current ? recording.renew() : isSettled(held)) {
+      if (shelf.get(held.number) === held) shelf.remove(held);
+      return;
+    }
+    // On a full disk it would fail, and it is only what would be sent twice after a crash.
+    if (trouble.isOver) attempt(() => write(segmentOf(held)));
+  };
+
+  const take = async (): Promise<Recovered> => {
+    const inherited: Inheritance[] = [];
+    const { abandoned, unknownForMs } = recovery.find();
+    for (const found of abandoned) {
+      if (isClosed) break;
+      const inheritance = await recovery.take(found);
+      if (inheritance !== undefined) inherited.push(inheritance);
+    }
+    if (isClosed) letGo();
+    else keepWithinBounds();
+    return recoveredFrom(
+      inherited.filter(({ held }) => shelf.get(held.number) === held),
+      unknownForMs,
+    );
+  };
+
+  const recoveredFrom = async (
+    inherited: readonly Inheritance[],
+    unknownForMs: number | undefined,
+  ): Promise<Recovered> => {
+    const spans = new Map<string, Ticket[]>();
+    const issues: { id: string; payload: string }[] = [];
+    let neverEnded = 0;
+    for (const inheritance of inherited) {
+      for (const [destination, offsets] of inheritance.spans) {
+        const tickets = spans.get(destination) ?? [];
+        for (const offset of offsets) tickets.push(ticketOf(inheritance.held, offset));
+        spans.set(destination, tickets);
+      }
+      for (const [id, payload] of inheritance.issues) issues.push({ id, payload });
+      recovered += inheritance.held.segment.spans;
+      neverEnded += inheritance.interrupted;
+      // A file holds thousands of spans.
+      await setImmediate();
+    }
+    interrupted += neverEnded;
+    const found = { spans, issues, interrupted: neverEnded };
+    return unknownForMs === undefined ? found : { ...found, askAgainAfterMs: unknownForMs };
+  };
+
+  /** Removes what others left and nobody may keep: it is over a bound, and whoever owned it is gone. */
+  const sweep = async (): Promise<void> => {
+    const { abandoned } = recovery.find();
+    for (const found of abandoned) {
+      const isTooOld = found.untouchedMs > maxAgeMs;
+      const isTooMuch = shelf.bytes + recovery.foreignBytes() > maxBytes;
+      if (isClosed || (!isTooOld && !isTooMuch)) return;
+      const inheritance = await recovery.take(found);
+      if (inheritance !== undefined) shelf.drop(inheritance.held, isTooOld ? 'age' : 'bytes');
+    }
+  };
+
+  /** Files that hold something unsettled change to a name that anybody may take; the others are removed. */
+  const letGo = (): void => {
+    for (const held of shelf.byAge) {
+      const isNeeded = !isSettled(held) || (held === recording.current && recording.open > 0);
+      if (isNeeded) {
+        attempt(() => held.segment.rename(formatSegmentName({ ...held.name, owner: nobody(owner) })));
+        shelf.forget(held);
+      } else {
+        shelf.remove(held);
+      }
+    }
+  };
+
+  /** One after the other: two that look at the same files at once would get in each other's way. */
+  let last: Promise<unknown> = Promise.resolve();
+  const afterOthers = <T>(run: () => Promise<T>): Promise<T> => {
+    const next = last.then(run);
+    last = next.catch((error: unknown) => trouble.note(error));
+    return next;
+  };
+
+  const beat = (): void => {
+    recording.beat();
+    keepWithinBounds();
+    afterOthers(sweep).catch(() => {});
+    stopBeating = clock.after(BEAT_MS, beat);
+  };
+  let stopBeating = clock.after(BEAT_MS, beat);
+
+  attempt(() => makeDirectory(directory));
+
+  return {
+    started(span) {
+      if (!isClosed) attempt(() => recording.start(span));
+    },
+    ended(span) {
+      if (isClosed) return undefined;
+      const written = attempt(() => recording.end(span));
+      if (written !== undefined) return ticketOf(written.held, written.offset);
+      losses.add('write_failed', 1);
+      return undefined;
+    },
+    read(ticket) {
+      const held = shelf.get(Math.floor(ticket / TICKETS_PER_SEGMENT));
+      // What a bound took was counted then.
+      if (held === undefined) return undefined;
+      const span = attempt(() => segmentOf(held).read(ticket % TICKETS_PER_SEGMENT));
+      if (span === undefined) losses.add('unreadable', 1);
+      return span;
+    },
+    strike(destination, tickets) {
+      for (const [number, offsets] of bySegment(tickets)) {
+        const held = shelf.get(number);
+        if (held === undefined || !held.segment.settle(destination, offsets.length)) continue;
+        noteSettled(held, (segment) => segment.strike(destination, offsets));
+      }
+    },
+    keepIssue(id, payload) {
+      if (isClosed || shelf.withIssue(id) !== undefined) return;
+      if (!recording.addIssue(id, payload)) losses.add('write_failed', 1);
+    },
+    strikeIssue(id) {
+      const held = shelf.withIssue(id);
+      if (held === undefined) return;
+      held.segment.settleIssue(id);
+      noteSettled(held, (segment) => segment.add(['y', id]));
+    },
+    recover: () => afterOthers(take).catch(() => ({ spans: new Map(), issues: [], interrupted: 0 })),
+    get status() {
+      const { lastError } = trouble;
+      return {
+        directory,
+        spans: shelf.spans,
+        issues: shelf.issues,
+        bytes: shelf.bytes,
+        recovered,
+        interrupted,
+        dropped: losses.losses,
+        ...(lastError === undefined ? {} : { lastError }),
+      };
+    },
+    close() {
+      if (isClosed) return;
+      isClosed = true;
+      stopBeating();
+      letGo();
+    },
+  };
+}
+
+function ticketOf({ number }: Held, offset: number): Ticket {
+  return number * TICKETS_PER_SEGMENT + offset;
+}
+
+function bySegment(tickets: readonly Ticket[]): ReadonlyMap<number, readonly number[]> {
+  const groups = new Map<number, number[]>();
+  for (const ticket of tickets) {
+    const number = Math.floor(ticket / TICKETS_PER_SEGMENT);
+    const offsets = groups.get(number) ?? [];
+    if (offsets.length === 0) groups.set(number, offsets);
+    offsets.push(ticket % TICKETS_PER_SEGMENT);
+  }
+  return groups;
+}

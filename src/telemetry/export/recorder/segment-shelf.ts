@@ -1,0 +1,107 @@
+import type { LossCount, LossReason } from './losses.ts';
+import { byAge, type SegmentName } from './segment-name.ts';
+import type { Segment } from './segment.ts';
+
+/** A file of a recorder, begun by it or taken over. */
+export interface Held {
+  /** The upper half of the tickets of its spans. */
+  readonly number: number;
+  readonly name: SegmentName;
+  readonly segment: Segment;
+  /** When it got its newest span or Issue, on the recorder's clock. */
+  freshAt: number;
+}
+
+/** The files of a recorder. */
+export interface SegmentShelf {
+  readonly bytes: number;
+  readonly spans: number;
+  readonly issues: number;
+  /** Oldest first. */
+  readonly byAge: readonly Held[];
+  add(name: SegmentName, segment: Segment, freshAt: number): Held;
+  get(number: number): Held | undefined;
+  /** The file that has an Issue. */
+  withIssue(id: string): Held | undefined;
+  /** Readies a file for use, one that spans are not added to any more: of those, one is open at a time. */
+  use(held: Held): Segment;
+  /** Lets go of a file that is another's now. */
+  forget(held: Held): void;
+  /** Removes a file that is settled. */
+  remove(held: Held): void;
+  /** Removes a file that is not: what it holds is lost. */
+  drop(held: Held, reason: LossReason): void;
+}
+
+/** Tickets are exact up to 2^53: so many files have a number of their own at one time. */
+const MAX_NUMBER = 2 ** 21;
+
+/** Creates an empty shelf. `attempt` runs what may fail. */
+export function createSegmentShelf(losses: LossCount, attempt: (touch: () => void) => void): SegmentShelf {
+  const shelf = new Map<number, Held>();
+  let lastNumber = 0;
+  let lastUsed: Held | undefined;
+
+  const sum = (count: (segment: Segment) => number): number => {
+    let total = 0;
+    for (const { segment } of shelf.values()) total += count(segment);
+    return total;
+  };
+
+  const forget = (held: Held): void => {
+    shelf.delete(held.number);
+    if (lastUsed === held) lastUsed = undefined;
+    attempt(() => held.segment.park());
+  };
+
+  const remove = (held: Held): void => {
+    forget(held);
+    attempt(() => held.segment.remove());
+  };
+
+  return {
+    get bytes() {
+      return sum(({ bytes }) => bytes);
+    },
+    get spans() {
+      return sum(({ spans }) => spans);
+    },
+    get issues() {
+      return sum(({ issues }) => issues.size);
+    },
+    get byAge() {
+      return [...shelf.values()].toSorted((one, other) => byAge(one.name, other.name));
+    },
+    add(name, segment, freshAt) {
+      do lastNumber = (lastNumber + 1) % MAX_NUMBER;
+      while (shelf.has(lastNumber));
+      const held = { number: lastNumber, name, segment, freshAt };
+      shelf.set(held.number, held);
+      return held;
+    },
+    get: (number) => shelf.get(number),
+    withIssue(id) {
+      for (const held of shelf.values()) if (held.segment.issues.has(id)) return held;
+      return undefined;
+    },
+    use(held) {
+      if (lastUsed !== held) {
+        const before = lastUsed;
+        lastUsed = held;
+        if (before !== undefined) attempt(() => before.segment.park());
+      }
+      return held.segment;
+    },
+    forget,
+    remove,
+    drop(held, reason) {
+      losses.add(reason, held.segment.spans + held.segment.issues.size);
+      remove(held);
+    },
+  };
+}
+
+/** Whether nobody needs a file any more, but for the spans that began in it. */
+export function isSettled({ segment }: Held): boolean {
+  return segment.spans === 0 && segment.issues.size === 0;
+}

@@ -1,0 +1,67 @@
+import { open, rename, type FileHandle } from 'node:fs/promises';
+import { performance } from 'node:perf_hooks';
+import { setImmediate } from 'node:timers/promises';
+
+import { scanSegment, type Scan, type SegmentContents } from './scan-segment.ts';
+import { FORMAT_VERSION, parseHeader } from './segment-lines.ts';
+
+/** What came of taking over a file. */
+export type TakeOver =
+  | Exclude<Scan, { readonly status: 'scanned' }>
+  | { readonly status: 'scanned'; readonly contents: SegmentContents; readonly bytes: number }
+  /** Somebody else was faster, or it is gone. */
+  | { readonly status: 'lost' };
+
+/** Longest the event loop is held at once. */
+const SLICE_MS = 1;
+const MAX_HEADER_BYTES = 64 * 1024;
+
+/**
+ * Takes over a file by giving it another name, which exactly one of those who try succeeds with, and reads it.
+ * A file of a newer version stays where it is. Rejects with the errors of the system.
+ */
+export async function takeOver(path: string, newPath: string): Promise<TakeOver> {
+  let handle: FileHandle;
+  try {
+    // What must not be written to could not be struck either, so it is not taken.
+    handle = await open(path, 'r+');
+  } catch (error) {
+    return lostOrThrow(error);
+  }
+  try {
+    const header = parseHeader(await readHeader(handle));
+    if (header !== undefined && header.version > FORMAT_VERSION) return { status: 'newer', version: header.version };
+    await rename(path, newPath);
+    const content = await handle.readFile();
+    const scan = await scanInSlices(content);
+    return scan.status === 'scanned' ? { ...scan, bytes: content.length } : scan;
+  } catch (error) {
+    return lostOrThrow(error);
+  } finally {
+    await handle.close();
+  }
+}
+
+function lostOrThrow(error: unknown): TakeOver {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { status: 'lost' };
+  throw error;
+}
+
+async function readHeader(handle: FileHandle): Promise<string> {
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAX_HEADER_BYTES), 0, MAX_HEADER_BYTES, 0);
+  const text = buffer.toString('utf8', 0, bytesRead);
+  return text.slice(0, Math.max(text.indexOf('\n'), 0));
+}
+
+/** Scans and lets others run in between. */
+async function scanInSlices(content: Buffer): Promise<Scan> {
+  const scan = scanSegment(content);
+  let sliceStart = performance.now();
+  for (;;) {
+    const step = scan.next();
+    if (step.done === true) return step.value;
+    if (performance.now() - sliceStart < SLICE_MS) continue;
+    await setImmediate();
+    sliceStart = performance.now();
+  }
+}

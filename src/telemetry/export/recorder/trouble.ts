@@ -1,0 +1,87 @@
+import type { Reporter } from '../../diagnostics.ts';
+import type { Clock } from '../../http/clock.ts';
+
+/**
+ * What is wrong: there is no room and there may be some again, or the file or its directory is broken, or what
+ * was to be written has no form that can be.
+ */
+export type TroubleKind = 'full' | 'broken' | 'formless';
+
+/** What keeps a recorder from writing, and for how long it does not try again. */
+export interface Trouble {
+  /** Whether trying makes sense: a full disk would otherwise cost every span a call in vain. */
+  readonly isOver: boolean;
+  /** The last one in a sentence. */
+  readonly lastError: string | undefined;
+  /** Takes note of what a function threw, and says it. */
+  note(error: unknown): TroubleKind;
+  /** Nothing is to be written for a while. */
+  pause(): void;
+}
+
+const RETRY_AFTER_MS = 5_000;
+
+/** Creates the memory of what went wrong in `directory`. Each kind of trouble is said once. */
+export function createTrouble(directory: string, report: Reporter, clock: Clock): Trouble {
+  let retryAt = -Infinity;
+  let lastError: string | undefined;
+
+  const say = (key: string, sentence: string): void => {
+    lastError = sentence;
+    report({ key: `recorder:${directory}:${key}`, message: `The flight recorder cannot keep everything: ${sentence}` });
+  };
+
+  return {
+    get isOver() {
+      return clock.now() >= retryAt;
+    },
+    get lastError() {
+      return lastError;
+    },
+    note(error) {
+      const code = systemCode(error);
+      if (code === undefined) {
+        say('form', `a span or an Issue has no form for ${directory}; it is sent all the same`);
+        return 'formless';
+      }
+      // Making a directory and opening a file in it call the same thing by two names.
+      say(code === 'EEXIST' ? 'ENOTDIR' : code, explain(code, pathOf(error) ?? directory));
+      return code === 'ENOSPC' || code === 'EDQUOT' ? 'full' : 'broken';
+    },
+    pause() {
+      retryAt = clock.now() + RETRY_AFTER_MS;
+    },
+  };
+}
+
+/** Errors of the system name the call that failed. */
+function systemCode(error: unknown): string | undefined {
+  const { code, syscall } = error as { readonly code?: unknown; readonly syscall?: unknown };
+  return typeof code === 'string' && typeof syscall === 'string' ? code : undefined;
+}
+
+function pathOf(error: unknown): string | undefined {
+  const { path } = error as { readonly path?: unknown };
+  return typeof path === 'string' ? path : undefined;
+}
+
+function explain(code: string, path: string): string {
+  switch (code) {
+    case 'EACCES':
+    case 'EPERM':
+      return `this user may not write to ${path} (${code}); give it the directory, or set FAULTLINE_RECORDER_DIR to another`;
+    case 'EROFS':
+      return `${path} is on a read-only file system (${code}); set FAULTLINE_RECORDER_DIR to a directory that can be written to`;
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return `${path} leads through a file (${code}); set FAULTLINE_RECORDER_DIR to a directory`;
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return `the disk of ${path} is full (${code}); make room, or lower recorder.maxBytes`;
+    case 'EMFILE':
+    case 'ENFILE':
+      return `too many files are open to write to ${path} (${code}); raise the limit of the process with ulimit -n`;
+    default:
+      return `writing to ${path} failed (${code}); is its disk in order?`;
+  }
+}

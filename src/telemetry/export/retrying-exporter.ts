@@ -1,0 +1,190 @@
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
+
+import { longestPauseMs } from '../http/backoff.ts';
+import { systemClock, type Clock } from '../http/clock.ts';
+import {
+  callBack,
+  combined,
+  deliver,
+  type DeliveringExporter,
+  type DeliveryFailure,
+  type DeliveryResult,
+  type Outcome,
+} from './delivery-result.ts';
+import { createSendingGate } from './sending-gate.ts';
+
+export interface RetryingOptions {
+  /** How the backend is called in what is said. */
+  readonly host: string;
+  /** Longest time one export is tried for, from its first attempt, without the pauses the backend asks for. */
+  readonly retryForMs: number;
+  readonly clock?: Clock;
+  /** Called whenever the backend has asked for a pause, which `pausedUntilMs` then knows of. */
+  readonly onPause?: () => void;
+  /**
+   * Called after a failure that may pass, unless somebody waits who is told in another way.
+   *
+   * @param forMs how long nothing has been accepted
+   */
+  readonly onTrouble?: (failure: DeliveryFailure, forMs: number) => void;
+}
+
+/** A span exporter that tries again, as long as that may help. */
+export interface RetryingExporter extends DeliveringExporter {
+  /**
+   * Somebody waits until this moment of the clock; `undefined`: nobody does any more. Waits between attempts end at
+   * once, and take a second at most from now on. Pauses the backend asked for stay.
+   */
+  hurry(untilMs: number | undefined): void;
+  /** Before this moment of the clock nothing is sent, because the backend asked for it; `-Infinity` when it did not. */
+  readonly pausedUntilMs: number;
+  /** Ends every export at once, undecided where nothing was decided, and takes nothing further. */
+  close(): void;
+  readonly history: RetryHistory;
+}
+
+/** What was tried. */
+export interface RetryHistory {
+  /** Spans sent again, each time counted. */
+  readonly retried: number;
+  /** Those among them the backend may have had already, because only its answer was missing. */
+  readonly possibleDuplicates: number;
+  /** The last failure, in one sentence. */
+  readonly lastError?: string;
+  /** When spans were last accepted, in milliseconds since 1970. */
+  readonly lastSuccessMs?: number;
+}
+
+/** An export whose spans are not all decided. */
+interface Pending {
+  readonly order: number;
+  outcome: Outcome;
+  undecided: readonly ReadableSpan[];
+  failure: DeliveryFailure | undefined;
+  /** Gives up when this moment has come. */
+  giveUpAtMs: number;
+  readonly settle: (outcome: Outcome) => void;
+}
+
+/**
+ * Sends through `exporter`, and sends again what is undecided while its failures may pass: after about 1, 2, 4 … 30
+ * seconds, or after the pause the backend asked for. While it is in trouble one export at a time probes, the oldest
+ * first. Keeps no process alive.
+ */
+export function createRetryingExporter(exporter: DeliveringExporter, options: RetryingOptions): RetryingExporter {
+  const { host, retryForMs, clock = systemClock, onPause = () => {}, onTrouble = () => {} } = options;
+  const gate = createSendingGate(clock, onPause);
+  const pending = new Set<Pending>();
+  let waitingForIdle: (() => void)[] = [];
+  let exports = 0;
+  let isClosed = false;
+  let retried = 0;
+  let possibleDuplicates = 0;
+  let lastError: string | undefined;
+  let lastSuccessMs: number | undefined;
+  let troubledSinceMs: number | undefined;
+  let isHurried = false;
+
+  const noteTrouble = ({ failure, accepted }: DeliveryResult): void => {
+    if (failure?.kind !== 'passing' || accepted > 0) troubledSinceMs = undefined;
+    if (failure?.kind !== 'passing') return;
+    troubledSinceMs ??= clock.now();
+    if (!isHurried) onTrouble(failure, clock.now() - troubledSinceMs);
+  };
+
+  const note = ({ accepted, failure }: DeliveryResult): void => {
+    if (accepted > 0) lastSuccessMs = Date.now();
+    if (failure !== undefined) lastError = failure.sentence;
+  };
+
+  const closedFailure: DeliveryFailure = {
+    kind: 'passing',
+    cause: 'deadline',
+    sentence: `${host} did not take them before the time for it was over`,
+    mayHaveArrived: false,
+  };
+
+  const settle = (one: Pending): void => {
+    if (!pending.delete(one)) return;
+    const { undecided, failure = closedFailure } = one;
+    if (undecided.length > 0) lastError = failure.sentence;
+    one.settle(undecided.length === 0 ? one.outcome : combined(one.outcome, { undecided, failure }));
+    if (pending.size > 0) return;
+    for (const wake of waitingForIdle) wake();
+    waitingForIdle = [];
+  };
+
+  /** One attempt. Answers whether another one may help. */
+  const attempt = async (one: Pending): Promise<boolean> => {
+    const { giveUpAtMs } = one;
+    const pass = await gate.enter(giveUpAtMs, one.order);
+    if (isClosed) return false;
+    // A pause the backend asked for meanwhile does not count.
+    if (pass === undefined) return one.giveUpAtMs > giveUpAtMs;
+    if (one.giveUpAtMs === Infinity) one.giveUpAtMs = clock.now() + retryForMs;
+    if (one.failure !== undefined) {
+      retried += one.undecided.length;
+      if (one.failure.kind === 'passing' && one.failure.mayHaveArrived) possibleDuplicates += one.undecided.length;
+    }
+    const result = await deliver(exporter, one.undecided);
+    const isTroubled = result.failure?.kind === 'passing' && result.undecided.length > 0;
+    const { accepted, rejected, refusal } = result;
+    note(result);
+    noteTrouble(result);
+    one.outcome = combined(one.outcome, { accepted, rejected, refusal });
+    one.undecided = result.undecided;
+    one.failure = result.undecided.length > 0 ? result.failure : undefined;
+    for (const other of pending) other.giveUpAtMs += longestPauseMs(result.pauseMs ?? 0);
+    pass.leave({ isTroubled, pauseMs: result.pauseMs ?? 0 });
+    return isTroubled && pending.has(one);
+  };
+
+  const run = async (one: Pending): Promise<void> => {
+    while (await attempt(one));
+    settle(one);
+  };
+
+  const close = (): void => {
+    isClosed = true;
+    gate.close();
+    for (const one of pending) settle(one);
+  };
+
+  return {
+    export(spans, done) {
+      exports += 1;
+      const one: Pending = {
+        order: exports,
+        outcome: {},
+        undecided: spans,
+        failure: undefined,
+        giveUpAtMs: Infinity,
+        settle: (outcome) => callBack(done, outcome),
+      };
+      pending.add(one);
+      if (isClosed) settle(one);
+      else void run(one);
+    },
+    hurry(untilMs) {
+      isHurried = untilMs !== undefined;
+      gate.hurry(untilMs);
+    },
+    get pausedUntilMs() {
+      return gate.pausedUntilMs;
+    },
+    close,
+    forceFlush: () => (pending.size === 0 ? Promise.resolve() : new Promise((resolve) => waitingForIdle.push(resolve))),
+    shutdown() {
+      close();
+      return exporter.shutdown();
+    },
+    get history() {
+      return {
+        retried,
+        possibleDuplicates,
+        ...(lastError === undefined ? undefined : { lastError }),
+        ...(lastSuccessMs === undefined ? undefined : { lastSuccessMs }),
+      };
+    },
+  };
+}

@@ -1,0 +1,137 @@
+import { backoffMs, halfJittered, jittered, type Backoff } from '../http/backoff.ts';
+import type { Clock } from '../http/clock.ts';
+
+/** Lets the exports of one destination send one after another while it is in trouble, and together while it is not. */
+export interface SendingGate {
+  /**
+   * Resolves when an export may send, with a pass that must be given back once its result is known. Resolves with
+   * `undefined` when it may not before `untilMs`, or never again.
+   */
+  enter(untilMs: number, order: number): Promise<GatePass | undefined>;
+  /** Until this moment of the clock the destination asked to be sent nothing; `-Infinity` when it did not. */
+  readonly pausedUntilMs: number;
+  /** Somebody waits until then: waits of our own end now, and are short from now on. */
+  hurry(untilMs: number | undefined): void;
+  /** Lets nobody in any more. */
+  close(): void;
+}
+
+export interface GatePass {
+  /** Says how the attempt ended. */
+  leave(end: AttemptEnd): void;
+}
+
+export interface AttemptEnd {
+  /** Whether it failed in a way that may pass. */
+  readonly isTroubled: boolean;
+  /** How long the destination asked to be sent nothing. */
+  readonly pauseMs: number;
+}
+
+const BACKOFF: Backoff = { firstMs: 1_000, factor: 2, maxMs: 30_000 };
+/** The same while somebody waits. */
+const HURRIED_BACKOFF_MS = 1_000;
+/** Longer waits are made of several: a timer takes no more than 24 days. */
+const MAX_SLEEP_MS = 3_600_000;
+
+interface Waiting {
+  readonly order: number;
+  readonly untilMs: number;
+  readonly settle: (pass: GatePass | undefined) => void;
+}
+
+/**
+ * Creates the gate of a destination. After a failure that may pass, everybody waits, and then one export probes: only
+ * when the destination answers it may the others go.
+ *
+ * @param onPause called when the destination asks for a pause
+ */
+export function createSendingGate(clock: Clock, onPause: () => void): SendingGate {
+  const waiting = new Set<Waiting>();
+  /** Failures in a row. Attempts that were under way together count as one. */
+  let failures = 0;
+  let round = 0;
+  let isProbing = false;
+  let pausedUntilMs = -Infinity;
+  let restUntilMs = -Infinity;
+  let hurriedUntilMs = -Infinity;
+  let isClosed = false;
+  let cancelTimer: (() => void) | undefined;
+
+  const leave = (enteredIn: number, wasProbe: boolean, { isTroubled, pauseMs }: AttemptEnd): void => {
+    const nowMs = clock.now();
+    if (wasProbe || !isTroubled) isProbing = false;
+    const isPaused = pauseMs > 0;
+    if (isPaused) pausedUntilMs = Math.max(pausedUntilMs, nowMs + jittered(pauseMs));
+    if (!isTroubled) {
+      failures = 0;
+      restUntilMs = -Infinity;
+    } else if (enteredIn === round) {
+      round += 1;
+      failures += 1;
+      restUntilMs = nowMs + restMs(nowMs);
+    }
+    admit();
+    if (isPaused) onPause();
+  };
+
+  const restMs = (nowMs: number): number => {
+    const longMs = backoffMs(failures, BACKOFF);
+    return halfJittered(nowMs < hurriedUntilMs ? Math.min(longMs, HURRIED_BACKOFF_MS) : longMs);
+  };
+
+  const letIn = (one: Waiting): void => {
+    waiting.delete(one);
+    const enteredIn = round;
+    const isProbe = failures > 0;
+    if (isProbe) isProbing = true;
+    let hasLeft = false;
+    one.settle({
+      leave(end) {
+        if (hasLeft) return;
+        hasLeft = true;
+        leave(enteredIn, isProbe, end);
+      },
+    });
+  };
+
+  const turnAway = (one: Waiting): void => {
+    waiting.delete(one);
+    one.settle(undefined);
+  };
+
+  /** Lets in who may go, turns away who cannot go in time, and comes back when that may have changed. */
+  const admit = (): void => {
+    cancelTimer?.();
+    cancelTimer = undefined;
+    const nowMs = clock.now();
+    const openAtMs = Math.max(pausedUntilMs, restUntilMs);
+    for (const one of [...waiting].toSorted((a, b) => a.order - b.order)) {
+      if (isClosed || one.untilMs <= nowMs || one.untilMs < openAtMs) turnAway(one);
+      else if (openAtMs <= nowMs && !isProbing) letIn(one);
+    }
+    const nextMs = Math.min(isProbing ? Infinity : openAtMs, ...[...waiting].map(({ untilMs }) => untilMs));
+    if (waiting.size > 0 && nextMs < Infinity) cancelTimer = clock.after(Math.min(nextMs - nowMs, MAX_SLEEP_MS), admit);
+  };
+
+  return {
+    enter: (untilMs, order) =>
+      new Promise((resolve) => {
+        waiting.add({ order, untilMs, settle: resolve });
+        admit();
+      }),
+    get pausedUntilMs() {
+      return pausedUntilMs > clock.now() ? pausedUntilMs : -Infinity;
+    },
+    hurry(untilMs = -Infinity) {
+      hurriedUntilMs = untilMs;
+      if (untilMs <= clock.now()) return;
+      restUntilMs = -Infinity;
+      admit();
+    },
+    close() {
+      isClosed = true;
+      admit();
+    },
+  };
+}

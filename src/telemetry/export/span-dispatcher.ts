@@ -1,0 +1,299 @@
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
+
+import type { Clock } from '../http/clock.ts';
+import type { DeliveryResult } from './delivery-result.ts';
+import type { Recorder, Ticket } from './recorder/recorder.ts';
+import type { RetryingExporter } from './retrying-exporter.ts';
+import { createSpanQueue, type QueuedSpan, type QueueLimits } from './span-queue.ts';
+import { sizeOf } from './span-size.ts';
+
+/** Why a span was given up without the destination having refused it. */
+export type SpanDropReason =
+  /** More came than could be sent and held. */
+  | 'queue_full'
+  /** The destination could not be reached for too long. */
+  | 'expired'
+  /** Sending ended before it was sent, or when it came. */
+  | 'closed';
+
+/** What was decided about spans outside the dispatcher: `left` is what nobody decided. */
+export type SpanFate = 'accepted' | 'rejected' | 'left';
+
+export interface DispatcherOptions {
+  readonly limits: QueueLimits;
+  /** Most spans in one request. */
+  readonly maxBatchSize: number;
+  /** Longest time a span waits for its batch to fill. */
+  readonly scheduleDelayMs: number;
+  readonly exporter: RetryingExporter;
+  readonly clock: Clock;
+  /** How the recorder calls this destination, and the recorder. */
+  readonly recorder?: Recorder;
+  readonly destination: string;
+  /** Hears of every batch that was not accepted whole. */
+  readonly onFailure: (result: DeliveryResult, lost: number, left: number) => void;
+  /** Hears that spans were dropped because the queue was full. */
+  readonly onQueueFull: () => void;
+}
+
+/** The way of spans from their end into requests, for one destination. No function throws, no promise rejects. */
+export interface SpanDispatcher {
+  /** Takes an ended span. Never sends before it returns. */
+  offer(span: ReadableSpan, ticket: Ticket | undefined): void;
+  /** Takes spans that only the recorder has. */
+  offerFromDisk(tickets: readonly Ticket[]): void;
+  /**
+   * Sends everything offered before. Resolves when all of it is decided, or when nothing further can be
+   * before `withinMs` are over, because the destination asked for a longer pause.
+   */
+  flush(withinMs: number): Promise<void>;
+  /** What waits in memory, and what is under way, for a process that sends it in another way before it ends. */
+  takeAll(): readonly QueuedSpan[];
+  /** What became of spans from `takeAll`. */
+  settle(spans: readonly QueuedSpan[], fate: SpanFate): void;
+  /** Gives up everything under way at once, and takes nothing further. */
+  close(): void;
+  /** To be called when the destination has asked for a pause: somebody may wait in vain. */
+  checkFlushes(): void;
+  readonly counts: DispatcherCounts;
+}
+
+export interface DispatcherCounts {
+  /** Spans the destination accepted. */
+  readonly exported: number;
+  /** Spans it refused. */
+  readonly rejected: number;
+  /** Spans that wait in memory, and their bytes. */
+  readonly queued: number;
+  readonly queuedBytes: number;
+  /** Spans whose answer is awaited. */
+  readonly inFlight: number;
+  /** Spans that wait on disk alone. */
+  readonly waitingOnDisk: number;
+  /** Spans left on disk for the next start, because sending them again now would change nothing. */
+  readonly leftOnDisk: number;
+  readonly dropped: Readonly<Partial<Record<SpanDropReason, number>>>;
+}
+
+/** A request is about this large before compression: Sentry takes 12 MiB, small gateways 1 MiB. */
+const MAX_BATCH_BYTES = 1024 * 1024;
+/** Reading a span back takes some microseconds, and all of a batch are read in one go. */
+const MAX_BATCH_FROM_DISK = 100;
+/** A second request is on its way while the answer to the first one is awaited. */
+const MAX_IN_FLIGHT = 2;
+
+/** Creates the dispatcher of one destination. It keeps no process alive unless someone waits for a flush. */
+export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher {
+  const { limits, maxBatchSize, scheduleDelayMs, exporter, clock, recorder, destination, onFailure, onQueueFull } =
+    options;
+  const queue = createSpanQueue(limits);
+  const underWay = new Set<Batch>();
+  const flushes = new Set<Flush>();
+  let exported = 0;
+  let rejected = 0;
+  let leftOnDisk = 0;
+  const dropped: Partial<Record<SpanDropReason, number>> = {};
+  let droppedFromQueue = 0;
+  let fromDiskNext = false;
+  let closed = false;
+  let pumping = false;
+  let cancelDelay: (() => void) | undefined;
+  /** Whether the delay is over, so that a batch need not be full. */
+  let due = false;
+
+  const countDropped = (reason: SpanDropReason, count: number): void => {
+    if (count > 0) dropped[reason] = (dropped[reason] ?? 0) + count;
+  };
+
+  const countDroppedFromQueue = (): void => {
+    if (queue.dropped === droppedFromQueue) return;
+    countDropped('queue_full', queue.dropped - droppedFromQueue);
+    droppedFromQueue = queue.dropped;
+    onQueueFull();
+  };
+
+  const strike = (spans: readonly QueuedSpan[]): void => {
+    if (recorder === undefined) return;
+    const tickets = spans.flatMap(({ ticket }) => (ticket === undefined ? [] : [ticket]));
+    if (tickets.length > 0) recorder.strike(destination, tickets);
+  };
+
+  const isFull = (): boolean => queue.count >= maxBatchSize || queue.bytes >= MAX_BATCH_BYTES;
+  const mustSend = (): boolean => queue.onDisk > 0 || (queue.count > 0 && (due || flushes.size > 0 || isFull()));
+
+  /** Not in the caller's time: who ends a span has work of its own to do. */
+  const pumpSoon = (): void => {
+    if (pumping || closed) return;
+    pumping = true;
+    setImmediate(pump);
+  };
+
+  const waitForMore = (): void => {
+    if (cancelDelay !== undefined || closed || queue.count === 0) return;
+    cancelDelay = clock.after(scheduleDelayMs, () => {
+      cancelDelay = undefined;
+      due = true;
+      pumpSoon();
+    });
+  };
+
+  const next = (): Batch | undefined => {
+    fromDiskNext = queue.onDisk > 0 && (queue.count === 0 || fromDiskNext || !(due || flushes.size > 0 || isFull()));
+    if (!fromDiskNext) return { spans: queue.take(maxBatchSize, MAX_BATCH_BYTES) };
+    fromDiskNext = false;
+    const tickets = queue.takeFromDisk(Math.min(MAX_BATCH_FROM_DISK, maxBatchSize));
+    // Live spans take turns with those, so that neither waits for all of the other.
+    const spans = tickets.flatMap((ticket) => {
+      const span = recorder?.read(ticket);
+      return span === undefined ? [] : [{ span, bytes: sizeOf(span), ticket }];
+    });
+    return { spans };
+  };
+
+  const pump = (): void => {
+    pumping = false;
+    if (closed || underWay.size >= MAX_IN_FLIGHT || !mustSend()) return waitForMore();
+    const batch = next();
+    if (queue.count === 0) due = false;
+    if (batch !== undefined && batch.spans.length > 0) send(batch);
+    checkFlushes();
+    pumpSoon();
+  };
+
+  const send = (batch: Batch): void => {
+    underWay.add(batch);
+    exporter.export(
+      batch.spans.map(({ span }) => span),
+      (result) => {
+        if (!underWay.delete(batch)) return;
+        decide(batch, result);
+        for (const flush of flushes) flush.batches?.delete(batch);
+        checkFlushes();
+        pumpSoon();
+      },
+    );
+  };
+
+  const decide = ({ spans }: Batch, result: DeliveryResult): void => {
+    const open = new Set(result.undecided);
+    const undecided = open.size === 0 ? [] : spans.filter(({ span }) => open.has(span));
+    strike(open.size === 0 ? spans : spans.filter(({ span }) => !open.has(span)));
+    exported += result.accepted;
+    rejected += result.rejected;
+    // What nobody decided on stays on disk, if it is there.
+    const left = undecided.filter(({ ticket }) => ticket !== undefined).length;
+    const lost = undecided.length - left;
+    leftOnDisk += left;
+    if (result.failure?.kind === 'misconfigured') rejected += lost;
+    else countDropped(closed ? 'closed' : 'expired', lost);
+    if (result.failure ?? result.refusal) onFailure(result, result.rejected + lost, left);
+  };
+
+  const checkFlushes = (): void => {
+    const { removed, removedFromDisk } = queue.progress;
+    for (const flush of flushes) {
+      if (flush.batches === undefined && removed >= flush.added && removedFromDisk >= flush.addedToDisk) {
+        flush.batches = new Set(underWay);
+      }
+      const isDone = flush.batches?.size === 0;
+      if (isDone || exporter.pausedUntilMs > flush.untilMs || closed) end(flush);
+    }
+  };
+
+  const end = (flush: Flush): void => {
+    if (!flushes.delete(flush)) return;
+    hurry();
+    flush.resolve();
+  };
+
+  /** Whoever waits longest decides how long waits may be. */
+  const hurry = (): void => {
+    const untilMs = [...flushes].map((flush) => flush.untilMs);
+    exporter.hurry(untilMs.length === 0 ? undefined : Math.max(...untilMs));
+  };
+
+  const takeQueued = (): readonly QueuedSpan[] => queue.take(Infinity, Infinity);
+
+  const settle = (spans: readonly QueuedSpan[], fate: SpanFate): void => {
+    if (fate === 'accepted') exported += spans.length;
+    if (fate === 'rejected') rejected += spans.length;
+    if (fate !== 'left') return strike(spans);
+    const left = spans.filter(({ ticket }) => ticket !== undefined).length;
+    leftOnDisk += left;
+    countDropped('closed', spans.length - left);
+  };
+
+  return {
+    offer(span, ticket) {
+      if (closed) {
+        if (ticket === undefined) countDropped('closed', 1);
+        else leftOnDisk += 1;
+        return;
+      }
+      const bytes = sizeOf(span);
+      queue.add(ticket === undefined ? { span, bytes } : { span, bytes, ticket });
+      countDroppedFromQueue();
+      if (isFull()) pumpSoon();
+      else waitForMore();
+    },
+    offerFromDisk(tickets) {
+      queue.addFromDisk(tickets);
+      countDroppedFromQueue();
+      pumpSoon();
+    },
+    flush: (withinMs) =>
+      new Promise((resolve) => {
+        const { added, addedToDisk } = queue.progress;
+        flushes.add({ added, addedToDisk, untilMs: clock.now() + withinMs, batches: undefined, resolve });
+        hurry();
+        checkFlushes();
+        pumpSoon();
+      }),
+    takeAll() {
+      const spans = [...[...underWay].flatMap((batch) => batch.spans), ...takeQueued()];
+      underWay.clear();
+      return spans;
+    },
+    settle,
+    checkFlushes,
+    close() {
+      if (closed) return;
+      closed = true;
+      cancelDelay?.();
+      exporter.close();
+      settle(takeQueued(), 'left');
+      leftOnDisk += queue.takeFromDisk(Infinity).length;
+      checkFlushes();
+    },
+    get counts() {
+      let inFlight = 0;
+      for (const { spans } of underWay) inFlight += spans.length;
+      return {
+        exported,
+        rejected,
+        queued: queue.count,
+        queuedBytes: queue.bytes,
+        inFlight,
+        waitingOnDisk: queue.onDisk,
+        leftOnDisk,
+        dropped: { ...dropped },
+      };
+    },
+  };
+}
+
+/** What goes out in one export. */
+interface Batch {
+  readonly spans: readonly QueuedSpan[];
+}
+
+/** Somebody who waits. */
+interface Flush {
+  /** How far the queue must come. */
+  readonly added: number;
+  readonly addedToDisk: number;
+  readonly untilMs: number;
+  /** What must still be decided, once the queue has come that far. */
+  batches: Set<Batch> | undefined;
+  readonly resolve: () => void;
+}

@@ -1,0 +1,106 @@
+import { TraceFlags, type HrTime } from '@opentelemetry/api';
+import { hrTime } from '@opentelemetry/core';
+import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace-node';
+
+import { interruptedSpan } from './interrupted-span.ts';
+import type { Recorder, Ticket } from './recorder/recorder.ts';
+
+/** Takes an ended span on its way to a destination. */
+export type Outlet = (span: ReadableSpan, ticket: Ticket | undefined) => void;
+
+export interface SpanIntakeOptions {
+  readonly outlets: readonly Outlet[];
+  readonly recorder?: Recorder;
+  /** The span as it may leave the process: itself, or a copy without what must stay. */
+  readonly allow: (span: ReadableSpan) => ReadableSpan;
+}
+
+/** Where spans come in from a provider. */
+export interface SpanIntake {
+  onStart(span: Span): void;
+  onEnd(span: ReadableSpan): void;
+  /** Sends the spans that have begun and not ended as interrupted ones: the process ends before they do. */
+  interrupt(): void;
+  /** Sampled spans that ever began. */
+  readonly started: number;
+  /** Those of them that have not ended. */
+  readonly open: number;
+}
+
+/** Spans somebody forgot to end must not be kept for ever. */
+const MAX_OPEN = 10_000;
+
+/**
+ * Creates the way in: what the content policy allows → flight recorder → every outlet. Nothing thrown
+ * reaches the caller, which is the application's own `startSpan()` and `end()`.
+ */
+export function createSpanIntake({ outlets, recorder, allow }: SpanIntakeOptions): SpanIntake {
+  const open = new Map<string, Span>();
+  let started = 0;
+
+  const takeEnded = (span: ReadableSpan): void => {
+    const ticket = recorder?.ended(span);
+    for (const outlet of outlets) outlet(span, ticket);
+  };
+
+  const onEnd = (span: ReadableSpan): void => {
+    if (!isSampled(span)) return;
+    open.delete(span.spanContext().spanId);
+    try {
+      takeEnded(allow(span));
+    } catch {
+      // Whoever ends a span did nothing wrong.
+    }
+  };
+
+  return {
+    onStart(span) {
+      if (!isSampled(span)) return;
+      started += 1;
+      open.set(span.spanContext().spanId, span);
+      if (open.size > MAX_OPEN) open.delete(open.keys().next().value ?? '');
+      try {
+        recorder?.started(allow(span));
+      } catch {
+        // Nor whoever starts one.
+      }
+    },
+    onEnd,
+    interrupt() {
+      const now: HrTime = hrTime();
+      const spans = [...open.values()];
+      open.clear();
+      // Parents begin before their children: a backend that reads in order sees the children first, as always.
+      for (const span of spans.toReversed()) {
+        try {
+          takeEnded(interruptedSpan(allow(span), now));
+        } catch {
+          // The others are sent all the same.
+        }
+      }
+    },
+    get started() {
+      return started;
+    },
+    get open() {
+      return open.size;
+    },
+  };
+}
+
+function isSampled(span: ReadableSpan): boolean {
+  return (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0;
+}
+
+/** A processor that hands spans to an intake, for a provider. Who calls `forceFlush` and `shutdown` is whoever owns that. */
+export function processorOf(intake: SpanIntake, flush: () => Promise<unknown>): SpanProcessor {
+  const settle = async (): Promise<void> => {
+    await flush();
+  };
+  return {
+    onStart: (span) => intake.onStart(span),
+    onEnd: (span) => intake.onEnd(span),
+    forceFlush: settle,
+    shutdown: settle,
+  };
+}

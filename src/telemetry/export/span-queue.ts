@@ -1,0 +1,175 @@
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
+
+import type { Ticket } from './recorder/recorder.ts';
+
+/** A span that waits in memory. */
+export interface QueuedSpan {
+  readonly span: ReadableSpan;
+  readonly bytes: number;
+  /** Where the flight recorder has it too. */
+  readonly ticket?: Ticket;
+}
+
+/** Bounds of what waits in memory for one destination. */
+export interface QueueLimits {
+  /** Most spans. */
+  readonly maxCount: number;
+  /** Most bytes, as `sizeOf` measures them. */
+  readonly maxBytes: number;
+}
+
+/** Spans that ever entered and left the two lanes of a queue. */
+export interface QueueProgress {
+  readonly added: number;
+  readonly removed: number;
+  readonly addedToDisk: number;
+  readonly removedFromDisk: number;
+}
+
+/** Most spans that wait on disk alone: a place among them costs eight bytes of memory. */
+const MAX_ON_DISK = 1_000_000;
+
+/**
+ * The spans that wait for one destination, oldest first: in memory, and, when that is full, on disk alone.
+ */
+export interface SpanQueue {
+  /** Spans that wait in memory. */
+  readonly count: number;
+  /** Their bytes. */
+  readonly bytes: number;
+  /** Spans that wait on disk alone. */
+  readonly onDisk: number;
+  /** Spans given up because there was no room, and no recorder that has them. */
+  readonly dropped: number;
+  /** How far the queue has come: each lane is in order, so what was added before a moment is gone when as many are. */
+  readonly progress: QueueProgress;
+  /** Adds a span, for which the oldest ones leave the memory when it is full. */
+  add(span: QueuedSpan): void;
+  /** Adds spans that are on disk alone. */
+  addFromDisk(tickets: readonly Ticket[]): void;
+  /** Takes the oldest spans out of the memory: at most `maxCount`, and one or more up to `maxBytes`. */
+  take(maxCount: number, maxBytes: number): readonly QueuedSpan[];
+  /** Takes the oldest spans that are on disk alone. */
+  takeFromDisk(maxCount: number): readonly Ticket[];
+}
+
+/** Creates an empty queue. */
+export function createSpanQueue({ maxCount, maxBytes }: QueueLimits): SpanQueue {
+  const memory = createFifo<QueuedSpan>();
+  const disk = createFifo<Ticket>();
+  let bytes = 0;
+  let dropped = 0;
+
+  const takeOldest = (): QueuedSpan | undefined => {
+    const oldest = memory.shift();
+    if (oldest !== undefined) bytes -= oldest.bytes;
+    return oldest;
+  };
+
+  const leaveOnDisk = (ticket: Ticket): void => {
+    disk.push(ticket);
+    if (disk.size <= MAX_ON_DISK) return;
+    disk.shift();
+    dropped += 1;
+  };
+
+  const giveUp = ({ ticket }: QueuedSpan): void => {
+    if (ticket === undefined) dropped += 1;
+    else leaveOnDisk(ticket);
+  };
+
+  return {
+    get count() {
+      return memory.size;
+    },
+    get bytes() {
+      return bytes;
+    },
+    get onDisk() {
+      return disk.size;
+    },
+    get dropped() {
+      return dropped;
+    },
+    add(span) {
+      while (memory.size > 0 && (memory.size >= maxCount || bytes + span.bytes > maxBytes)) {
+        const oldest = takeOldest();
+        if (oldest !== undefined) giveUp(oldest);
+      }
+      if (span.bytes > maxBytes) return giveUp(span);
+      memory.push(span);
+      bytes += span.bytes;
+    },
+    get progress() {
+      return {
+        added: memory.added,
+        removed: memory.added - memory.size,
+        addedToDisk: disk.added,
+        removedFromDisk: disk.added - disk.size,
+      };
+    },
+    addFromDisk(tickets) {
+      for (const ticket of tickets) leaveOnDisk(ticket);
+    },
+    take(maxCount, maxBytes) {
+      const taken: QueuedSpan[] = [];
+      let takenBytes = 0;
+      for (let next = memory.first(); next !== undefined && taken.length < maxCount; next = memory.first()) {
+        if (taken.length > 0 && takenBytes + next.bytes > maxBytes) break;
+        takeOldest();
+        taken.push(next);
+        takenBytes += next.bytes;
+      }
+      return taken;
+    },
+    takeFromDisk(maxCount) {
+      const taken: Ticket[] = [];
+      for (let next = disk.first(); next !== undefined && taken.length < maxCount; next = disk.first()) {
+        disk.shift();
+        taken.push(next);
+      }
+      return taken;
+    },
+  };
+}
+
+interface Fifo<T> {
+  readonly size: number;
+  /** Elements that ever entered. */
+  readonly added: number;
+  first(): T | undefined;
+  push(element: T): void;
+  shift(): T | undefined;
+}
+
+/** `Array.prototype.shift` moves every element there is, which a long queue cannot afford for each span. */
+function createFifo<T>(): Fifo<T> {
+  const COMPACT_AT = 1_024;
+  let elements: (T | undefined)[] = [];
+  let head = 0;
+  let added = 0;
+  return {
+    get size() {
+      return elements.length - head;
+    },
+    get added() {
+      return added;
+    },
+    first: () => elements[head],
+    push(element) {
+      added += 1;
+      elements.push(element);
+    },
+    shift() {
+      const element = elements[head];
+      if (head === elements.length) return undefined;
+      elements[head] = undefined;
+      head += 1;
+      if (head >= COMPACT_AT && head * 2 >= elements.length) {
+        elements = elements.slice(head);
+        head = 0;
+      }
+      return element;
+    },
+  };
+}

@@ -1,0 +1,102 @@
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
+
+import {
+  callBackWith,
+  combined,
+  deliver,
+  type DeliveringExporter,
+  type DeliveryFailure,
+  type Outcome,
+} from './delivery-result.ts';
+
+export interface SplittingOptions {
+  /** About how many bytes of a request a span takes. */
+  readonly sizeOf: (span: ReadableSpan) => number;
+  /** Most bytes of a request, before compression, unless one span alone has more. Default 4 MiB. */
+  readonly maxRequestBytes?: number;
+}
+
+const DEFAULT_MAX_REQUEST_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Hands spans to `exporter` in requests that are not too large: split beforehand by their size, and in halves when the
+ * backend takes less. A single span the backend finds too large is refused. After a failure that is not about the
+ * spans nothing more is sent: what is left is undecided.
+ */
+export function createSplittingExporter(exporter: DeliveringExporter, options: SplittingOptions): DeliveringExporter {
+  const { sizeOf, maxRequestBytes = DEFAULT_MAX_REQUEST_BYTES } = options;
+
+  const send = async (spans: readonly ReadableSpan[]): Promise<Outcome> => {
+    const result = await deliver(exporter, spans);
+    if (result.failure?.kind !== 'too_large') return result;
+    const [first, second] = spans;
+    if (first === undefined) return result;
+    if (second === undefined) return { rejected: 1, refusal: tooLarge(result.failure, sizeOf(first)) };
+    const half = Math.ceil(spans.length / 2);
+    return sendAll([spans.slice(0, half), spans.slice(half)], result.pauseMs);
+  };
+
+  const sendAll = async (requests: readonly (readonly ReadableSpan[])[], pauseMs = 0): Promise<Outcome> => {
+    let outcome: Outcome = { pauseMs };
+    for (const [index, spans] of requests.entries()) {
+      outcome = combined(outcome, await send(spans));
+      const left = requests.slice(index + 1).flat();
+      if (left.length === 0) continue;
+      const isStopped = (outcome.undecided ?? []).length > 0;
+      if (isStopped || (outcome.pauseMs ?? 0) > 0) {
+        return combined(outcome, { undecided: left, failure: isStopped ? outcome.failure : PAUSED });
+      }
+    }
+    return outcome;
+  };
+
+  const exportAll = (spans: readonly ReadableSpan[]): Promise<Outcome> => {
+    const [first = [], ...others] = splitBySize(spans, sizeOf, maxRequestBytes);
+    return others.length === 0 ? send(first) : sendAll([first, ...others]);
+  };
+
+  return {
+    export(spans, done) {
+      void callBackWith(done, spans, async () => exportAll(spans));
+    },
+    forceFlush: () => exporter.forceFlush(),
+    shutdown: () => exporter.shutdown(),
+  };
+}
+
+const PAUSED: DeliveryFailure = {
+  kind: 'passing',
+  cause: 'paused',
+  sentence: 'the backend asked for a pause before it had all of them',
+  mayHaveArrived: false,
+};
+
+function splitBySize(
+  spans: readonly ReadableSpan[],
+  sizeOf: (span: ReadableSpan) => number,
+  maxBytes: number,
+): readonly (readonly ReadableSpan[])[] {
+  const requests: ReadableSpan[][] = [];
+  let request: ReadableSpan[] = [];
+  let bytes = 0;
+  for (const span of spans) {
+    const size = sizeOf(span);
+    if (request.length > 0 && bytes + size > maxBytes) {
+      requests.push(request);
+      request = [];
+      bytes = 0;
+    }
+    request.push(span);
+    bytes += size;
+  }
+  requests.push(request);
+  return requests;
+}
+
+function tooLarge({ sentence }: DeliveryFailure, bytes: number): DeliveryFailure {
+  return {
+    kind: 'refused',
+    cause: 'span too large',
+    sentence: `${sentence}, and that was a single span of about ${Math.ceil(bytes / 1024)} KiB; record less content in it`,
+  };
+}

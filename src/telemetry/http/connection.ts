@@ -1,0 +1,89 @@
+import * as http from 'node:http';
+import * as https from 'node:https';
+import type { Socket } from 'node:net';
+
+import type { Tls } from '../config/destinations.ts';
+import type { Proxy } from './proxy.ts';
+import { openTunnel, type TunnelOptions } from './tunnel.ts';
+
+/** What the connections are for. */
+export interface ConnectionOptions {
+  /** An http or https URL. */
+  readonly url: string;
+  readonly tls?: Tls | undefined;
+  /** The proxy everything goes through. */
+  readonly proxy?: Proxy | undefined;
+}
+
+/** The way to one destination, which can be given up at once. */
+export interface Connection {
+  /** Keeps sockets between requests. */
+  readonly agent: http.Agent;
+  readonly proxy: Proxy | undefined;
+  /** Breaks off every request, and refuses further ones. */
+  abort(): void;
+}
+
+/** Why a request was broken off. */
+export class DeadlinePassedError extends Error {
+  override readonly name = 'DeadlinePassedError';
+
+  constructor() {
+    super('the time to send is over');
+  }
+}
+
+/** How an agent opens a connection: at once, or by calling back. */
+type Connect = (
+  options: TunnelOptions,
+  callback: (error: Error | null, socket?: Socket) => void,
+) => Socket | null | undefined;
+
+/**
+ * Creates the way to one destination: sockets are kept between requests, and keep no process alive.
+ *
+ * An https URL is reached through a tunnel a proxy makes, which sees nothing of what is sent; for an http URL the
+ * sockets lead to the proxy itself.
+ */
+export function createConnection({ url, tls = {}, proxy }: ConnectionOptions): Connection {
+  const isTunnelled = proxy !== undefined && url.startsWith('https:');
+  const isSecure = (isTunnelled ? url : (proxy?.url ?? url)).startsWith('https:');
+  const agent = isSecure
+    ? new https.Agent({ keepAlive: true, ...(proxy === undefined || isTunnelled ? tls : {}) })
+    : new http.Agent({ keepAlive: true });
+  const tunnels = new Set<http.ClientRequest>();
+  let aborted = false;
+
+  const open = agent as unknown as { createConnection: Connect };
+  const connectDirectly = open.createConnection.bind(agent);
+  const connectThrough =
+    (proxy: Proxy): Connect =>
+    (options, callback) => {
+      const tunnel = openTunnel(proxy, options, (error, socket) => {
+        tunnels.delete(tunnel);
+        callback(error, socket);
+      });
+      tunnels.add(tunnel);
+      return undefined;
+    };
+  const connect = isTunnelled ? connectThrough(proxy) : connectDirectly;
+  open.createConnection = (options, callback) => {
+    if (!aborted) return connect(options, callback);
+    throw new DeadlinePassedError();
+  };
+
+  return {
+    agent,
+    proxy,
+    abort() {
+      aborted = true;
+      for (const tunnel of tunnels) tunnel.destroy(new DeadlinePassedError());
+      for (const socket of socketsOf(agent)) socket.destroy(new DeadlinePassedError());
+      agent.destroy();
+    },
+  };
+}
+
+function socketsOf(agent: http.Agent): Socket[] {
+  return Object.values(agent.sockets).flatMap((sockets) => sockets ?? []);
+}

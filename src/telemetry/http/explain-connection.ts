@@ -1,0 +1,88 @@
+import { DeadlinePassedError } from './connection.ts';
+import { ProxyError } from './proxy-error.ts';
+import type { Proxy } from './proxy.ts';
+
+/** Why something was not delivered, in words for the person who can do something about it. */
+export interface Explanation {
+  /** Failures of one cause are said once. */
+  readonly cause: string;
+  /** One sentence that names the cause and the fix; never a credential. */
+  readonly sentence: string;
+}
+
+/** The server a request was for. */
+export interface Server {
+  readonly host: string;
+  readonly timeoutMs: number;
+  readonly proxy: Proxy | undefined;
+  /** The variable that names the authorities its certificate may come from. */
+  readonly certificateVariable: string;
+}
+
+/** Says that no answer came in time. */
+export function explainTimeout({ host, timeoutMs, proxy }: Server): Explanation {
+  return { cause: 'timeout', sentence: `${host} did not answer within ${timeoutMs} ms${through(proxy)}` };
+}
+
+/** Says that whatever answered is no telemetry server. */
+export function explainWebPage({ host }: Pick<Server, 'host'>): Explanation {
+  return { cause: 'web page', sentence: `${host} answered with a web page, as a proxy or login page in between does` };
+}
+
+/** Says why a connection could not be made, or broke off. */
+export function explainBroken(error: Error, server: Server): Explanation {
+  const { host } = server;
+  if (error instanceof DeadlinePassedError) {
+    return { cause: 'deadline', sentence: `${host} did not take them before the time for it was over` };
+  }
+  if (error instanceof ProxyError) return explainProxy(error, host);
+  const { code } = error as { readonly code?: unknown };
+  if (typeof code === 'string') return { cause: code, sentence: explainSystemError(code, server) };
+  return { cause: error.name, sentence: `sending to ${host} failed: ${error.name}` };
+}
+
+/** Names the proxy that may be the one that answered. */
+export function through(proxy: Proxy | undefined): string {
+  return proxy === undefined ? '' : ` (through the proxy ${proxy.host} of ${proxy.variable})`;
+}
+
+function explainProxy({ proxy, problem }: ProxyError, host: string): Explanation {
+  const { variable } = proxy;
+  switch (problem.kind) {
+    case 'refused':
+      return {
+        cause: `proxy ${problem.status}`,
+        sentence:
+          problem.status === 407
+            ? `the proxy ${proxy.host} wants other credentials (407); put user and password into ${variable}`
+            : `the proxy ${proxy.host} of ${variable} refused the connection to ${host} (${problem.status}); let it through, or add the host to NO_PROXY`,
+      };
+    case 'unreachable':
+      return {
+        cause: 'proxy unreachable',
+        sentence: `the proxy ${proxy.host} cannot be used (${problem.code ?? 'it closed the connection'}); check ${variable}, or add ${host} to NO_PROXY`,
+      };
+    case 'silent':
+      return {
+        cause: 'proxy silent',
+        sentence: `the proxy ${proxy.host} of ${variable} did not answer; check ${variable}, or add ${host} to NO_PROXY`,
+      };
+  }
+}
+
+function explainSystemError(code: string, { host, certificateVariable }: Server): string {
+  switch (code) {
+    case 'ECONNREFUSED':
+      return `nothing is listening at ${host} (ECONNREFUSED)`;
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `the host of ${host} cannot be resolved (${code})`;
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return `${host} broke the connection off (${code})`;
+    default:
+      return /^ERR_TLS|CERT|^UNABLE_TO_/.test(code)
+        ? `the certificate of ${host} is not trusted (${code}); set ${certificateVariable} to its authority`
+        : `sending to ${host} failed (${code})`;
+  }
+}

@@ -1,0 +1,124 @@
+import * as http from 'node:http';
+import * as https from 'node:https';
+
+import type { Connection } from './connection.ts';
+import { ProxyError, unreachableProxy } from './proxy-error.ts';
+import type { Proxy } from './proxy.ts';
+import { proxyAuthorization } from './tunnel.ts';
+
+/** Where requests go, and how. */
+export interface PostTarget {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly connection: Connection;
+  /** Longest time from the start of a request to the end of its answer. */
+  readonly timeoutMs: number;
+}
+
+/** What became of a request. */
+export type Answer =
+  | {
+      readonly kind: 'answered';
+      readonly status: number;
+      readonly headers: http.IncomingHttpHeaders;
+      /** The answer in its own words, which may be cut. */
+      readonly body: Uint8Array;
+      /** Whether the body came to its end. */
+      readonly isComplete: boolean;
+    }
+  | { readonly kind: 'timeout' }
+  /** The connection could not be made, or broke off. */
+  | { readonly kind: 'broken'; readonly error: Error };
+
+/** An answer says what it has to say in less; of an endless one no more than this is read. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+
+/**
+ * Posts a body. Never rejects. The request does not keep the process alive: whoever waits for it must.
+ *
+ * It is made of `node:http` and not of `fetch`, because `fetch` cannot be told to take connections that can all be
+ * closed at once.
+ */
+export function post(target: PostTarget, body: Uint8Array): Promise<Answer> {
+  return start(target, body).catch((error: unknown) => ({
+    kind: 'broken',
+    error: error instanceof Error ? error : new Error('the request could not be made'),
+  }));
+}
+
+/** The answer to a request whose body was not read. */
+export function bareAnswer(status: number): Answer {
+  return { kind: 'answered', status, headers: {}, body: new Uint8Array(), isComplete: true };
+}
+
+/** Whether an answer comes from something that is no telemetry server: those answer with data or nothing. */
+export function isWebPage(answer: Answer): boolean {
+  return answer.kind === 'answered' && /^\s*text\/html\b/i.test(answer.headers['content-type'] ?? '');
+}
+
+function start(target: PostTarget, body: Uint8Array): Promise<Answer> {
+  return new Promise((resolve) => {
+    const askedProxy = target.url.startsWith('http:') ? target.connection.proxy : undefined;
+    const outgoing = createRequest(target, askedProxy);
+    let response: http.IncomingMessage | undefined;
+    const chunks: Uint8Array[] = [];
+    let left = MAX_ANSWER_BYTES;
+    // The time without traffic, which Node can watch, never passes when a server sends a byte now and then.
+    const timer = setTimeout(() => {
+      settle({ kind: 'timeout' });
+      outgoing.destroy();
+    }, target.timeoutMs).unref();
+    /** What was answered counts, also when the rest of it never comes. */
+    const settle = (otherwise: Answer): void => {
+      clearTimeout(timer);
+      if (response === undefined) return resolve(otherwise);
+      const { statusCode: status = 0, headers } = response;
+      // Only a proxy answers this, and it was asked in place of the server.
+      if (askedProxy !== undefined && status === 407) {
+        return resolve({ kind: 'broken', error: new ProxyError(askedProxy, { kind: 'refused', status }) });
+      }
+      const isComplete = response.complete && left >= 0;
+      resolve({ kind: 'answered', status, headers, body: Buffer.concat(chunks), isComplete });
+    };
+
+    outgoing.on('socket', (socket) => socket.unref());
+    outgoing.on('response', (incoming) => {
+      response = incoming;
+      incoming.on('data', (chunk: Uint8Array) => {
+        chunks.push(chunk.subarray(0, Math.max(left, 0)));
+        left -= chunk.length;
+        if (left < 0) outgoing.destroy();
+      });
+      incoming.on('error', () => {});
+      incoming.on('close', () => settle(WITHOUT_ANSWER));
+    });
+    outgoing.on('error', (error) => {
+      const isProxys = askedProxy !== undefined && 'code' in error;
+      settle({ kind: 'broken', error: isProxys ? unreachableProxy(askedProxy, error) : error });
+    });
+    // An answer that is no answer, such as an upgrade, closes the connection without an error. Of a real one there
+    // may still be something to read.
+    outgoing.on('close', () => {
+      if (response === undefined) settle(WITHOUT_ANSWER);
+    });
+    outgoing.end(body);
+  });
+}
+
+const WITHOUT_ANSWER: Answer = { kind: 'broken', error: new Error('the connection was closed without an answer') };
+
+/** A proxy for http URLs is asked itself, for the whole URL. */
+function createRequest({ url, headers, connection }: PostTarget, askedProxy: Proxy | undefined): http.ClientRequest {
+  const { agent } = connection;
+  if (askedProxy === undefined) {
+    const { request } = url.startsWith('https:') ? https : http;
+    return request(url, { method: 'POST', headers, agent });
+  }
+  const { request } = askedProxy.url.startsWith('https:') ? https : http;
+  return request(askedProxy.url, {
+    method: 'POST',
+    path: url,
+    headers: { ...headers, host: new URL(url).host, ...proxyAuthorization(askedProxy) },
+    agent,
+  });
+}

@@ -1,0 +1,123 @@
+import { metrics, type BatchObservableResult, type MeterProvider, type Observable } from '@opentelemetry/api';
+
+import { VERSION } from './config/version.ts';
+import { SCOPE_NAME } from './semconv.ts';
+
+/** What became of the spans of one destination, as far as metrics tell it. */
+export interface DestinationNumbers {
+  readonly name: string;
+  readonly exported: number;
+  readonly rejected: number;
+  readonly retried: number;
+  readonly possibleDuplicates: number;
+  readonly pending: number;
+  readonly queuedBytes: number;
+  readonly dropped: Readonly<Record<string, number>>;
+  readonly lastSuccessAtMs?: number;
+}
+
+/** What tracing knows about itself. */
+export interface SelfNumbers {
+  readonly created: number;
+  readonly sampledOut: number;
+  readonly destinations: readonly DestinationNumbers[];
+  readonly issues?: {
+    readonly sent: number;
+    readonly failed: number;
+    readonly pending: number;
+    readonly dropped: Readonly<Record<string, number>>;
+  };
+  readonly onDisk?: { readonly spans: number; readonly issues: number; readonly bytes: number };
+}
+
+/**
+ * Shows how tracing fares as metrics of the application's own meter provider, under `faultline.*`. They are read
+ * when the application's reader asks, so they cost nothing in between and nothing without one. The function it
+ * returns takes them back.
+ */
+export function observeDelivery(
+  read: () => SelfNumbers,
+  provider: MeterProvider = metrics.getMeterProvider(),
+): () => void {
+  const meter = provider.getMeter(SCOPE_NAME, VERSION);
+  const counter = (name: string, description: string, unit = '{span}'): Observable =>
+    meter.createObservableCounter(`faultline.${name}`, { description, unit });
+  const gauge = (name: string, description: string, unit = '{span}'): Observable =>
+    meter.createObservableGauge(`faultline.${name}`, { description, unit });
+
+  const created = counter('spans.created', 'Spans that began and were sampled.');
+  const sampledOut = counter('spans.sampled_out', 'Spans the sampler turned down.');
+  const exported = counter('spans.exported', 'Spans the destination accepted.');
+  const rejected = counter('spans.rejected', 'Spans the destination refused.');
+  const retried = counter('spans.retried', 'Spans sent again.');
+  const duplicates = counter('spans.possible_duplicates', 'Spans sent again after an attempt that was not answered.');
+  const dropped = counter('spans.dropped', 'Spans given up, by reason.');
+  const pending = gauge('spans.pending', 'Spans that wait, or whose answer is awaited.');
+  const queuedBytes = gauge('spans.queued_bytes', 'Memory of the spans that wait.', 'By');
+  const lastSuccess = gauge('spans.last_success', 'When the destination last accepted spans, in Unix time.', 's');
+  const issuesSent = counter('issues.sent', 'Issues Sentry accepted.', '{issue}');
+  const issuesFailed = counter('issues.failed', 'Issues Sentry refused or could not be brought to accept.', '{issue}');
+  const issuesDropped = counter('issues.dropped', 'Issues given up, by reason.', '{issue}');
+  const issuesPending = gauge('issues.pending', 'Issues that wait, or whose answer is awaited.', '{issue}');
+  const diskSpans = gauge('recorder.spans', 'Spans the flight recorder keeps.');
+  const diskIssues = gauge('recorder.issues', 'Issues the flight recorder keeps.', '{issue}');
+  const diskBytes = gauge('recorder.bytes', 'Size of the files of the flight recorder.', 'By');
+
+  const observeDestination = (result: BatchObservableResult, numbers: DestinationNumbers): void => {
+    const destination = { 'faultline.destination': numbers.name };
+    result.observe(exported, numbers.exported, destination);
+    result.observe(rejected, numbers.rejected, destination);
+    result.observe(retried, numbers.retried, destination);
+    result.observe(duplicates, numbers.possibleDuplicates, destination);
+    result.observe(pending, numbers.pending, destination);
+    result.observe(queuedBytes, numbers.queuedBytes, destination);
+    if (numbers.lastSuccessAtMs !== undefined) {
+      result.observe(lastSuccess, numbers.lastSuccessAtMs / 1_000, destination);
+    }
+    for (const [reason, count] of Object.entries(numbers.dropped)) {
+      result.observe(dropped, count, { ...destination, 'faultline.drop.reason': reason });
+    }
+  };
+
+  const observe = (result: BatchObservableResult): void => {
+    const { destinations, issues, onDisk, ...spans } = read();
+    result.observe(created, spans.created);
+    result.observe(sampledOut, spans.sampledOut);
+    for (const numbers of destinations) observeDestination(result, numbers);
+    if (issues !== undefined) {
+      result.observe(issuesSent, issues.sent);
+      result.observe(issuesFailed, issues.failed);
+      result.observe(issuesPending, issues.pending);
+      for (const [reason, count] of Object.entries(issues.dropped)) {
+        result.observe(issuesDropped, count, { 'faultline.drop.reason': reason });
+      }
+    }
+    if (onDisk !== undefined) {
+      result.observe(diskSpans, onDisk.spans);
+      result.observe(diskIssues, onDisk.issues);
+      result.observe(diskBytes, onDisk.bytes);
+    }
+  };
+
+  const observables = [
+    created,
+    sampledOut,
+    exported,
+    rejected,
+    retried,
+    duplicates,
+    dropped,
+    pending,
+    queuedBytes,
+    lastSuccess,
+    issuesSent,
+    issuesFailed,
+    issuesDropped,
+    issuesPending,
+    diskSpans,
+    diskIssues,
+    diskBytes,
+  ];
+  meter.addBatchObservableCallback(observe, observables);
+  return () => meter.removeBatchObservableCallback(observe, observables);
+}

@@ -1,0 +1,175 @@
+import { EventEmitter } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+import type { CommandProcess } from '../../src/cli/command.ts';
+import { createRecorderCommand, type Drain } from '../../src/cli/recorder.ts';
+import { deadOwner, record } from '../telemetry/export/recorder/recorded.ts';
+
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'faultline-cli-recorder-'));
+});
+
+afterEach(() => rmSync(directory, { recursive: true }));
+
+interface Finished {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const drainNothing: Drain = () => Promise.resolve({ spans: 0, issues: 0, left: 0 });
+
+/** Runs the command in this process. */
+async function run(
+  args: readonly string[],
+  options: { readonly env?: Record<string, string>; readonly drain?: Drain; readonly isTTY?: boolean } = {},
+): Promise<Finished> {
+  const stdout = new PassThrough();
+  const stderr = Object.assign(new PassThrough(), { isTTY: options.isTTY === true });
+  const context = Object.assign(new EventEmitter(), { env: options.env ?? {}, stdin: process.stdin, stdout, stderr });
+  const code = await createRecorderCommand(options.drain ?? drainNothing).run(
+    args,
+    context as unknown as CommandProcess,
+  );
+  return { code, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') };
+}
+
+describe('faultline recorder status', () => {
+  test('tells what waits, by process and destination, and changes nothing', async () => {
+    const dead = record({ directory, owner: deadOwner(), destinations: ['one', 'two'], wallClock: () => 1_000 });
+    dead.recorder.strike('one', dead.trace('a', 'b').slice(0, 1));
+    dead.recorder.keepIssue('i', '{}');
+    dead.tracer.startSpan('open');
+    const living = record({ directory, destinations: ['one'] });
+    living.trace('c');
+
+    const first = await run(['status', '--dir', directory]);
+    const second = await run(['status', '--dir', directory, '--json']);
+
+    expect(first).toMatchObject({ code: 0, stderr: '' });
+    const [headline, ...lines] = first.stdout.trimEnd().split('\n');
+    expect(headline).toMatch(
+      /: 3 spans, 1 span not ended and 1 Issue \(\d\.\d kB\) wait, the oldest since 1970-01-01T00:00:01\.000Z\.$/,
+    );
+    expect(lines).toEqual([
+      expect.stringMatching(/^ {2}abandoned {2}pid \d+: 2 spans, 1 span not ended and 1 Issue \(\d\.\d kB\)$/),
+      expect.stringMatching(new RegExp(`^ {2}alive {6}pid ${process.pid}: 1 span and 0 Issues \\(\\d+ B\\)$`)),
+      '  one: 2 spans',
+      '  two: 2 spans',
+    ]);
+    expect(JSON.parse(second.stdout)).toMatchObject({
+      directory,
+      files: 2,
+      spans: 3,
+      open: 1,
+      issues: 1,
+      oldest: 1_000,
+      destinations: { one: 2, two: 2 },
+      unreadableFiles: 0,
+      owners: [
+        { state: 'abandoned', spans: 2, open: 1, issues: 1 },
+        { state: 'alive', pid: process.pid, spans: 1, open: 0, issues: 0 },
+      ],
+    });
+    expect(living.recorder.status).toMatchObject({ spans: 1, dropped: {} });
+  });
+
+  test('takes the directory from the environment', async () => {
+    const { stdout } = await run(['status'], { env: { FAULTLINE_RECORDER_DIR: directory } });
+
+    expect(stdout).toBe(`${directory}: nothing waits.\n`);
+  });
+
+  test('tells that a directory which is not there holds nothing', async () => {
+    const missing = join(directory, 'missing');
+
+    expect(await run(['status', '--dir', missing])).toEqual({
+      code: 0,
+      stdout: `${missing}: nothing waits.\n`,
+      stderr: '',
+    });
+  });
+
+  test('counts files it cannot read', async () => {
+    const dead = record({ directory, owner: deadOwner() });
+    dead.trace('a');
+    const [file = ''] = readdirSync(directory);
+    writeFileSync(join(directory, file), '{"format":"faultline-recorder","version":9}\n');
+
+    expect((await run(['status', '--dir', directory])).stdout).toContain(
+      '1 file cannot be read: of a newer faultline, or of another user.',
+    );
+  });
+});
+
+describe('faultline recorder drain', () => {
+  const drainTwenty: Drain = (_, onProgress) => {
+    for (let sent = 0; sent <= 20; sent += 1) onProgress({ sent, total: 20 });
+    return Promise.resolve({ spans: 19, issues: 1, left: 0 });
+  };
+
+  test('says how far it is, and what it sent', async () => {
+    const { code, stdout, stderr } = await run(['drain', '--dir', directory], { drain: drainTwenty });
+
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `${directory}: sent 19 spans and 1 Issue.\n` });
+    expect(stderr.trimEnd().split('\n')).toEqual(
+      Array.from({ length: 10 }, (_, step) => `faultline: sent ${(step + 1) * 2} of 20`),
+    );
+  });
+
+  test('draws a bar on a terminal, and wipes it', async () => {
+    const { stderr } = await run(['drain', '--dir', directory], { drain: drainTwenty, isTTY: true });
+
+    const drawn = stderr.split('\r\u001B[K');
+    expect(drawn).toHaveLength(23);
+    expect(drawn[11]).toBe(`${'█'.repeat(15)}${'░'.repeat(15)} 10 of 20`);
+    expect(drawn.at(-1)).toBe('');
+  });
+
+  test('ends with 1 and the reason when something is left', async () => {
+    const drain: Drain = () => Promise.resolve({ spans: 1, issues: 0, left: 4, reason: 'nothing is listening' });
+
+    expect(await run(['drain', '--dir', directory], { drain })).toEqual({
+      code: 1,
+      stdout: `${directory}: sent 1 span and 0 Issues, 4 are left: nothing is listening.\n`,
+      stderr: '',
+    });
+  });
+
+  test('hands on its directory, its time and the environment, and prints one object on request', async () => {
+    const asked: unknown[] = [];
+    const drain: Drain = (options, onProgress) => {
+      asked.push(options);
+      return drainTwenty(options, onProgress);
+    };
+    const env = { SENTRY_DSN: 'https://k@host/1' };
+    const { stdout, stderr } = await run(['drain', '--dir', directory, '--timeout-ms', '500', '--json'], {
+      drain,
+      env,
+    });
+
+    expect(asked).toEqual([{ directory, timeoutMs: 500, env }]);
+    expect({ result: JSON.parse(stdout) as unknown, stderr }).toEqual({
+      result: { directory, spans: 19, issues: 1, left: 0 },
+      stderr: '',
+    });
+  });
+});
+
+test.each([
+  [[], 'faultline recorder expects status or drain, got nothing.'],
+  [['empty'], 'faultline recorder expects status or drain, got empty.'],
+  [['status'], 'Which directory? Name it with --dir, or set FAULTLINE_RECORDER_DIR.'],
+  [['status', '/tmp'], 'faultline recorder status takes flags only; a directory is named with --dir /tmp.'],
+  [['status', '--directory', 'd'], 'faultline recorder status does not know --directory; it knows --dir and --json.'],
+  [['drain', '--dir', 'd', '--timeout-ms', '1s'], '--timeout-ms expects a number of milliseconds above 0, got 1s.'],
+])('a wrong command line %j is answered with one sentence', async (args, message) => {
+  await expect((async () => run(args))()).rejects.toThrow(message);
+});

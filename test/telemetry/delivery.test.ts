@@ -1,0 +1,241 @@
+import { context, metrics, propagation, trace } from '@opentelemetry/api';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { flushAfter } from '../../src/telemetry/flush-after.ts';
+import { setupTracing, type DestinationStatus, type SetupOptions, type Tracing } from '../../src/telemetry/setup.ts';
+import { traceTool } from '../../src/telemetry/spans.ts';
+import { rateLimited, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
+
+let sentry: FakeSentry;
+let tracing: Tracing | undefined;
+let lines: string[];
+
+beforeEach(async () => {
+  sentry = await startFakeSentry();
+  lines = [];
+});
+
+afterEach(async () => {
+  await tracing?.shutdown(1_000);
+  tracing = undefined;
+  trace.disable();
+  context.disable();
+  propagation.disable();
+  metrics.disable();
+  await sentry.close();
+});
+
+function setup(options: SetupOptions = {}): Tracing {
+  tracing = setupTracing({ env: {}, dsn: sentry.dsn, onDiagnostic: (message) => lines.push(message), ...options });
+  return tracing;
+}
+
+function endSpans(count: number, attributes: Readonly<Record<string, string>> = {}): string[] {
+  const tracer = trace.getTracer('test');
+  return Array.from({ length: count }, (_, index) => {
+    const span = tracer.startSpan(`span ${index}`, { attributes });
+    span.end();
+    return span.spanContext().spanId;
+  });
+}
+
+function destination(): DestinationStatus {
+  const { status } = tracing!;
+  if (status.state === 'off') throw new Error(status.reason);
+  return status.destinations[0]!;
+}
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const arrived = (): string[] => sentry.spans.map(({ spanId }) => spanId);
+
+describe('spans that end', () => {
+  it('arrive whole when five thousand do in one turn', async () => {
+    const { flush } = setup();
+    const ids = endSpans(5_000);
+    expect(await flush()).toMatchObject({ status: 'delivered', exported: 5_000 });
+    expect(new Set(arrived())).toEqual(new Set(ids));
+    expect(arrived()).toHaveLength(5_000);
+  });
+
+  it('are sent in requests of no more spans than was asked for', async () => {
+    const { flush } = setup({ batch: { maxExportBatchSize: 100 } });
+    endSpans(250);
+    await flush();
+    expect(sentry.requests).toHaveLength(3);
+  });
+
+  it('are never sent before end() returns', async () => {
+    setup({ batch: { maxExportBatchSize: 1 } });
+    endSpans(10);
+    expect(destination()).toMatchObject({ pending: 10, exported: 0 });
+    await tracing!.flush();
+    expect(destination()).toMatchObject({ pending: 0, exported: 10 });
+  });
+
+  it('are dropped oldest first when memory is full, which is counted and said once', async () => {
+    setup({ batch: { maxQueueBytes: 100_000 } });
+    endSpans(50, { text: 'x'.repeat(10_000) });
+    const { pending, queuedBytes, dropped } = destination();
+    expect(queuedBytes).toBeLessThanOrEqual(100_000);
+    expect(dropped).toEqual({ queue_full: 50 - pending });
+    await tracing!.flush();
+    expect(sentry.spans.at(-1)?.name).toBe('span 49');
+    expect(lines).toEqual([expect.stringMatching(/more came than 127\.0\.0\.1:\d+ takes and memory holds/)]);
+  });
+
+  it('of four megabytes each arrive, in requests the backend takes', async () => {
+    setup();
+    const ids = endSpans(3, { text: 'x'.repeat(4_000_000) });
+    expect(await tracing!.flush()).toMatchObject({ status: 'delivered', exported: 3 });
+    expect(arrived()).toEqual(ids);
+    expect(destination()).toMatchObject({ dropped: {}, rejected: 0 });
+  });
+});
+
+describe('a backend in every kind of trouble, one after the other', () => {
+  it('gets each of twenty thousand spans in the end, and memory stays within its bound', async () => {
+    const maxQueueBytes = 64 * 1024 * 1024;
+    const { flush } = setup({ timeoutMs: 300, batch: { maxQueueBytes } });
+    sentry.answerNext({ kind: 'status', status: 500 }, 2);
+    sentry.answerNext(rateLimited(1));
+    sentry.answerNext({ kind: 'reset' }, 2);
+    sentry.answerNext({ kind: 'hang' });
+
+    const ids: string[] = [];
+    let mostBytes = 0;
+    for (let round = 0; round < 200; round += 1) {
+      ids.push(...endSpans(100));
+      mostBytes = Math.max(mostBytes, destination().queuedBytes);
+      await nextTurn();
+    }
+    let result = await flush(15_000);
+    if (result.status !== 'delivered') result = await flush(15_000);
+
+    const counts = new Map<string, number>();
+    for (const id of arrived()) counts.set(id, (counts.get(id) ?? 0) + 1);
+    expect(ids.filter((id) => !counts.has(id))).toEqual([]);
+    const duplicates = arrived().length - counts.size;
+    expect(duplicates).toBeLessThanOrEqual(destination().possibleDuplicates);
+    expect(destination()).toMatchObject({ exported: 20_000, failed: 0, pending: 0 });
+    expect(destination().retried).toBeGreaterThan(0);
+    expect(mostBytes).toBeLessThanOrEqual(maxQueueBytes);
+  }, 40_000);
+});
+
+describe('a flush', () => {
+  it('waits for what is under way already', async () => {
+    const { flush } = setup({ batch: { maxExportBatchSize: 10 } });
+    endSpans(10);
+    await sentry.waitForRequests(0);
+    await nextTurn();
+    endSpans(1);
+    expect(await flush()).toMatchObject({ status: 'delivered' });
+    expect(sentry.spans).toHaveLength(11);
+  });
+
+  it('settles at once when the backend asks for a longer pause than it has time', async () => {
+    const { flush } = setup();
+    sentry.answerNext(rateLimited(3_600));
+    endSpans(1);
+    expect(await flush(20_000)).toMatchObject({ status: 'failed', exported: 0, pending: 1 });
+  });
+
+  it('does not wait for spans that end after it began', async () => {
+    setup();
+    endSpans(1);
+    const flushed = tracing!.flush();
+    endSpans(1);
+    expect(await flushed).toMatchObject({ status: 'delivered' });
+  });
+});
+
+describe('the status', () => {
+  it('accounts for every span', async () => {
+    const { flush } = setup({ tracesSampleRate: 0.5 });
+    sentry.answerNext({ kind: 'status', status: 503 });
+    endSpans(1_000);
+    traceTool({ name: 'still_open' }, () => tracing);
+    await flush();
+    const { status } = tracing!;
+    if (status.state === 'off') throw new Error(status.reason);
+    const { created, sampledOut, open } = status.spans;
+    expect(created + sampledOut).toBe(1_001);
+    expect(open).toBe(0);
+    expect(destination()).toMatchObject({ exported: created, pending: 0, failed: 0, lastError: expect.any(String) });
+    expect(destination().retried).toBeGreaterThan(0);
+    expect(destination().lastSuccessAtMs).toBeLessThanOrEqual(Date.now());
+  });
+
+  it('is shown as metrics of the meter provider of the application', async () => {
+    const { MeterProvider, InMemoryMetricExporter, PeriodicExportingMetricReader, AggregationTemporality } =
+      await import('@opentelemetry/sdk-metrics');
+    const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+    const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 });
+    const meterProvider = new MeterProvider({ readers: [reader] });
+    const { flush } = setup({ meterProvider });
+    endSpans(3);
+    await flush();
+    await reader.forceFlush();
+    const shown = exporter
+      .getMetrics()
+      .flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics: all }) => all))
+      .map(({ descriptor, dataPoints }) => [descriptor.name, dataPoints.map(({ value }) => value)]);
+    expect(Object.fromEntries(shown)).toMatchObject({
+      'faultline.spans.created': [3],
+      'faultline.spans.exported': [3],
+      'faultline.spans.pending': [0],
+      'faultline.issues.sent': [0],
+    });
+    await meterProvider.shutdown();
+  });
+});
+
+describe('a serverless function', () => {
+  it('has its spans sent before its answer goes out', async () => {
+    setup();
+    const answer = await flushAfter(traceTool({ name: 'work' }, async () => 'done'));
+    expect(answer).toBe('done');
+    expect(sentry.spans).toHaveLength(1);
+  });
+
+  it('answers at once where the platform waits for the rest', async () => {
+    setup();
+    const waiting: Promise<unknown>[] = [];
+    const answer = await flushAfter(
+      traceTool({ name: 'work' }, async () => 'done'),
+      { waitUntil: (work) => waiting.push(work) },
+    );
+    expect(answer).toBe('done');
+    await Promise.all(waiting);
+    expect(sentry.spans).toHaveLength(1);
+  });
+
+  it('has its spans sent, and its own error, when it fails', async () => {
+    setup();
+    const error = new RangeError('no such place');
+    const failing = flushAfter(traceTool({ name: 'work' }, () => Promise.reject(error)));
+    await expect(failing).rejects.toBe(error);
+    expect(sentry.spans).toHaveLength(1);
+  });
+
+  it('that streams has every chunk go out as it comes, and its spans sent at the end', async () => {
+    setup();
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    const response = await flushAfter(new Response(readable, { status: 202, headers: { 'x-kind': 'stream' } }));
+    expect(response).toMatchObject({ status: 202 });
+    expect(response.headers.get('x-kind')).toBe('stream');
+    const reader = response.body!.getReader();
+    const writer = writable.getWriter();
+    const first = reader.read();
+    await writer.write(Buffer.from('one'));
+    expect(Buffer.from((await first).value ?? '').toString()).toBe('one');
+    traceTool({ name: 'during_the_stream' }, () => 21);
+    await Promise.all([writer.close(), reader.read()]);
+    expect(sentry.spans.map(({ name }) => name)).toEqual(['execute_tool during_the_stream']);
+  });
+
+  it('is left as it is where nobody set tracing up', async () => {
+    const response = new Response('answer');
+    expect(await (await flushAfter(response)).text()).toBe('answer');
+  });
+});

@@ -1,0 +1,307 @@
+import { context, SpanStatusCode, trace, type Attributes, type Span } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import {
+  InMemorySpanExporter,
+  NodeTracerProvider,
+  SimpleSpanProcessor,
+  type ReadableSpan,
+} from '@opentelemetry/sdk-trace-node';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+
+import { MaxTurnsError } from '../../../src/runtime/errors.ts';
+import { activate } from '../../../src/telemetry/active.ts';
+import { createContentPolicy, type ContentOptions } from '../../../src/telemetry/content/policy.ts';
+import { withRunContext } from '../../../src/telemetry/context.ts';
+import { applyContentPolicy, createContentGuard } from '../../../src/telemetry/export/content-policy.ts';
+import { traceAgent, traceTool } from '../../../src/telemetry/spans.ts';
+
+const KEY = ['sk', 'proj', 'Ab3'.repeat(12)].join('-');
+
+const exporter = new InMemorySpanExporter();
+/** What `setupTracing` was told in the test that has runs which decide for themselves. */
+const everything = createContentPolicy({ captureContent: true });
+const guard = createContentGuard(everything);
+beforeAll(() => {
+  const provider = new NodeTracerProvider({ spanProcessors: [guard.processor, new SimpleSpanProcessor(exporter)] });
+  provider.register({ contextManager: new AsyncLocalStorageContextManager() });
+});
+afterEach(() => exporter.reset());
+afterAll(() => {
+  trace.disable();
+  context.disable();
+});
+
+/** A span of another instrumentation. */
+function foreign(attributes: Attributes, write: (span: Span) => void = () => {}): ReadableSpan {
+  const span = trace.getTracer('somebody-else').startSpan('their span', { attributes });
+  write(span);
+  span.end();
+  return exporter.getFinishedSpans().at(-1)!;
+}
+
+function attributesOf(attributes: Attributes, options: ContentOptions = {}): Attributes {
+  return applyContentPolicy(foreign(attributes), createContentPolicy(options)).attributes;
+}
+
+/** Names under which other instrumentations write content. */
+const CONTENT_NAMES = [
+  'gen_ai.input.messages',
+  'gen_ai.output.messages',
+  'gen_ai.system_instructions',
+  'gen_ai.tool.definitions',
+  'gen_ai.tool.call.arguments',
+  'gen_ai.tool.call.result',
+  'gen_ai.prompt',
+  'gen_ai.prompt.0.content',
+  'gen_ai.prompt.12.tool_calls.0.arguments',
+  'gen_ai.completion.0.content',
+  'gen_ai.request.messages',
+  'gen_ai.response.text',
+  'gen_ai.prompt.variable.city',
+  'gen_ai.some.future.messages',
+  'ai.prompt',
+  'ai.prompt.messages',
+  'ai.prompt.format_of_tomorrow',
+  'ai.response.text',
+  'ai.response.object',
+  'ai.response.toolCalls',
+  'ai.toolCall.args',
+  'ai.toolCall.result',
+  'ai.values',
+  'llm.input_messages.0.message.content',
+  'llm.output_messages.0.message.tool_calls.0.tool_call.function.arguments',
+  'llm.prompts',
+  'llm.completions',
+  'llm.prompt_template.variables',
+  'input.value',
+  'output.value',
+  'tool.parameters',
+  'retrieval.documents.0.document.content',
+  'traceloop.entity.input',
+  'traceloop.entity.output',
+  'langfuse.observation.input',
+  'langfuse.trace.output',
+  'gcp.vertex.agent.llm_request',
+  'mlflow.spanInputs',
+  'lmnr.span.output',
+  'http.request.body.text',
+  'http.response.body',
+  'db.query.parameter.0',
+  'mcp.request.argument.city',
+];
+
+/** What they say besides, which is no content. */
+const OTHERS: Attributes = {
+  'gen_ai.operation.name': 'chat',
+  'gen_ai.provider.name': 'openai',
+  'gen_ai.request.model': 'gpt-5-mini',
+  'gen_ai.request.max_tokens': 100,
+  'gen_ai.response.finish_reasons': ['stop'],
+  'gen_ai.response.id': 'chatcmpl-1',
+  'gen_ai.usage.input_tokens': 7,
+  'gen_ai.usage.output_tokens': 9,
+  'gen_ai.prompt.name': 'trip-helper',
+  'gen_ai.tool.name': 'get_weather',
+  'ai.model.id': 'gpt-5-mini',
+  'ai.operationId': 'ai.generateText',
+  'ai.usage.promptTokens': 7,
+  'ai.telemetry.metadata.team': 'search',
+  'llm.model_name': 'gpt-5-mini',
+  'llm.token_count.prompt': 7,
+  'openinference.span.kind': 'LLM',
+  'input.mime_type': 'application/json',
+  'http.request.method': 'GET',
+  'http.response.status_code': 200,
+  'server.address': '203.0.113.9',
+  'user_agent.original': 'node',
+  'url.path': '/v1/chat',
+  'db.system.name': 'postgresql',
+};
+
+describe('a span of another instrumentation, while content is not recorded', () => {
+  it('loses its content under every known name, and nothing else', () => {
+    const content = Object.fromEntries(CONTENT_NAMES.map((name) => [name, 'canary']));
+    expect(attributesOf({ ...OTHERS, ...content })).toEqual(OTHERS);
+  });
+
+  it('loses lists of content as well, and events that are messages', () => {
+    const span = foreign({ 'llm.prompts': ['canary', 'canary'] }, (writing) => {
+      writing.addEvent('gen_ai.user.message', { content: 'canary' });
+      writing.addEvent('gen_ai.choice', { message: 'canary' });
+      writing.addEvent('gen_ai.content.prompt', { 'gen_ai.prompt': 'canary' });
+      writing.addEvent('gen_ai.client.inference.operation.details', { 'gen_ai.input.messages': 'canary' });
+      writing.addEvent('cache.miss', { key: 'k1', 'input.value': 'canary' });
+    });
+    const allowed = applyContentPolicy(span, createContentPolicy());
+    expect(allowed.attributes).toEqual({});
+    expect(allowed.events.map(({ name, attributes }) => [name, attributes])).toEqual([['cache.miss', { key: 'k1' }]]);
+  });
+
+  it('keeps of a URL and of a statement what is no value', () => {
+    expect(
+      attributesOf({
+        'url.full': `https://api.example.com/v1/search?q=canary&key=${KEY}#canary`,
+        'http.target': '/v1/search?q=canary',
+        'url.query': 'q=canary&page=2',
+        'db.system.name': 'postgresql',
+        'db.query.text': `SELECT "name" FROM users WHERE city = 'can''ary' AND age > 42 -- canary`,
+      }),
+    ).toEqual({
+      'url.full': 'https://api.example.com/v1/search?q=?&key=?#?',
+      'http.target': '/v1/search?q=?',
+      'url.query': 'q=?&page=?',
+      'db.system.name': 'postgresql',
+      'db.query.text': 'SELECT "name" FROM users WHERE city = ? AND age > ? ',
+    });
+    expect(attributesOf({ 'db.system': 'mysql', 'db.statement': 'select * from t where a = "canary"' })).toMatchObject({
+      'db.statement': 'select * from t where a = ?',
+    });
+    expect(attributesOf({ 'db.system': 'redis', 'db.statement': 'SET user:canary canary' })).toMatchObject({
+      'db.statement': 'SET ?',
+    });
+    expect(attributesOf({ 'db.statement': '{"find":"users","filter":{"name":"canary","age":7}}' })).toEqual({
+      'db.statement': '{"find":?,"filter":{"name":?,"age":?}}',
+    });
+  });
+
+  it('says of an exception its class and where it was thrown', () => {
+    class ApiError extends Error {
+      override readonly name = 'ApiError';
+    }
+    const thrown = new ApiError('no canary\n    at canary (/canary.js:1:1)');
+    const span = foreign({ 'error.message': 'canary' }, (writing) => {
+      writing.recordException(thrown);
+      writing.setStatus({ code: SpanStatusCode.ERROR, message: 'canary' });
+    });
+    const allowed = applyContentPolicy(span, createContentPolicy());
+    expect(JSON.stringify([allowed.events, allowed.status, allowed.attributes])).not.toContain('canary');
+    expect(allowed.status).toEqual({ code: SpanStatusCode.ERROR, message: '[message withheld]' });
+    expect(allowed.events[0]?.attributes?.['exception.type']).toBe('ApiError');
+    expect(allowed.events[0]?.attributes?.['exception.stacktrace']).toMatch(
+      /^ApiError: \[message withheld\]\n    at .*content-policy\.test\.ts:\d+:\d+/,
+    );
+  });
+
+  it('has no secret in any other attribute, name or link', () => {
+    const span = foreign({
+      'http.request.header.authorization': [`Bearer ${KEY}`],
+      'http.request.header.x-api-key': ['plain'],
+      'ai.request.headers.cookie': 'a=b',
+      note: `the key is ${KEY}`,
+      list: ['ok', KEY],
+    });
+    const bytes = JSON.stringify(applyContentPolicy(span, createContentPolicy()).attributes);
+    expect(bytes).not.toContain('Ab3');
+    expect(bytes).not.toContain('plain');
+    expect(bytes).not.toContain('a=b');
+    expect(bytes).toContain('the key is [redacted');
+  });
+
+  it('is the same object when nothing changes, and is never changed itself', () => {
+    const clean = foreign(OTHERS);
+    expect(applyContentPolicy(clean, createContentPolicy())).toBe(clean);
+    const span = foreign({ ...OTHERS, 'input.value': 'canary' });
+    const before = { ...span.attributes };
+    const allowed = applyContentPolicy(span, createContentPolicy());
+    expect(span.attributes).toEqual(before);
+    expect(allowed.spanContext()).toEqual(span.spanContext());
+    expect(allowed.duration).toEqual(span.duration);
+  });
+});
+
+describe('a span of another instrumentation, while content is recorded', () => {
+  it('keeps its content, redacted and within bounds', () => {
+    const conversation = JSON.stringify(
+      Array.from({ length: 2_000 }, (_, index) => ({ role: 'user', content: `message ${index} with ${KEY}` })),
+    );
+    const allowed = attributesOf(
+      { 'gen_ai.input.messages': conversation, 'ai.prompt': `say ${KEY}`, 'llm.prompts': ['a', KEY] },
+      { captureContent: true },
+    );
+    const messages = String(allowed['gen_ai.input.messages']);
+    expect(Buffer.byteLength(messages)).toBeLessThanOrEqual(65_536);
+    expect(JSON.parse(messages)).toContainEqual({
+      role: 'user',
+      content: expect.stringContaining('message 0 with [redacted') as string,
+    });
+    expect(allowed['ai.prompt']).toMatch(/^say \[redacted/);
+    expect(JSON.stringify(allowed)).not.toContain('Ab3');
+  });
+
+  it('never carries more than a quarter of a megabyte of it', () => {
+    const many = Object.fromEntries(
+      Array.from({ length: 100 }, (_, index) => [`gen_ai.prompt.${index}.content`, 'word '.repeat(4_000)]),
+    );
+    const bytes = JSON.stringify(attributesOf(many, { captureContent: true })).length;
+    expect(bytes).toBeGreaterThan(200_000);
+    expect(bytes).toBeLessThan(280_000);
+  });
+
+  it('keeps the kinds that are recorded', () => {
+    const tool = {
+      'openinference.span.kind': 'TOOL',
+      'input.value': 'arguments',
+      'output.value': 'result',
+      'gen_ai.tool.definitions': 'definitions',
+      'gen_ai.input.messages': 'conversation',
+    };
+    expect(attributesOf(tool, { captureContent: { toolArguments: true } })).toEqual({
+      'openinference.span.kind': 'TOOL',
+      'input.value': 'arguments',
+    });
+    expect(attributesOf(tool, { captureContent: { toolDefinitions: true, inputs: true } })).toEqual({
+      'openinference.span.kind': 'TOOL',
+      'gen_ai.tool.definitions': 'definitions',
+    });
+  });
+
+  it('obeys the run it belongs to', () => {
+    const deactivate = activate({ content: everything });
+    const inside = withRunContext({ captureContent: false }, () => foreign({ 'input.value': 'canary' }));
+    const outside = foreign({ 'input.value': 'canary' });
+    expect(guard.allow(inside).attributes).toEqual({});
+    expect(guard.allow(outside).attributes).toEqual({ 'input.value': 'canary' });
+    deactivate();
+  });
+});
+
+describe('a span of ours', () => {
+  it('is not looked at, because it was made under the policy', () => {
+    traceAgent({ name: 'helper' }, () => undefined);
+    const [span] = exporter.getFinishedSpans();
+    expect(applyContentPolicy(span!, createContentPolicy())).toBe(span);
+  });
+
+  it('keeps the failure it recorded', () => {
+    expect(() =>
+      traceTool({ name: 't' }, () => {
+        throw new MaxTurnsError(3);
+      }),
+    ).toThrow('within 3 turns');
+    const [span] = exporter.getFinishedSpans();
+    expect(span?.status.message).toBe('no final answer within 3 turns');
+    expect(applyContentPolicy(span!, createContentPolicy())).toBe(span);
+  });
+
+  it('loses what the application writes on it that must stay, and keeps the rest', () => {
+    const content = createContentPolicy({ captureContent: { toolArguments: true } });
+    const deactivate = activate({ content });
+    traceTool(
+      { name: 't', attributes: { team: 'search', 'output.value': 'canary' }, arguments: () => ({ city: 'Lisbon' }) },
+      ({ span }) => {
+        span.setAttribute('gen_ai.tool.call.result', 'canary');
+        span.setAttribute('note', `key ${KEY}`);
+        span.recordException(new Error('canary'));
+      },
+    );
+    const [span] = exporter.getFinishedSpans();
+    const allowed = applyContentPolicy(span!, content);
+    expect(JSON.stringify([allowed.attributes, allowed.events])).not.toMatch(/canary|Ab3/);
+    expect(allowed.attributes).toMatchObject({
+      team: 'search',
+      'gen_ai.tool.name': 't',
+      'gen_ai.tool.call.arguments': '{"city":"Lisbon"}',
+    });
+    deactivate();
+  });
+});

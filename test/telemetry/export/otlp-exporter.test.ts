@@ -1,0 +1,354 @@
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gunzipSync } from 'node:zlib';
+
+import { context } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { isTracingSuppressed } from '@opentelemetry/core';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+
+import { decodeTraceRequest } from '../../../src/receiver/otlp.ts';
+import type { Protocol } from '../../../src/telemetry/config/options.ts';
+import { VERSION } from '../../../src/telemetry/config/version.ts';
+import { createConnection } from '../../../src/telemetry/http/connection.ts';
+import { createOtlpExporter } from '../../../src/telemetry/export/otlp-exporter.ts';
+import { serializeSpans } from '../../../src/telemetry/export/serialize-spans.ts';
+import { FAKE_PUBLIC_KEY, rateLimited, startFakeSentry, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
+import { sampleSpans, serialized } from '../../receiver/sample-spans.ts';
+import { startProxy } from '../http/loopback-proxy.ts';
+import { destinationAt, exported, exporterTo, someSpans, tracesUrlOf } from './exporting.ts';
+
+let sentry: FakeSentry;
+beforeEach(async () => {
+  sentry = await startFakeSentry();
+});
+afterEach(() => sentry.close());
+
+const PROTOCOLS: readonly Protocol[] = ['http/json', 'http/protobuf'];
+
+async function startServer(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`;
+}
+
+/** A server that answers every request so, once it was read. */
+function answering(status: number, headers: Readonly<Record<string, string>>, body: string | Uint8Array = '') {
+  return startServer((request, response) => {
+    request.resume().on('end', () => response.writeHead(status, headers).end(body));
+  });
+}
+
+describe('spans that are exported', () => {
+  it.each(PROTOCOLS)('arrive over %s, compressed if asked for', async (protocol) => {
+    for (const compression of ['none', 'gzip'] as const) {
+      const spans = someSpans(3);
+      const exporter = exporterTo(tracesUrlOf(sentry), { protocol, compression });
+      expect(await exported(exporter, spans)).toEqual({ code: 0, accepted: 3, rejected: 0, undecided: [] });
+      const request = sentry.requests.at(-1);
+      expect(request?.headers).toMatchObject({
+        'user-agent': `faultline/${VERSION}`,
+        'content-type': protocol === 'http/json' ? 'application/json' : 'application/x-protobuf',
+        'content-length': String(request?.rawBody.length),
+        'x-sentry-auth': `sentry sentry_key=${FAKE_PUBLIC_KEY}`,
+      });
+      expect(request?.headers['content-encoding']).toBe(compression === 'gzip' ? 'gzip' : undefined);
+    }
+    expect(sentry.spans.map(({ name }) => name)).toEqual(['span 0', 'span 2', 'span 1', 'span 0', 'span 2', 'span 1']);
+  });
+
+  it.each(PROTOCOLS)('say in slices over %s what they say at once', async (protocol) => {
+    const spans = [...someSpans(200, 4_000), ...(await sampleSpans()), ...someSpans(1, 300_000), ...someSpans(70)];
+    const exporter = exporterTo(tracesUrlOf(sentry), { protocol });
+    expect(await exported(exporter, spans)).toMatchObject({ code: 0, accepted: spans.length });
+
+    const format = protocol === 'http/json' ? 'json' : 'protobuf';
+    const atOnce = decodeTraceRequest(serialized(spans, format), format);
+    const byId = <T extends { spanId: string }>(all: readonly T[]): T[] =>
+      all.toSorted((a, b) => (a.spanId < b.spanId ? -1 : 1));
+    expect(sentry.requests).toHaveLength(1);
+    expect(byId(decodeTraceRequest(sentry.requests[0]?.body ?? new Uint8Array(), format))).toEqual(byId(atOnce));
+  });
+
+  it.each(PROTOCOLS)('leave the program its turn while many of them are written over %s', async (protocol) => {
+    let turns = 0;
+    const turn = (): void => {
+      turns += 1;
+      next = setImmediate(turn);
+    };
+    let next = setImmediate(turn);
+    await serializeSpans(someSpans(512, 4_000), { protocol, dialect: 'otel' });
+    clearImmediate(next);
+    // More than 2 MB, a quarter of one at a time.
+    expect(turns).toBeGreaterThanOrEqual(8);
+  });
+
+  it('are written before the call returns when they are few', async () => {
+    const exporter = exporterTo(tracesUrlOf(sentry));
+    const spans = someSpans(2);
+    const done = exported(exporter, spans);
+    for (const { attributes } of spans) attributes['index'] = 'changed';
+    await done;
+    expect(sentry.spans.map(({ attributes }) => attributes['index'])).toEqual([0, 1]);
+  });
+
+  it('speak the dialect of the destination', async () => {
+    const exporter = exporterTo(tracesUrlOf(sentry), { dialect: 'sentry' });
+    const [span] = someSpans(1) as [ReadableSpan];
+    const slashed = Object.create(span, { name: { value: 'chat a/b' } }) as ReadableSpan;
+    await exported(exporter, [slashed]);
+    expect(sentry.spans).toMatchObject([{ name: 'chat a∕b' }]);
+  });
+
+  it('are sent without the one that cannot be written', async () => {
+    const spans = someSpans(5);
+    const broken = Object.create(spans[2] ?? null, {
+      events: {
+        get: () => {
+          throw new Error('boom');
+        },
+      },
+    }) as ReadableSpan;
+    const result = await exported(exporterTo(tracesUrlOf(sentry)), spans.with(2, broken));
+    expect(result).toMatchObject({ code: 1, accepted: 4, rejected: 1, undecided: [], failure: { kind: 'refused' } });
+    expect(result.failure?.sentence).toMatch(/^they cannot be written as OTLP; look for/);
+    expect(sentry.spans).toHaveLength(4);
+    expect(await exported(exporterTo(tracesUrlOf(sentry)), [broken])).toMatchObject({ accepted: 0, rejected: 1 });
+  });
+
+  it('may be none', async () => {
+    expect(await exported(exporterTo(tracesUrlOf(sentry)), [])).toMatchObject({ code: 0, accepted: 0 });
+    expect(sentry.requests).toEqual([]);
+  });
+
+  it('go without the trace, the baggage and the variables of the application', async () => {
+    context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+    onTestFinished(() => context.disable());
+    process.env['OTEL_EXPORTER_OTLP_HEADERS'] = 'x-other-vendor=secret';
+    onTestFinished(() => void delete process.env['OTEL_EXPORTER_OTLP_HEADERS']);
+    const suppressed: boolean[] = [];
+    const connection = createConnection({ url: tracesUrlOf(sentry) });
+    onTestFinished(() => connection.abort());
+    const { agent } = connection;
+    const connect = agent.createConnection.bind(agent);
+    agent.createConnection = (...args) => {
+      suppressed.push(isTracingSuppressed(context.active()));
+      return connect(...args);
+    };
+    await exported(createOtlpExporter(destinationAt(tracesUrlOf(sentry)), connection), someSpans(1));
+    expect(suppressed).toEqual([true]);
+    expect(sentry.requests[0]?.headers).not.toHaveProperty('x-other-vendor');
+  });
+});
+
+describe('a request for a process that cannot wait', () => {
+  it.each(PROTOCOLS)('is made at once over %s', async (protocol) => {
+    const proxy = await startProxy();
+    const url = tracesUrlOf(sentry);
+    const connection = createConnection({ url, proxy });
+    const tls = { ca: 'PEM' };
+    const destination = destinationAt(url, { protocol, compression: 'gzip', tls });
+    const spans = someSpans(100, 4_000);
+    const request = createOtlpExporter(destination, connection).requestFor(spans);
+    expect(request).toMatchObject({ url, tls, proxy, headers: { 'content-encoding': 'gzip' } });
+    const format = protocol === 'http/json' ? 'json' : 'protobuf';
+    expect(decodeTraceRequest(gunzipSync(request.body), format)).toHaveLength(100);
+  });
+});
+
+describe('an answer', () => {
+  it.each<[status: number, kind: string, cause: RegExp]>([
+    [400, 'refused', /could not read the request \(400\); many local receivers refuse gzip/],
+    [401, 'misconfigured', /refused the credentials \(401\); check OTEL_EXPORTER_OTLP_TRACES_HEADERS/],
+    [402, 'misconfigured', /answered 402/],
+    [403, 'misconfigured', /refused the credentials \(403\)/],
+    [404, 'misconfigured', /nothing at this path \(404\); OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is used as it is/],
+    [405, 'misconfigured', /takes no spans at this path \(405\)/],
+    [408, 'passing', /answered 408/],
+    [413, 'too_large', /found the request too large \(413\)/],
+    [415, 'refused', /does not read this encoding \(415\)/],
+    [418, 'refused', /answered 418/],
+    [429, 'passing', /kept limiting the rate \(429\)/],
+    [500, 'passing', /in trouble \(500\)/],
+    [501, 'refused', /answered 501/],
+    [502, 'passing', /in trouble \(502\)/],
+    [503, 'passing', /in trouble \(503\)/],
+    [504, 'passing', /in trouble \(504\)/],
+    [507, 'passing', /answered 507/],
+  ])('%i is %s', async (status, kind, sentence) => {
+    sentry.answerNext({ kind: 'status', status });
+    const spans = someSpans(3);
+    const result = await exported(exporterTo(tracesUrlOf(sentry)), spans);
+    expect(result).toMatchObject({ code: 1, accepted: 0, failure: { kind } });
+    expect(result.failure?.sentence).toMatch(sentence);
+    expect(result.failure?.sentence).toContain(new URL(sentry.origin).host);
+    expect(result.error?.message).toBe(result.failure?.sentence);
+    expect(result.rejected).toBe(kind === 'refused' ? 3 : 0);
+    // The same objects, so that whoever keeps them knows them again.
+    const undecided = kind === 'refused' ? [] : spans;
+    expect(result.undecided.length).toBe(undecided.length);
+    expect(result.undecided.every((span, index) => span === undecided[index])).toBe(true);
+    expect(sentry.requests).toHaveLength(1);
+  });
+
+  it('of Sentry is explained with the DSN', async () => {
+    sentry.answerNext({ kind: 'status', status: 401 });
+    const { failure } = await exported(exporterTo(tracesUrlOf(sentry), { name: 'sentry' }), someSpans(1));
+    expect(failure?.sentence).toMatch(
+      /refused the key \(401\); copy the DSN whole from Project Settings > Client Keys/,
+    );
+  });
+
+  it('that redirects names the place without its query', async () => {
+    const url = await answering(308, { location: 'https://user:pw@other.test/otlp?key=secret#x' });
+    const { failure, undecided } = await exported(exporterTo(url), someSpans(1));
+    expect(undecided).toHaveLength(1);
+    expect(failure).toMatchObject({ kind: 'misconfigured' });
+    expect(failure?.sentence).toContain(
+      'redirects to https://other.test/otlp (308); set OTEL_EXPORTER_OTLP_TRACES_ENDPOINT to where',
+    );
+    const nowhere = await exported(exporterTo(await answering(302, { location: 'http://[' })), someSpans(1));
+    expect(nowhere.failure?.sentence).toMatch(/redirects \(302\)/);
+  });
+
+  it.each<[what: string, headers: Readonly<Record<string, string>>, body: string]>([
+    ['a web page', { 'content-type': 'text/html' }, '<html></html>'],
+    ['something that is no OTLP answer', { 'content-type': 'text/plain' }, 'thanks'],
+    ['something that is no OTLP answer', { 'content-type': 'application/json' }, '[]'],
+    ['something that is no OTLP answer', { 'content-type': 'application/json' }, '{"ok":'],
+  ])('200 with %s is no success', async (what, headers, body) => {
+    for (const protocol of PROTOCOLS) {
+      const result = await exported(exporterTo(await answering(200, headers, body), { protocol }), someSpans(2));
+      expect(result).toMatchObject({ code: 1, accepted: 0, failure: { kind: 'passing', mayHaveArrived: false } });
+      expect(result.undecided).toHaveLength(2);
+      expect(result.failure?.sentence).toContain(`answered with ${what}`);
+    }
+  });
+
+  it.each<[headers: Readonly<Record<string, string>>, body: string]>([
+    [{}, ''],
+    [{ 'content-type': 'text/html' }, ''],
+    [{ 'content-type': 'application/json; charset=utf-8' }, ' {}\n'],
+    [{ 'content-type': 'application/json' }, '{"partialSuccess":null}'],
+    [{ 'content-type': 'application/json' }, '{"partialSuccess":{"errorMessage":"slow down"}}'],
+    [{ 'content-type': 'application/json' }, '{"partialSuccess":{"rejectedSpans":-4,"errorMessage":{}}}'],
+  ])('200 with %o and "%s" is success in both protocols', async (headers, body) => {
+    for (const protocol of PROTOCOLS) {
+      const result = await exported(exporterTo(await answering(200, headers, body), { protocol }), someSpans(2));
+      expect(result).toEqual({ code: 0, accepted: 2, rejected: 0, undecided: [] });
+    }
+  });
+
+  it('200 that never ends counts all the same', async () => {
+    const url = await startServer((request, response) => {
+      request.resume();
+      response.writeHead(200, { 'content-type': 'application/json' }).write('{');
+    });
+    expect(await exported(exporterTo(url, { timeoutMs: 400 }), someSpans(2))).toMatchObject({ code: 0, accepted: 2 });
+  });
+
+  it.each<[protocol: Protocol, body: string | Uint8Array]>([
+    ['http/json', '{"partialSuccess":{"rejectedSpans":"2","errorMessage":"no room,\\n token=abcdefgh1234"}}'],
+    ['http/json', '{"partialSuccess":{"rejectedSpans":2,"errorMessage":"no room,\\n token=abcdefgh1234"}}'],
+    ['http/protobuf', partialSuccess(2, 'no room,\n token=abcdefgh1234')],
+  ])('of partial success over %s is counted, and its message shown without secrets', async (protocol, body) => {
+    const type = protocol === 'http/json' ? 'application/json' : 'application/x-protobuf';
+    const url = await answering(200, { 'content-type': type }, body);
+    const result = await exported(exporterTo(url, { protocol }), someSpans(5));
+    expect(result).toMatchObject({ code: 1, accepted: 3, rejected: 2, undecided: [], failure: { kind: 'refused' } });
+    expect(result.failure?.sentence).toContain(`${new URL(url).host} took the request without them: no room, `);
+    expect(result.failure?.sentence).toMatch(/\[redacted\]$/);
+    expect(result.failure?.sentence).not.toContain('abcdefgh1234');
+  });
+
+  it('that rejects more spans than there were rejects them all', async () => {
+    const url = await answering(200, {}, '{"partialSuccess":{"rejectedSpans":99}}');
+    expect(await exported(exporterTo(url), someSpans(5))).toMatchObject({ accepted: 0, rejected: 5 });
+  });
+
+  it('may ask for a pause, also when it accepts', async () => {
+    sentry.answerNext(rateLimited(7));
+    expect(await exported(exporterTo(tracesUrlOf(sentry)), someSpans(1))).toMatchObject({ pauseMs: 7_000 });
+    sentry.answerNext({ kind: 'status', status: 200, headers: { 'x-sentry-rate-limits': '9:span:key' } });
+    expect(await exported(exporterTo(tracesUrlOf(sentry)), someSpans(1))).toMatchObject({
+      accepted: 1,
+      pauseMs: 9_000,
+    });
+    sentry.answerNext({ kind: 'status', status: 200, headers: { 'x-sentry-rate-limits': '9:error:key' } });
+    expect(await exported(exporterTo(tracesUrlOf(sentry)), someSpans(1))).not.toHaveProperty('pauseMs');
+  });
+
+  it('that never comes may mean that the spans arrived', async () => {
+    sentry.answerNext({ kind: 'hang' });
+    const late = await exported(exporterTo(tracesUrlOf(sentry), { timeoutMs: 50 }), someSpans(1));
+    expect(late.failure).toMatchObject({ kind: 'passing', mayHaveArrived: true });
+    expect(late.failure?.sentence).toMatch(/did not answer within 50 ms$/);
+    sentry.answerNext({ kind: 'reset' });
+    const broken = await exported(exporterTo(tracesUrlOf(sentry)), someSpans(1));
+    expect(broken.failure).toMatchObject({ kind: 'passing', mayHaveArrived: true });
+    expect(broken.failure?.sentence).toMatch(/broke the connection off \(ECONNRESET\)/);
+  });
+
+  it.each([
+    ['http://127.0.0.1:1/v1/traces', /nothing is listening at 127\.0\.0\.1:1 \(ECONNREFUSED\)/],
+    ['http://no-such-host.invalid/v1/traces', /cannot be resolved/],
+  ])('that cannot come from %s means that they did not', async (url, sentence) => {
+    const { failure } = await exported(exporterTo(url), someSpans(1));
+    expect(failure).toMatchObject({ kind: 'passing', mayHaveArrived: false });
+    expect(failure?.sentence).toMatch(sentence);
+  });
+
+  it.each([
+    [407, 'misconfigured'],
+    [403, 'misconfigured'],
+    [502, 'passing'],
+  ])('of a proxy, %i, is %s', async (refuseWith, kind) => {
+    const url = 'https://sentry.test/v1/traces';
+    const connection = createConnection({ url, proxy: await startProxy({ refuseWith }) });
+    onTestFinished(() => connection.abort());
+    const { failure } = await exported(createOtlpExporter(destinationAt(url), connection), someSpans(1));
+    expect(failure).toMatchObject({ kind });
+    expect(failure?.sentence).toContain('the proxy 127.0.0.1:');
+    expect(failure?.sentence).toContain('HTTPS_PROXY');
+  });
+});
+
+describe('an exporter', () => {
+  it('flushes what is being written and what is under way', async () => {
+    const exporter = exporterTo(tracesUrlOf(sentry));
+    let isDone = false;
+    exporter.export(someSpans(200, 4_000), () => (isDone = true));
+    await exporter.forceFlush();
+    expect(isDone).toBe(true);
+  });
+
+  it('does not mind a caller that throws', async () => {
+    const exporter = exporterTo(tracesUrlOf(sentry));
+    exporter.export(someSpans(1), () => {
+      throw new Error('boom');
+    });
+    await exporter.forceFlush();
+    expect(await exported(exporter, someSpans(1))).toMatchObject({ accepted: 1 });
+  });
+
+  it('that was shut down takes nothing', async () => {
+    const exporter = exporterTo(tracesUrlOf(sentry));
+    await exporter.shutdown();
+    const result = await exported(exporter, someSpans(1));
+    expect(result.undecided).toHaveLength(1);
+    expect(result.failure?.sentence).toMatch(/did not take them before the time for it was over/);
+    expect(sentry.requests).toEqual([]);
+  });
+});
+
+function partialSuccess(rejected: number, message: string): Uint8Array {
+  const inner = new BinaryWriter().tag(1, WireType.Varint).int64(rejected);
+  inner.tag(2, WireType.LengthDelimited).string(message);
+  return new BinaryWriter().tag(1, WireType.LengthDelimited).bytes(inner.finish()).finish();
+}

@@ -1,0 +1,265 @@
+import { chmodSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { describe, expect, test } from 'vitest';
+
+import { filesIn, namesOf, record, temporaryDirectory } from './recorded.ts';
+
+describe('a recorder', () => {
+  test('writes nothing before there is something to write', () => {
+    const directory = temporaryDirectory();
+    const { recorder } = record({ directory });
+    recorder.close();
+
+    expect(filesIn(directory)).toEqual([]);
+  });
+
+  test('reads spans back in any order', () => {
+    const { recorder, trace } = record({ directory: temporaryDirectory() });
+    const tickets = trace('a', 'b', 'c');
+
+    expect(namesOf(recorder, tickets.toReversed())).toEqual(['c', 'b', 'a']);
+    expect(recorder.status).toMatchObject({ spans: 3, issues: 0, dropped: {} });
+  });
+
+  test('reads a long span back', () => {
+    const { recorder, tracer, tickets, trace } = record({ directory: temporaryDirectory() });
+    const prompt = 'naïve '.repeat(20_000);
+    tracer.startSpan('long', { attributes: { prompt } }).end();
+    trace('short');
+
+    expect(recorder.read(tickets[0] ?? 0)?.attributes).toEqual({ prompt });
+    expect(recorder.read(tickets[1] ?? 0)?.name).toBe('short');
+  });
+
+  test('makes its directory and files for the user of the process alone', () => {
+    const directory = join(temporaryDirectory(), 'deep', 'down');
+    const { trace } = record({ directory });
+    trace('a');
+
+    expect(statSync(directory).mode & 0o777).toBe(0o700);
+    expect(filesIn(directory).map((file) => statSync(join(directory, file)).mode & 0o777)).toEqual([0o600]);
+  });
+
+  test('leaves the permissions of a directory that is there as they are', () => {
+    const directory = temporaryDirectory();
+    chmodSync(directory, 0o755);
+    record({ directory }).trace('a');
+
+    expect(statSync(directory).mode & 0o777).toBe(0o755);
+  });
+
+  test('names the destinations and the format in its files, and holds nothing it was not given', () => {
+    const directory = temporaryDirectory();
+    record({ directory, destinations: ['sentry:https://host/api/1'] }).trace('a');
+
+    const [header, ...lines] = readFileSync(join(directory, filesIn(directory)[0] ?? ''), 'utf8')
+      .trimEnd()
+      .split('\n');
+
+    expect(JSON.parse(header ?? '')).toMatchObject({
+      format: 'faultline-recorder',
+      version: 1,
+      destinations: ['sentry:https://host/api/1'],
+    });
+    expect(lines.map((line) => (JSON.parse(line) as string[])[0])).toEqual(['r', 'c', 's', 'e']);
+  });
+
+  test('removes its files at the end when every destination has settled everything', () => {
+    const directory = temporaryDirectory();
+    const { recorder, trace } = record({ directory, destinations: ['one', 'two'] });
+    const tickets = trace('a', 'b');
+    recorder.keepIssue('i', '{}');
+    recorder.strike('one', tickets);
+    recorder.strike('two', tickets);
+    recorder.strikeIssue('i');
+    recorder.close();
+
+    expect(filesIn(directory)).toEqual([]);
+  });
+
+  test.each([
+    ['a destination', (tickets: readonly number[]) => ({ one: tickets, two: tickets.slice(1) }), true],
+    ['an Issue', (tickets: readonly number[]) => ({ one: tickets, two: tickets }), false],
+  ])('keeps its files at the end when %s is not settled', (_, strikes, issueIsSettled) => {
+    const directory = temporaryDirectory();
+    const { recorder, trace } = record({ directory, destinations: ['one', 'two'] });
+    recorder.keepIssue('i', '{}');
+    const { one, two } = strikes(trace('a', 'b'));
+    recorder.strike('one', one);
+    recorder.strike('two', two);
+    if (issueIsSettled) recorder.strikeIssue('i');
+    recorder.close();
+
+    expect(filesIn(directory)).toHaveLength(1);
+  });
+
+  test('counts what is left by the destination that has settled least', () => {
+    const { recorder, trace } = record({ directory: temporaryDirectory(), destinations: ['one', 'two'] });
+    const tickets = trace('a', 'b', 'c');
+    recorder.strike('one', tickets);
+    recorder.strike('two', tickets.slice(0, 1));
+    recorder.keepIssue('i', '{}');
+
+    expect(recorder.status).toMatchObject({ spans: 2, issues: 1 });
+  });
+
+  test('does nothing for a destination it does not know', () => {
+    const { recorder, trace } = record({ directory: temporaryDirectory() });
+    recorder.strike('other', trace('a'));
+
+    expect(recorder.status.spans).toBe(1);
+  });
+
+  test('keeps an Issue once', () => {
+    const { recorder } = record({ directory: temporaryDirectory() });
+    recorder.keepIssue('i', '{}');
+    const { bytes } = recorder.status;
+    recorder.keepIssue('i', '{}');
+
+    expect(recorder.status).toMatchObject({ issues: 1, bytes });
+  });
+
+  test('does nothing after the end', () => {
+    const directory = temporaryDirectory();
+    const { recorder, trace } = record({ directory });
+    const tickets = trace('a');
+    recorder.close();
+    trace('b');
+    recorder.keepIssue('i', '{}');
+    recorder.strike('one', tickets);
+    recorder.strikeIssue('i');
+    recorder.close();
+
+    expect(recorder.read(tickets[0] ?? 0)).toBeUndefined();
+    expect(recorder.status).toMatchObject({ spans: 0, bytes: 0, dropped: {} });
+    expect(filesIn(directory)).toHaveLength(1);
+  });
+});
+
+describe('a recorder that runs for long', () => {
+  const SMALL = 128 * 1024;
+  const CONTENT = { content: 'x'.repeat(1_000) };
+
+  test('holds one small file while everything is settled as it comes', () => {
+    const directory = temporaryDirectory();
+    const { recorder, tracer, tickets } = record({ directory, maxBytes: SMALL });
+    const sizes = Array.from({ length: 500 }, () => {
+      tracer.startSpan('a', { attributes: CONTENT }).end();
+      recorder.strike('one', [tickets.at(-1) ?? 0]);
+      return recorder.status.bytes;
+    });
+
+    expect(Math.max(...sizes)).toBeLessThan(SMALL / 8);
+    expect(filesIn(directory).length).toBeLessThan(2);
+    expect(recorder.status.dropped).toEqual({});
+  });
+
+  test('takes the spans that are open along when it begins a file anew', async () => {
+    const directory = temporaryDirectory();
+    const { recorder, tracer, tickets } = record({ directory, maxBytes: SMALL });
+    const run = tracer.startSpan('run');
+    const first = filesIn(directory);
+    for (let count = 0; count < 50; count += 1) {
+      tracer.startSpan('a', { attributes: CONTENT }).end();
+      recorder.strike('one', [tickets.at(-1) ?? 0]);
+    }
+    recorder.close();
+    run.end();
+    const next = record({ directory }).recorder;
+
+    expect(filesIn(directory)).not.toEqual(first);
+    const { spans, interrupted } = await next.recover();
+    expect(namesOf(next, spans.get('one'))).toEqual(['run']);
+    expect(interrupted).toBe(1);
+  });
+
+  test('tells of no interrupted span that ended in a later file', async () => {
+    const directory = temporaryDirectory();
+    const { recorder, tracer, trace, tickets } = record({ directory, maxBytes: SMALL });
+    const kept = trace('kept');
+    const run = tracer.startSpan('run');
+    for (let count = 0; count < 40; count += 1) tracer.startSpan('a', { attributes: CONTENT }).end();
+    run.end();
+    const rest = tickets.filter((ticket) => ticket !== undefined && !kept.includes(ticket));
+    recorder.strike('one', rest as number[]);
+    recorder.close();
+    const next = record({ directory }).recorder;
+
+    const { spans, interrupted } = await next.recover();
+    expect(namesOf(next, spans.get('one'))).toEqual(['kept']);
+    expect(interrupted).toBe(0);
+  });
+
+  test('gives up the oldest spans when it reaches its bound, counts them and says so once', () => {
+    const directory = temporaryDirectory();
+    const { recorder, tracer, tickets, problems } = record({ directory, maxBytes: SMALL });
+    for (let count = 0; count < 300; count += 1) {
+      tracer.startSpan(`span ${count}`, { attributes: CONTENT }).end();
+    }
+    const names = namesOf(recorder, tickets as number[]);
+    const lost = names.filter((name) => name === undefined).length;
+
+    expect(lost).toBeGreaterThan(100);
+    expect(names.slice(lost)).toEqual(Array.from({ length: 300 - lost }, (_, index) => `span ${lost + index}`));
+    expect(recorder.status).toMatchObject({ spans: 300 - lost, dropped: { bytes: lost } });
+    expect(recorder.status.bytes).toBeLessThanOrEqual(SMALL);
+    expect(problems.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/no longer has \d+ spans or Issues: it reached recorder\.maxBytes/),
+    ]);
+  });
+
+  test('ignores a settled span whose file is gone', () => {
+    const { recorder, tracer, tickets } = record({ directory: temporaryDirectory(), maxBytes: SMALL });
+    for (let count = 0; count < 300; count += 1) tracer.startSpan('a', { attributes: CONTENT }).end();
+    const { spans } = recorder.status;
+    recorder.strike('one', [tickets[0] ?? 0]);
+
+    expect(recorder.status.spans).toBe(spans);
+  });
+
+  test('gives up spans that are older than its bound', () => {
+    const HOUR = 3_600_000;
+    const { recorder, trace, clock } = record({ directory: temporaryDirectory(), maxAgeMs: 8 * HOUR });
+    const [old = 0] = trace('old');
+    for (let hour = 0; hour < 7; hour += 1) clock.turn(HOUR);
+    const [young = 0] = trace('young');
+    for (let hour = 0; hour < 2; hour += 1) clock.turn(HOUR);
+
+    expect(recorder.read(old)).toBeUndefined();
+    expect(recorder.read(young)?.name).toBe('young');
+    expect(recorder.status).toMatchObject({ spans: 1, dropped: { age: 1 } });
+  });
+
+  test('does not believe a wall clock that jumps', () => {
+    let wallTime = Date.now();
+    const { recorder, trace, clock } = record({ directory: temporaryDirectory(), wallClock: () => wallTime });
+    const tickets = [...trace('before')];
+    wallTime += 400 * 24 * 3_600_000;
+    clock.turn(60_000);
+    tickets.push(...trace('after'));
+    wallTime -= 800 * 24 * 3_600_000;
+    clock.turn(60_000);
+
+    expect(namesOf(recorder, tickets)).toEqual(['before', 'after']);
+    expect(recorder.status.dropped).toEqual({});
+  });
+
+  test('removes its file while there is nothing to keep', () => {
+    const directory = temporaryDirectory();
+    const { recorder, trace, clock } = record({ directory });
+    recorder.strike('one', trace('a'));
+    clock.turn(60_000);
+
+    expect(filesIn(directory)).toEqual([]);
+    expect(namesOf(recorder, trace('b'))).toEqual(['b']);
+  });
+
+  test('keeps within its bound when nobody ends the spans', () => {
+    const { recorder, tracer, trace } = record({ directory: temporaryDirectory(), maxBytes: SMALL });
+    for (let count = 0; count < 2_000; count += 1) tracer.startSpan('leaked', { attributes: CONTENT });
+
+    expect(recorder.status.bytes).toBeLessThanOrEqual(SMALL);
+    expect(namesOf(recorder, trace('ended'))).toEqual(['ended']);
+  });
+});

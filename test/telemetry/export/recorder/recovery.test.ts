@@ -1,0 +1,395 @@
+import { appendFileSync, copyFileSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import fc from 'fast-check';
+import { describe, expect, test, vi } from 'vitest';
+
+import { thisOwner } from '../../../../src/telemetry/export/recorder/owner.ts';
+import { formatSegmentName, parseSegmentName } from '../../../../src/telemetry/export/recorder/segment-name.ts';
+import { deadOwner, filesIn, namesOf, record, temporaryDirectory } from './recorded.ts';
+
+function onlyFile(directory: string): string {
+  const [file = ''] = filesIn(directory);
+  return join(directory, file);
+}
+
+/** The records of a file that are whole. */
+function wholeRecords(content: Buffer): readonly (readonly unknown[])[] {
+  return content
+    .toString('utf8')
+    .split('\n')
+    .flatMap((line) => {
+      try {
+        return [JSON.parse(line) as unknown[]];
+      } catch {
+        return [];
+      }
+    })
+    .filter((record) => Array.isArray(record));
+}
+
+describe('what a process that is gone left behind', () => {
+  test('comes back, oldest first, but for what each destination has settled', async () => {
+    const directory = temporaryDirectory();
+    const dead = record({ directory, owner: deadOwner(), destinations: ['one', 'two'] });
+    const [a = 0, b = 0] = dead.trace('a', 'b', 'c');
+    dead.recorder.strike('one', [a]);
+    dead.recorder.strike('two', [a, b]);
+    const { recorder } = record({ directory });
+
+    const { spans, issues, interrupted } = await recorder.recover();
+
+    expect([...spans].map(([destination, tickets]) => [destination, namesOf(recorder, tickets)])).toEqual([
+      ['one', ['b', 'c']],
+      ['two', ['c']],
+    ]);
+    expect({ issues, interrupted }).toEqual({ issues: [], interrupted: 0 });
+    expect(recorder.status).toMatchObject({ spans: 2, recovered: 2, interrupted: 0, dropped: {} });
+  });
+
+  test('is given out once', async () => {
+    const directory = temporaryDirectory();
+    record({ directory, owner: deadOwner() }).trace('a');
+    const { recorder } = record({ directory });
+    const [first, second] = await Promise.all([recorder.recover(), recorder.recover()]);
+
+    expect(first?.spans.get('one')).toHaveLength(1);
+    expect(second?.spans.size).toBe(0);
+  });
+
+  test('is not sent again when the process that sends it is gone too', async () => {
+    const directory = temporaryDirectory();
+    record({ directory, owner: deadOwner() }).trace('a', 'b', 'c');
+    const second = record({ directory, owner: deadOwner() }).recorder;
+    const [a = 0, b = 0] = (await second.recover()).spans.get('one') ?? [];
+    second.strike('one', [a]);
+    second.strike('one', [b]);
+    const third = record({ directory }).recorder;
+
+    expect(namesOf(third, (await third.recover()).spans.get('one'))).toEqual(['c']);
+  });
+
+  test('is gone from disk once it is settled', async () => {
+    const directory = temporaryDirectory();
+    record({ directory, owner: deadOwner() }).trace('a', 'b');
+    const { recorder } = record({ directory });
+    recorder.strike('one', (await recorder.recover()).spans.get('one') ?? []);
+
+    expect(filesIn(directory)).toEqual([]);
+  });
+
+  test('leaves no trace when it was settled', async () => {
+    const directory = temporaryDirectory();
+    const dead = record({ directory, owner: deadOwner() });
+    dead.recorder.strike('one', dead.trace('a'));
+    const { recorder } = record({ directory });
+
+    expect(await recorder.recover()).toEqual({ spans: new Map(), issues: [], interrupted: 0 });
+    expect(filesIn(directory)).toEqual([]);
+  });
+
+  test('includes the Issues that were not settled', async () => {
+    const directory = temporaryDirectory();
+    const dead = record({ directory, owner: deadOwner() }).recorder;
+    dead.keepIssue('a', '{"event_id":"a"}');
+    dead.keepIssue('b', '{"event_id":"b","message":"line\\nbreak"}');
+    dead.keepIssue('c', '{"event_id":"c"}');
+    dead.strikeIssue('a');
+    const { recorder } = record({ directory });
+    const { issues } = await recorder.recover();
+
+    expect(issues).toEqual([
+      { id: 'b', payload: '{"event_id":"b","message":"line\\nbreak"}' },
+      { id: 'c', payload: '{"event_id":"c"}' },
+    ]);
+    for (const { id } of issues) recorder.strikeIssue(id);
+    expect(filesIn(directory)).toEqual([]);
+  });
+
+  test('includes spans that never ended, as failed ones that ended when the process was last known to live', async () => {
+    const directory = temporaryDirectory();
+    const dead = record({ directory, owner: deadOwner(), wallClock: () => 500 });
+    const agent = dead.tracer.startSpan('agent', { attributes: { 'gen_ai.agent.name': 'helper' }, startTime: [1, 0] });
+    dead.tracer.startSpan('chat', { startTime: [2, 0] }).end([3, 5e8]);
+    const { recorder } = record({ directory, wallClock: () => 4_000 });
+    const { spans, interrupted } = await recorder.recover();
+    const [, ticket = 0] = spans.get('one') ?? [];
+
+    expect(interrupted).toBe(1);
+    const span = recorder.read(ticket);
+    expect(span?.spanContext()).toEqual(agent.spanContext());
+    expect(span).toMatchObject({
+      name: 'agent',
+      status: { code: 2 },
+      attributes: { 'gen_ai.agent.name': 'helper', 'error.type': 'interrupted', 'faultline.interrupted': true },
+    });
+    expect([span?.startTime, span?.endTime, span?.duration]).toEqual([
+      [1, 0],
+      [3, 5e8],
+      [2, 5e8],
+    ]);
+    expect(recorder.status).toMatchObject({ recovered: 2, interrupted: 1 });
+  });
+
+  test('knows for how long a process lived that did nothing', async () => {
+    const directory = temporaryDirectory();
+    let wallTime = 1_000;
+    const dead = record({ directory, owner: deadOwner(), wallClock: () => wallTime });
+    dead.tracer.startSpan('agent', { startTime: [1, 0] });
+    wallTime = 61_000;
+    dead.clock.turn(60_000);
+    const { recorder } = record({ directory, wallClock: () => 62_000 });
+    const [ticket = 0] = (await recorder.recover()).spans.get('one') ?? [];
+
+    expect(recorder.read(ticket)?.endTime).toEqual([61, 0]);
+  });
+
+  test('never ends a span before its start when a clock was set back', async () => {
+    const directory = temporaryDirectory();
+    const dead = record({ directory, owner: deadOwner(), wallClock: () => 1_000 });
+    dead.tracer.startSpan('agent', { startTime: [9, 0] });
+    const { recorder } = record({ directory, wallClock: () => 2_000 });
+    const span = recorder.read((await recorder.recover()).spans.get('one')?.[0] ?? 0);
+
+    expect(span?.endTime).toEqual([9, 0]);
+  });
+
+  test('tells of an interrupted span once, also when the process that took it over is gone too', async () => {
+    const directory = temporaryDirectory();
+    record({ directory, owner: deadOwner() }).tracer.startSpan('agent');
+    await record({ directory, owner: deadOwner() }).recorder.recover();
+    const { recorder } = record({ directory });
+    const { spans } = await recorder.recover();
+
+    expect(namesOf(recorder, spans.get('one'))).toEqual(['agent']);
+  });
+
+  test('includes what a closed recorder of a process that lives did not get rid of', async () => {
+    const directory = temporaryDirectory();
+    const first = record({ directory });
+    first.trace('a');
+    first.recorder.close();
+    const { recorder } = record({ directory });
+
+    expect(namesOf(recorder, (await recorder.recover()).spans.get('one'))).toEqual(['a']);
+  });
+
+  test('goes by the file when there is more than one', async () => {
+    const directory = temporaryDirectory();
+    record({ directory, owner: deadOwner(), wallClock: () => 2_000 }).trace('second');
+    record({ directory, owner: deadOwner(), wallClock: () => 1_000 }).trace('first');
+    const { recorder } = record({ directory });
+
+    expect(namesOf(recorder, (await recorder.recover()).spans.get('one'))).toEqual(['first', 'second']);
+  });
+
+  test('is given up when it is too old', async () => {
+    const directory = temporaryDirectory();
+    record({ directory, owner: deadOwner(), wallClock: () => 0 })
+      .tracer.startSpan('old', { startTime: [1, 0] })
+      .end([2, 0]);
+    const { recorder } = record({ directory, wallClock: () => 10_000, maxAgeMs: 5_000 });
+
+    expect((await recorder.recover()).spans.size).toBe(0);
+    expect(recorder.status.dropped).toEqual({ age: 1 });
+    expect(filesIn(directory)).toEqual([]);
+  });
+
+  test('is given up by others too when it is too much', async () => {
+    const directory = temporaryDirectory();
+    const dead = record({ directory, owner: deadOwner() });
+    for (let count = 0; count < 200; count += 1) {
+      dead.tracer.startSpan('a', { attributes: { content: 'x'.repeat(1_000) } }).end();
+    }
+    const { recorder, clock } = record({ directory, maxBytes: 64 * 1024 });
+    clock.turn(60_000);
+
+    await vi.waitFor(() => expect(filesIn(directory)).toEqual([]));
+    expect(recorder.status.dropped).toEqual({ bytes: 200 });
+  });
+});
+
+describe('a file of somebody who may live', () => {
+  test('stays with a recorder of this process', async () => {
+    const directory = temporaryDirectory();
+    record({ directory }).trace('a');
+    const { recorder } = record({ directory });
+
+    expect((await recorder.recover()).spans.size).toBe(0);
+    expect(filesIn(directory)).toHaveLength(1);
+  });
+
+  test.runIf(process.platform === 'linux')('is taken from a process whose id another one has now', async () => {
+    const directory = temporaryDirectory();
+    // A restarted container: the same name, the same process id, another start.
+    record({ directory, owner: { ...thisOwner(), startTime: 1 } }).trace('a');
+    const { recorder } = record({ directory });
+
+    expect((await recorder.recover()).spans.get('one')).toHaveLength(1);
+  });
+
+  test('stays with another machine as long as that touches it, and is asked after again', async () => {
+    const directory = temporaryDirectory();
+    const elsewhere = record({ directory, owner: { ...thisOwner(), host: '0123456789ab' } });
+    elsewhere.trace('a');
+    const touchedAt = statSync(onlyFile(directory)).mtimeMs;
+    const { recorder } = record({ directory, wallClock: () => touchedAt + 60_000 });
+    const { spans, askAgainAfterMs } = await recorder.recover();
+
+    expect(spans.size).toBe(0);
+    expect(askAgainAfterMs).toBe(240_000);
+  });
+
+  test('is taken from another machine that has not touched it for five minutes', async () => {
+    const directory = temporaryDirectory();
+    record({ directory, owner: { ...thisOwner(), host: '0123456789ab' } }).trace('a');
+    const touchedAt = statSync(onlyFile(directory)).mtimeMs;
+    const { recorder } = record({ directory, wallClock: () => touchedAt + 300_000 });
+
+    expect((await recorder.recover()).spans.get('one')).toHaveLength(1);
+  });
+
+  test('is touched every minute, so that other machines see that its owner lives', () => {
+    const directory = temporaryDirectory();
+    const { trace, clock } = record({ directory });
+    trace('a');
+    utimesSync(onlyFile(directory), 1, 1);
+    clock.turn(60_000);
+
+    expect(Date.now() - statSync(onlyFile(directory)).mtimeMs).toBeLessThan(60_000);
+  });
+
+  test('is left alone by an owner that lost it, who begins another with the spans that are open', async () => {
+    const directory = temporaryDirectory();
+    const slept = record({ directory, owner: { ...thisOwner(), host: '0123456789ab' } });
+    slept.trace('a');
+    slept.tracer.startSpan('open');
+    const { recorder } = record({ directory, wallClock: () => Date.now() + 600_000 });
+    await recorder.recover();
+    slept.clock.turn(60_000);
+    slept.trace('b');
+
+    const own = filesIn(directory).filter((file) => parseSegmentName(file)?.owner.host === '0123456789ab');
+    expect(own).toHaveLength(1);
+    const lines = readFileSync(join(directory, own[0] ?? ''), 'utf8');
+    expect(['open', 'a', 'b'].map((name) => lines.includes(`"${name}"`))).toEqual([true, false, true]);
+    expect(slept.recorder.status).toMatchObject({ spans: 1, dropped: {} });
+  });
+});
+
+describe('a damaged file', () => {
+  test('gives every whole record before the place where it was cut off', async () => {
+    const directory = temporaryDirectory();
+    const dead = record({ directory, owner: deadOwner() });
+    const [a = 0] = dead.trace('a', 'b', 'c');
+    dead.recorder.strike('one', [a]);
+    dead.recorder.keepIssue('i', '{"event_id":"i","text":"é"}');
+    dead.tracer.startSpan('open');
+    const file = onlyFile(directory);
+    const content = readFileSync(file);
+
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 0, max: content.length }), async (length) => {
+        const cut = temporaryDirectory();
+        const copy = join(cut, file.slice(directory.length));
+        copyFileSync(file, copy);
+        truncateSync(copy, length);
+        const whole = wholeRecords(content.subarray(0, length));
+        const count = (tag: string): number => whole.filter(([first]) => first === tag).length;
+        const { recorder } = record({ directory: cut });
+
+        const { spans, issues, interrupted } = await recorder.recover();
+
+        const tickets = spans.get('one') ?? [];
+        expect(tickets).toHaveLength(count('s') - count('x'));
+        expect(namesOf(recorder, tickets)).not.toContain(undefined);
+        expect(interrupted).toBe(count('s') - count('e'));
+        expect(issues).toHaveLength(count('i'));
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test('is written on behind a line that was cut off', async () => {
+    const directory = temporaryDirectory();
+    record({ directory, owner: deadOwner() }).trace('a', 'b');
+    const file = onlyFile(directory);
+    truncateSync(file, statSync(file).size - 20);
+    const second = record({ directory, owner: deadOwner() }).recorder;
+    const [a = 0] = (await second.recover()).spans.get('one') ?? [];
+    second.strike('one', [a]);
+    const third = record({ directory }).recorder;
+
+    const { spans, interrupted } = await third.recover();
+    expect(namesOf(third, spans.get('one'))).toEqual(['b']);
+    expect(interrupted).toBe(0);
+    expect(third.read(spans.get('one')?.[0] ?? 0)?.attributes['faultline.interrupted']).toBe(true);
+  });
+
+  test.each([
+    ['no JSON', 'what is this'],
+    ['an unknown record', '["?",1]'],
+    ['a span without its parts', '["e",["a","b",1,null,null]]'],
+    ['a strike of nothing', '["x",0,"all"]'],
+    ['a resource without attributes', '["r",7,null,null]'],
+    ['no array', '{"e":1}'],
+  ])('passes over a line that is %s, and counts it', async (_, line) => {
+    const directory = temporaryDirectory();
+    const dead = record({ directory, owner: deadOwner() });
+    dead.trace('a');
+    appendFileSync(onlyFile(directory), `${line}\n`);
+    dead.trace('b');
+    const { recorder, problems } = record({ directory });
+
+    expect(namesOf(recorder, (await recorder.recover()).spans.get('one'))).toEqual(['a', 'b']);
+    expect(recorder.status.dropped).toEqual({ unreadable: 1 });
+    expect(problems).toHaveLength(1);
+  });
+
+  test('is removed when it does not say what it is', async () => {
+    const directory = temporaryDirectory();
+    record({ directory, owner: deadOwner() }).trace('a');
+    writeFileSync(onlyFile(directory), 'what is this');
+    const { recorder } = record({ directory });
+
+    expect((await recorder.recover()).spans.size).toBe(0);
+    expect(recorder.status.dropped).toEqual({ unreadable: 1 });
+    expect(filesIn(directory)).toEqual([]);
+  });
+
+  test('is read as far as it goes when it is damaged after it was taken over', async () => {
+    const directory = temporaryDirectory();
+    record({ directory, owner: deadOwner() }).trace('a');
+    const { recorder } = record({ directory });
+    const [a = 0] = (await recorder.recover()).spans.get('one') ?? [];
+    truncateSync(onlyFile(directory), 300);
+
+    expect(recorder.read(a)).toBeUndefined();
+    expect(recorder.status.dropped).toEqual({ unreadable: 1 });
+  });
+});
+
+test('a file of a newer format stays where it is, and that is said once', async () => {
+  const directory = temporaryDirectory();
+  const name = formatSegmentName({ begunAt: 1, owner: deadOwner(), sequence: 1 });
+  writeFileSync(join(directory, name), '{"format":"faultline-recorder","version":2}\n["?"]\n');
+  const { recorder, problems } = record({ directory });
+  await recorder.recover();
+  await recorder.recover();
+
+  expect(filesIn(directory)).toEqual([name]);
+  expect(recorder.status.dropped).toEqual({});
+  expect(problems.map(({ message }) => message)).toEqual([expect.stringContaining('files of format 2')]);
+});
+
+test('files of others in the directory are not touched', async () => {
+  const directory = temporaryDirectory();
+  writeFileSync(join(directory, 'notes.jsonl'), 'mine');
+  writeFileSync(join(directory, '1-2-3.jsonl'), 'mine too');
+  const { recorder, clock } = record({ directory, maxBytes: 1 });
+  await recorder.recover();
+  clock.turn(60_000);
+  await recorder.recover();
+
+  expect(filesIn(directory).toSorted()).toEqual(['1-2-3.jsonl', 'notes.jsonl']);
+});

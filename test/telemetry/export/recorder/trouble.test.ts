@@ -1,0 +1,156 @@
+import { execFileSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { afterEach, describe, expect, test } from 'vitest';
+
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
+
+import { deadOwner, filesIn, namesOf, record, temporaryDirectory } from './recorded.ts';
+
+function run(command: string, ...args: readonly string[]): void {
+  execFileSync(command, args, { stdio: 'ignore' });
+}
+
+/** Whether this user may mount file systems: the surest way to a small disk. */
+const canMount = ((): boolean => {
+  const directory = temporaryDirectory();
+  try {
+    run('mount', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', directory);
+    run('umount', directory);
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+const mounted: string[] = [];
+
+afterEach(() => {
+  for (const directory of mounted.splice(0)) run('umount', '-l', directory);
+});
+
+function smallDisk(size: string): string {
+  const directory = temporaryDirectory();
+  run('mount', '-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', directory);
+  mounted.push(directory);
+  return directory;
+}
+
+describe.runIf(canMount)('a recorder whose disk is full', () => {
+  test('goes on when there is room again, and loses what it counts', async () => {
+    const directory = smallDisk('128k');
+    const ballast = join(directory, 'ballast');
+    writeFileSync(ballast, Buffer.alloc(64 * 1024));
+    const { recorder, tracer, tickets, clock, trace, problems } = record({ directory, owner: deadOwner() });
+    for (let count = 0; count < 100; count += 1) {
+      tracer.startSpan('a', { attributes: { content: 'é'.repeat(1_000) } }).end();
+    }
+    const kept = tickets.filter((ticket) => ticket !== undefined);
+    rmSync(ballast);
+    expect(trace('too early')).toEqual([]);
+    clock.turn(5_000);
+    kept.push(...trace('later'));
+
+    expect(filesIn(directory)).toHaveLength(1);
+    expect(kept.length).toBeGreaterThan(5);
+    expect(kept.length).toBeLessThan(90);
+    expect(recorder.status).toMatchObject({ spans: kept.length, dropped: { write_failed: 102 - kept.length } });
+    expect(namesOf(recorder, kept)).toEqual([...kept.slice(1).map(() => 'a'), 'later']);
+    expect(problems.map(({ message }) => message)).toEqual([
+      `The flight recorder cannot keep everything: the disk of ${directory} is full (ENOSPC); make room, or lower recorder.maxBytes`,
+    ]);
+    const next = record({ directory });
+    expect(namesOf(next.recorder, (await next.recorder.recover()).spans.get('one'))).toContain('later');
+    expect(next.recorder.status.recovered).toBeGreaterThanOrEqual(kept.length);
+  });
+
+  test('makes room by settling what it has', () => {
+    const directory = smallDisk('64k');
+    const { recorder, tracer, tickets } = record({ directory });
+    for (let count = 0; count < 100; count += 1) {
+      tracer.startSpan('a', { attributes: { content: 'x'.repeat(1_000) } }).end();
+    }
+    recorder.strike(
+      'one',
+      tickets.filter((ticket) => ticket !== undefined),
+    );
+    recorder.close();
+
+    expect(filesIn(directory)).toEqual([]);
+  });
+
+  test('says when its file system is read-only', () => {
+    const directory = smallDisk('64k');
+    run('mount', '-o', 'remount,ro', directory);
+    const { trace, problems } = record({ directory });
+
+    expect(trace('a')).toEqual([]);
+    expect(problems.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/read-only file system \(EROFS\); set FAULTLINE_RECORDER_DIR/),
+    ]);
+  });
+});
+
+describe('a recorder whose directory', () => {
+  test('leads through a file says so once and is as if it were not there', async () => {
+    const file = join(temporaryDirectory(), 'file');
+    writeFileSync(file, '');
+    const { recorder, trace, clock, problems } = record({ directory: join(file, 'recorder') });
+    const tickets = trace('a');
+    clock.turn(60_000);
+    recorder.keepIssue('i', '{}');
+    recorder.strikeIssue('i');
+
+    expect(tickets).toEqual([]);
+    expect(await recorder.recover()).toEqual({ spans: new Map(), issues: [], interrupted: 0 });
+    recorder.close();
+    expect(recorder.status).toMatchObject({ spans: 0, issues: 0, bytes: 0, dropped: { write_failed: 2 } });
+    expect(recorder.status.lastError).toContain('(ENOTDIR)');
+    expect(problems.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/leads through a file \(ENOTDIR\); set FAULTLINE_RECORDER_DIR to a directory/),
+    ]);
+  });
+
+  test('is removed makes it again, and counts what was lost', async () => {
+    const directory = join(temporaryDirectory(), 'recorder');
+    const { recorder, trace, tracer, clock, problems } = record({ directory, owner: deadOwner() });
+    tracer.startSpan('open');
+    const [gone = 0] = trace('gone');
+    rmSync(directory, { recursive: true });
+    clock.turn(5_000);
+    const [there = 0] = trace('there');
+
+    expect(recorder.read(gone)).toBeUndefined();
+    expect(recorder.read(there)?.name).toBe('there');
+    expect(recorder.status).toMatchObject({ spans: 1, dropped: { removed: 1 } });
+    expect(problems).toHaveLength(1);
+    const next = record({ directory }).recorder;
+    expect(namesOf(next, (await next.recover()).spans.get('one'))).toEqual(['there', 'open']);
+  });
+
+  test('is removed just before the end ends without a word', () => {
+    const directory = join(temporaryDirectory(), 'recorder');
+    const { recorder, trace } = record({ directory });
+    const tickets = trace('a');
+    rmSync(directory, { recursive: true });
+    recorder.strike('one', tickets);
+
+    expect(() => recorder.close()).not.toThrow();
+  });
+});
+
+test('a span that has no form is passed over, and others are not', () => {
+  const { recorder, trace, spans, problems } = record({ directory: temporaryDirectory() });
+  trace('a');
+  const circular: Record<string, unknown> = {};
+  circular['self'] = circular;
+  const broken = { ...spans[0], spanContext: spans[0]?.spanContext, attributes: { circular } } as unknown;
+
+  expect(recorder.ended(broken as ReadableSpan)).toBeUndefined();
+  expect(recorder.ended({} as ReadableSpan)).toBeUndefined();
+  recorder.started({} as ReadableSpan);
+  expect(namesOf(recorder, trace('b'))).toEqual(['b']);
+  expect(recorder.status.dropped).toEqual({ write_failed: 2 });
+  expect(problems).toHaveLength(1);
+});

@@ -1,0 +1,282 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { createRetryingExporter, type RetryingExporter } from '../../../src/telemetry/export/retrying-exporter.ts';
+import { sizeOf } from '../../../src/telemetry/export/span-size.ts';
+import { createSplittingExporter } from '../../../src/telemetry/export/splitting-exporter.ts';
+import type { Clock } from '../../../src/telemetry/http/clock.ts';
+import { rateLimited, startFakeSentry, type FakeAnswer, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
+import { hurriedClock, turnedClock } from '../http/clocks.ts';
+import { exported, exporterTo, someSpans, tracesUrlOf } from './exporting.ts';
+
+let sentry: FakeSentry;
+beforeEach(async () => {
+  sentry = await startFakeSentry();
+});
+afterEach(() => sentry.close());
+
+const status = (code: number, headers: Readonly<Record<string, string>> = {}): FakeAnswer => ({
+  kind: 'status',
+  status: code,
+  headers,
+});
+
+interface Setup {
+  readonly clock: Clock;
+  readonly retryForMs?: number;
+  readonly timeoutMs?: number;
+  readonly onPause?: () => void;
+}
+
+function retrying({ clock, retryForMs = 300_000, timeoutMs = 5_000, onPause = () => {} }: Setup): RetryingExporter {
+  const split = createSplittingExporter(exporterTo(tracesUrlOf(sentry), { timeoutMs }), { sizeOf });
+  return createRetryingExporter(split, { host: 'sentry.test', retryForMs, clock, onPause });
+}
+
+/** Resolves when a condition holds. */
+const until = (condition: () => boolean): Promise<void> =>
+  expect.poll(condition, { interval: 2, timeout: 10_000 }).toBe(true);
+
+const between = (low: number, high: number): unknown => ({
+  asymmetricMatch: (value: number) => value >= low && value <= high,
+  toString: () => `between ${low} and ${high}`,
+});
+
+describe('a failure that may pass', () => {
+  it('is followed by another attempt with what is undecided, and longer and longer waits', async () => {
+    sentry.answerNext(status(503), 7);
+    const clock = hurriedClock();
+    const exporter = retrying({ clock });
+    const result = await exported(exporter, someSpans(3));
+    expect(result).toEqual({ code: 0, accepted: 3, rejected: 0, undecided: [] });
+    expect(clock.waited).toEqual([
+      between(500, 1_000),
+      between(1_000, 2_000),
+      between(2_000, 4_000),
+      between(4_000, 8_000),
+      between(8_000, 16_000),
+      between(15_000, 30_000),
+      between(15_000, 30_000),
+    ]);
+    expect(exporter.history).toMatchObject({ retried: 21, possibleDuplicates: 0 });
+    expect(exporter.history.lastError).toMatch(/in trouble \(503\)/);
+    expect(Math.abs((exporter.history.lastSuccessMs ?? 0) - Date.now())).toBeLessThan(5_000);
+  });
+
+  it('counts what the backend may have had already', async () => {
+    sentry.answerNext({ kind: 'reset' });
+    sentry.answerNext({ kind: 'hang' });
+    const exporter = retrying({ clock: hurriedClock(), timeoutMs: 400 });
+    expect(await exported(exporter, someSpans(3))).toMatchObject({ code: 0, accepted: 3 });
+    expect(exporter.history).toMatchObject({ retried: 6, possibleDuplicates: 6 });
+  });
+
+  it('is not tried for longer than the time for it', async () => {
+    sentry.answerNext(status(500), 1_000);
+    const clock = hurriedClock();
+    const startedAtMs = clock.now();
+    const spans = someSpans(2);
+    const result = await exported(retrying({ clock, retryForMs: 20_000 }), spans);
+    expect(result).toMatchObject({ code: 1, accepted: 0, rejected: 0, failure: { kind: 'passing', cause: '500' } });
+    expect(result.undecided).toEqual(spans);
+    expect(clock.now() - startedAtMs).toBeLessThanOrEqual(20_000);
+    expect(sentry.requests.length).toBeGreaterThan(4);
+  });
+
+  it.each([400, 401, 404, 501])('is not one: %i is not asked for twice', async (code) => {
+    sentry.answerNext(status(code));
+    const clock = hurriedClock();
+    const result = await exported(retrying({ clock }), someSpans(2));
+    expect(result.code).toBe(1);
+    expect(result.rejected + result.undecided.length).toBe(2);
+    expect(sentry.requests).toHaveLength(1);
+    expect(clock.waited).toEqual([]);
+  });
+
+  it('keeps what others of the same export were told', async () => {
+    sentry.answerNext({ kind: 'status', status: 200, body: '{"partialSuccess":{"rejectedSpans":1}}' });
+    sentry.answerNext(status(503));
+    const exporter = createRetryingExporter(
+      createSplittingExporter(exporterTo(tracesUrlOf(sentry)), { sizeOf, maxRequestBytes: 10_000 }),
+      { host: 'sentry.test', retryForMs: 300_000, clock: hurriedClock() },
+    );
+    const result = await exported(exporter, someSpans(4, 4_000));
+    expect(result).toMatchObject({ code: 1, accepted: 3, rejected: 1, undecided: [], failure: { kind: 'refused' } });
+    expect(exporter.history.retried).toBe(2);
+  });
+});
+
+describe('while the backend is in trouble', () => {
+  it('one export probes and the others wait, oldest first', async () => {
+    sentry.answerNext(status(503), 3);
+    const clock = turnedClock();
+    const exporter = retrying({ clock });
+    const results = [2, 3, 4].map((count) => exported(exporter, someSpans(count)));
+    // All of these were under way together.
+    await until(() => sentry.requests.length === 3 && clock.waits.length === 1);
+    expect(clock.waits).toEqual([between(0, 1_000)]);
+
+    sentry.answerNext(status(503));
+    clock.turn(1_000);
+    await until(() => sentry.requests.length === 4 && clock.waits.length > 0);
+    expect(clock.waits).toEqual([between(0, 2_000)]);
+    const late = exported(exporter, someSpans(1));
+    clock.turn(2_000);
+    const all = await Promise.all([...results, late]);
+    expect(all.map(({ accepted }) => accepted)).toEqual([2, 3, 4, 1]);
+    expect(sentry.requests.map(({ status: code }) => code)).toEqual([503, 503, 503, 503, 200, 200, 200, 200]);
+    // The oldest one went first both times.
+    expect(sentry.spans.slice(0, 2).map(({ name }) => name)).toEqual(['span 0', 'span 1']);
+  });
+
+  it('an export that waits for the probe of another is not kept beyond its own time', async () => {
+    sentry.answerNext(status(503), 2);
+    sentry.answerNext({ kind: 'hang' });
+    const clock = turnedClock();
+    const exporter = retrying({ clock, retryForMs: 10_000 });
+    const first = exported(exporter, someSpans(1));
+    const second = exported(exporter, someSpans(2));
+    await until(() => sentry.requests.length === 2 && clock.waits.length === 1);
+    clock.turn(1_000);
+    await until(() => sentry.requests.length === 3);
+    clock.turn(9_000);
+    expect(await second).toMatchObject({ code: 1, failure: { cause: '503' } });
+    exporter.close();
+    expect((await first).undecided).toHaveLength(1);
+  });
+});
+
+describe('a pause the backend asks for', () => {
+  it.each([
+    ['beside a refusal', rateLimited(30), false],
+    ['beside accepting everything', status(200, { 'x-sentry-rate-limits': '30:span:key' }), true],
+  ])('%s is kept by every export, and known', async (_, answer, isAccepted) => {
+    sentry.answerNext(answer);
+    const clock = turnedClock();
+    let pauses = 0;
+    const exporter = retrying({ clock, onPause: () => (pauses += 1) });
+    expect(exporter.pausedUntilMs).toBe(-Infinity);
+    let isDone = false;
+    const first = exported(exporter, someSpans(1)).finally(() => (isDone = true));
+    await until(() => pauses === 1);
+    expect(exporter.pausedUntilMs - clock.now()).toEqual(between(30_000, 36_000));
+    await new Promise(setImmediate);
+    expect(isDone).toBe(isAccepted);
+
+    const second = exported(exporter, someSpans(1));
+    clock.turn(29_999);
+    exporter.hurry(clock.now() + 5);
+    await new Promise(setImmediate);
+    expect(sentry.requests).toHaveLength(1);
+    clock.turn(6_001);
+    expect(await first).toMatchObject({ code: 0, accepted: 1 });
+    expect(await second).toMatchObject({ code: 0, accepted: 1 });
+    expect(exporter.pausedUntilMs).toBe(-Infinity);
+  });
+
+  it('of hours is an hour, and no part of the time an export is tried for', async () => {
+    sentry.answerNext(rateLimited(86_400));
+    const clock = turnedClock();
+    const exporter = retrying({ clock, retryForMs: 60_000 });
+    const result = exported(exporter, someSpans(1));
+    await until(() => clock.waits.length === 1);
+    expect(exporter.pausedUntilMs - clock.now()).toEqual(between(3_600_000, 4_320_000));
+    // The longest wait is an hour, so there are two of them.
+    clock.turn(3_600_000);
+    clock.turn(720_000);
+    expect(await result).toMatchObject({ code: 0, accepted: 1 });
+  });
+
+  it.each(['0', '-1', 'soon', 'Thu, 01 Jan 1970 00:00:00 GMT'])('of "%s" is no reason to hammer', async (value) => {
+    sentry.answerNext(status(429, { 'retry-after': value }), 3);
+    const clock = hurriedClock();
+    expect(await exported(retrying({ clock }), someSpans(1))).toMatchObject({ accepted: 1 });
+    expect(clock.waited).toHaveLength(3);
+    expect(Math.min(...clock.waited)).toBeGreaterThanOrEqual(500);
+  });
+});
+
+describe('when somebody waits', () => {
+  it('waits of our own end at once, and are a second at most', async () => {
+    sentry.answerNext(status(503), 6);
+    const clock = turnedClock();
+    const exporter = retrying({ clock });
+    const result = exported(exporter, someSpans(1));
+    for (const requests of [1, 2, 3, 4]) {
+      await until(() => sentry.requests.length === requests && clock.waits.length === 1);
+      if (requests < 4) clock.turn(10_000);
+    }
+    expect(clock.waits).toEqual([between(4_000, 8_000)]);
+
+    exporter.hurry(clock.now() + 5_000);
+    await until(() => sentry.requests.length === 5 && clock.waits.length === 1);
+    expect(clock.waits).toEqual([between(500, 1_000)]);
+    clock.turn(1_000);
+    await until(() => sentry.requests.length === 6 && clock.waits.length === 1);
+    exporter.hurry(undefined);
+    clock.turn(1_000);
+    expect(await result).toMatchObject({ accepted: 1 });
+  });
+
+  it('no longer, waits grow again', async () => {
+    sentry.answerNext(status(503), 5);
+    const clock = hurriedClock();
+    const exporter = retrying({ clock });
+    exporter.hurry(clock.now() + 1);
+    exporter.hurry(undefined);
+    await exported(exporter, someSpans(1));
+    expect(clock.waited[4]).toEqual(between(8_000, 16_000));
+  });
+});
+
+describe('an exporter that is closed', () => {
+  it('ends what is under way, what waits and what comes, undecided, before close returns', async () => {
+    sentry.answerNext({ kind: 'hang' }, 2);
+    const clock = turnedClock();
+    const exporter = retrying({ clock });
+    const ended: number[] = [];
+    exporter.export(someSpans(1), ({ undecided }) => ended.push(undecided.length));
+    exporter.export(someSpans(2), ({ undecided }) => ended.push(undecided.length));
+    const idle = exporter.forceFlush();
+    await until(() => sentry.requests.length === 2);
+    exporter.close();
+    expect(ended).toEqual([1, 2]);
+    await idle;
+
+    const late = await exported(exporter, someSpans(3));
+    expect(late).toMatchObject({ code: 1, accepted: 0, rejected: 0, failure: { kind: 'passing', cause: 'deadline' } });
+    expect(late.undecided).toHaveLength(3);
+    expect(exporter.history.lastError).toBe('sentry.test did not take them before the time for it was over');
+    expect(clock.waits).toEqual([]);
+  });
+
+  it('says the failure that was last', async () => {
+    sentry.answerNext(status(503));
+    const clock = turnedClock();
+    const exporter = retrying({ clock });
+    const result = exported(exporter, someSpans(1));
+    await until(() => clock.waits.length === 1);
+    exporter.close();
+    expect(await result).toMatchObject({ failure: { cause: '503' } });
+    expect(clock.waits).toEqual([]);
+  });
+
+  it('is closed by shutdown, which waits for the requests themselves', async () => {
+    sentry.answerNext({ kind: 'hang' });
+    const exporter = retrying({ clock: turnedClock(), timeoutMs: 100 });
+    const result = exported(exporter, someSpans(1));
+    await until(() => sentry.requests.length === 1);
+    const down = exporter.shutdown();
+    expect((await result).undecided).toHaveLength(1);
+    await down;
+  });
+});
+
+it('flushing an exporter resolves when everything is decided', async () => {
+  sentry.answerNext(status(503));
+  const exporter = retrying({ clock: hurriedClock() });
+  await exporter.forceFlush();
+  let isDone = false;
+  exporter.export(someSpans(1), () => (isDone = true));
+  await exporter.forceFlush();
+  expect(isDone).toBe(true);
+});

@@ -1,0 +1,83 @@
+import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
+import { describe, expect, it } from 'vitest';
+
+import { createSpanQueue, type QueuedSpan } from '../../../src/telemetry/export/span-queue.ts';
+import { sizeOf } from '../../../src/telemetry/export/span-size.ts';
+
+const memory = new InMemorySpanExporter();
+const tracer = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(memory)] }).getTracer('test');
+
+function queued(name: string, bytes = 100, ticket?: number): QueuedSpan {
+  memory.reset();
+  tracer.startSpan(name).end();
+  const [span] = memory.getFinishedSpans();
+  return ticket === undefined ? { span: span!, bytes } : { span: span!, bytes, ticket };
+}
+
+const names = (spans: readonly QueuedSpan[]): string[] => spans.map(({ span }) => span.name);
+
+describe('the queue of spans', () => {
+  it('gives them out oldest first, as many as fit', () => {
+    const queue = createSpanQueue({ maxCount: 10, maxBytes: 1_000 });
+    for (const name of ['a', 'b', 'c']) queue.add(queued(name));
+    expect(names(queue.take(10, 250))).toEqual(['a', 'b']);
+    expect(names(queue.take(10, 250))).toEqual(['c']);
+    expect(queue).toMatchObject({ count: 0, bytes: 0, dropped: 0 });
+  });
+
+  it('gives out one that is larger than a request, alone', () => {
+    const queue = createSpanQueue({ maxCount: 10, maxBytes: 1_000 });
+    queue.add(queued('large', 900));
+    queue.add(queued('small'));
+    expect(names(queue.take(10, 250))).toEqual(['large']);
+  });
+
+  it.each([
+    ['count', { maxCount: 2, maxBytes: 1_000 }],
+    ['bytes', { maxCount: 10, maxBytes: 200 }],
+  ])('loses the oldest ones when it is full by %s, and counts them', (_, limits) => {
+    const queue = createSpanQueue(limits);
+    for (const name of ['a', 'b', 'c', 'd']) queue.add(queued(name));
+    expect(queue).toMatchObject({ count: 2, dropped: 2 });
+    expect(names(queue.take(10, Infinity))).toEqual(['c', 'd']);
+  });
+
+  it('loses none the recorder has: they wait on disk', () => {
+    const queue = createSpanQueue({ maxCount: 2, maxBytes: 1_000 });
+    for (const [index, name] of ['a', 'b', 'c', 'd'].entries()) queue.add(queued(name, 100, index));
+    expect(queue).toMatchObject({ count: 2, onDisk: 2, dropped: 0 });
+    expect(queue.takeFromDisk(10)).toEqual([0, 1]);
+  });
+
+  it('does not keep one that is larger than the whole queue', () => {
+    const queue = createSpanQueue({ maxCount: 2, maxBytes: 100 });
+    queue.add(queued('huge', 101));
+    expect(queue).toMatchObject({ count: 0, bytes: 0, dropped: 1 });
+  });
+
+  it('stays in order over many more spans than it ever holds', () => {
+    const queue = createSpanQueue({ maxCount: 100, maxBytes: Infinity });
+    const span = queued('span');
+    const taken: number[] = [];
+    for (let bytes = 0; bytes < 10_000; bytes += 1) {
+      queue.add({ ...span, bytes });
+      if (bytes % 3 === 2) taken.push(...queue.take(3, Infinity).map((entry) => entry.bytes));
+    }
+    taken.push(...queue.take(100, Infinity).map((entry) => entry.bytes));
+    expect(taken).toEqual(Array.from({ length: 10_000 }, (_, index) => index));
+    expect(queue.progress).toMatchObject({ added: 10_000, removed: 10_000 });
+  });
+});
+
+describe('the size of a span', () => {
+  it('grows with every text in it', () => {
+    memory.reset();
+    const span = tracer.startSpan('named', { attributes: { text: 'x'.repeat(1_000), list: ['y'.repeat(500), 'z'] } });
+    span.addEvent('happened', { text: 'x'.repeat(2_000) });
+    span.end();
+    const [ended] = memory.getFinishedSpans();
+    const bare = sizeOf(queued('named').span);
+    expect(sizeOf(ended!) - bare).toBeGreaterThan(3_500);
+    expect(sizeOf(ended!) - bare).toBeLessThan(4_500);
+  });
+});

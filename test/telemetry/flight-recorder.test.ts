@@ -1,0 +1,212 @@
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { FAKE_PUBLIC_KEY, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
+import { runScript, type Ended } from '../support/run-script.ts';
+
+let sentry: FakeSentry;
+let directory: string;
+beforeEach(async () => {
+  sentry = await startFakeSentry();
+  directory = await mkdtemp(join(tmpdir(), 'faultline-recorder-'));
+});
+afterEach(async () => {
+  await sentry.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const run = (source: string, env: Readonly<Record<string, string>> = {}): Promise<Ended> =>
+  runScript(source, { env: { SENTRY_DSN: sentry.dsn, FAULTLINE_RECORDER_DIR: directory, ...env } });
+
+/** The next start of the program, which has nothing of its own to send. */
+const restart = (env: Readonly<Record<string, string>> = {}): Promise<Ended> =>
+  run("import { setupTracing } from 'DIST/index.js'; setupTracing();", env);
+
+/** Two runs: one that ends, with a tool that fails, and one that does not come that far. Prints the ids of all spans. */
+const KILLED = `
+  import { createRequire } from 'node:module';
+  const { trace } = createRequire('DIST/')('@opentelemetry/api');
+  import { setupTracing } from 'DIST/index.js';
+  import { traceAgent, traceChat, traceTool } from 'DIST/telemetry/spans.js';
+  setupTracing({ batch: { scheduleDelayMs: 60_000 } });
+  const ids = () => trace.getActiveSpan().spanContext();
+  const said = [];
+  const say = (name, parent) => said.push({ name, ...ids(), parent });
+  await traceAgent({ name: 'first' }, async () => {
+    say('agent.invoke first');
+    const { spanId } = ids();
+    await traceTool({ name: 'broken' }, async () => { say('execute_tool broken', spanId); throw new RangeError('no'); }).catch(() => {});
+  });
+  await traceAgent({ name: 'second' }, async () => {
+    say('agent.invoke second');
+    const { spanId } = ids();
+    await traceTool({ name: 'whole' }, async () => say('execute_tool whole', spanId));
+    await traceTool({ name: 'failed_before' }, async () => { say('execute_tool failed_before', spanId); throw new TypeError('no'); }).catch(() => {});
+    await traceTool({ name: 'unfinished' }, async () => {
+      say('execute_tool unfinished', spanId);
+      process.stdout.write(JSON.stringify(said), () => process.kill(process.pid, 'SIGKILL'));
+      await new Promise(() => setInterval(() => {}, 1_000));
+    });
+  });
+`;
+
+interface Said {
+  readonly name: string;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parent?: string | undefined;
+}
+
+describe('a process that is killed in the middle of a run', () => {
+  it('has every span sent by the next start, and the interrupted ones as such, with their ids and parents', async () => {
+    const killed = await run(KILLED);
+    expect(killed).toMatchObject({ signal: 'SIGKILL', stderr: '' });
+    expect(sentry.spans).toEqual([]);
+
+    expect(await restart()).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    const said = JSON.parse(killed.stdout) as Said[];
+    const arrived = sentry.spans.map(({ name, traceId, spanId, parentSpanId }) => ({
+      name,
+      traceId,
+      spanId,
+      parent: parentSpanId,
+    }));
+    const byName = (one: Said, other: Said): number => one.name.localeCompare(other.name);
+    expect(arrived.toSorted(byName)).toEqual(
+      said.map(({ name, traceId, spanId, parent }) => ({ name, traceId, spanId, parent })).toSorted(byName),
+    );
+    const interrupted = sentry.stored.filter(({ attributes }) => attributes['faultline.interrupted'] === true);
+    expect(interrupted.map(({ name, status }) => `${name}: ${status}`).toSorted()).toEqual([
+      'agent.invoke second: error',
+      'execute_tool unfinished: error',
+    ]);
+  });
+
+  it('has its Issues sent too, also the one of a run that was not over', async () => {
+    await run(KILLED);
+    await restart();
+    const types = sentry.envelopes.flatMap(({ items }) =>
+      items.map(
+        (item) =>
+          (JSON.parse(Buffer.from(item.bytes).toString()) as { exception: Exceptions }).exception.values[0]?.type,
+      ),
+    );
+    expect(new Set(types)).toEqual(new Set(['RangeError', 'TypeError']));
+    expect(types).toHaveLength(2);
+  });
+
+  it('leaves nothing behind once all of it is delivered, and nothing is sent twice', async () => {
+    await run(KILLED);
+    await restart();
+    const [spans, envelopes] = [sentry.spans.length, sentry.envelopes.length];
+    await restart();
+    expect(sentry.spans).toHaveLength(spans);
+    expect(sentry.envelopes).toHaveLength(envelopes);
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  it('left files that only their owner can read', async () => {
+    await run(KILLED);
+    const [file] = await readdir(directory);
+    expect((await stat(join(directory, file!))).mode & 0o777).toBe(0o600);
+  });
+});
+
+interface Exceptions {
+  readonly values: readonly { readonly type: string }[];
+}
+
+const ONE_TOOL = `
+  import { setupTracing } from 'DIST/index.js';
+  import { traceTool } from 'DIST/telemetry/spans.js';
+  setupTracing({ exitTimeoutMs: 200 });
+  await traceTool({ name: 'get_weather' }, async () => 21);
+  console.log('done');
+`;
+
+describe('an outage that lasts longer than the process', () => {
+  it('is said in one line, and the next start sends what was left with its original time', async () => {
+    sentry.answerNext({ kind: 'status', status: 503 }, 100);
+    const before = Date.now();
+    const ended = await run(ONE_TOOL);
+    const after = Date.now();
+    expect(ended).toMatchObject({ code: 0, stdout: 'done\n' });
+    expect(ended.stderr).toMatch(/^faultline: 1 span was left on disk for the next start: 127\.0\.0\.1:\d+ .*503.*\n$/);
+
+    const port = Number(new URL(sentry.origin).port);
+    await sentry.close();
+    sentry = await startFakeSentry({ port });
+    await restart();
+    const startedAtMs = Number(sentry.spans[0]!.startTimeUnixNano / 1_000_000n);
+    expect(startedAtMs).toBeGreaterThanOrEqual(before);
+    expect(startedAtMs).toBeLessThanOrEqual(after);
+  });
+
+  it('costs nothing when the endpoint was wrong, and is put right', async () => {
+    await run(ONE_TOOL, { SENTRY_DSN: `http://${FAKE_PUBLIC_KEY}@127.0.0.1:9/1` });
+    await restart();
+    expect(sentry.spans.map(({ name }) => name)).toEqual(['execute_tool get_weather']);
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  it('costs nothing when the key was wrong, and is put right', async () => {
+    const wrong = sentry.dsn.replace(FAKE_PUBLIC_KEY, '0'.repeat(32));
+    const ended = await run(ONE_TOOL, { SENTRY_DSN: wrong });
+    expect(ended.stderr).toMatch(/left on disk for the next start: 127\.0\.0\.1:\d+ refused the key/);
+    await restart();
+    expect(sentry.spans.map(({ name }) => name)).toEqual(['execute_tool get_weather']);
+  });
+});
+
+describe('a directory that cannot be used', () => {
+  it.each([
+    ['is a file', async () => writeFile(join(directory, 'file'), ''), 'file'],
+    ['is below a file', async () => writeFile(join(directory, 'file'), ''), 'file/below'],
+  ])('because it %s is said in one line, and spans are sent all the same', async (_, prepare, path) => {
+    await prepare();
+    const ended = await run(ONE_TOOL, { FAULTLINE_RECORDER_DIR: join(directory, path) });
+    expect(ended).toMatchObject({ code: 0, stdout: 'done\n' });
+    expect(ended.stderr).toMatch(/^faultline: [^\n]+\n$/);
+    expect(sentry.spans).toHaveLength(1);
+  });
+
+  it('because it is removed under a running program changes nothing for it', async () => {
+    const ended = await run(`
+      import { rmSync } from 'node:fs';
+      ${ONE_TOOL}
+      rmSync(process.env.FAULTLINE_RECORDER_DIR, { recursive: true });
+      await traceTool({ name: 'afterwards' }, async () => 21);
+    `);
+    expect(ended).toMatchObject({ code: 0, stdout: 'done\n' });
+    expect(sentry.spans).toHaveLength(2);
+  });
+});
+
+describe('processes that share a directory', () => {
+  it('leave each other alone while they live, and take over once', async () => {
+    await run(KILLED);
+    // Two starts at one moment.
+    await Promise.all([restart(), restart()]);
+    expect(sentry.spans).toHaveLength(6);
+    expect(await readdir(directory)).toEqual([]);
+  });
+});
+
+describe('what is on disk', () => {
+  it('holds no key of the destination', async () => {
+    await run(KILLED);
+    const files = await Promise.all((await readdir(directory)).map((file) => readFile(join(directory, file), 'utf8')));
+    expect(files.join('')).toContain('agent.invoke second');
+    expect(files.join('')).not.toContain(FAKE_PUBLIC_KEY);
+  });
+
+  it('is written to a directory made for it, which only its owner can enter', async () => {
+    const own = join(directory, 'made', 'for-it');
+    await run(KILLED, { FAULTLINE_RECORDER_DIR: own });
+    expect((await stat(own)).mode & 0o777).toBe(0o700);
+    await chmod(own, 0o700);
+  });
+});

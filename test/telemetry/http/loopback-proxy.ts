@@ -1,0 +1,92 @@
+import { createServer, request as forward, type IncomingMessage } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+
+import { onTestFinished } from 'vitest';
+
+import type { Proxy } from '../../../src/telemetry/http/proxy.ts';
+
+export interface LoopbackProxy extends Proxy {
+  /** `CONNECT host:port` or `POST http://…` of every request, oldest first. */
+  readonly asked: readonly string[];
+  /** Sockets that are open now. */
+  readonly open: number;
+  /** Resolves when somebody has asked for something. */
+  readonly firstAsked: Promise<void>;
+}
+
+export interface LoopbackProxyOptions {
+  /** What is asked for: `Basic …`. Otherwise the answer is 407. */
+  readonly authorization?: string;
+  /** Answers everything with this status. */
+  readonly refuseWith?: number;
+  /** Where everything goes, whatever was asked for: `127.0.0.1:4318`. */
+  readonly leadsTo?: string;
+  /** Takes everything and says nothing. */
+  readonly isSilent?: boolean;
+}
+
+/** Starts an HTTP proxy for this test: for tunnels, and for http URLs. */
+export async function startProxy(options: LoopbackProxyOptions = {}): Promise<LoopbackProxy> {
+  const asked: string[] = [];
+  const sockets = new Set<Socket>();
+  let noteFirst: () => void = () => {};
+  const firstAsked = new Promise<void>((resolve) => (noteFirst = resolve));
+  const refusal = (request: IncomingMessage): number | undefined => {
+    asked.push(`${request.method} ${request.url}`);
+    noteFirst();
+    const { authorization, refuseWith } = options;
+    if (authorization !== undefined && request.headers['proxy-authorization'] !== authorization) return 407;
+    return refuseWith;
+  };
+  const server = createServer((request, response) => {
+    const status = refusal(request);
+    if (options.isSilent === true) return;
+    if (status !== undefined) return void request.resume().on('end', () => response.writeHead(status).end());
+    const { 'proxy-authorization': _, ...headers } = request.headers;
+    const { pathname, search, host } = new URL(request.url ?? '');
+    const onward = forward(
+      `http://${options.leadsTo ?? host}${pathname}${search}`,
+      { method: request.method, headers, agent: false },
+      (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(response);
+      },
+    );
+    onward.on('error', () => response.writeHead(502).end());
+    request.pipe(onward);
+  });
+  server.on('connect', (request, socket: Socket) => {
+    const status = refusal(request);
+    if (options.isSilent === true) return void socket.resume().on('end', () => socket.destroy());
+    if (status !== undefined) return void socket.end(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`);
+    const { hostname, port } = new URL(`http://${options.leadsTo ?? request.url}`);
+    const onward = connect(Number(port), hostname, () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+      socket.pipe(onward).pipe(socket);
+    });
+    onward.on('error', () => socket.destroy());
+    socket.on('error', () => onward.destroy());
+  });
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url: `http://${host}`,
+    host,
+    variable: 'HTTPS_PROXY',
+    asked,
+    firstAsked,
+    get open() {
+      return sockets.size;
+    },
+    ...(options.authorization === undefined ? undefined : { authorization: options.authorization }),
+  };
+}

@@ -1,0 +1,238 @@
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+
+import { describe, expect, it, onTestFinished } from 'vitest';
+
+import type { Tls } from '../../../src/telemetry/config/destinations.ts';
+import { createConnection, DeadlinePassedError, type Connection } from '../../../src/telemetry/http/connection.ts';
+import { explainBroken } from '../../../src/telemetry/http/explain-connection.ts';
+import { post, type Answer } from '../../../src/telemetry/http/post.ts';
+import { ProxyError } from '../../../src/telemetry/http/proxy-error.ts';
+import type { Proxy } from '../../../src/telemetry/http/proxy.ts';
+import { runScript } from '../../support/run-script.ts';
+import { selfSigned } from './certificate.ts';
+import { startProxy } from './loopback-proxy.ts';
+
+const BODY = Buffer.from('spans');
+
+async function listening(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** What a server was sent. */
+interface Sent {
+  readonly url: string | undefined;
+  readonly host: string | undefined;
+  readonly proxyAuthorization: string | undefined;
+  readonly body: string;
+}
+
+/** A server that answers `{"ok":true}`, and what it was sent. */
+function answering(sent: Sent[]): RequestListener {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { host, 'proxy-authorization': proxyAuthorization } = request.headers;
+    sent.push({ url: request.url, host, proxyAuthorization, body: await text(request) });
+    response.end('{"ok":true}');
+  };
+  return (request, response) => void answer(request, response);
+}
+
+function connectionTo(url: string, options: { tls?: Tls; proxy?: Proxy } = {}): Connection {
+  const connection = createConnection({ url, ...options });
+  onTestFinished(() => connection.abort());
+  return connection;
+}
+
+function send(connection: Connection, url: string, timeoutMs = 5_000): Promise<Answer> {
+  return post({ url, headers: { 'x-key': 'secret' }, connection, timeoutMs }, BODY);
+}
+
+function textOf(answer: Answer): string {
+  return answer.kind === 'answered' ? Buffer.from(answer.body).toString() : answer.kind;
+}
+
+/** The sentence for an answer that never came. */
+function sentenceOf(answer: Answer): string {
+  if (answer.kind !== 'broken') return answer.kind;
+  const server = { host: 'sentry.test', timeoutMs: 1, proxy: undefined, certificateVariable: 'NODE_EXTRA_CA_CERTS' };
+  return explainBroken(answer.error, server).sentence;
+}
+
+describe('an answer', () => {
+  it('comes with its body', async () => {
+    const sent: Sent[] = [];
+    const url = `http://${await listening(createHttpServer(answering(sent)))}/v1/traces?x=1`;
+    const answer = await send(connectionTo(url), url);
+    expect(answer).toMatchObject({ kind: 'answered', status: 200, isComplete: true });
+    expect(textOf(answer)).toBe('{"ok":true}');
+    expect(sent).toMatchObject([{ url: '/v1/traces?x=1', body: 'spans' }]);
+  });
+
+  it('that ends with its connection is read to its end', async () => {
+    const server = createTcpServer((socket) =>
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 200 OK\r\n\r\n');
+        setImmediate(() => socket.end('{"ok":true}'.repeat(2_000)));
+      }),
+    );
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const answer = await send(connectionTo(url), url);
+    expect(answer).toMatchObject({ kind: 'answered', status: 200, isComplete: true });
+    expect(textOf(answer)).toHaveLength(22_000);
+  });
+
+  it('without an end is read no further than 64 KiB', async () => {
+    const host = await listening(
+      createHttpServer((request, response) => {
+        request.resume();
+        const pour = (): void => {
+          while (!response.destroyed && response.write('x'.repeat(10_000)));
+          response.once('drain', pour);
+        };
+        pour();
+      }),
+    );
+    const answer = await send(connectionTo(`http://${host}/`), `http://${host}/`);
+    expect(answer).toMatchObject({ kind: 'answered', status: 200, isComplete: false });
+    expect(textOf(answer)).toHaveLength(64 * 1024);
+  });
+
+  it('that stops in the middle counts, and is known to be cut', async () => {
+    const host = await listening(
+      createHttpServer((request, response) => {
+        request.resume();
+        response.writeHead(200, { 'content-length': 100 });
+        response.write('half', () => response.destroy());
+      }),
+    );
+    const answer = await send(connectionTo(`http://${host}/`), `http://${host}/`);
+    expect(answer).toMatchObject({ kind: 'answered', status: 200, isComplete: false });
+    expect(textOf(answer)).toBe('half');
+  });
+});
+
+describe('through a proxy', () => {
+  it('an http URL is asked for whole, with the credentials for the proxy alone', async () => {
+    const sent: Sent[] = [];
+    const host = await listening(createHttpServer(answering(sent)));
+    const proxy = await startProxy({ authorization: 'Basic dTpw' });
+    const url = `http://${host}/v1/traces?x=1`;
+    const connection = connectionTo(url, { proxy });
+    expect(textOf(await send(connection, url))).toBe('{"ok":true}');
+    expect(textOf(await send(connection, url))).toBe('{"ok":true}');
+
+    expect(proxy.asked).toEqual([`POST ${url}`, `POST ${url}`]);
+    expect(sent[0]).toEqual({ url: '/v1/traces?x=1', host, proxyAuthorization: undefined, body: 'spans' });
+    expect(proxy.open).toBe(1);
+  });
+
+  it('an https URL is reached in a tunnel, which is kept', async () => {
+    const { cert, key } = selfSigned();
+    const sent: Sent[] = [];
+    const host = await listening(createHttpsServer({ cert, key }, answering(sent)));
+    const proxy = await startProxy({ authorization: 'Basic dTpw' });
+    const url = `https://${host}/v1/traces`;
+    const connection = connectionTo(url, { proxy, tls: { ca: cert } });
+    expect(textOf(await send(connection, url))).toBe('{"ok":true}');
+    expect(textOf(await send(connection, url))).toBe('{"ok":true}');
+
+    expect(proxy.asked).toEqual([`CONNECT ${host}`]);
+    expect(sent).toMatchObject([{ host, proxyAuthorization: undefined }, { body: 'spans' }]);
+  });
+
+  it('the certificate of the server is checked as it is without one', async () => {
+    const { cert, key } = selfSigned();
+    const host = await listening(createHttpsServer({ cert, key }, answering([])));
+    const url = `https://${host}/`;
+    const answer = await send(connectionTo(url, { proxy: await startProxy() }), url);
+    expect(sentenceOf(answer)).toMatch(/certificate of sentry\.test is not trusted/);
+  });
+
+  it.each(['http', 'https'])('that wants other credentials is said, for %s', async (protocol) => {
+    const proxy = await startProxy({ authorization: 'Basic dTpw' });
+    const url = `${protocol}://127.0.0.1:1/`;
+    const answer = await send(connectionTo(url, { proxy: { ...proxy, authorization: 'Basic wrong' } }), url);
+    expect(sentenceOf(answer)).toBe(
+      `the proxy ${proxy.host} wants other credentials (407); put user and password into HTTPS_PROXY`,
+    );
+  });
+
+  it('that refuses a tunnel is said, and the request never goes to it in the open', async () => {
+    const proxy = await startProxy({ refuseWith: 502 });
+    const answer = await send(connectionTo('https://sentry.test/', { proxy }), 'https://sentry.test/');
+    expect(sentenceOf(answer)).toBe(
+      `the proxy ${proxy.host} of HTTPS_PROXY refused the connection to sentry.test (502); let it through, or add the host to NO_PROXY`,
+    );
+    expect(proxy.asked).toEqual(['CONNECT sentry.test:443']);
+  });
+
+  it.each(['http', 'https'])('that cannot be reached is said, for %s', async (protocol) => {
+    const proxy: Proxy = { url: 'http://127.0.0.1:1', host: '127.0.0.1:1', variable: 'HTTP_PROXY' };
+    const url = `${protocol}://sentry.test/`;
+    const answer = await send(connectionTo(url, { proxy }), url);
+    expect(answer).toMatchObject({ kind: 'broken', error: expect.any(ProxyError) });
+    expect(sentenceOf(answer)).toBe(
+      'the proxy 127.0.0.1:1 cannot be used (ECONNREFUSED); check HTTP_PROXY, or add sentry.test to NO_PROXY',
+    );
+  });
+
+  it('that hangs up instead of answering is said', async () => {
+    const server = createTcpServer((socket) => socket.once('data', () => socket.end()));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const proxy: Proxy = { url: `http://${host}`, host, variable: 'HTTPS_PROXY' };
+    const answer = await send(connectionTo('https://sentry.test/', { proxy }), 'https://sentry.test/');
+    expect(sentenceOf(answer)).toContain(`the proxy ${host} cannot be used (ECONNRESET); check HTTPS_PROXY`);
+  });
+
+  it('that says nothing is given up when the time for a request is over', async () => {
+    const proxy = await startProxy({ isSilent: true });
+    const answer = await send(connectionTo('https://sentry.test/', { proxy }), 'https://sentry.test/', 50);
+    expect(answer).toEqual({ kind: 'timeout' });
+  });
+
+  it.each(['http', 'https'])('everything ends at once when the connection is given up, for %s', async (protocol) => {
+    const proxy = await startProxy({ isSilent: true });
+    const url = `${protocol}://sentry.test/`;
+    const connection = connectionTo(url, { proxy });
+    const answered = send(connection, url);
+    await proxy.firstAsked;
+    connection.abort();
+    expect(await answered).toMatchObject({ kind: 'broken', error: expect.any(DeadlinePassedError) });
+    expect(await send(connection, url)).toMatchObject({ kind: 'broken', error: expect.any(DeadlinePassedError) });
+    await expect.poll(() => proxy.open, { interval: 2, timeout: 10_000 }).toBe(0);
+  });
+
+  it('that says nothing keeps no process alive', async () => {
+    const { url, host, variable } = await startProxy({ isSilent: true });
+    const source = `
+      import { createConnection } from 'DIST/telemetry/http/connection.js';
+      import { post } from 'DIST/telemetry/http/post.js';
+      const url = 'https://sentry.test/';
+      const connection = createConnection({ url, proxy: JSON.parse(process.env.GIVEN) });
+      void post({ url, headers: {}, connection, timeoutMs: 60_000 }, Buffer.from('spans'));
+      setTimeout(() => console.log('done'), 200);
+    `;
+    const ended = await runScript(source, {
+      env: { GIVEN: JSON.stringify({ url, host, variable }) },
+      timeoutMs: 5_000,
+    });
+    expect(ended).toMatchObject({ code: 0, stdout: 'done\n', stderr: '' });
+  });
+});

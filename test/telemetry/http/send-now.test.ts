@@ -1,0 +1,169 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+
+import { FAKE_PUBLIC_KEY, startFakeSentry, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
+import type { NowRequest } from '../../../src/telemetry/http/send-now.ts';
+import { runScript, type Ended } from '../../support/run-script.ts';
+import { selfSigned } from './certificate.ts';
+import { startProxy } from './loopback-proxy.ts';
+
+// The thread that sends is blocked meanwhile, so every sender here is in a process of its own.
+
+let sentry: FakeSentry;
+beforeEach(async () => {
+  sentry = await startFakeSentry();
+});
+afterEach(() => sentry.close());
+
+/** Where a request goes, and through what. */
+type Target = Pick<NowRequest, 'url' | 'tls' | 'proxy'>;
+
+/** Sends requests to the targets, and prints the statuses and whether the time was kept. */
+async function sendNowTo(
+  targets: readonly (string | Target)[],
+  timeoutMs: number | string = 5_000,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ended & { readonly statuses: unknown; readonly tookMs: number }> {
+  const source = `
+    import { sendNow } from 'DIST/telemetry/http/send-now.js';
+    const { TARGETS, KEY } = process.env;
+    const headers = { 'x-sentry-auth': 'sentry sentry_key=' + KEY, 'content-type': 'application/x-sentry-envelope' };
+    const body = Buffer.from('{}\\n');
+    const startedAt = performance.now();
+    const statuses = sendNow(JSON.parse(TARGETS).map((target) => ({ ...target, headers, body })), ${timeoutMs});
+    console.log(JSON.stringify({ statuses, tookMs: performance.now() - startedAt }));
+  `;
+  const given = targets.map((target) => (typeof target === 'string' ? { url: target } : target));
+  const ended = await runScript(source, { env: { TARGETS: JSON.stringify(given), KEY: FAKE_PUBLIC_KEY, ...env } });
+  return { ...ended, ...(JSON.parse(ended.stdout || '{}') as { statuses: unknown; tookMs: number }) };
+}
+
+const envelopeUrl = (): string => `${sentry.origin}/api/1/envelope/`;
+const refusedUrl = (): string => `${sentry.origin}/api/404/envelope/`;
+
+describe('requests of a process that cannot wait', () => {
+  it('are answered before the call returns, each with its own status', async () => {
+    const ended = await sendNowTo([envelopeUrl(), refusedUrl(), `${sentry.origin}/elsewhere`]);
+    expect(ended).toMatchObject({ code: 0, stderr: '', statuses: [200, 403, 404] });
+    expect(sentry.requests.filter(({ status }) => status === 200)).toMatchObject([
+      { method: 'POST', headers: { 'content-type': 'application/x-sentry-envelope', 'content-length': '3' } },
+    ]);
+  });
+
+  it('are many, over a few connections', async () => {
+    const ended = await sendNowTo(Array.from({ length: 100 }, envelopeUrl));
+    expect(ended.statuses).toEqual(Array.from({ length: 100 }, () => 200));
+  });
+
+  it('go over TLS as well, to an authority this process trusts', async () => {
+    const { cert, key } = selfSigned();
+    const server = createHttpsServer({ cert, key }, (request, response) => {
+      request.resume().on('end', () => response.end('{}'));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const directory = await mkdtemp(join(tmpdir(), 'faultline-authority-'));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const authority = join(directory, 'authority.pem');
+    await writeFile(authority, cert);
+    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+
+    expect(await sendNowTo([url])).toMatchObject({ code: 0, stderr: '', statuses: [0] });
+    expect(await sendNowTo([url], 5_000, { NODE_EXTRA_CA_CERTS: authority })).toMatchObject({ statuses: [200] });
+  });
+
+  describe.each(['a worker', 'a process of its own'])('of %s', (sender) => {
+    const permission = process.allowedNodeEnvironmentFlags.has('--permission')
+      ? '--permission'
+      : '--experimental-permission';
+    const env: Readonly<Record<string, string>> =
+      sender === 'a worker'
+        ? {}
+        : { NODE_OPTIONS: `${permission} --allow-fs-read=* --allow-child-process --no-warnings` };
+
+    it('go through a proxy: in tunnels to https URLs, and whole to http URLs', async () => {
+      const { cert, key } = selfSigned();
+      const server = createHttpsServer({ cert, key }, (request, response) => {
+        request.resume().on('end', () => response.writeHead(201).end('{}'));
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      onTestFinished(() => void server.close());
+      const { url, host, variable, authorization, asked } = await startProxy({ authorization: 'Basic dTpw' });
+      const proxy = { url, host, variable, ...(authorization === undefined ? {} : { authorization }) };
+      const secure = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+
+      const ended = await sendNowTo(
+        [
+          { url: secure, tls: { ca: cert }, proxy },
+          { url: envelopeUrl(), proxy },
+          { url: secure, tls: { ca: cert }, proxy: { ...proxy, authorization: 'Basic wrong' } },
+          { url: secure, proxy },
+        ],
+        5_000,
+        env,
+      );
+      expect(ended).toMatchObject({ code: 0, stderr: '', statuses: [201, 200, 0, 0] });
+      const connect = `CONNECT ${new URL(secure).host}`;
+      expect(asked.toSorted()).toEqual([connect, connect, connect, `POST ${envelopeUrl()}`]);
+      expect(sentry.requests).toMatchObject([{ path: '/api/1/envelope/', status: 200 }]);
+      expect(sentry.requests[0]?.headers).not.toHaveProperty('proxy-authorization');
+    });
+  });
+
+  it('through a proxy that says nothing are given up at the deadline', async () => {
+    const { url, host, variable } = await startProxy({ isSilent: true });
+    const ended = await sendNowTo([{ url: 'https://sentry.test/', proxy: { url, host, variable } }], 1_000);
+    expect(ended).toMatchObject({ code: 0, stderr: '', statuses: [0] });
+    expect(ended.tookMs).toBeLessThan(3_000);
+  });
+
+  it('are given up at the deadline, and what was answered until then counts', async () => {
+    sentry.answerNextEnvelope({ kind: 'hang' });
+    const ended = await sendNowTo([envelopeUrl(), `${sentry.origin}/elsewhere`], 1_500);
+    expect(ended).toMatchObject({ code: 0, stderr: '', statuses: [0, 404] });
+    expect(ended.tookMs).toBeGreaterThanOrEqual(1_495);
+    expect(ended.tookMs).toBeLessThan(4_000);
+  });
+
+  it('need not be waited for when nothing listens, or the URL is none', async () => {
+    await sentry.close();
+    expect(await sendNowTo([envelopeUrl(), 'no url'])).toMatchObject({ code: 0, stderr: '', statuses: [0, 0] });
+  });
+
+  it.each([0, -1, 'Number.NaN'])('are not sent in no time: %s ms', async (timeoutMs) => {
+    expect(await sendNowTo([envelopeUrl()], timeoutMs)).toMatchObject({ code: 0, statuses: [0] });
+    expect(sentry.requests).toEqual([]);
+  });
+
+  it('do not load what the process preloads a second time', async () => {
+    const ended = await sendNowTo([envelopeUrl()], 5_000, {
+      NODE_OPTIONS: '--import data:text/javascript,console.error(1)',
+    });
+    expect(ended).toMatchObject({ code: 0, stderr: '1\n', statuses: [200] });
+  });
+
+  it('are sent by a process of its own where there may be no worker', async () => {
+    const permission = process.allowedNodeEnvironmentFlags.has('--permission')
+      ? '--permission'
+      : '--experimental-permission';
+    const ended = await sendNowTo([refusedUrl(), envelopeUrl()], 5_000, {
+      NODE_OPTIONS: `${permission} --allow-fs-read=* --allow-child-process --no-warnings`,
+    });
+    expect(ended).toMatchObject({ code: 0, stderr: '', statuses: [403, 200] });
+  });
+
+  it('are not sent where there may be neither, and the process goes on', async () => {
+    const permission = process.allowedNodeEnvironmentFlags.has('--permission')
+      ? '--permission'
+      : '--experimental-permission';
+    const ended = await sendNowTo([envelopeUrl()], 5_000, {
+      NODE_OPTIONS: `${permission} --allow-fs-read=* --no-warnings`,
+    });
+    expect(ended).toMatchObject({ code: 0, stderr: '', statuses: [0] });
+  });
+});

@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest';
+
+import type { HeldFailure } from '../../../src/telemetry/active.ts';
+import type { CapturedFailure } from '../../../src/telemetry/failure.ts';
+import type { SentryEvent } from '../../../src/telemetry/issues/sentry-event.ts';
+import { createIssueSink, type IssueSinkParts, type ReleasableSink } from '../../../src/telemetry/issues/sink.ts';
+import { createStormGuard, type StormGuard } from '../../../src/telemetry/issues/storm.ts';
+import { turnedClock, type TurnedClock } from '../http/clocks.ts';
+import { aJournal } from './sending.ts';
+
+interface Given {
+  readonly sink: ReleasableSink;
+  /** What was sent. */
+  readonly events: readonly SentryEvent[];
+  readonly guard: StormGuard;
+  readonly clock: TurnedClock;
+}
+
+function createSink(parts: Partial<IssueSinkParts> = {}): Given {
+  const clock = turnedClock();
+  const guard = createStormGuard(() => clock.now());
+  const events: SentryEvent[] = [];
+  const sink = createIssueSink({
+    send: (event) => events.push(event),
+    guard,
+    environment: { environment: 'test', resource: {} },
+    options: {},
+    sampleRate: 1,
+    report: () => {},
+    ...parts,
+  });
+  return { sink, events, guard, clock };
+}
+
+/** A failure of its own: the same one as all others, and not the same error. */
+function aFailure(error: Error = new TypeError('boom')): CapturedFailure {
+  return {
+    error,
+    point: 'tool.execution',
+    handled: true,
+    mechanism: 'faultline.tool.execution',
+    occurredAtMs: 1_795_195_344_729,
+    level: 'warning',
+    tags: { tool: 'get_weather' },
+    contexts: {},
+    breadcrumbs: [],
+  };
+}
+
+describe('one failure that repeats', () => {
+  it('is held back after the fifth, and told of with the first of the next minute', () => {
+    const { sink, events, guard, clock } = createSink();
+    for (let count = 0; count < 12; count += 1) sink.capture(aFailure());
+    expect(events).toHaveLength(5);
+    expect(guard).toMatchObject({ heldBack: 7, untold: 7 });
+
+    clock.turn(60_000);
+    sink.capture(aFailure());
+    expect(events.map(({ contexts }) => contexts['faultline']?.['held_back'])).toEqual([
+      ...Array.from({ length: 5 }, () => undefined),
+      7,
+    ]);
+    expect(guard).toMatchObject({ heldBack: 7, untold: 0 });
+  });
+
+  it('is what beforeSend says is one, and what it drops does not count', () => {
+    let count = 0;
+    const beforeSend = (event: SentryEvent): SentryEvent | null => {
+      count += 1;
+      return count <= 10 ? null : { ...event, fingerprint: [`kind ${count % 2}`] };
+    };
+    const { sink, events, guard } = createSink({ options: { beforeSend } });
+    for (let failures = 0; failures < 22; failures += 1) sink.capture(aFailure());
+    expect(events).toHaveLength(10);
+    expect(guard.heldBack).toBe(2);
+  });
+
+  it('is sent although beforeSend has made an event of it that cannot be read', () => {
+    const fingerprint: unknown[] = [];
+    fingerprint.push(fingerprint);
+    const { sink, events } = createSink({
+      options: { beforeSend: (event) => ({ ...event, fingerprint }) as SentryEvent },
+    });
+    sink.capture(aFailure());
+    expect(events).toHaveLength(1);
+  });
+});
+
+describe('a failure whose run is not over', () => {
+  const held = (): Given & { readonly failure: HeldFailure; readonly kept: ReadonlyMap<string, string> } => {
+    const journal = aJournal();
+    const given = createSink({ journal });
+    return { ...given, failure: given.sink.hold(aFailure()), kept: journal.kept };
+  };
+
+  it('is kept in the journal, in the words it would have now', () => {
+    const { events, kept } = held();
+    expect(events).toEqual([]);
+    expect([...kept.values()].map((payload) => JSON.parse(payload) as unknown)).toEqual([
+      expect.objectContaining({ level: 'warning', tags: { tool: 'get_weather' } }),
+    ]);
+  });
+
+  it('is struck and sent as it turned out when the run decides', () => {
+    const { events, kept, failure } = held();
+    failure.decide({ ...failure.failure, level: 'error', handled: false });
+    expect(kept.size).toBe(0);
+    expect(events).toMatchObject([{ level: 'error' }]);
+  });
+
+  it('is struck when it became part of another one', () => {
+    const { events, kept, failure } = held();
+    failure.decide('dropped');
+    expect(kept.size).toBe(0);
+    expect(events).toEqual([]);
+  });
+
+  it('is struck and sent as it is when no run will decide any more', () => {
+    const { sink, events, kept } = held();
+    sink.release();
+    expect(kept.size).toBe(0);
+    expect(events).toMatchObject([{ level: 'warning' }]);
+  });
+
+  it('is not kept when it is no Issue, is sampled out, or beforeSend drops it', () => {
+    const journal = aJournal();
+    for (const parts of [
+      { options: { ignoreErrors: ['TypeError'] } },
+      { sampleRate: 0 },
+      { options: { beforeSend: () => null } },
+    ]) {
+      createSink({ journal, ...parts }).sink.hold(aFailure());
+    }
+    expect(journal.kept.size).toBe(0);
+  });
+});
