@@ -1,4 +1,5 @@
 import type { Pricing } from './attributes/cost.ts';
+import { STRICT_POLICY, type ContentPolicy } from './content/policy.ts';
 import type { CapturedFailure, CapturedMessage } from './failure.ts';
 import { OPERATIONS } from './semconv.ts';
 
@@ -13,6 +14,8 @@ export interface Active {
   readonly toolSpanParent: 'chat' | 'agent';
   /** Whether e-mail, name and address of a user may leave the process. */
   readonly sendDefaultPii: boolean;
+  /** What may leave of the content of a run that has not decided for itself. */
+  readonly content: ContentPolicy;
   /** Prices model calls; absent until someone set tracing up. */
   readonly price?: Pricing;
   /** Takes failures that become Issues; absent without a DSN. */
@@ -37,7 +40,12 @@ export interface HeldFailure {
   readonly decide: (outcome: CapturedFailure | 'dropped') => void;
 }
 
-const DEFAULTS: Active = { agentSpanName: OPERATIONS.agent.spanName, toolSpanParent: 'chat', sendDefaultPii: false };
+const DEFAULTS: Active = {
+  agentSpanName: OPERATIONS.agent.spanName,
+  toolSpanParent: 'chat',
+  sendDefaultPii: false,
+  content: STRICT_POLICY,
+};
 
 /**
  * The slot lives on the global object under a registered symbol, so that two copies of this package in

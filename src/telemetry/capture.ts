@@ -1,8 +1,15 @@
 import { context as contextApi, isSpanContextValid, trace, type SpanContext } from '@opentelemetry/api';
 
 import { active, type HeldFailure } from './active.ts';
-import { frameOf, scopeOf, type RunFrame } from './context.ts';
-import { isPartOf, type Captured, type CapturedFailure, type FailurePoint, type Level } from './failure.ts';
+import { contentPolicyOf, frameOf, scopeOf, type RunFrame } from './context.ts';
+import {
+  isPartOf,
+  linkedErrors,
+  type Captured,
+  type CapturedFailure,
+  type FailurePoint,
+  type Level,
+} from './failure.ts';
 
 /** Tags of an Issue that say what failed. */
 export interface IssueTags {
@@ -77,7 +84,19 @@ export interface CaptureContext {
  */
 export function captureException(error: unknown, context: CaptureContext = {}): void {
   const { issues } = active();
-  issues?.capture({ ...captureHere(context, 'error'), error, handled: true, mechanism: 'generic' });
+  if (issues === undefined) return;
+  issues.capture({ ...captureHere(context, 'error'), ...safeReading(error), handled: true, mechanism: 'generic' });
+}
+
+/**
+ * An error, read as far as it may be sent from here. An object is remembered as it was read first; a thrown value
+ * that is none has to bring what may be said of it along.
+ *
+ * @internal
+ */
+export function safeReading(error: unknown): Pick<CapturedFailure, 'error' | 'safeMessage'> {
+  const [itself] = linkedErrors(error, contentPolicyOf(frameOf(contextApi.active())));
+  return typeof error === 'object' ? { error } : { error, safeMessage: itself!.message };
 }
 
 /** Sends a sentence as an Issue, linked to the active span. Does nothing without a DSN, and never throws. */

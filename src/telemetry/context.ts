@@ -12,6 +12,7 @@ import {
 
 import { active, isSetUp, type HeldFailure } from './active.ts';
 import type { RunTotals } from './attributes/agent.ts';
+import { overridePolicy, type CaptureContent, type ContentPolicy } from './content/policy.ts';
 import type { Breadcrumb, RecordedFailure } from './failure.ts';
 import { Scope, type User } from './scope.ts';
 import { FAULTLINE_RUN_ID, FAULTLINE_TRANSPORT, GEN_AI_AGENT_NAME, GEN_AI_CONVERSATION_ID } from './semconv.ts';
@@ -28,6 +29,8 @@ export interface RunContext {
   readonly conversationId?: string;
   readonly transport?: string;
   readonly user?: User;
+  /** Decides for this run which content is recorded, over what `setupTracing` was told. */
+  readonly captureContent?: CaptureContent;
 }
 
 /**
@@ -40,6 +43,8 @@ export interface RunFrame {
   readonly scope: Scope;
   /** Present inside an agent span. */
   readonly agent?: AgentFrame;
+  /** What may leave of the content of the run. */
+  readonly content: ContentPolicy;
 }
 
 /**
@@ -109,7 +114,9 @@ export function withRunContext<T>(context: RunContext, run: () => T): T {
   const outer = frameOf(current);
   const scope = new Scope(scopeOf(outer));
   if (context.user !== undefined) scope.setUser(context.user);
-  return contextApi.with(withFrame(current, createFrame({ ...outer?.run, ...context }, scope, outer?.agent)), run);
+  const content = contentOfRun(outer, context.captureContent);
+  const frame = createFrame({ ...outer?.run, ...context }, scope, content, outer?.agent);
+  return contextApi.with(withFrame(current, frame), run);
 }
 
 /** The run context of the code that is running now. */
@@ -130,8 +137,27 @@ export function withFrame(context: Context, frame: RunFrame): Context {
 }
 
 /** @internal */
-export function createFrame(run: RunContext, scope: Scope, agent?: AgentFrame): RunFrame {
-  return agent === undefined ? { run, scope } : { run, scope, agent };
+export function createFrame(run: RunContext, scope: Scope, content: ContentPolicy, agent?: AgentFrame): RunFrame {
+  return agent === undefined ? { run, scope, content } : { run, scope, content, agent };
+}
+
+/**
+ * What may leave of the content of the work a frame is around.
+ *
+ * @internal
+ */
+export function contentPolicyOf(frame: RunFrame | undefined): ContentPolicy {
+  return frame?.content ?? active().content;
+}
+
+/**
+ * The policy of a run that may decide for itself on content.
+ *
+ * @internal
+ */
+export function contentOfRun(outer: RunFrame | undefined, captureContent: CaptureContent | undefined): ContentPolicy {
+  const content = contentPolicyOf(outer);
+  return captureContent === undefined ? content : overridePolicy(content, captureContent);
 }
 
 /**

@@ -1,7 +1,9 @@
 import { SpanStatusCode, type Span } from '@opentelemetry/api';
 
-import { safeErrorMessage } from './content/error-message.ts';
-import { withholdContent } from './content/withhold.ts';
+import { errorText } from './content/error-text.ts';
+import { STRICT_POLICY, type ContentPolicy } from './content/policy.ts';
+import { seal } from './content/seal.ts';
+import { afterMessage, stackLines } from './content/stack-lines.ts';
 import { ERROR_TYPE, FAULTLINE_FAILURE_POINT } from './semconv.ts';
 
 /** The five places where an agent fails, in the order a run can meet them. */
@@ -79,7 +81,7 @@ export interface CapturedMessage extends Captured {
 export interface LinkedError {
   /** Class name of the error, never its `code`: the SDK's own `recordException` prefers the code. */
   readonly type: string;
-  /** Without secrets, without quoted content, cut to length. */
+  /** What may be sent of it: without secrets, cut to length, and without what may be content. */
   readonly message: string;
   /** The stack as V8 wrote it, from behind the message; absent when there is none. */
   readonly stack: string | undefined;
@@ -105,9 +107,14 @@ const safeMessages = new WeakMap<object, string>();
  * Reads a thrown value, its causes and the members of its groups, each once. Never throws, also for values
  * whose properties do.
  *
+ * @param policy what may be sent of a message; by default nothing that may be content
  * @param content what the messages may quote and must not say
  */
-export function linkedErrors(error: unknown, content?: () => unknown): readonly LinkedError[] {
+export function linkedErrors(
+  error: unknown,
+  policy: ContentPolicy = STRICT_POLICY,
+  content?: () => unknown,
+): readonly LinkedError[] {
   const linked: LinkedError[] = [];
   const seen = new Set<unknown>();
   const waiting: FoundError[] = [{ error, relation: 'itself' }];
@@ -119,7 +126,7 @@ export function linkedErrors(error: unknown, content?: () => unknown): readonly 
     const type = errorType(found);
     const { cause, members = [], stack } = isObject(found) ? partsOf(found) : {};
     const index = linked.length;
-    linked.push({ ...link, index, type, message: messageOf(found, type, content), stack });
+    linked.push({ ...link, index, type, message: messageOf(found, type, policy, content), stack });
     for (const member of members) waiting.push({ error: member, relation: 'member', parentIndex: index });
     waiting.push({ error: cause, relation: 'cause', parentIndex: index });
   }
@@ -167,12 +174,6 @@ function partsOf(value: object): ErrorParts {
   }
 }
 
-/** The part of a stack behind the message it repeats, which may hold lines that look like frames. */
-function afterMessage(stack: string, message: unknown): string {
-  const start = typeof message === 'string' && message !== '' ? stack.indexOf(message) : -1;
-  return start === -1 ? stack : stack.slice(start + String(message).length);
-}
-
 /**
  * `error.type` of a thrown value: its class name, or the JavaScript type of what is not an error. Errors
  * of classes that never set `name` are known by their constructor.
@@ -182,11 +183,16 @@ export function errorType(error: unknown): string {
     if (typeof error !== 'object' || error === null) return error === null ? 'null' : typeof error;
     const { name } = error as { name?: unknown };
     const constructorName = (error.constructor as { name?: unknown } | undefined)?.name;
-    const type = typeof name === 'string' && name !== '' && name !== 'Error' ? name : constructorName;
-    return typeof type === 'string' && type !== '' ? type.slice(0, MAX_TYPE_LENGTH) : 'Error';
+    const type = isClassName(name) && name !== 'Error' ? name : constructorName;
+    return isClassName(type) ? type.slice(0, MAX_TYPE_LENGTH) : 'Error';
   } catch {
     return 'Error';
   }
+}
+
+/** A name is one word; what has spaces in it is a message that somebody put in its place. */
+function isClassName(name: unknown): name is string {
+  return typeof name === 'string' && /^[\p{L}_$][^\s"'`]*$/u.test(name);
 }
 
 /** `error.type` of a failed model call: the HTTP status when the provider answered with one. */
@@ -209,24 +215,34 @@ function isFailureStatus(value: unknown): value is number {
   return typeof value === 'number' && value >= 400 && value <= 599;
 }
 
-function messageOf(error: unknown, type: string, content: (() => unknown) | undefined): string {
+function messageOf(error: unknown, type: string, policy: ContentPolicy, content: (() => unknown) | undefined): string {
   const known = isObject(error) ? safeMessages.get(error) : undefined;
   if (known !== undefined) return known;
-  const message = readMessage(error, type, content);
+  const message = readMessage(error, type, policy, content);
   if (isObject(error)) safeMessages.set(error, message);
   return message;
 }
 
-function readMessage(error: unknown, type: string, content: (() => unknown) | undefined): string {
+function readMessage(
+  error: unknown,
+  type: string,
+  policy: ContentPolicy,
+  content: (() => unknown) | undefined,
+): string {
   try {
-    const message = isObject(error) ? (error as { message?: unknown }).message : error;
+    const message = thrownMessage(error);
     // A thrown object without a message is never serialised: it may hold the whole request.
-    if (typeof message !== 'string') return 'no message';
-    const safe = safeErrorMessage(type, message);
-    return content === undefined ? safe : withholdContent(safe, content());
+    if (message === undefined) return 'no message';
+    return errorText({ error, type, message, status: httpStatus(error), content }, policy);
   } catch {
     return 'the message could not be read';
   }
+}
+
+/** The message of a thrown value as it is: for decisions inside the process, never to be sent. */
+export function thrownMessage(error: unknown): string | undefined {
+  const message = isObject(error) ? (error as { message?: unknown }).message : error;
+  return typeof message === 'string' ? message : undefined;
 }
 
 /** The stacks of linked errors as one text, in the form Node prints causes in. Empty when there is none. */
@@ -241,7 +257,7 @@ function stacktrace(linked: readonly LinkedError[]): string {
 
 /** The frames of a stack without its first lines, which repeat the message as it was thrown. */
 function framesOf(stack: string | undefined): string {
-  const frames = stack?.split('\n', 100).filter((line) => line.startsWith('    at ')) ?? [];
+  const frames = stack === undefined ? [] : stackLines(stack);
   return frames.length === 0 ? '' : `\n${frames.join('\n')}`;
 }
 
@@ -262,7 +278,9 @@ export interface SpanFailure {
   /** What a span inside this one recorded of it, when it is a thrown value without an identity. */
   readonly recorded?: RecordedFailure | undefined;
   /** What the error may quote and the span must not say. Called only to read the message. */
-  readonly content?: () => unknown;
+  readonly content?: (() => unknown) | undefined;
+  /** What may be sent of the message. */
+  readonly policy: ContentPolicy;
 }
 
 /**
@@ -277,16 +295,18 @@ export function recordSpanFailure(
   span: Span,
   failure: SpanFailure,
 ): { readonly recorded: RecordedFailure; readonly isNew: boolean } {
-  const { error, content } = failure;
+  const { error, policy, content } = failure;
   const identity = isObject(error) ? error : undefined;
   const known = identity === undefined ? failure.recorded : recordedErrors.get(identity);
-  const linked = linkedErrors(error, content);
+  const linked = linkedErrors(error, policy, content);
   const { type: name } = linked[0]!;
   const message = known?.message ?? linked[0]!.message;
   span.setStatus({ code: SpanStatusCode.ERROR, message });
+  seal(span, message);
   span.setAttribute(ERROR_TYPE, failure.errorType ?? name);
   if (known === undefined) {
     const stack = stacktrace(linked);
+    seal(span, stack);
     span.recordException(stack === '' ? { name, message } : { name, message, stack });
   }
   const isNew = known?.point === undefined && failure.point !== undefined;

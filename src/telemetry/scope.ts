@@ -48,8 +48,9 @@ export class Scope {
   }
 
   setTag(name: string, value: string | number | boolean): void {
-    this.#tags = { ...this.#tags, [name]: String(value) };
-    this.attributes = { ...this.attributes, [name]: value };
+    const safe = typeof value === 'string' ? safeTag(name, value) : value;
+    this.#tags = { ...this.#tags, [name]: String(safe) };
+    this.attributes = { ...this.attributes, [name]: safe };
   }
 
   setContext(name: string, context: Readonly<Record<string, unknown>> | null): void {
@@ -82,6 +83,12 @@ export class Scope {
     for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.#outer) scopes.unshift(scope);
     return scopes;
   }
+}
+
+/** The value of a tag without secrets, of which its own name may say that it is one. */
+function safeTag(name: string, value: string): string {
+  const safe = active().content.secretsRedactor.value({ [name]: value }) as Readonly<Record<string, string>>;
+  return safe[name] ?? '[redacted]';
 }
 
 function userAttributes({ id, email, name, ipAddress }: User): Attributes {

@@ -38,6 +38,16 @@ export const GEN_AI_RESPONSE_FINISH_REASONS = 'gen_ai.response.finish_reasons';
 /** Seconds, as a double. */
 export const GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK = 'gen_ai.response.time_to_first_chunk';
 
+// --- GenAI, content: JSON texts, on the spans of runs whose content is recorded
+export const GEN_AI_SYSTEM_INSTRUCTIONS = 'gen_ai.system_instructions';
+export const GEN_AI_INPUT_MESSAGES = 'gen_ai.input.messages';
+export const GEN_AI_OUTPUT_MESSAGES = 'gen_ai.output.messages';
+export const GEN_AI_TOOL_DEFINITIONS = 'gen_ai.tool.definitions';
+export const GEN_AI_TOOL_CALL_ARGUMENTS = 'gen_ai.tool.call.arguments';
+export const GEN_AI_TOOL_CALL_RESULT = 'gen_ai.tool.call.result';
+export const GEN_AI_MEMORY_QUERY_TEXT = 'gen_ai.memory.query.text';
+export const GEN_AI_MEMORY_RECORDS = 'gen_ai.memory.records';
+
 // --- GenAI, usage: input includes cached tokens, output includes reasoning tokens
 export const GEN_AI_USAGE_INPUT_TOKENS = 'gen_ai.usage.input_tokens';
 export const GEN_AI_USAGE_OUTPUT_TOKENS = 'gen_ai.usage.output_tokens';
@@ -105,6 +115,10 @@ export const FAULTLINE_COST_USD_TOTAL = 'faultline.cost_usd.total';
 export const FAULTLINE_FAILURE_POINT = 'faultline.failure.point';
 export const FAULTLINE_OUTCOME = 'faultline.outcome';
 export const FAULTLINE_ATTEMPT = 'faultline.attempt';
+/** True on a span that had begun and not ended when its process did. */
+export const FAULTLINE_INTERRUPTED = 'faultline.interrupted';
+/** `error.type` of such a span. */
+export const INTERRUPTED_ERROR_TYPE = 'interrupted';
 
 /** Span event on the `chat` span that answered, one per hop of the fallback chain before it. */
 export const FALLBACK_EVENT = 'gen_ai.chat.fallback';

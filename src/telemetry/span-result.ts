@@ -4,6 +4,8 @@ import { context as contextApi, type Context } from '@opentelemetry/api';
 export interface ResultObserver {
   /** The first and every further value of a stream. */
   onValue(): void;
+  /** What came, when it is a value and no stream: nobody but its consumer reads a stream. */
+  onResult(value: unknown): void;
   onError(error: unknown): void;
   /** The consumer stopped before the stream ended. */
   onCancel(): void;
@@ -23,6 +25,7 @@ export interface ResultObserver {
 export function observeResult<T>(result: T, context: Context, observer: ResultObserver): T {
   if (typeof result !== 'object' || result === null) {
     if (typeof result !== 'function') {
+      observer.onResult(result);
       observer.onSettled();
       return result;
     }
@@ -40,6 +43,7 @@ function observeObject(result: unknown, context: Context, observer: ResultObserv
 function observeSettledValue(value: unknown, context: Context, observer: ResultObserver): unknown {
   if (value instanceof ReadableStream) return observeStream(value, context, observer);
   if (isAsyncIterable(value)) return observeIterable(value, context, observer);
+  observer.onResult(value);
   observer.onSettled();
   return value;
 }

@@ -24,16 +24,33 @@ import {
   chatResponseAttributes,
   fallbackAttributes,
   type ChatDescription,
-  type ChatResponse,
+  type ChatResponse as ChatMetadata,
   type FallbackHop,
 } from './attributes/chat.ts';
+import {
+  chatContent,
+  chatOutput,
+  memoryQuery,
+  memoryRecords,
+  agentInput,
+  agentOutput,
+  toolArguments,
+  toolResult,
+  type Content,
+  type ContentBuilder,
+} from './attributes/content.ts';
 import { memoryAttributes, type MemoryDescription } from './attributes/memory.ts';
 import { toolAttributes, type ToolDescription } from './attributes/tool.ts';
 import { transportCrashAttributes } from './attributes/transport.ts';
 import type { CallCost } from './attributes/cost.ts';
 import { addUsage, normalizeUsage, type TokenUsage } from './attributes/usage.ts';
 import { captureFailure, decideFailures, type IssueTags } from './capture.ts';
+import { ContentFreeError } from './content/content-free-error.ts';
+import type { CaptureContent, ContentPolicy } from './content/policy.ts';
+import { seal, share } from './content/seal.ts';
 import {
+  contentOfRun,
+  contentPolicyOf,
   createFrame,
   frameOf,
   runAttributes,
@@ -58,7 +75,8 @@ import { Scope } from './scope.ts';
 import { observeResult, type ResultObserver } from './span-result.ts';
 import { VERSION } from './config/version.ts';
 
-export type { ChatDescription, ChatRequest, ChatResponse, FallbackHop } from './attributes/chat.ts';
+export type { ChatDescription, ChatRequest, FallbackHop } from './attributes/chat.ts';
+export type { Content } from './attributes/content.ts';
 export type { TokenUsage } from './attributes/usage.ts';
 export type { FailurePoint } from './failure.ts';
 
@@ -74,14 +92,15 @@ export interface SpanOptions {
    */
   readonly signal?: AbortSignal;
   /**
-   * Content the work is about, such as the prompt or the arguments. It is never sent: it is called when the
-   * work fails, to take echoes of it out of the error message.
+   * Further content the work is about, besides what has a name here. It is never sent: it is called when the
+   * work fails and `errorMessages` lets its message leave, to take echoes of it out of the message.
    */
-  readonly withhold?: () => unknown;
+  readonly withhold?: Content;
 }
 
 /** What every helper hands to the function it traces. */
 export interface SpanHandle {
+  /** What you write on it obeys the content policy on its way out, as what other instrumentations write does. */
   readonly span: Span;
   /** Marks the span failed although the function returns normally, as an MCP tool does. */
   fail(error: unknown): void;
@@ -94,14 +113,42 @@ export interface AgentSpanOptions extends SpanOptions, AgentDescription {
   readonly runId?: string;
   /** Default: one more than the surrounding agent's, else 0. */
   readonly depth?: number;
+  /** What the agent was asked: a text, or messages. Called only when inputs are recorded, or when the run fails. */
+  readonly input?: Content;
+  /** Decides for this run which content is recorded, over what `setupTracing` was told. */
+  readonly captureContent?: CaptureContent;
+}
+
+/** What an agent run came to. */
+export interface AgentResult {
+  /** Corrects what is otherwise counted from the spans inside: one turn per model call that answered. */
+  readonly turns?: number;
+  /** What the agent answered: a text, or messages. Called only when outputs are recorded. */
+  readonly output?: Content;
 }
 
 export interface AgentSpan extends SpanHandle {
-  /** Corrects what is otherwise counted from the spans inside: one turn per model call that answered. */
-  record(result: { readonly turns?: number }): void;
+  record(result: AgentResult): void;
 }
 
-export interface ChatSpanOptions extends SpanOptions, ChatDescription {}
+/** Content is given by functions, which are called only when it is recorded, or when the call fails. */
+export interface ChatSpanOptions extends SpanOptions, ChatDescription {
+  /**
+   * The messages the model is shown, oldest first, in the shape of the GenAI conventions, OpenAI, Anthropic,
+   * Gemini or the AI SDK; a text is a message of the user.
+   */
+  readonly messages?: Content;
+  /** The system prompt, when it goes apart from the messages. */
+  readonly systemInstructions?: Content;
+  /** The tools the model can ask for, as they are sent to the provider. */
+  readonly toolDefinitions?: Content;
+}
+
+/** One model call as it is known when the provider has answered. */
+export interface ChatResponse extends ChatMetadata {
+  /** What the model wrote: a text, or messages in any shape `messages` may have. Called only when outputs are recorded. */
+  readonly output?: Content;
+}
 
 export interface ChatSpan extends SpanHandle {
   record(response: ChatResponse): void;
@@ -111,16 +158,37 @@ export interface ChatSpan extends SpanHandle {
   fallback(hop: FallbackHop): void;
 }
 
-export interface ToolSpanOptions extends SpanOptions, ToolDescription {}
-
-export interface ToolSpan extends SpanHandle {
-  record(result: { readonly resultBytes?: number }): void;
+export interface ToolSpanOptions extends SpanOptions, ToolDescription {
+  /** What the tool is called with. Called only when tool arguments are recorded, or when the call fails. */
+  readonly arguments?: Content;
 }
 
-export interface MemorySpanOptions extends SpanOptions, MemoryDescription {}
+/** What a tool call came to. */
+export interface ToolResult {
+  /** Bytes of the serialised result. */
+  readonly resultBytes?: number;
+  /** The result, when it is not what the traced function returns. Called only when tool results are recorded. */
+  readonly result?: Content;
+}
+
+export interface ToolSpan extends SpanHandle {
+  record(result: ToolResult): void;
+}
+
+export interface MemorySpanOptions extends SpanOptions, MemoryDescription {
+  /** What is looked for. Called only when memory is recorded, or when the search fails. */
+  readonly query?: Content;
+}
+
+/** What a memory search came to. */
+export interface MemoryResult {
+  readonly recordCount?: number;
+  /** The records, when they are not the list the traced function returns. Called only when memory is recorded. */
+  readonly records?: Content;
+}
 
 export interface MemorySpan extends SpanHandle {
-  record(result: { readonly recordCount?: number }): void;
+  record(result: MemoryResult): void;
 }
 
 export interface TransportSpanOptions {
@@ -133,7 +201,7 @@ export interface TransportSpanOptions {
 }
 
 /** A transport returned although nobody had stopped it. */
-export class TransportExitedError extends Error {
+export class TransportExitedError extends ContentFreeError {
   override readonly name = 'TransportExitedError';
 
   constructor(transport: string) {
@@ -207,8 +275,11 @@ export function recordFailure(
   guard(() => {
     const frame = frameOf(contextApi.active());
     const span = context.span ?? trace.getActiveSpan() ?? trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
-    if (context.attributes !== undefined) span.setAttributes(context.attributes);
-    const { isNew, recorded } = recordSpanFailure(span, { error, point });
+    if (context.attributes !== undefined) {
+      share(span);
+      span.setAttributes(context.attributes);
+    }
+    const { isNew, recorded } = recordSpanFailure(span, { error, point, policy: contentPolicyOf(frame) });
     const { issues } = active();
     if (!isNew || issues === undefined) return;
     const { message } = recorded;
@@ -244,7 +315,8 @@ interface Opened {
   /** What is known of the run the span belongs to, its own when it is an agent's. */
   readonly frame: RunFrame | undefined;
   readonly signal: AbortSignal | undefined;
-  readonly withhold: (() => unknown) | undefined;
+  /** What may leave of the content. */
+  readonly policy: ContentPolicy;
   /** The agent run this span is part of. */
   readonly within: AgentFrame | undefined;
   /** The agent run this span is. */
@@ -260,7 +332,7 @@ function notOpened(context: Context): Opened {
     context,
     frame: undefined,
     signal: undefined,
-    withhold: undefined,
+    policy: contentPolicyOf(undefined),
     within: undefined,
   };
 }
@@ -274,6 +346,7 @@ function traced<Options extends SpanOptions, Handle extends OperationSpan, T>(
   const opened = guard(() => operation.open(options, { context, frame: frameOf(context) })) ?? notOpened(context);
   const handle = operation.handle(opened, options);
   handle.leaveCrumb();
+  handle.begin();
   let result: T;
   try {
     result = contextApi.with(opened.context, run, undefined, handle);
@@ -296,7 +369,8 @@ function guard<T>(work: () => T): T | undefined {
 
 /** The life of one span: it fails at most once and ends exactly once. */
 abstract class OperationSpan implements SpanHandle, ResultObserver {
-  readonly span: Span;
+  protected readonly traced: Span;
+  protected readonly policy: ContentPolicy;
   protected abstract readonly operation: Operation;
   /** The agent run this span is part of. */
   protected readonly within: AgentFrame | undefined;
@@ -306,9 +380,20 @@ abstract class OperationSpan implements SpanHandle, ResultObserver {
   #ended = false;
 
   constructor(opened: Opened) {
-    this.span = opened.span;
+    this.traced = opened.span;
+    this.policy = opened.policy;
     this.within = opened.within;
     this.#opened = opened;
+  }
+
+  get span(): Span {
+    share(this.traced);
+    return this.traced;
+  }
+
+  /** Writes the content that is known before the work starts. */
+  begin(): void {
+    if (this.policy.capturesAny) guard(() => this.beforeStart());
   }
 
   fail(error: unknown): void {
@@ -328,16 +413,18 @@ abstract class OperationSpan implements SpanHandle, ResultObserver {
   onCancel(): void {
     if (this.#ended || this.#aborted) return;
     this.#aborted = true;
-    guard(() => this.span.setAttribute(FAULTLINE_OUTCOME, 'aborted'));
+    guard(() => this.traced.setAttribute(FAULTLINE_OUTCOME, 'aborted'));
   }
 
   onValue(): void {}
+
+  onResult(_value: unknown): void {}
 
   onSettled(): void {
     if (this.#ended) return;
     this.#ended = true;
     guard(() => this.beforeEnd(this.#outcome() === 'done', this.#error));
-    guard(() => this.span.end());
+    guard(() => this.traced.end());
     this.leaveCrumb(this.#outcome());
   }
 
@@ -361,23 +448,39 @@ abstract class OperationSpan implements SpanHandle, ResultObserver {
   /** What this kind of span says about an error that ends it. */
   protected abstract describeError(error: unknown): { readonly point?: FailurePoint; readonly errorType?: string };
 
+  /** Writes content as far as it may leave. What gives the content is not even called when it may not. */
+  protected write<Given>(build: ContentBuilder<Given>, given: Given | undefined): void {
+    if (given === undefined || !this.policy.capturesAny || !this.traced.isRecording()) return;
+    guard(() => {
+      const content = build(given, this.policy);
+      for (const text of Object.values(content)) seal(this.traced, text);
+      this.traced.setAttributes(content);
+    });
+  }
+
+  /** The content this operation is about, for its error not to repeat. */
+  protected abstract content(): readonly unknown[];
+
   /** Tags of an Issue that say what this operation was about. */
   protected issueTags(): IssueTags {
     return {};
   }
 
+  protected abstract beforeStart(): void;
+
   /** Last chance to write attributes. */
   protected beforeEnd(_succeeded: boolean, _error: { readonly value: unknown } | undefined): void {}
 
   #recordOnce(error: unknown): void {
-    const { opens, withhold: content } = this.#opened;
+    const { opens, policy } = this.#opened;
     // An error object is known by its identity; a thrown string is known by the run it was thrown in.
     const thrown = (opens ?? this.within)?.thrown;
     const before = thrown !== undefined && Object.is(thrown.value, error) ? thrown.recorded : undefined;
-    const { recorded, isNew } = recordSpanFailure(this.span, {
+    const { recorded, isNew } = recordSpanFailure(this.traced, {
       error,
       recorded: before,
-      ...(content === undefined ? undefined : { content }),
+      policy,
+      content: () => this.content(),
       ...this.describeError(error),
     });
     if (this.within !== undefined && typeof error !== 'object') this.within.thrown = { value: error, recorded };
@@ -408,17 +511,29 @@ abstract class OperationSpan implements SpanHandle, ResultObserver {
 
 class AgentOperation extends OperationSpan implements AgentSpan {
   protected readonly operation = 'agent';
+  readonly #agent: AgentSpanOptions;
   readonly #run: AgentFrame | undefined;
   readonly #totals: RunTotals;
 
-  constructor(opened: Opened) {
+  constructor(opened: Opened, agent: AgentSpanOptions) {
     super(opened);
+    this.#agent = agent;
     this.#run = opened.opens;
     this.#totals = opened.opens?.totals ?? newTotals();
   }
 
-  record(result: { readonly turns?: number }): void {
-    if (result.turns !== undefined) this.#totals.turns = result.turns;
+  protected override beforeStart(): void {
+    this.write(agentInput, this.#agent.input);
+  }
+
+  record({ turns, output }: AgentResult): void {
+    if (turns !== undefined) this.#totals.turns = turns;
+    this.write(agentOutput, output);
+  }
+
+  protected override content(): readonly unknown[] {
+    const { withhold, input } = this.#agent;
+    return [withhold?.(), input?.()];
   }
 
   protected override describeError(error: unknown): { readonly point: FailurePoint } {
@@ -432,7 +547,7 @@ class AgentOperation extends OperationSpan implements AgentSpan {
   }
 
   protected override beforeEnd(_succeeded: boolean, error: { readonly value: unknown } | undefined): void {
-    this.span.setAttributes(runTotalAttributes(this.#totals));
+    this.traced.setAttributes(runTotalAttributes(this.#totals));
     const held = this.#run?.held ?? [];
     if (this.#run !== undefined) this.#run.held = undefined;
     // A sub-agent's failures are decided by the run that called it.
@@ -443,15 +558,24 @@ class AgentOperation extends OperationSpan implements AgentSpan {
 
 class ChatOperation extends OperationSpan implements ChatSpan {
   protected readonly operation = 'chat';
-  readonly #chat: ChatDescription;
+  readonly #chat: ChatSpanOptions;
   readonly #startedAt = performance.now();
   #hasFirstChunk = false;
   #response: ChatResponse | undefined;
 
-  constructor(opened: Opened, chat: ChatDescription) {
+  constructor(opened: Opened, chat: ChatSpanOptions) {
     super(opened);
     this.#chat = chat;
     if (this.within !== undefined) this.within.lastModel = chat;
+  }
+
+  protected override beforeStart(): void {
+    this.write(chatContent, this.#chat);
+  }
+
+  protected override content(): readonly unknown[] {
+    const { withhold, messages, systemInstructions } = this.#chat;
+    return [withhold?.(), messages?.(), systemInstructions?.()];
   }
 
   record(response: ChatResponse): void {
@@ -462,11 +586,11 @@ class ChatOperation extends OperationSpan implements ChatSpan {
     if (this.#hasFirstChunk) return;
     this.#hasFirstChunk = true;
     const seconds = (performance.now() - this.#startedAt) / 1000;
-    guard(() => this.span.setAttribute(GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, seconds));
+    guard(() => this.traced.setAttribute(GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, seconds));
   }
 
   fallback(hop: FallbackHop): void {
-    guard(() => this.span.addEvent(FALLBACK_EVENT, fallbackAttributes(hop)));
+    guard(() => this.traced.addEvent(FALLBACK_EVENT, fallbackAttributes(hop)));
     if (this.within !== undefined) this.within.totals.fallbacks += 1;
   }
 
@@ -482,20 +606,21 @@ class ChatOperation extends OperationSpan implements ChatSpan {
     const response = this.#response ?? {};
     const usage = response.usage === undefined ? undefined : normalizeUsage(response.usage, this.#chat.provider);
     const cost = this.#cost(response, usage);
-    this.span.setAttributes(chatResponseAttributes(response, usage, cost));
+    this.traced.setAttributes(chatResponseAttributes(response, usage, cost));
+    this.write(chatOutput, response);
     if (this.within === undefined) return;
     const { totals } = this.within;
     if (usage !== undefined) totals.usage = addUsage(totals.usage, usage);
     if (cost !== undefined) totals.costUsd = (totals.costUsd ?? 0) + cost.totalUsd;
     if (succeeded) {
       totals.turns += 1;
-      this.within.lastChat = this.span.spanContext();
+      this.within.lastChat = this.traced.spanContext();
     }
   }
 
   #cost({ model, costUsd }: ChatResponse, usage: TokenUsage | undefined): CallCost | undefined {
     if (costUsd !== undefined) return { totalUsd: costUsd };
-    if (usage === undefined || !this.span.isRecording()) return undefined;
+    if (usage === undefined || !this.traced.isRecording()) return undefined;
     const models = model === undefined ? [this.#chat.model] : [model, this.#chat.model];
     return active().price?.({ provider: this.#chat.provider, models, usage });
   }
@@ -503,20 +628,35 @@ class ChatOperation extends OperationSpan implements ChatSpan {
 
 class ToolOperation extends OperationSpan implements ToolSpan {
   protected readonly operation = 'tool';
-  readonly #tool: ToolDescription;
+  readonly #tool: ToolSpanOptions;
+  #hasResult = false;
 
-  constructor(opened: Opened, tool: ToolDescription) {
+  constructor(opened: Opened, tool: ToolSpanOptions) {
     super(opened);
     this.#tool = tool;
+  }
+
+  protected override beforeStart(): void {
+    this.write(toolArguments, this.#tool.arguments);
+  }
+
+  protected override content(): readonly unknown[] {
+    return [this.#tool.withhold?.(), this.#tool.arguments?.()];
   }
 
   protected override issueTags(): IssueTags {
     return { tool: this.#tool.name };
   }
 
-  record(result: { readonly resultBytes?: number }): void {
-    const { resultBytes } = result;
-    if (resultBytes !== undefined) guard(() => this.span.setAttribute(GEN_AI_TOOL_CALL_RESULT_SIZE, resultBytes));
+  record({ resultBytes, result }: ToolResult): void {
+    if (resultBytes !== undefined) guard(() => this.traced.setAttribute(GEN_AI_TOOL_CALL_RESULT_SIZE, resultBytes));
+    if (result === undefined) return;
+    this.#hasResult = true;
+    this.write(toolResult, result);
+  }
+
+  override onResult(value: unknown): void {
+    if (!this.#hasResult && value !== undefined) this.write(toolResult, () => value);
   }
 
   protected override describeError(): { readonly point: FailurePoint } {
@@ -527,20 +667,35 @@ class ToolOperation extends OperationSpan implements ToolSpan {
 
 class MemoryOperation extends OperationSpan implements MemorySpan {
   protected readonly operation = 'memory';
-  readonly #memory: MemoryDescription;
+  readonly #memory: MemorySpanOptions;
+  #hasRecords = false;
 
-  constructor(opened: Opened, memory: MemoryDescription) {
+  constructor(opened: Opened, memory: MemorySpanOptions) {
     super(opened);
     this.#memory = memory;
+  }
+
+  protected override beforeStart(): void {
+    this.write(memoryQuery, this.#memory.query);
+  }
+
+  protected override content(): readonly unknown[] {
+    return [this.#memory.withhold?.(), this.#memory.query?.()];
   }
 
   protected override issueTags(): IssueTags {
     return { memory_store: this.#memory.store };
   }
 
-  record(result: { readonly recordCount?: number }): void {
-    const { recordCount } = result;
-    if (recordCount !== undefined) guard(() => this.span.setAttribute(GEN_AI_MEMORY_RECORD_COUNT, recordCount));
+  record({ recordCount, records }: MemoryResult): void {
+    if (recordCount !== undefined) guard(() => this.traced.setAttribute(GEN_AI_MEMORY_RECORD_COUNT, recordCount));
+    if (records === undefined) return;
+    this.#hasRecords = true;
+    this.write(memoryRecords, records);
+  }
+
+  override onResult(value: unknown): void {
+    if (!this.#hasRecords && Array.isArray(value)) this.write(memoryRecords, () => value);
   }
 
   protected override describeError(): { readonly point: FailurePoint } {
@@ -560,9 +715,11 @@ const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
     addWhereFree(attributes, scope.attributes);
     addWhereFree(attributes, options.attributes);
     const span = tracer().startSpan(name, { kind: SpanKind.INTERNAL, attributes }, parent);
+    if (options.attributes !== undefined) share(span);
+    const content = contentOfRun(frame, options.captureContent);
     const signal = options.signal ?? frame?.agent?.signal;
     const opens: AgentFrame = { span, name, totals: newTotals(), signal, held: [] };
-    const inner = createFrame(run, scope, opens);
+    const inner = createFrame(run, scope, content, opens);
     return {
       span,
       name,
@@ -570,12 +727,12 @@ const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
       context: withFrame(trace.setSpan(parent, span), inner),
       frame: inner,
       signal,
-      withhold: options.withhold,
+      policy: content,
       within: frame?.agent,
       opens,
     };
   },
-  handle: (opened) => new AgentOperation(opened),
+  handle: (opened, options) => new AgentOperation(opened, options),
 };
 
 const CHAT: TracedOperation<ChatSpanOptions, ChatOperation> = {
@@ -624,6 +781,7 @@ function openChild(options: SpanOptions, { context, frame }: Surroundings, child
   addWhereFree(attributes, scopeOf(frame).attributes);
   addWhereFree(attributes, options.attributes);
   const span = tracer().startSpan(name, { kind, attributes }, parent);
+  if (options.attributes !== undefined) share(span);
   return {
     span,
     name,
@@ -631,7 +789,7 @@ function openChild(options: SpanOptions, { context, frame }: Surroundings, child
     context: trace.setSpan(parent, span),
     frame,
     signal: options.signal ?? frame?.agent?.signal,
-    withhold: options.withhold,
+    policy: contentPolicyOf(frame),
     within: frame?.agent,
   };
 }
@@ -661,6 +819,7 @@ function agentRun(options: AgentSpanOptions, outer: RunFrame | undefined): RunCo
     runId: options.runId ?? outer?.run.runId ?? newRunId(),
     depth: options.depth ?? (outer?.agent === undefined ? (outerDepth ?? 0) : (outerDepth ?? 0) + 1),
     ...(conversationId === undefined ? undefined : { conversationId }),
+    ...(options.captureContent === undefined ? undefined : { captureContent: options.captureContent }),
   };
 }
 
@@ -671,7 +830,13 @@ function recordCrash(options: TransportSpanOptions, error: unknown, uptimeMs: nu
     const attributes = { ...options.attributes, ...transportCrashAttributes(options.name, uptimeMs) };
     const name = spanName(OPERATIONS.transport.spanName, options.name);
     const span = tracer().startSpan(name, { kind: SpanKind.INTERNAL, root: true, attributes, links }, ROOT_CONTEXT);
-    const { isNew, recorded } = recordSpanFailure(span, { error, point: 'transport.crash' });
+    if (options.attributes !== undefined) share(span);
+    const frame = frameOf(contextApi.active());
+    const { isNew, recorded } = recordSpanFailure(span, {
+      error,
+      point: 'transport.crash',
+      policy: contentPolicyOf(frame),
+    });
     span.end();
     if (!isNew) return;
     active().issues?.capture(
@@ -682,7 +847,7 @@ function recordCrash(options: TransportSpanOptions, error: unknown, uptimeMs: nu
         span: span.spanContext(),
         op: OPERATIONS.transport.sentryOp,
         transaction: name,
-        frame: frameOf(contextApi.active()),
+        frame,
         tags: { transport: options.name },
       }),
     );

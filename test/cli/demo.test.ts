@@ -124,7 +124,7 @@ describe('faultline demo --once without a destination', () => {
         trace <trace>
         agent.invoke trip-helper ~   698 → 62 tok   $0.00078
         ├─ chat gpt-5 ~
-        │     ✗ 429: Rate limit reached for gpt-5.
+        │     ✗ 429: Too Many Requests (rate_limit_exceeded)
         ├─ chat claude-haiku-4-5 ~   286 → 24 tok   $0.00041
         │  │  ↪ instead of gpt-5: 429
         │  └─ execute_tool get_weather ~
@@ -156,11 +156,11 @@ describe('faultline demo --once without a destination', () => {
         │  ✗ AllModelsFailedError (model.fallback_exhausted): no model answered: gpt-5 (401),
         │    claude-haiku-4-5 (429), mistral-large-latest (AI_APICallError)
         ├─ chat gpt-5 ~
-        │     ✗ 401: Incorrect API key provided: [redacted].
+        │     ✗ 401: Unauthorized (invalid_api_key)
         ├─ chat claude-haiku-4-5 ~
-        │     ✗ 429: Rate limit reached for claude-haiku-4-5.
+        │     ✗ 429: Too Many Requests (rate_limit_exceeded)
         └─ chat mistral-large-latest ~
-              ✗ AI_APICallError: Cannot connect to API: read ECONNRESET
+              ✗ AI_APICallError: the API call failed (ECONNRESET)
         ⚑ Issue: AllModelsFailedError (error, unhandled) in endsWith (dist/cli/demo.js)
         → the run failed as intended: AllModelsFailedError
 
@@ -412,7 +412,7 @@ describe('faultline demo with a destination', () => {
     const port = await closedPort();
     const env = {
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `http://127.0.0.1:${port}/v1/traces`,
-      OTEL_EXPORTER_OTLP_TIMEOUT: '500',
+      FAULTLINE_EXIT_TIMEOUT: '500',
     };
 
     const human = await cli(['demo', '--once', '--scenario', 'streaming'], env);

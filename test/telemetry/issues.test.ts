@@ -48,6 +48,7 @@ function setup(options: SetupOptions = {}): Tracing {
     dsn: sentry.dsn,
     release: 'app@1.2.3',
     environment: 'staging',
+    errorMessages: 'redacted',
     onDiagnostic: (message) => lines.push(message),
     ...options,
   });

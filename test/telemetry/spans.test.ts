@@ -1,8 +1,10 @@
 import { trace, TraceFlags, type SpanContext } from '@opentelemetry/api';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import type { ReceivedSpan } from '../../src/receiver/received-span.ts';
 import { activate } from '../../src/telemetry/active.ts';
+import { createPricing } from '../../src/telemetry/attributes/cost.ts';
+import { createContentPolicy } from '../../src/telemetry/content/policy.ts';
 import { getRunContext, withRunContext } from '../../src/telemetry/context.ts';
 import {
   recordFailure,
@@ -23,6 +25,10 @@ let telemetry: InMemoryTelemetry;
 beforeAll(() => {
   telemetry = inMemoryTelemetry();
 });
+// Each time, because some tests put decisions of their own in its place.
+beforeEach(
+  () => void activate({ price: createPricing(), content: createContentPolicy({ errorMessages: 'redacted' }) }),
+);
 afterEach(() => telemetry.reset());
 afterAll(() => telemetry.shutdown());
 

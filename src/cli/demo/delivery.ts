@@ -113,9 +113,12 @@ async function deliverHere(options: DeliveryOptions, why: string): Promise<Deliv
   };
 }
 
+/** The errors the demo throws itself: their messages are constants, so they may be shown. */
+const DEMO_ERRORS = ['WeatherServiceError', 'SqliteError', 'SocketClosedError'];
+
 /** Sets tracing up. The demo is about nothing else, so it does not go on without. */
 function startTracing(options: SetupOptions): Tracing {
-  const tracing = setupTracing(options);
+  const tracing = setupTracing({ errorMessages: DEMO_ERRORS, ...options });
   if (tracing.status.state === 'off') throw new Error(tracing.status.reason);
   return tracing;
 }

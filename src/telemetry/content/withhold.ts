@@ -1,7 +1,7 @@
 /** What stands where content was. */
 const PLACEHOLDER = '[content]';
 
-/** Shortest text that is recognised when a message quotes it whole. */
+/** Shortest text that is recognised anywhere; a shorter one only where it stands alone, and not within a word. */
 const MIN_WHOLE = 4;
 /** Shortest stretch that is recognised when a message quotes part of a longer text. */
 const MIN_PART = 16;
@@ -13,15 +13,24 @@ const MAX_VALUES = 10_000;
  * Takes the echoes of prompts, arguments and results out of an error message. Providers and tools quote
  * what they choked on, and a failure is recorded also where content is not.
  *
- * Recognised are whole values of four characters or more, and stretches of sixteen characters of longer
- * ones. Linear in the length of both; never throws.
+ * Recognised are whole values, of less than four characters only where they stand alone; what the message has in
+ * quotation marks, of any length; and stretches of sixteen characters of longer values. Linear in the length of
+ * both; never throws.
  */
 export function withholdContent(message: string, content: unknown): string {
   const hidden = new Uint8Array(message.length);
   const parts = partsOf(message);
+  const quotations = quotationsIn(message);
   for (const text of textsIn(content)) {
+    if (text.length < MIN_WHOLE) {
+      hideAlone(hidden, message, text);
+      continue;
+    }
     hideWhole(hidden, message, text);
     if (text.length > MIN_PART) hideParts(hidden, parts, text);
+    for (const { start, quoted } of quotations) {
+      if (text.includes(quoted)) hidden.fill(1, start, start + quoted.length);
+    }
   }
   return hidden.includes(1) ? replaceHidden(message, hidden) : message;
 }
@@ -30,6 +39,34 @@ function hideWhole(hidden: Uint8Array, message: string, text: string): void {
   for (let at = message.indexOf(text); at !== -1; at = message.indexOf(text, at + text.length)) {
     hidden.fill(1, at, at + text.length);
   }
+}
+
+/** Hides a short text where it is a word of its own: as a part of words it is everywhere. */
+function hideAlone(hidden: Uint8Array, message: string, text: string): void {
+  for (let at = message.indexOf(text); at !== -1; at = message.indexOf(text, at + text.length)) {
+    const isAlone = !isWord(message[at - 1]) && !isWord(message[at + text.length]);
+    if (isAlone) hidden.fill(1, at, at + text.length);
+  }
+}
+
+function isWord(character: string | undefined): boolean {
+  return character !== undefined && /[\p{L}\p{N}_]/u.test(character);
+}
+
+/** What a message has in quotation marks. An apostrophe within a word opens nothing. */
+const QUOTATION = /"([^"\n]{1,200})"|`([^`\n]{1,200})`|“([^”\n]{1,200})”|(?<![\p{L}\p{N}])'([^'\n]{1,200})'/gu;
+/** Most quotations that are looked for. */
+const MAX_QUOTATIONS = 20;
+
+function quotationsIn(message: string): readonly { readonly start: number; readonly quoted: string }[] {
+  const found: { readonly start: number; readonly quoted: string }[] = [];
+  for (const match of message.matchAll(QUOTATION)) {
+    if (found.length >= MAX_QUOTATIONS) break;
+    const quoted = match[1] ?? match[2] ?? match[3] ?? match[4] ?? '';
+    // A quotation that was cut ends in a sign that the content does not have.
+    found.push({ start: match.index + 1, quoted: quoted.replace(/(?:\.{3}|…)$/, '') });
+  }
+  return found.filter(({ quoted }) => quoted !== '');
 }
 
 function hideParts(hidden: Uint8Array, parts: ReadonlyMap<string, readonly number[]>, text: string): void {
@@ -70,7 +107,7 @@ function* textsIn(content: unknown): Generator<string> {
     const value = waiting.pop();
     const text = typeof value === 'number' || typeof value === 'bigint' ? String(value) : value;
     if (typeof text === 'string') {
-      if (text.length >= MIN_WHOLE) yield text.slice(0, budget);
+      if (text !== '') yield text.slice(0, budget);
       budget -= text.length;
     } else if (typeof value === 'object' && value !== null && !seen.has(value)) {
       seen.add(value);

@@ -7,7 +7,7 @@ describe('withholdContent', () => {
   it('takes whole values of the content out of a message, wherever they stand in it', () => {
     const content = { city: 'Lisbon', order: { ids: [481516] }, note: 'the' };
     expect(withholdContent('no weather for Lisbon (order 481516), ask the desk about Lisbon', content)).toBe(
-      'no weather for [content] (order [content]), ask the desk about [content]',
+      'no weather for [content] (order [content]), ask [content] desk about [content]',
     );
   });
 
@@ -15,6 +15,19 @@ describe('withholdContent', () => {
     const prompt = 'You are the assistant of Doctor Miller. Patient Jane Roe has a fever since Monday.';
     expect(withholdContent(`Invalid prompt: "You are the assistant of Doctor Mi…"`, [prompt])).toBe(
       'Invalid prompt: "[content]…"',
+    );
+  });
+
+  it('takes short values out where they stand alone, and leaves words alone that hold one', () => {
+    expect(withholdContent('no seat 7 in row A of the AA17 to Rio', { seat: 7, row: 'A', to: 'Rio' })).toBe(
+      'no seat [content] in row [content] of the AA17 to [content]',
+    );
+  });
+
+  it('takes out what a message quotes, however little of the content that is', () => {
+    const prompt = 'Jane Roe has a fever';
+    expect(withholdContent(`near "a fever", 'Roe' and \`Jane…\`; don't`, [prompt])).toBe(
+      `near "[content]", '[content]' and \`[content]…\`; don't`,
     );
   });
 

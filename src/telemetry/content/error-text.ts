@@ -1,0 +1,267 @@
+import { safeErrorMessage } from './error-message.ts';
+import type { ContentPolicy, ErrorMessages } from './policy.ts';
+import { withholdContent } from './withhold.ts';
+
+/**
+ * The property an error can answer for itself under: its message in words that hold no content, such as names,
+ * numbers and places. Registered, so that a class can have it without importing anything.
+ */
+export const SAFE_MESSAGE: symbol = Symbol.for('faultline.safe_message');
+
+/** What stands where a message was that may quote content. */
+export const WITHHELD = '[message withheld]';
+
+/** What was thrown, and what is known of it. */
+export interface ThrownValue {
+  readonly error: unknown;
+  /** Class name. */
+  readonly type: string;
+  readonly message: string;
+  /** HTTP status of a failure. */
+  readonly status: number | undefined;
+  /** What the message may quote and must not say. */
+  readonly content?: (() => unknown) | undefined;
+}
+
+/**
+ * What is sent of an error in place of its message.
+ *
+ * While content is not recorded an error message cannot be trusted: providers, parsers and tools quote what they
+ * choked on, shortened and changed so that no search finds all of it. So by default only what is made of other
+ * things than the message is sent: what an error says of itself under `SAFE_MESSAGE`, the meaning of its HTTP
+ * status, its code, and messages of the platform that are known word for word.
+ */
+export function errorText(thrown: ThrownValue, policy: ContentPolicy): string {
+  if (!isTrusted(thrown.type, policy.errorMessages)) return withoutMessage(thrown, policy);
+  if (!policy.capturesAll && (quotesRequest(thrown) || ownText(thrown.error) !== undefined)) {
+    return withoutMessage(thrown, policy);
+  }
+  const { type, message, content } = thrown;
+  const safe = policy.redactor.text(safeErrorMessage(type, message));
+  return content === undefined ? safe : withholdContent(safe, content());
+}
+
+/** What is sent of a message of which nothing is known but the class of its error, or not even that. */
+export function messageText(message: string, type: string, policy: ContentPolicy): string {
+  return errorText({ error: undefined, type, message, status: undefined }, policy);
+}
+
+function isTrusted(type: string, errorMessages: ErrorMessages): boolean {
+  if (errorMessages === 'redacted') return true;
+  return errorMessages !== 'withheld' && errorMessages.includes(type);
+}
+
+/** Statuses with which providers answer that they do not like the request, and quote it. */
+const ABOUT_THE_REQUEST: ReadonlySet<number> = new Set([400, 413, 422]);
+
+/** Whether the message is a provider's about the request, which holds the prompt. */
+function quotesRequest({ type, status }: ThrownValue): boolean {
+  return status === undefined ? type === 'AI_APICallError' : ABOUT_THE_REQUEST.has(status);
+}
+
+function withoutMessage(thrown: ThrownValue, policy: ContentPolicy): string {
+  const own = ownText(thrown.error);
+  if (own !== undefined) return policy.redactor.text(safeErrorMessage('', own));
+  const { status, type, message, error } = thrown;
+  const text =
+    (status === undefined ? undefined : (STATUS_TEXTS[status] ?? `HTTP status ${status}`)) ??
+    ownEntry(PLATFORM_TEXTS, type)?.(message) ??
+    genericText(type, message) ??
+    ownEntry(CLASS_TEXTS, type) ??
+    systemText(error) ??
+    WITHHELD;
+  const code = errorCode(error);
+  return code === undefined || text.includes(code) ? text : `${text} (${code})`;
+}
+
+/** What an error says of itself for the case that its message may not leave. */
+function ownText(error: unknown): string | undefined {
+  const text = property(error, SAFE_MESSAGE);
+  return typeof text === 'string' ? text : undefined;
+}
+
+/** Reasons of RFC 9110 for the statuses an API answers with. */
+const STATUS_TEXTS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  402: 'Payment Required',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  409: 'Conflict',
+  410: 'Gone',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  422: 'Unprocessable Content',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+};
+
+/** Messages of V8 and Node that are the same every time. */
+const FIXED_TEXTS: ReadonlySet<string> = new Set([
+  'Maximum call stack size exceeded',
+  'Invalid array length',
+  'Invalid string length',
+  'Array buffer allocation failed',
+  'Assignment to constant variable.',
+  'Reduce of empty array with no initial value',
+  'Invalid time value',
+  'fetch failed',
+  'terminated',
+  'aborted',
+  'Invalid URL',
+  'This operation was aborted',
+  'The operation was aborted',
+  'The operation was aborted due to timeout',
+  'All promises were rejected',
+]);
+
+/** The parts of a message of V8 that do not depend on the program, for the classes it throws itself. */
+const V8_TEXTS: readonly (readonly [pattern: RegExp, text: string])[] = [
+  [/^Cannot read properties of undefined\b/, 'Cannot read properties of undefined'],
+  [/^Cannot read properties of null\b/, 'Cannot read properties of null'],
+  [/^Cannot set properties of undefined\b/, 'Cannot set properties of undefined'],
+  [/^Cannot set properties of null\b/, 'Cannot set properties of null'],
+  [/^Cannot destructure property\b/, 'Cannot destructure a property'],
+  [/^Cannot access .{1,200} before initialization$/, 'Cannot access a variable before initialization'],
+  [/^Cannot assign to read only property\b/, 'Cannot assign to a read only property'],
+  [/^Converting circular structure to JSON\b/, 'Converting circular structure to JSON'],
+  [/ is not a function(?: or its return value is not iterable)?$/, 'a value is not a function'],
+  [/ is not a constructor$/, 'a value is not a constructor'],
+  [/ is not iterable$/, 'a value is not iterable'],
+  [/ is not defined$/, 'a variable is not defined'],
+];
+
+/** Longest message a pattern is tried on, in UTF-16 units. */
+const MAX_PLATFORM_MESSAGE = 500;
+
+function platformText(message: string): string | undefined {
+  if (FIXED_TEXTS.has(message)) return message;
+  if (message.length > MAX_PLATFORM_MESSAGE) return undefined;
+  return V8_TEXTS.find(([pattern]) => pattern.test(message))?.[1];
+}
+
+const PLATFORM_TEXTS: Readonly<Record<string, (message: string) => string | undefined>> = {
+  '': platformText,
+  Error: platformText,
+  TypeError: platformText,
+  RangeError: platformText,
+  ReferenceError: platformText,
+  AbortError: () => 'This operation was aborted',
+  TimeoutError: () => 'The operation timed out',
+  AggregateError: platformText,
+};
+
+/** What the errors of model SDKs say by their class alone. */
+const CLASS_TEXTS: Readonly<Record<string, string>> = {
+  AI_APICallError: 'the API call failed',
+  AI_RetryError: 'all retries failed',
+  AI_LoadAPIKeyError: 'the API key is missing',
+  AI_NoSuchModelError: 'there is no such model',
+  AI_NoSuchToolError: 'there is no such tool',
+  AI_EmptyResponseBodyError: 'the response is empty',
+  AI_InvalidResponseDataError: 'the response is not valid',
+  AI_NoContentGeneratedError: 'no content was generated',
+  AI_DownloadError: 'a download failed',
+  APIConnectionError: 'the API could not be reached',
+  APIConnectionTimeoutError: 'the API did not answer in time',
+  APIUserAbortError: 'the request was aborted',
+};
+
+function ownEntry<T>(table: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
+}
+
+/** What an error of a class that always quotes its input says without it. */
+function genericText(type: string, message: string): string | undefined {
+  const text = safeErrorMessage(type, '');
+  if (text === '') return undefined;
+  return type === 'ZodError' ? `${text}${zodCodes(message)}` : text;
+}
+
+/** The kinds of issues Zod found, which are a closed list of its own; where it found them may be content. */
+const ZOD_CODE = /"code":\s?"([a-z_]{1,40})"/g;
+
+function zodCodes(message: string): string {
+  const codes = [...message.slice(0, 10_000).matchAll(ZOD_CODE)].map(([, code]) => code!);
+  const known = [...new Set(codes)].filter((code) => ZOD_CODES.has(code));
+  return known.length === 0 ? '' : `: ${known.join(', ')}`;
+}
+
+const ZOD_CODES: ReadonlySet<string> = new Set([
+  'invalid_type',
+  'too_big',
+  'too_small',
+  'invalid_format',
+  'not_multiple_of',
+  'unrecognized_keys',
+  'invalid_union',
+  'invalid_key',
+  'invalid_element',
+  'invalid_value',
+  'invalid_literal',
+  'invalid_enum_value',
+  'invalid_string',
+  'invalid_date',
+  'custom',
+]);
+
+/** Names of system calls, as Node writes them. */
+const SYSTEM_CALL = /^[a-zA-Z_]{2,24}$/;
+
+/** The failed system call; which file or host it was about is left out, because a tool may have been told it. */
+function systemText(error: unknown): string | undefined {
+  const call = property(error, 'syscall');
+  const code = property(error, 'code');
+  if (typeof call !== 'string' || typeof code !== 'string') return undefined;
+  return SYSTEM_CALL.test(call) && SYSTEM_CODE.test(code) ? `${call} ${code}` : undefined;
+}
+
+/** Codes of the operating system, of Node and of undici. */
+const SYSTEM_CODE = /^(?:E[A-Z0-9]{2,20}|ERR_[A-Z0-9_]{2,60}|UND_ERR_[A-Z_]{2,40}|SQLITE_[A-Z_]{2,40})$/;
+/** The code of an API, which is a word and no sentence. */
+const API_CODE = /^[a-z][a-z0-9]{0,30}(?:[_.-][a-z0-9]{1,30}){0,6}$/i;
+/** How far an error is followed along its causes. */
+const MAX_CAUSES = 5;
+
+/** The code of an error: of the system on itself or on a cause of it, or the one an API answered with. */
+function errorCode(error: unknown): string | undefined {
+  let current = error;
+  for (let depth = 0; depth < MAX_CAUSES && current !== undefined && current !== null; depth += 1) {
+    const code = property(current, 'code');
+    if (typeof code === 'string' && SYSTEM_CODE.test(code)) return code;
+    current = property(current, 'cause');
+  }
+  return apiCode(error);
+}
+
+/**
+ * The code or type a model provider gave its error: where the AI SDK (`data.error`), OpenAI's SDK (on the error)
+ * and Anthropic's (`error.error`) have it.
+ */
+function apiCode(error: unknown): string | undefined {
+  const body = property(error, 'error');
+  const places = [property(property(error, 'data'), 'error'), property(body, 'error'), body];
+  if (property(error, 'status') !== undefined) places.push(error);
+  for (const place of places) {
+    for (const name of ['code', 'type', 'status']) {
+      const code = property(place, name);
+      if (typeof code === 'string' && code !== 'error' && API_CODE.test(code)) return code;
+    }
+  }
+  return undefined;
+}
+
+/** A property of anything, also of what has none or throws when asked. */
+function property(value: unknown, key: PropertyKey): unknown {
+  try {
+    return (value as Record<PropertyKey, unknown> | null | undefined)?.[key];
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,289 @@
+import { DOT, endOf, QUOTE, SEPARATOR, startOf, typeAt } from './characters.ts';
+import { matchAt, type Finding } from './finding.ts';
+import { isExpression, isSecretValue } from './named-value.ts';
+import { providerKeyAt } from './provider-key.ts';
+import { looksRandom } from './randomness.ts';
+import { schemedAt } from './scheme.ts';
+import { endsLikeSecret, secretKindInQuery, secretKindOf, type SecretKind } from './secret-names.ts';
+
+/** Most characters between a name and its sign of assignment: quotation marks, backslashes, spaces, Markdown. */
+const MAX_GAP = 12;
+/** Most that is read to judge a value, in UTF-16 units. */
+const MAX_READ = 4096;
+/** Most quoted items of a list under one name. */
+const MAX_ITEMS = 100;
+
+/** Most backslashes before a quotation mark: those of JSON in a string in JSON in a string in JSON. */
+const MAX_DEPTH = 7;
+
+/** The name an assignment gives a value to, and what that says of the value. */
+interface SecretName {
+  readonly name: string;
+  readonly kind: SecretKind;
+  /** What the name is quoted with, backslashes included; empty when it is not. */
+  readonly quote: string;
+  readonly isInQuery: boolean;
+  /** Whether it begins its line and is written like a variable of the environment. */
+  readonly isVariable: boolean;
+}
+
+/** A value as it is written. */
+interface Written {
+  readonly start: number;
+  readonly end: number;
+  /** Position behind the closing quotation mark, or the end of what has none. */
+  readonly after: number;
+  readonly isQuoted: boolean;
+}
+
+/** Finds what stands under the name of a secret, given the bounds of the word before a sign of assignment. */
+export function findAssigned(text: string, sign: number, wordStart: number, wordEnd: number): Finding | undefined {
+  if (sign - wordEnd > MAX_GAP || !endsLikeSecret(text, wordStart, wordEnd)) return undefined;
+  const name = secretName(text, sign, wordStart, wordEnd);
+  if (name === undefined) return undefined;
+  const next = behindSign(text, sign);
+  if (next === undefined) return undefined;
+  const valueStart = endOfSpaces(text, next, 4);
+  if (text[valueStart] === '[') return findInList(text, valueStart + 1, name);
+  const written = writtenAt(text, valueStart, name);
+  return written === undefined ? undefined : judge(text, written, name, valueStart > next);
+}
+
+/** The value of an option of a command line, such as `--password`, given the bounds of its name. */
+export function findOptionValue(text: string, wordStart: number, wordEnd: number): Finding | undefined {
+  const kind = secretKindOf(text.slice(wordStart, wordEnd));
+  if (kind === undefined) return undefined;
+  const start = wordEnd + 1;
+  if (text[start] === '-') return undefined;
+  const name: SecretName = { name: '', kind, quote: '', isInQuery: false, isVariable: false };
+  const written = writtenAt(text, start, name);
+  return written === undefined ? undefined : judge(text, written, name, true);
+}
+
+/** Shortest secret that is recognised right behind its name, with no word or sign between them. */
+const MIN_FOLLOWING = 16;
+
+/**
+ * What a sentence says: `my password is …`, `the API key …`. Ordinary words follow these names more often than secrets
+ * do, so that the value must be quoted or look drawn by lot.
+ *
+ * @param wordStart start of the word behind the name, which is the verb or the value
+ */
+export function findStated(
+  text: string,
+  nameStart: number,
+  nameEnd: number,
+  wordStart: number,
+  wordEnd: number,
+): Finding | undefined {
+  if (nameEnd + 1 !== wordStart || text[nameEnd] !== ' ' || !endsLikeSecret(text, nameStart, nameEnd)) return undefined;
+  const name = nameWithWordBefore(text, nameStart, nameEnd);
+  const kind = secretKindOf(name);
+  if (kind === undefined || kind === 'cookie' || kind === 'authorization') return undefined;
+  const verb = matchAt(/is:? /iy, text, wordStart);
+  const written = quotedOrWord(text, wordStart + (verb?.[0].length ?? 0));
+  if (written === undefined || (verb === null && (written.isQuoted || wordEnd - wordStart < MIN_FOLLOWING))) {
+    return undefined;
+  }
+  const value = text.slice(written.start, Math.min(written.end, written.start + MAX_READ));
+  if (!isSecretValue(value, kind, name) || !(written.isQuoted || looksRandom(value))) return undefined;
+  return { start: written.start, end: written.end, kind };
+}
+
+function quotedOrWord(text: string, start: number): Written | undefined {
+  const written =
+    quotedAt(text, start) ?? unquotedAt(text, start, { kind: 'secret', isInQuery: false, isVariable: false });
+  // A dot at the end ends the sentence.
+  return written === undefined || written.isQuoted
+    ? written
+    : unquoted(written.start, startOf(text, written.end, DOT, written.start));
+}
+
+/** The text of an XML element named like a secret, given the bounds of the name in its opening tag. */
+export function findElementText(text: string, sign: number, wordStart: number, wordEnd: number): Finding | undefined {
+  if (wordEnd !== sign || text[wordStart - 1] !== '<') return undefined;
+  const name = text.slice(wordStart, wordEnd);
+  const kind = secretKindOf(name);
+  if (kind === undefined) return undefined;
+  const start = sign + 1;
+  const end = text.indexOf('<', start);
+  if (end === -1 || !text.startsWith(`</${name}`, end)) return undefined;
+  return isSecretValue(text.slice(start, end), kind, name) ? { start, end, kind } : undefined;
+}
+
+function secretName(text: string, sign: number, wordStart: number, wordEnd: number): SecretName | undefined {
+  for (let at = wordEnd; at < sign; at += 1) if (!isGap(text, at)) return undefined;
+  const isInQuery = text[sign] === '=' && wordEnd === sign && /[?&#;]/.test(text[wordStart - 1] ?? '');
+  const name = nameWithWordBefore(text, wordStart, wordEnd);
+  const kind = isInQuery ? secretKindInQuery(name) : secretKindOf(name);
+  if (kind === undefined || isAboutParsing(text, wordStart, kind)) return undefined;
+  return {
+    name,
+    kind,
+    quote: text.slice(wordEnd, endOf(text, wordEnd, QUOTE, sign)),
+    isInQuery,
+    isVariable:
+      text[sign] === '=' &&
+      /(?:^|[\n\r]|export |set |-e |ENV )$/.test(text.slice(Math.max(0, wordStart - 8), wordStart)),
+  };
+}
+
+/** Between name and sign may stand what quotes or emphasises the name, or closes an index. */
+function isGap(text: string, at: number): boolean {
+  if ((typeAt(text, at) & QUOTE) !== 0) return true;
+  const character = text[at];
+  return character === ' ' || character === '\t' || character === '*' || character === ']' || character === '?';
+}
+
+/** `API key: …` is named by two words. */
+function nameWithWordBefore(text: string, wordStart: number, wordEnd: number): string {
+  const word = text.slice(wordStart, wordEnd);
+  if (!/^(?:keys?|code)$/i.test(word) || text[wordStart - 1] !== ' ') return word;
+  const before = /[A-Za-z]{2,12} $/.exec(text.slice(Math.max(0, wordStart - 13), wordStart));
+  return before === null ? word : `${before[0]}${word}`;
+}
+
+/** Parsers and lexers speak of tokens too. */
+function isAboutParsing(text: string, wordStart: number, kind: SecretKind): boolean {
+  if (kind !== 'token') return false;
+  const before = text.slice(Math.max(0, wordStart - 12), wordStart);
+  return /(?:unexpected|unknown|next|special|last|expected|illegal) $/i.test(before);
+}
+
+/** The position behind `=`, `:`, `:=` or `=>`; absent for comparisons and for the colon of a URL. */
+function behindSign(text: string, sign: number): number | undefined {
+  const next = text[sign + 1];
+  if (text[sign] === '=') return next === '=' ? undefined : next === '>' ? sign + 2 : sign + 1;
+  if (next === ':') return undefined;
+  return next === '=' ? sign + 2 : sign + 1;
+}
+
+function endOfSpaces(text: string, start: number, max: number): number {
+  let end = start;
+  while (end - start < max && (text[end] === ' ' || text[end] === '\t')) end += 1;
+  return end;
+}
+
+function writtenAt(text: string, start: number, name: SecretName): Written | undefined {
+  return quotedAt(text, start) ?? unquotedAt(text, start, name);
+}
+
+/**
+ * A text in quotation marks, which may be escaped as they are where JSON stands in a string. It ends at the same
+ * mark behind the same number of backslashes, in the same line; a mark behind more of them belongs to it.
+ */
+function quotedAt(text: string, start: number): Written | undefined {
+  const mark = endOfBackslashes(text, start);
+  const quote = text[mark];
+  if (quote !== '"' && quote !== "'" && quote !== '`') return undefined;
+  const depth = mark - start;
+  if (depth > MAX_DEPTH) return undefined;
+  for (let at = mark + 1; at < text.length; at += 1) {
+    const character = text[at];
+    if (character === '\n') return undefined;
+    if (character === '\\') {
+      const next = endOfBackslashes(text, at);
+      if (text[next] === quote && next - at <= depth) {
+        return { start: mark + 1, end: at, after: next + 1, isQuoted: true };
+      }
+      at = next;
+    } else if (character === quote) {
+      return { start: mark + 1, end: at, after: at + 1, isQuoted: true };
+    }
+  }
+  // The end was cut off.
+  return { start: mark + 1, end: text.length, after: text.length, isQuoted: true };
+}
+
+function endOfBackslashes(text: string, start: number): number {
+  let end = start;
+  while (text[end] === '\\') end += 1;
+  return end;
+}
+
+const ENDS = /[\s"'`,;&)}\]<>|\\]/;
+const ENDS_IN_QUERY = /[\s"'`&#)}\]<>|\\]/;
+const ENDS_OF_VARIABLE = /[\s"'`]/;
+
+function unquotedAt(
+  text: string,
+  start: number,
+  { isInQuery, isVariable, kind }: Pick<SecretName, 'isInQuery' | 'isVariable' | 'kind'>,
+): Written | undefined {
+  if (kind === 'cookie') return matchAt(COOKIE, text, start) === null ? undefined : restOfLineAt(text, start);
+  const listed = kind === 'authorization' ? matchAt(LISTED_CREDENTIALS, text, start) : null;
+  if (listed !== null) return unquoted(start, start + listed[0].length);
+  const ends = isInQuery ? ENDS_IN_QUERY : isVariable ? ENDS_OF_VARIABLE : ENDS;
+  let end = start;
+  while (end < text.length && !ends.test(text[end]!)) end += 1;
+  return unquoted(start, startOf(text, end, SEPARATOR, start));
+}
+
+function unquoted(start: number, end: number): Written | undefined {
+  return end === start ? undefined : { start, end, after: end, isQuoted: false };
+}
+
+/** The name of the first cookie; prose about cookies has none. */
+const COOKIE = /[\w!#$%&'*+.^|~-]{1,128}=/y;
+
+/** Schemes that write their credentials as a list, such as `Digest` and `AWS4-HMAC-SHA256`. */
+const LISTED_CREDENTIALS =
+  /[\w-]{1,40} {1,4}(?:[\w-]{1,40}=(?:\\{0,7}"[^"\n\\]{0,1024}\\{0,7}"|[^\s,"'\\]{1,1024}),? {0,2}){1,20}/y;
+
+/** A header's value: to the end of its line, or of the quotation it stands in. */
+function restOfLineAt(text: string, start: number): Written | undefined {
+  let end = start;
+  while (end < text.length && !/["'\n\r\\`]/.test(text[end]!)) end += 1;
+  return unquoted(start, end);
+}
+
+function judge(text: string, written: Written, name: SecretName, isSpaced: boolean): Finding | undefined {
+  const { start, end, isQuoted } = written;
+  const { kind, quote } = name;
+  const schemed = kind === 'cookie' ? undefined : schemedAt(text, start);
+  if (schemed !== undefined) return schemed;
+  const value = text.slice(start, Math.min(end, start + MAX_READ));
+  if (!isSecretValue(value, kind, name.name)) return undefined;
+  const key = providerKeyAt(text, start);
+  if (key?.end === end) return key;
+  if (isQuoted) return { start, end, kind };
+  if (!isSecretUnquoted(text, end, name, value, isSpaced)) return undefined;
+  // Under a quoted name a number is one of JSON, and a placeholder is none.
+  return quote === '' ? { start, end, kind } : { start, end, kind, quote };
+}
+
+/** Whether what stands without quotation marks is a secret, and neither code nor the beginning of a sentence. */
+function isSecretUnquoted(text: string, end: number, name: SecretName, value: string, isSpaced: boolean): boolean {
+  const { kind, isInQuery, isVariable, quote } = name;
+  if (kind === 'cookie') return true;
+  // A parameter named `key` or `auth` need not be a secret.
+  if (isInQuery) return kind !== 'api_key' || value.length >= 16 || looksRandom(value);
+  if (text[end] === '(' || /^[{[(]/.test(value) || isExpression(value)) return false;
+  if (quote !== '' && /^-?\d+(?:\.\d+)?$/.test(value)) return isNumberSecret(kind);
+  if (!isSpaced || isVariable) return true;
+  if (looksRandom(value) || /[^\w.-]/.test(value.slice(0, -1))) return true;
+  // Behind a space an ordinary word may begin a sentence; one that ends its line is the value.
+  return kind === 'password' && /^[ \t]*(?:[\n\r,;]|$)/.test(text.slice(end, end + 8));
+}
+
+/** Whether a number under the name is a secret: under others it is an identifier, or counts something. */
+export function isNumberSecret(kind: SecretKind): boolean {
+  return kind === 'password' || kind === 'card_code';
+}
+
+/** The items of a list of texts, from the first that is a secret to the last. */
+function findInList(text: string, start: number, name: SecretName): Finding | undefined {
+  let first: number | undefined;
+  let last = start;
+  let at = start;
+  for (let count = 0; count < MAX_ITEMS; count += 1) {
+    at += /^[\s,]{0,64}/.exec(text.slice(at, at + 64))![0].length;
+    const item = quotedAt(text, at);
+    if (item === undefined) break;
+    if (first === undefined && isSecretValue(text.slice(item.start, item.end), name.kind, name.name))
+      first = item.start;
+    if (first !== undefined) last = item.end;
+    at = item.after;
+  }
+  return first === undefined ? undefined : { start: first, end: last, kind: name.kind };
+}

@@ -1,0 +1,79 @@
+/** Kinds of characters, as bits, so that one look-up answers whether a character belongs to an alphabet. */
+export const LOWER = 1;
+export const UPPER = 2;
+export const DIGIT = 4;
+/** `a` to `f`, which are also `LOWER`. */
+export const HEX_LETTER = 8;
+export const DASH = 16;
+export const UNDERSCORE = 32;
+export const DOT = 64;
+/** `+`, `/` and `=`. */
+export const BASE64_SIGN = 128;
+/** What providers put in place of the middle of a key they quote. */
+export const STAR = 256;
+/** Signs that something to redact stands around: an assignment, a URL, an e-mail address, a number. */
+export const TRIGGER = 512;
+/** Quotation marks and the backslashes before them. */
+export const QUOTE = 1024;
+
+/** What stands between the items of a list. */
+export const SEPARATOR = 2048;
+
+export const LETTER_OR_DIGIT: number = LOWER | UPPER | DIGIT;
+/** What words are made of here: names, numbers and most secrets are one word. */
+export const WORD: number = LETTER_OR_DIGIT | DASH | UNDERSCORE;
+
+const TYPES = createTypes();
+
+function createTypes(): Uint16Array {
+  const types = new Uint16Array(128);
+  const add = (characters: string, type: number): void => {
+    for (const character of characters) types[character.charCodeAt(0)]! |= type;
+  };
+  add('abcdefghijklmnopqrstuvwxyz', LOWER);
+  add('ABCDEFGHIJKLMNOPQRSTUVWXYZ', UPPER);
+  add('0123456789', DIGIT);
+  add('abcdef', HEX_LETTER);
+  add('-', DASH);
+  add('_', UNDERSCORE);
+  add('.', DOT);
+  add('+/=', BASE64_SIGN);
+  add('*', STAR);
+  add('=:@+(>', TRIGGER);
+  add('"\'`\\', QUOTE);
+  add(',;', SEPARATOR);
+  return types;
+}
+
+/** The kinds of the character at a position; 0 outside of the text, and for all but ASCII. */
+export function typeAt(text: string, position: number): number {
+  // Asked for what is not there, `charCodeAt` answers with no number, which slows it down ever after.
+  if (position < 0 || position >= text.length) return 0;
+  const code = text.charCodeAt(position);
+  return code < 128 ? TYPES[code]! : 0;
+}
+
+/**
+ * Whether a word may begin at a position: behind anything but a letter or a digit, and behind a letter that is only
+ * the end of an escape, as in `\n`, `\u0022` and `%20`.
+ */
+export function isWordStart(text: string, position: number): boolean {
+  if ((typeAt(text, position - 1) & LETTER_OR_DIGIT) === 0) return true;
+  if (text[position - 2] === '\\') return 'nrtbf'.includes(text[position - 1]!);
+  if (text[position - 3] === '%') return /^[0-9a-f]{2}$/i.test(text.slice(position - 2, position));
+  return text[position - 6] === '\\' && /^u[0-9a-f]{4}$/i.test(text.slice(position - 5, position));
+}
+
+/** The first position from `start` on whose character is of none of the given kinds, or `limit`. */
+export function endOf(text: string, start: number, types: number, limit: number = text.length): number {
+  let end = start;
+  while (end < limit && (typeAt(text, end) & types) !== 0) end += 1;
+  return end;
+}
+
+/** The last position down from `end` before which stands a character of none of the given kinds, or `limit`. */
+export function startOf(text: string, end: number, types: number, limit: number): number {
+  let start = end;
+  while (start > limit && (typeAt(text, start - 1) & types) !== 0) start -= 1;
+  return start;
+}

@@ -1,0 +1,224 @@
+import { isNumberSecret } from './assignment.ts';
+import { secretKindOf, type SecretKind } from './secret-names.ts';
+
+/** A value `JSON.stringify` writes as it is. */
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonValue[]
+  | { readonly [name: string]: JsonValue };
+
+/** Deepest nesting that is copied. Messages of models nest to about ten. */
+const MAX_DEPTH = 32;
+/** Most values and members that are copied. */
+const MAX_VALUES = 20_000;
+/** Most text that is copied, in UTF-16 units, names included. */
+const MAX_TEXT = 1_048_576;
+
+const CIRCULAR = '[circular]';
+const UNREADABLE = '[unreadable]';
+const TOO_DEEP = '[nested too deep]';
+const LEFT_OUT = '[left out]';
+/** The name under which an object says that not all of it was copied. */
+const REST = '…';
+
+/** Under which name a text stands. */
+export interface Place {
+  readonly key?: string;
+  /** What the name, or that of an object around it, says of the value. */
+  readonly kind?: SecretKind | undefined;
+}
+
+/** How texts are redacted. */
+export interface TextRedactor {
+  /** Whether the names of members say what to redact. */
+  readonly usesNames: boolean;
+  /** @param maxLength most that may be read, in UTF-16 units */
+  text(text: string, place: Place, maxLength: number): string;
+}
+
+/**
+ * A redacted copy of any value that JSON can write: bounded in depth, in number of values and in text, with words in
+ * square brackets where something is missing. Reading a value may run code of the application; what that throws
+ * becomes `[unreadable]`.
+ *
+ * As in `JSON.stringify`, `toJSON` is honoured, and functions, symbols and `undefined` are left out of objects and are
+ * `null` in lists. Beyond it: numbers that are none, big integers, dates, errors, maps, sets and binary data keep
+ * their meaning as texts, objects and lists.
+ */
+export function copyRedacted(value: unknown, redactor: TextRedactor): JsonValue {
+  return new RedactedCopy(redactor).copy(value, {}, 0) ?? null;
+}
+
+class RedactedCopy {
+  readonly #redactor: TextRedactor;
+  readonly #ancestors = new Set<object>();
+  #values = 0;
+  #text = 0;
+
+  constructor(redactor: TextRedactor) {
+    this.#redactor = redactor;
+  }
+
+  /** `undefined` for what JSON leaves out. */
+  copy(value: unknown, place: Place, depth: number): JsonValue | undefined {
+    this.#values += 1;
+    switch (typeof value) {
+      case 'string':
+        return this.#copyText(value, place);
+      case 'number':
+        return this.#copyNumber(value, place);
+      case 'bigint':
+        return this.#copyText(String(value), place);
+      case 'boolean':
+        return value;
+      case 'object':
+        return value === null ? null : this.#copyObject(value, place, depth);
+      default:
+        return undefined;
+    }
+  }
+
+  #copyText(text: string, place: Place): string {
+    const room = MAX_TEXT - this.#text;
+    if (room <= 0) return LEFT_OUT;
+    this.#text += Math.min(text.length, room);
+    return this.#redactor.text(text, place, room);
+  }
+
+  #copyNumber(number: number, place: Place): JsonValue {
+    if (!Number.isFinite(number)) return String(number);
+    // A number can be one of a card or a telephone, and a password; most are neither.
+    const mayBeSecret = Math.abs(number) >= 1e6 || (place.kind !== undefined && isNumberSecret(place.kind));
+    if (!mayBeSecret) return number;
+    const text = String(number);
+    const redacted = this.#redactor.text(text, numberPlace(place), text.length);
+    return redacted === text ? number : redacted;
+  }
+
+  #copyObject(value: object, place: Place, depth: number): JsonValue | undefined {
+    if (this.#ancestors.has(value)) return CIRCULAR;
+    if (depth >= MAX_DEPTH) return TOO_DEEP;
+    this.#ancestors.add(value);
+    try {
+      return this.#copyReadable(value, place, depth);
+    } catch {
+      return UNREADABLE;
+    } finally {
+      this.#ancestors.delete(value);
+    }
+  }
+
+  #copyReadable(value: object, place: Place, depth: number): JsonValue | undefined {
+    const text = textOf(value);
+    if (text !== undefined) return this.#copyText(text, place);
+    if (Array.isArray(value)) return this.#copyList(value.length, (index) => value[index] as unknown, place, depth);
+    if (value instanceof Map) return this.#copyMap(value, place, depth);
+    if (value instanceof Set) {
+      const items = firstOf(value, MAX_VALUES - this.#values);
+      return this.#copyList(value.size, (index) => items[index], place, depth);
+    }
+    const { toJSON } = value as { toJSON?: unknown };
+    if (typeof toJSON === 'function') {
+      const replaced: unknown = Reflect.apply(toJSON, value, [place.key ?? '']);
+      if (replaced !== value) return this.copy(replaced, place, depth + 1);
+    }
+    return this.#copyMembers(Object.keys(value), (key) => (value as Record<string, unknown>)[key], place, depth);
+  }
+
+  #copyList(length: number, item: (index: number) => unknown, place: Place, depth: number): JsonValue {
+    const copies: JsonValue[] = [];
+    for (let index = 0; index < length; index += 1) {
+      if (this.#isFull) {
+        copies.push(`[${length - index} left out]`);
+        break;
+      }
+      copies.push(this.#copyMember(() => item(index), place, depth) ?? null);
+    }
+    return copies;
+  }
+
+  #copyMap(map: Map<unknown, unknown>, place: Place, depth: number): JsonValue {
+    const entries = firstOf(map, MAX_VALUES - this.#values);
+    if (entries.some(([key]) => typeof key === 'object' && key !== null)) {
+      return this.#copyList(map.size, (index) => entries[index], place, depth);
+    }
+    const values = new Map(entries.map(([key, value]) => [String(key), value]));
+    return this.#copyMembers([...values.keys()], (key) => values.get(key), place, depth);
+  }
+
+  #copyMembers(keys: readonly string[], member: (key: string) => unknown, place: Place, depth: number): JsonValue {
+    const inherited = isSchema(keys) ? undefined : inheritedKind(place.kind);
+    const copies = new Map<string, JsonValue>();
+    for (const [index, key] of keys.entries()) {
+      if (this.#isFull) {
+        copies.set(REST, `[${keys.length - index} left out]`);
+        break;
+      }
+      const kind = this.#redactor.usesNames ? (secretKindOf(key) ?? inherited) : undefined;
+      const copy = this.#copyMember(() => member(key), { key, kind }, depth);
+      if (copy !== undefined) copies.set(this.#copyKey(key, copies), copy);
+    }
+    // Defines members, so that one called `__proto__` is a member as any other.
+    return Object.fromEntries(copies);
+  }
+
+  #copyMember(read: () => unknown, place: Place, depth: number): JsonValue | undefined {
+    try {
+      return this.copy(read(), place, depth + 1);
+    } catch {
+      return UNREADABLE;
+    }
+  }
+
+  /** Objects are also indexed by e-mail addresses and by keys. */
+  #copyKey(key: string, copies: ReadonlyMap<string, JsonValue>): string {
+    const copy = this.#copyText(key, {});
+    if (copy === key || !copies.has(copy)) return copy;
+    let number = 2;
+    while (copies.has(`${copy} (${number})`)) number += 1;
+    return `${copy} (${number})`;
+  }
+
+  get #isFull(): boolean {
+    return this.#values >= MAX_VALUES || this.#text >= MAX_TEXT;
+  }
+}
+
+/** What an object that is rather a text, a time or a block of bytes says. */
+function textOf(value: object): string | undefined {
+  if (value instanceof Error) return `${value.name}: ${value.message}`;
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? String(value) : value.toISOString();
+  if (value instanceof URL) return value.href;
+  if (value instanceof RegExp) return String(value);
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[binary: ${value.byteLength} bytes]`;
+  // Without this a `String` object would be copied letter by letter.
+  return Object.prototype.toString.call(value) === '[object String]' ? String.prototype.valueOf.call(value) : undefined;
+}
+
+function firstOf<T>(items: Iterable<T>, max: number): readonly T[] {
+  const first: T[] = [];
+  for (const item of items) {
+    if (first.length >= max) break;
+    first.push(item);
+  }
+  return first;
+}
+
+/** Everything in an object called `credentials`, `cookies` or `secrets` is one. */
+function inheritedKind(kind: SecretKind | undefined): SecretKind | undefined {
+  return kind === 'credentials' || kind === 'cookie' || kind === 'secret' ? kind : undefined;
+}
+
+/** The definition of a tool describes its secrets, and holds none. */
+function isSchema(keys: readonly string[]): boolean {
+  return keys.includes('type') || keys.includes('$ref') || keys.includes('anyOf') || keys.includes('properties');
+}
+
+/** Only under some names a number is a secret; under the others it counts something. */
+function numberPlace({ key, kind }: Place): Place {
+  const known = kind !== undefined && isNumberSecret(kind) ? kind : undefined;
+  return key === undefined ? { kind: known } : { key, kind: known };
+}

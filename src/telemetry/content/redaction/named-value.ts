@@ -1,0 +1,59 @@
+import { isFiller } from './randomness.ts';
+import { secretKindOf, type SecretKind } from './secret-names.ts';
+
+/** Words that stand for a value, or for its absence or type. */
+const ORDINARY = new RegExp(
+  [
+    '^(?:true|false|null|nil|none|undefined|nan|yes|no|on|off|any|str|string|number|integer|int|float|boolean|bool|bytes',
+    'include|same-origin|omit|object|array|unknown|never|void|optional|required|missing|invalid|incorrect|wrong|expired|empty|hidden|masked|set',
+    'unset|not|changed|revoked|redacted|filtered|removed|secret|password|token|example|change-?me|default|auto|inherit',
+    'minimum|maximum|see|is|the|a|an|must|for|from|in|as|to|and|or|was|has|if|when|please|enter|your|new|old|error|failed|ok)[.!?:]?$',
+  ].join('|'),
+  'i',
+);
+
+/** Values that are put in later, `${TOKEN}`, `$TOKEN`, `{{token}}`, `<token>`, `%TOKEN%`, and those taken out. */
+const REFERENCE = new RegExp(
+  [
+    /^\$(?:[({]|(?:[A-Z_][A-Z0-9_]*|[a-z_]+)$)/,
+    /^\{(?:\{|[\w.]{0,64}\}$)/,
+    /^<[^>]{0,64}>?$/,
+    /^%(?:[A-Z_]{2,64}%$|[sd]$|\()/,
+    /^@[A-Z_]{1,64}@$/,
+    /^(?:[\w-]{2,20} )?\[(?:[Rr]edacted|REDACTED|[Ff]iltered|FILTERED|removed|hidden|masked|object)/,
+    /^(?:process\.env|os\.environ)\b/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+);
+const PATH = /^(?:[~.]?\/|\.\.?\/|[A-Z]:\\)/;
+
+/** Whether what has the name of a secret is one: neither empty, nor a stand-in, nor a word that says what is meant. */
+export function isSecretValue(value: string, kind: SecretKind, name: string): boolean {
+  const text = value.trim();
+  const isShortest = kind === 'password' || kind === 'card_code' ? 3 : 4;
+  if (text.length < isShortest) return false;
+  if (REFERENCE.test(text) || isFiller(text)) return false;
+  if (ORDINARY.test(text)) return false;
+  // The shell keeps its working directory under this name.
+  if (/^(?:old)?pwd$/i.test(name) && PATH.test(text)) return false;
+  // Only what people think up has spaces in it.
+  if (/\s/.test(text) && (kind === 'token' || kind === 'api_key' || kind === 'signature')) return isSchemed(text);
+  return true;
+}
+
+/** `Bearer …`, `Token …`: the name of a scheme and one word. */
+function isSchemed(text: string): boolean {
+  return /^[\w-]{2,20} \S{4,}$/.test(text);
+}
+
+/** An expression of a program, which names where the value comes from. */
+const EXPRESSION =
+  /^(?:(?:self|this|process|env|os|config|settings|options|opts|props|params|args|kwargs|req|request|res|response|ctx|context|secrets|vars|data|user|input|body|headers|event|client|credentials|state|session|auth|app|values|account|import|await|new|form|result)(?:\??\.|\[|$)|[A-Za-z_$][\w$]*(?:\??\.[A-Za-z_$][\w$]*){0,8}[([])/;
+
+/** Whether a value without quotes is code: a call, a member of an object, a variable named like the secret itself. */
+export function isExpression(value: string): boolean {
+  const start = value.slice(0, 256);
+  if (EXPRESSION.test(start)) return true;
+  return /^[A-Za-z_$][A-Za-z_$]*$/.test(start) && secretKindOf(start) !== undefined;
+}

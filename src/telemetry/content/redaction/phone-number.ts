@@ -1,0 +1,35 @@
+import { matchAt, type Finding } from './finding.ts';
+
+/** An international number (E.164) in any grouping, or one that begins with 00 and is grouped. */
+const INTERNATIONAL = /\+(?:[1-9]\d{6,14}|[1-9](?:[ .\-/()\u00a0]{0,2}\d){6,14})(?!\d)/y;
+const WITH_ZEROS = /00[ -]?[1-9]\d{0,2}[ \-/\u00a0](?:[ \-/()\u00a0]{0,2}\d){6,12}(?![\w-])/y;
+/** Numbers of North America in the groupings no other number has. */
+const NORTH_AMERICAN =
+  /(?:1[-. ])?(?:\([2-9]\d\d\) ?\d{3}[-. ]\d{4}|[2-9]\d\d(?<sign>[-. ])\d{3}\k<sign>\d{4})(?!\w|[-.]\d)/y;
+/** Any grouping, which says something only behind a word for telephone. */
+const NATIONAL = /\(?\d(?:[ \-/()\u00a0]{0,2}\d){6,14}(?![\w])/y;
+const WORD_BEFORE =
+  /(?:phone|mobile|\btel|\bfax|whatsapp|telefon)[a-z_ ]{0,8}["'\\]{0,4}\.? ?(?:[:=] ?|is |at |no\.? |number )?["'\\]{0,4}$/i;
+/** Longest way back to a word for telephone. */
+const MAX_BEFORE = 32;
+
+/** The telephone number that begins at a position, which is a digit, a plus or a bracket. */
+export function phoneNumberAt(text: string, start: number, floor: number): Finding | undefined {
+  const match =
+    text[start] === '+'
+      ? matchAt(INTERNATIONAL, text, start)
+      : (matchAt(NORTH_AMERICAN, text, start) ?? matchAt(WITH_ZEROS, text, start) ?? nationalAt(text, start, floor));
+  return match === null ? undefined : { start, end: start + match[0].length, kind: 'phone' };
+}
+
+function nationalAt(text: string, start: number, floor: number): RegExpExecArray | null {
+  const match = matchAt(NATIONAL, text, start);
+  if (match === null) return null;
+  return WORD_BEFORE.test(text.slice(Math.max(floor, start - MAX_BEFORE), start)) ? match : null;
+}
+
+/** Whether a text is nothing but a telephone number, going by the name it stands under. */
+export function isPhoneNumber(text: string, name: string): boolean {
+  if (text.length > 32 || !/(?:phone|mobile|fax|whatsapp|^tel|_tel)(?:_?number|_?no)?$/i.test(name)) return false;
+  return /^\+?[\d ().\-/]+$/.test(text) && text.replaceAll(/\D/g, '').length >= 7;
+}

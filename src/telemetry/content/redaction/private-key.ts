@@ -1,0 +1,41 @@
+import { matchAt, type Finding } from './finding.ts';
+
+const LABEL = /-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----/y;
+const END = /-----END[ A-Z0-9]{1,60}-----/y;
+/** Longest block, in UTF-16 units. */
+const MAX_BLOCK = 16_384;
+/** What a block without its end is made of: base64, line ends as they are or escaped. */
+const BODY = /[A-Za-z0-9+/=\s\\:,-]{0,16384}/y;
+
+/** Finds private keys in PEM form (RFC 7468) in one text. */
+export interface PrivateKeyFinder {
+  /** The block that begins at a position exactly, as far as it goes where its end was cut off. */
+  at(start: number): Finding | undefined;
+}
+
+/**
+ * Creates a finder for one text, which is to be asked for rising positions: it looks for each end once, however
+ * many beginnings there are.
+ */
+export function createPrivateKeyFinder(text: string): PrivateKeyFinder {
+  let nextEnd = -1;
+  const endFrom = (position: number): number => {
+    if (nextEnd < position) {
+      const found = text.indexOf('-----END', position);
+      nextEnd = found === -1 ? Infinity : found;
+    }
+    return nextEnd;
+  };
+  return {
+    at(start) {
+      const label = matchAt(LABEL, text, start);
+      if (label === null) return undefined;
+      const bodyStart = start + label[0].length;
+      const endLine = endFrom(bodyStart);
+      const end = endLine - bodyStart > MAX_BLOCK ? null : matchAt(END, text, endLine);
+      if (end !== null) return { start, end: endLine + end[0].length, kind: 'private_key' };
+      const body = matchAt(BODY, text, bodyStart);
+      return { start, end: bodyStart + (body?.[0].length ?? 0), kind: 'private_key' };
+    },
+  };
+}

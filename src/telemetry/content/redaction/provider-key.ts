@@ -1,0 +1,162 @@
+import { DOT, endOf, isWordStart, LETTER_OR_DIGIT, STAR, startOf, typeAt, WORD } from './characters.ts';
+import { matchAt, type Finding } from './finding.ts';
+import { keyFormsFor, MAX_DOTTED_PREFIX, type KeyForm } from './provider-keys.ts';
+import { isFiller, isWords } from './randomness.ts';
+import { decodeBase64Url, webTokenEnd } from './web-token.ts';
+
+/** Shortest word that can hold a key; shorter ones only can where dots or stars follow. */
+export const MIN_KEY = 11;
+
+/** What begins at a position: something to redact, or a text as long as that which is to stay. */
+interface Judgement {
+  readonly end: number;
+  /** Absent for what stays. */
+  readonly kind?: string;
+}
+
+/**
+ * The first key or token in a long word, or in what a dot joins to it. Every character is looked at a bounded
+ * number of times, because what was judged is never judged again.
+ *
+ * @param floor where the search may not go back beyond
+ */
+export function findProviderKey(text: string, start: number, end: number, floor: number): Finding | undefined {
+  const joined = joinedToWord(text, start, end, floor);
+  if (joined !== undefined) return joined;
+  let triesWebToken = true;
+  for (let at = start; at < end; at = nextPart(text, at, end)) {
+    let judgement = judgeForm(text, at) ?? judgeWhole(text, at, end);
+    if (judgement === undefined && triesWebToken && text.startsWith('eyJ', at)) {
+      triesWebToken = false;
+      judgement = judgeWebToken(text, at);
+    }
+    if (judgement?.kind !== undefined) return { start: at, end: judgement.end, kind: judgement.kind };
+    if (judgement !== undefined) at = judgement.end - 1;
+  }
+  return undefined;
+}
+
+/** The key that begins at a position exactly. */
+export function providerKeyAt(text: string, start: number): Finding | undefined {
+  const end = endOf(text, start, WORD);
+  const judgement = judgeForm(text, start) ?? judgeWhole(text, start, end) ?? judgeWebToken(text, start);
+  return judgement?.kind === undefined ? undefined : { start, end: judgement.end, kind: judgement.kind };
+}
+
+/** Where the next part of a word begins, behind a dash or an underscore. */
+function nextPart(text: string, at: number, end: number): number {
+  const next = endOf(text, at, LETTER_OR_DIGIT, end);
+  return Math.max(next, at) + 1;
+}
+
+function judgeForm(text: string, start: number): Judgement | undefined {
+  for (const form of keyFormsFor(text.charCodeAt(start))) {
+    if (!text.startsWith(form.prefix, start)) continue;
+    const judgement = judgeBody(text, start + form.prefix.length, form);
+    if (judgement !== undefined) return judgement;
+  }
+  return undefined;
+}
+
+function judgeBody(text: string, start: number, form: KeyForm): Judgement | undefined {
+  const limit = form.max === undefined ? text.length : start + form.max + 1;
+  const reached = endOf(text, start, form.alphabet | STAR, Math.min(limit, text.length));
+  // Dots and stars at the end belong to the sentence, or to Markdown.
+  const end = startOf(text, reached, DOT | STAR, start);
+  const length = end - start;
+  if (length < form.min || (form.max !== undefined && length > form.max)) return undefined;
+  if (form.max !== undefined && (typeAt(text, end) & LETTER_OR_DIGIT) !== 0) return undefined;
+  const body = text.slice(start, end);
+  const isMasked = body.includes('*');
+  if (!isMasked && (isFiller(body) || (form.isCommon === true && isWords(body)))) return { end: reached };
+  const kind = form.prefix === 'sk-' && body.includes('T3BlbkFJ') ? 'openai_key' : form.kind;
+  return { end, kind };
+}
+
+function judgeWebToken(text: string, start: number): Judgement | undefined {
+  const end = webTokenEnd(text, start);
+  return end === undefined ? undefined : { end, kind: 'jwt' };
+}
+
+/** Forms without a prefix, which are known by the length of the word and by what stands where in it. */
+function judgeWhole(text: string, start: number, end: number): Judgement | undefined {
+  const length = end - start;
+  // Azure's keys carry a signature of the service that issued them.
+  if (length === 84 && text.startsWith('JQQJ99', start + 52)) return { end, kind: 'azure_key' };
+  if (length === 50 && text[start + 32] === '-') {
+    return matchAt(/[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}/y, text, start) === null
+      ? undefined
+      : { end, kind: 'mailgun_key' };
+  }
+  if (length >= 24 && length <= 28 && text[end] === '.') return judgeDiscordToken(text, start, end);
+  return undefined;
+}
+
+/** Tokens of Discord: the number of the bot in base64, a time, a signature. */
+function judgeDiscordToken(text: string, start: number, end: number): Judgement | undefined {
+  const match = matchAt(/[\w-]{24,28}\.[\w-]{6}\.[\w-]{27,40}/y, text, start);
+  if (match === null) return undefined;
+  try {
+    const id = decodeBase64Url(text.slice(start, end));
+    return /^\d{17,20}$/.test(id) ? { end: start + match[0].length, kind: 'discord_token' } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Forms whose long part follows a sign that belongs to no word. */
+function joinedToWord(text: string, start: number, end: number, floor: number): Finding | undefined {
+  switch (text[start - 1]) {
+    case '.':
+      return dottedKey(text, start, floor);
+    case ':':
+      return telegramToken(text, start, end, floor);
+    case '$':
+      return paypalToken(text, start, floor);
+    case '/':
+      return googleRefreshToken(text, start, end, floor) ?? webhook(text, start, end, floor);
+    default:
+      return undefined;
+  }
+}
+
+function dottedKey(text: string, start: number, floor: number): Finding | undefined {
+  const first = startOf(text, start, WORD | DOT, Math.max(floor, start - MAX_DOTTED_PREFIX));
+  for (let at = first; at < start; at += 1) {
+    if (!isWordStart(text, at)) continue;
+    const judgement = judgeForm(text, at);
+    if (judgement?.kind !== undefined && judgement.end > start) {
+      return { start: at, end: judgement.end, kind: judgement.kind };
+    }
+  }
+  return undefined;
+}
+
+function telegramToken(text: string, start: number, end: number, floor: number): Finding | undefined {
+  if (end - start !== 35 || !text.startsWith('AA', start)) return undefined;
+  const match = /\d{8,10}:$/.exec(text.slice(Math.max(floor, start - 11), start));
+  return match === null ? undefined : { start: start - match[0].length, end, kind: 'telegram_token' };
+}
+
+function paypalToken(text: string, start: number, floor: number): Finding | undefined {
+  const before = /access_token\$(?:production|sandbox)\$$/.exec(text.slice(Math.max(floor, start - 32), start));
+  const behind = matchAt(/[0-9a-z]{16}\$[0-9a-f]{32}/y, text, start);
+  if (before === null || behind === null) return undefined;
+  return { start: start - before[0].length, end: start + behind[0].length, kind: 'paypal_token' };
+}
+
+function googleRefreshToken(text: string, start: number, end: number, floor: number): Finding | undefined {
+  if (text[start] !== '0' || end - start < 24 || start - 3 < floor) return undefined;
+  if (text.slice(start - 3, start) !== '1//' || (typeAt(text, start - 4) & WORD) !== 0) return undefined;
+  return { start: start - 3, end, kind: 'google_token' };
+}
+
+/** Addresses of which the path is the secret. */
+const WEBHOOK =
+  /(?:hooks\.slack\.com\/|discord(?:app)?\.com\/api\/webhooks\/|webhook\.office\.com\/|hooks\.zapier\.com\/)[\w/@-]*$/;
+
+function webhook(text: string, start: number, end: number, floor: number): Finding | undefined {
+  if (end - start < 22) return undefined;
+  const before = text.slice(Math.max(floor, start - 128), start);
+  return WEBHOOK.test(before) ? { start, end, kind: 'webhook_url' } : undefined;
+}

@@ -1,0 +1,194 @@
+import { findAssigned, findElementText, findOptionValue, findStated } from './assignment.ts';
+import { DIGIT, endOf, isWordStart, STAR, TRIGGER, typeAt, WORD } from './characters.ts';
+import { findEmail } from './email.ts';
+import type { Finding } from './finding.ts';
+import { ipAddressAt } from './ip-address.ts';
+import { paymentCardAt } from './payment-card.ts';
+import { phoneNumberAt } from './phone-number.ts';
+import { createPrivateKeyFinder, type PrivateKeyFinder } from './private-key.ts';
+import { findProviderKey, MIN_KEY } from './provider-key.ts';
+import { findSchemed, LONGEST_SCHEME, SHORTEST_SCHEME } from './scheme.ts';
+import { findUserinfo } from './url.ts';
+
+/** What is looked for. */
+export interface ScanRules {
+  readonly secrets: boolean;
+  readonly cards: boolean;
+  readonly emails: boolean;
+  readonly phones: boolean;
+  readonly ipAddresses: boolean;
+  readonly keys: boolean;
+}
+
+/** Fewest digits of a telephone number, and fewer than a card has. */
+const FEWEST_DIGITS = 7;
+
+const BEGIN = '-----BEGIN';
+
+const BACKSLASH = 92;
+const PERCENT = 37;
+const DOT = 46;
+const ZERO = 48;
+const COLON = 58;
+
+/** Where a scan is. */
+interface Scan {
+  readonly text: string;
+  readonly rules: ScanRules;
+  readonly privateKeys: PrivateKeyFinder;
+  /** Position behind what was replaced last: nothing that is found may begin before it. */
+  floor: number;
+  /** Bounds of the last word. */
+  wordStart: number;
+  wordEnd: number;
+}
+
+/**
+ * Replaces everything that is to be redacted, in one pass over the text. A word or a sign is only looked at closer
+ * where it can belong to something: a long word, one that begins with a digit, a colon behind the name of a
+ * secret. What was looked at is left behind, so that the time is linear in the length of the text, whatever it is.
+ */
+export function redactText(text: string, rules: ScanRules, placeholder: (kind: string) => string): string {
+  const scan: Scan = { text, rules, privateKeys: createPrivateKeyFinder(text), floor: 0, wordStart: 0, wordEnd: 0 };
+  let output = '';
+  let position = 0;
+  while (position < text.length) {
+    const type = typeAt(text, position);
+    if ((type & (WORD | TRIGGER)) === 0) {
+      position += 1;
+      continue;
+    }
+    const isWord = (type & WORD) !== 0;
+    const next = isWord ? endOf(text, position + 1, WORD) : position + 1;
+    const found = isWord ? findInWord(scan, position, next) : findAtSign(scan, position);
+    if (found === undefined || found.start < scan.floor) {
+      position = next;
+    } else {
+      const { start, end, kind, quote = '' } = found;
+      output += `${text.slice(scan.floor, start)}${quote}${placeholder(kind)}${quote}`;
+      scan.floor = end;
+      position = Math.max(end, position + 1);
+    }
+  }
+  return scan.floor === 0 ? text : output + text.slice(scan.floor);
+}
+
+/** A word behind `\n` or `%20` begins behind the letters that belong to those. */
+function startOfWord(text: string, start: number, end: number): number {
+  const before = text.charCodeAt(start - 1);
+  if (before !== BACKSLASH && before !== PERCENT) return start;
+  const word = text.slice(start, Math.min(end, start + 5));
+  const escape = before === PERCENT ? /^[0-9a-f]{2}/i.exec(word) : /^(?:u[0-9a-f]{4}|[nrtbf])/i.exec(word);
+  return start + (escape?.[0].length ?? 0);
+}
+
+function findInWord(scan: Scan, position: number, end: number): Finding | undefined {
+  const { text } = scan;
+  const start = startOfWord(text, position, end);
+  const { wordStart, wordEnd } = scan;
+  scan.wordStart = start;
+  scan.wordEnd = end;
+  const length = end - start;
+  const type = typeAt(text, start);
+  if (length >= SHORTEST_SCHEME || (typeAt(text, end) & STAR) !== 0) {
+    const found = findInLongWord(scan, start, end);
+    if (found !== undefined) return found;
+  }
+  if (scan.rules.keys && (length === 2 || length >= MIN_KEY)) {
+    const found = findStated(text, wordStart, wordEnd, start, end);
+    if (found !== undefined) return found;
+  }
+  return length > 0 && (type & DIGIT) !== 0 ? findNumber(scan, start, end) : undefined;
+}
+
+function findInLongWord(scan: Scan, start: number, end: number): Finding | undefined {
+  const { text, rules, floor } = scan;
+  const length = end - start;
+  const begin = end - BEGIN.length;
+  if (rules.secrets) {
+    if (begin >= start && text.startsWith(BEGIN, begin)) return scan.privateKeys.at(begin);
+    const found =
+      length >= MIN_KEY || (typeAt(text, end) & STAR) !== 0
+        ? findProviderKey(text, start, end, floor)
+        : length <= LONGEST_SCHEME
+          ? findSchemed(text, start, end)
+          : undefined;
+    if (found !== undefined) return found;
+  }
+  return rules.keys && text.startsWith('--', start) && text[end] === ' '
+    ? findOptionValue(text, start, end)
+    : undefined;
+}
+
+/** What begins with a digit. The digits behind a decimal point are no number of their own. */
+function findNumber({ text, rules, floor }: Scan, start: number, end: number): Finding | undefined {
+  const behind = text.charCodeAt(end);
+  const mayBeAddress = (behind === DOT && end - start <= 3) || (behind === COLON && end - start === 4);
+  const hasMany = hasManyDigits(text, start);
+  if (!mayBeAddress && !hasMany) return undefined;
+  if (text.charCodeAt(start - 1) === DOT || !isWordStart(text, start)) return undefined;
+  const address = rules.ipAddresses && mayBeAddress ? ipAddressAt(text, start, floor) : undefined;
+  if (address !== undefined || !hasMany) return address;
+  // A card's digits are one word, or the first four of them are.
+  const mayBeCard = rules.cards && (end - start === 4 || end - start >= 13);
+  return (
+    (mayBeCard ? paymentCardAt(text, start) : undefined) ??
+    (rules.phones ? phoneNumberAt(text, start, floor) : undefined)
+  );
+}
+
+/** Whether enough digits for a telephone number follow each other, with single signs between them. */
+function hasManyDigits(text: string, start: number): boolean {
+  let digits = 0;
+  let gap = 0;
+  if (text.charCodeAt(start) === ZERO && text.charCodeAt(start + 1) === DOT) return false;
+  for (let at = start; digits < FEWEST_DIGITS; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code >= 48 && code <= 57) {
+      digits += 1;
+      gap = 0;
+    } else {
+      gap += 1;
+      if (gap > 2 || !isNumberSign(code)) return false;
+    }
+  }
+  return true;
+}
+
+/** Spaces, brackets, dash, dot and slash. */
+function isNumberSign(code: number): boolean {
+  return code === 32 || code === 160 || code === 40 || code === 41 || (code >= 45 && code <= 47);
+}
+
+function findAtSign(scan: Scan, sign: number): Finding | undefined {
+  const { text, rules, wordStart, wordEnd, floor } = scan;
+  switch (text[sign]) {
+    case '@':
+      return rules.emails ? findEmail(text, sign, floor) : undefined;
+    case '+':
+    case '(':
+      return rules.phones ? findPhone(scan, sign) : undefined;
+    case '>':
+      return rules.keys ? findElementText(text, sign, wordStart, wordEnd) : undefined;
+    case ':':
+      if (text[sign + 1] === '/' && text[sign + 2] === '/') {
+        return rules.secrets ? findUserinfo(text, sign) : undefined;
+      }
+      return rules.keys || rules.secrets ? findNamed(scan, sign) : undefined;
+    default:
+      return rules.keys || rules.secrets ? findNamed(scan, sign) : undefined;
+  }
+}
+
+function findPhone({ text, floor }: Scan, sign: number): Finding | undefined {
+  if ((typeAt(text, sign + 1) & DIGIT) === 0 || !isWordStart(text, sign)) return undefined;
+  return phoneNumberAt(text, sign, floor);
+}
+
+/** Headers with secrets are secrets, under whatever rule; other values are redacted for their names alone. */
+function findNamed({ text, rules, wordStart, wordEnd }: Scan, sign: number): Finding | undefined {
+  const found = findAssigned(text, sign, wordStart, wordEnd);
+  if (found === undefined || (rules.keys && rules.secrets)) return found;
+  const isSecret = /^(?:cookie|authorization|bearer_token|basic_credentials)$/.test(found.kind);
+  return isSecret === rules.secrets ? found : undefined;
+}

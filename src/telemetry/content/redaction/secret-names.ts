@@ -1,0 +1,134 @@
+/** What a value is, going by the name it has. */
+export type SecretKind =
+  | 'password'
+  | 'secret'
+  | 'api_key'
+  | 'private_key'
+  | 'token'
+  | 'credentials'
+  | 'authorization'
+  | 'cookie'
+  | 'card_code'
+  | 'signature';
+
+/** Longest name that is looked at, in UTF-16 units. */
+const MAX_NAME = 128;
+
+/** The last three letters names of secrets have. */
+const ENDINGS =
+  'key eys ken ens ret ets ord rds swd pwd ass ase ode jwt rer uth ort nha ion kie ies ial als cvv cvc sig ure ash lue mac';
+
+let endings: ReadonlySet<number> | undefined;
+
+/**
+ * Whether a word can be the name of a secret, going by its last three letters. Nearly every name of a JSON text is
+ * done with here, so that no word is cut out for it.
+ */
+export function endsLikeSecret(text: string, start: number, end: number): boolean {
+  endings ??= new Set(ENDINGS.split(' ').map((ending) => endingBefore(ending, 0, 3)));
+  return end - start <= MAX_NAME && endings.has(endingBefore(text, start, end));
+}
+
+/** Three letters as one number, in any case; digits behind them do not count. */
+function endingBefore(text: string, start: number, end: number): number {
+  let last = end - 1;
+  while (last > start && isDigitOrJoiner(text.charCodeAt(last))) last -= 1;
+  if (last - start < 2) return 0;
+  return (
+    ((text.charCodeAt(last - 2) | 32) << 16) | ((text.charCodeAt(last - 1) | 32) << 8) | (text.charCodeAt(last) | 32)
+  );
+}
+
+const PASSWORD =
+  /(?:password|passwd|passphrase|passcode|pwd|passwort|kennwort|wachtwoord|senha)s?(?:hash|value|confirmation)?$/;
+const SHORT_PASSWORD = /(?:^|[^a-z])pass$|[a-z]Pass$/;
+const SECRET = /secrets?(?:value|hash)?$/;
+const PRIVATE_KEY = /private(?:ssh|rsa|pem|signing)?keys?$/;
+const API_KEY = new RegExp(
+  [
+    '(?:api|access|secret|account|shared|encryption|signing|master|service|servicerole|subscription|app|application',
+    'consumer|auth|deploy|ssh|admin|hmac|aes|function|functions|license|webhook|ingest|ingestion|write',
+    'openai|anthropic|claude|gemini|google|vertex|azure|mistral|cohere|groq|xai|perplexity|fireworks|together|deepseek',
+    'openrouter|huggingface|replicate|voyage|jina|tavily|serper|exa|pinecone|qdrant|weaviate|elevenlabs|deepgram',
+    'stripe|twilio|sendgrid|mailgun|datadog|newrelic|sentry|langfuse|langsmith|langchain|heroku|cloudflare|aws|gcp)',
+  ].join('|') + 'keys?(?:value|hash)?$',
+);
+const TOKEN = /(?:tokens?(?:value|hash)?|jwt|bearer)$/;
+/** Tokens of language models, of parsers and of pages of a list. Many tokens are nearly always counted ones. */
+const OTHER_TOKEN = new RegExp(
+  [
+    '(?:next|page|paging|cursor|continuation|sync|max|min|eos|bos|pad|unk|sep|cls|mask|stop|special|first|last|per',
+    'prompt|completion|input|output|cached?|cancell?ation|cancel|start|end|sub|image|audio|video|reasoning|unexpected',
+    'syntax|lexer|current|previous|prev|total|new|is|has|num|count|by|to|time|cost|price|usd|each|any|this|design|nft',
+    'soft|hard|word|text|byte|char|single|thinking|draft|accepted|rejected|generated|context|begin|of|the|a)token$',
+  ].join('|'),
+);
+const MANY_SECRET_TOKENS = /(?:access|refresh|auth|api|bearer|session)tokens(?:value|hash)?$/;
+const CREDENTIALS = /credentials?$|(?:^|[^a-z])_auth$/;
+const AUTHORIZATION = /authorization$/;
+const COOKIE = /cookies?$/;
+const CARD_CODE = /^(?:card)?(?:cvv|cvc|cvvcode|cvccode|securitycode)$/;
+/** Names of parameters of a URL that are something else anywhere else. */
+const IN_QUERY = /^(?:key|sig|signature|xamzsignature|xgoogsignature|xamzcredential|xgoogcredential|auth|hmac)$/;
+/** A question, not a value: `isSecret`, `has_password`. */
+const QUESTION = /^(?:is|has|no|show|hide|need|needs|require|requires|allow)(?=[A-Z_-])/;
+
+/** What was found out about names: a JSON text has few, and has them often. */
+const knownNames = new Map<string, SecretKind | 'none'>();
+const MAX_KNOWN = 512;
+
+/** The kind of secret a name announces, in any spelling: `apiKey`, `X-Api-Key`, `OPENAI_API_KEY_2`. */
+export function secretKindOf(name: string): SecretKind | undefined {
+  if (!endsLikeSecret(name, 0, name.length)) return undefined;
+  const known = knownNames.get(name);
+  if (known !== undefined) return known === 'none' ? undefined : known;
+  const kind = judgeName(name);
+  if (knownNames.size >= MAX_KNOWN) knownNames.clear();
+  knownNames.set(name, kind ?? 'none');
+  return kind;
+}
+
+function judgeName(name: string): SecretKind | undefined {
+  const plain = plainName(name);
+  if (QUESTION.test(name)) return undefined;
+  if (PASSWORD.test(plain) || SHORT_PASSWORD.test(withoutDigits(name))) return 'password';
+  if (PRIVATE_KEY.test(plain)) return 'private_key';
+  if (SECRET.test(plain)) return 'secret';
+  if (API_KEY.test(plain)) return 'api_key';
+  if (TOKEN.test(plain)) return isSecretToken(plain) ? 'token' : undefined;
+  if (AUTHORIZATION.test(plain)) return 'authorization';
+  if (COOKIE.test(plain)) return 'cookie';
+  if (CREDENTIALS.test(plain) || CREDENTIALS.test(name)) return 'credentials';
+  return CARD_CODE.test(plain) ? 'card_code' : undefined;
+}
+
+/** The same for the name of a parameter in the query of a URL. */
+export function secretKindInQuery(name: string): SecretKind | undefined {
+  const kind = secretKindOf(name);
+  if (kind !== undefined || name.length > MAX_NAME) return kind;
+  const plain = plainName(name);
+  if (!IN_QUERY.test(plain)) return undefined;
+  return plain === 'key' || plain === 'auth' ? 'api_key' : 'signature';
+}
+
+function isSecretToken(plain: string): boolean {
+  if (/tokens(?:value|hash)?$/.test(plain)) return MANY_SECRET_TOKENS.test(plain);
+  return !OTHER_TOKEN.test(plain);
+}
+
+/** `OPENAI_API_KEY_2` is named like `OPENAI_API_KEY`. */
+function withoutDigits(name: string): string {
+  let end = name.length;
+  while (end > 0 && isDigitOrJoiner(name.charCodeAt(end - 1))) end -= 1;
+  return end === name.length ? name : name.slice(0, end);
+}
+
+function isDigitOrJoiner(code: number): boolean {
+  return (code >= 48 && code <= 57) || code === 95 || code === 45;
+}
+
+function plainName(name: string): string {
+  return withoutDigits(name)
+    .toLowerCase()
+    .replaceAll(/[^a-z]/g, '');
+}

@@ -1,0 +1,152 @@
+import { cutBetweenWords } from './cut.ts';
+import { asRedacted, type Redacted } from './redacted.ts';
+import { copyRedacted, type JsonValue, type Place } from './redaction/copy.ts';
+import { isSecretValue } from './redaction/named-value.ts';
+import { isPhoneNumber } from './redaction/phone-number.ts';
+import { providerKeyAt } from './redaction/provider-key.ts';
+import { redactText, type ScanRules } from './redaction/scan.ts';
+import { schemedAt } from './redaction/scheme.ts';
+
+export type { JsonValue } from './redaction/copy.ts';
+
+/** A pattern of your own, and the word that stands in the place of what it matches: `[redacted:name]`. */
+export interface NamedPattern {
+  readonly name: string;
+  readonly pattern: RegExp;
+}
+
+/** What is taken out of recorded content. Everything that can be switched is on unless switched off. */
+export interface RedactionOptions {
+  /**
+   * Keys and tokens of providers, JSON Web Tokens, private keys, credentials behind `Bearer` and `Basic` and in URLs,
+   * cookies.
+   */
+  readonly secrets?: boolean;
+  /** Numbers of payment cards whose check digit is right. */
+  readonly cards?: boolean;
+  readonly emails?: boolean;
+  /** International numbers, North American ones, and any that follow a word for telephone. */
+  readonly phones?: boolean;
+  /** Addresses on the Internet. Those of the machine itself and of private networks stay. */
+  readonly ipAddresses?: boolean;
+  /** What stands under the name of a secret: in objects, in JSON inside texts, in assignments and query parameters. */
+  readonly keys?: boolean;
+  /** Patterns of your own, tried before ours. Their time is yours to bound: they see up to a million characters. */
+  readonly patterns?: readonly (RegExp | NamedPattern)[];
+  /**
+   * Your own redaction, after ours. Gets every text, and the name it stands under. When it throws, or answers
+   * something else than a text, a placeholder takes the place of the text.
+   */
+  readonly redact?: (text: string, context: { readonly key?: string }) => string;
+}
+
+/** Takes secrets and personal data out of texts and values. None of its functions throws. */
+export interface Redactor {
+  /** The text with placeholders such as `[redacted:openai_key]`. Only the first million characters are kept. */
+  text(value: string): Redacted;
+  /** A redacted copy of any value, bounded in depth, number of values and text. */
+  value(value: unknown): JsonValue;
+  /** The JSON text of that copy. */
+  json(value: unknown): Redacted;
+}
+
+/** Longest text that is redacted, in UTF-16 units. No backend takes one as long. */
+const MAX_TEXT = 1_048_576;
+
+const FAILED = '[redaction failed]';
+
+/**
+ * Creates a redactor. Its time is linear in the length of what it is given, whatever that is.
+ *
+ * @throws {TypeError} when `patterns` or `redact` are not what they should be.
+ */
+export function createRedactor(options: RedactionOptions = {}): Redactor {
+  const rules = rulesOf(options);
+  const patterns = (options.patterns ?? []).map(readPattern);
+  const { redact } = options;
+  if (redact !== undefined && typeof redact !== 'function') {
+    throw new TypeError(`redaction.redact must be a function, but is ${describe(redact)}`);
+  }
+
+  const redactOne = (given: string, place: Place, maxLength: number): string => {
+    try {
+      const kept = cut(given.toWellFormed(), Math.min(maxLength, MAX_TEXT));
+      const named = placeholderForName(kept, place, rules);
+      if (named !== undefined) return named;
+      const text = redactText(applyPatterns(kept, patterns), rules, placeholder);
+      return redact === undefined ? text : applyFunction(redact, text, place.key);
+    } catch {
+      return FAILED;
+    }
+  };
+  const copy = (value: unknown): JsonValue => copyRedacted(value, { usesNames: rules.keys, text: redactOne });
+
+  return {
+    text: (value) => asRedacted(redactOne(value, {}, MAX_TEXT)),
+    value: copy,
+    json: (value) => asRedacted(JSON.stringify(copy(value))),
+  };
+}
+
+function placeholder(kind: string): string {
+  return `[redacted:${kind}]`;
+}
+
+function rulesOf(options: RedactionOptions): ScanRules {
+  const { secrets = true, cards = true, emails = true, phones = true, ipAddresses = true, keys = true } = options;
+  return { secrets, cards, emails, phones, ipAddresses, keys };
+}
+
+function cut(text: string, maxLength: number): string {
+  if (text.length <= maxLength) return text;
+  const kept = cutBetweenWords(text, maxLength);
+  return `${kept}… [${text.length - kept.length} characters left out]`;
+}
+
+/** What stands in place of a text because of the name it has. */
+function placeholderForName(text: string, { key, kind }: Place, rules: ScanRules): string | undefined {
+  if (rules.phones && key !== undefined && isPhoneNumber(text, key)) return placeholder('phone');
+  if (kind === undefined || !isSecretValue(text, kind, key ?? '')) return undefined;
+  const schemed = schemedAt(text, 0);
+  if (schemed?.end === text.length) return `${text.slice(0, schemed.start)}${placeholder(schemed.kind)}`;
+  const known = providerKeyAt(text, 0);
+  return placeholder(known?.end === text.length ? known.kind : kind);
+}
+
+interface ReadPattern {
+  readonly pattern: RegExp;
+  readonly placeholder: string;
+}
+
+function readPattern(given: unknown, index: number): ReadPattern {
+  const { name, pattern } = given instanceof RegExp ? { name: 'custom', pattern: given } : partsOf(given);
+  if (!(pattern instanceof RegExp) || typeof name !== 'string') {
+    throw new TypeError(
+      `redaction.patterns[${index}] must be a RegExp or { name, pattern: RegExp }, but is ${describe(given)}`,
+    );
+  }
+  // A copy of our own: `lastIndex` of the given one is not ours to move.
+  const flags = `${pattern.flags.replaceAll(/[gy]/g, '')}g`;
+  return { pattern: new RegExp(pattern.source, flags), placeholder: placeholder(name) };
+}
+
+function partsOf(given: unknown): { readonly name?: unknown; readonly pattern?: unknown } {
+  return typeof given === 'object' && given !== null ? given : {};
+}
+
+function applyPatterns(text: string, patterns: readonly ReadPattern[]): string {
+  let result = text;
+  for (const { pattern, placeholder } of patterns) {
+    result = result.replace(pattern, (match) => (match === '' ? '' : placeholder));
+  }
+  return result;
+}
+
+function applyFunction(redact: NonNullable<RedactionOptions['redact']>, text: string, key: string | undefined): string {
+  const result: unknown = redact(text, key === undefined ? {} : { key });
+  return typeof result === 'string' ? result.toWellFormed() : FAILED;
+}
+
+function describe(value: unknown): string {
+  return value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value;
+}

@@ -1,0 +1,209 @@
+import { asRedacted, type Redacted } from './redacted.ts';
+import type { Redactor } from './redactor.ts';
+
+/**
+ * Truncation that leaves valid JSON, in time linear in what is kept: what does not fit is not even read, and a
+ * text is cut before it is redacted, a little behind the place where it will be cut in the end.
+ */
+
+/** Bytes of JSON that still fit. */
+export interface Room {
+  left: number;
+}
+
+/** How deep a value is copied. */
+const MAX_DEPTH = 24;
+/** Most that is kept of a key, in UTF-16 units. */
+const MAX_KEY = 200;
+/** Bytes below which nothing is begun any more. */
+const MIN_ROOM = 16;
+/** What a value costs besides its text: quotes, a comma. */
+const PUNCTUATION = 4;
+/**
+ * How much of a text is read behind the place where it is cut, in UTF-16 units, and left out again after
+ * redaction: a secret that is cut in half is not recognised, and none is longer than this.
+ */
+const OVERLAP = 8_192;
+
+/**
+ * The JSON text of what `build` makes of the room it is given, redacted, and no longer than `maxBytes` of UTF-8.
+ * Redaction can make a text longer, so `build` is called again with less room when it does not fit.
+ */
+export function fitJson(build: (room: Room) => unknown, redactor: Redactor, maxBytes: number): Redacted {
+  let room = maxBytes;
+  for (let attempt = 0; attempt < 4; attempt += 1) {
+    const text = redactor.json(build({ left: room }));
+    const bytes = Buffer.byteLength(text);
+    if (bytes <= maxBytes) return text;
+    room = Math.floor((room * maxBytes * 0.9) / bytes);
+  }
+  return asRedacted(JSON.stringify('[left out: it does not fit]'));
+}
+
+/** A text, redacted, and no longer than `maxBytes` of UTF-8. */
+export function fitText(text: string, redactor: Redactor, maxBytes: number): Redacted {
+  const cut = cutText(text, maxBytes, redactor);
+  const redacted = redactor.text(cut);
+  return Buffer.byteLength(redacted) <= maxBytes ? redacted : asRedacted(sliceBytes(redacted, maxBytes));
+}
+
+/**
+ * A copy of any value that JSON can write and that takes no more than the room there is. Of what is left out the
+ * copy says how much it is. No member takes more than half of the room that is left, unless it is the last.
+ * Never throws, also for values whose properties do.
+ */
+export function copyWithin(value: unknown, room: Room, redactor: Redactor): unknown {
+  return new BoundedCopy(redactor).copy(value, room);
+}
+
+/** Takes a part of the room, and gives back what `use` did not need of it. */
+export function shareRoom<T>(room: Room, isLast: boolean, use: (part: Room) => T): T {
+  const given = isLast ? room.left : Math.floor(room.left / 2);
+  const part = { left: given };
+  const result = use(part);
+  room.left -= given - part.left;
+  return result;
+}
+
+/** Whether there is room for anything more. */
+export function hasRoom(room: Room): boolean {
+  return room.left >= MIN_ROOM;
+}
+
+class BoundedCopy {
+  readonly #redactor: Redactor;
+  /** The objects around the one being copied. */
+  readonly #around = new Set<object>();
+
+  constructor(redactor: Redactor) {
+    this.#redactor = redactor;
+  }
+
+  copy(value: unknown, room: Room): unknown {
+    switch (typeof value) {
+      case 'string':
+        return this.#text(value, room);
+      case 'number':
+      case 'boolean':
+        room.left -= 8;
+        return value;
+      case 'bigint':
+        return this.#text(String(value), room);
+      case 'object':
+        return value === null ? null : this.#object(value, room);
+      default:
+        return undefined;
+    }
+  }
+
+  #text(text: string, room: Room): string {
+    const kept = cutText(withoutData(text), Math.max(room.left - PUNCTUATION, 0), this.#redactor);
+    room.left -= Buffer.byteLength(kept) + PUNCTUATION;
+    return kept;
+  }
+
+  #object(value: object, room: Room): unknown {
+    if (this.#around.has(value)) return '[circular]';
+    if (this.#around.size >= MAX_DEPTH) return '[too deep]';
+    this.#around.add(value);
+    try {
+      return this.#members(value, room);
+    } catch {
+      return '[unreadable]';
+    } finally {
+      this.#around.delete(value);
+    }
+  }
+
+  #members(value: object, room: Room): unknown {
+    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
+      return this.#text(`[${value.byteLength} bytes]`, room);
+    }
+    if (value instanceof Date)
+      return this.#text(Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString(), room);
+    if (value instanceof Error) return this.#text(`${value.name}: ${value.message}`, room);
+    if (value instanceof Map) return this.#list([...value.entries()], room);
+    if (value instanceof Set) return this.#list([...value], room);
+    if (Array.isArray(value)) return this.#list(value, room);
+    const { toJSON } = value as { toJSON?: unknown };
+    if (typeof toJSON === 'function') return this.copy(toJSON.call(value), room);
+    return this.#record(value as Readonly<Record<string, unknown>>, room);
+  }
+
+  #list(list: readonly unknown[], room: Room): unknown[] {
+    const copy: unknown[] = [];
+    for (let index = 0; index < list.length; index += 1) {
+      if (!hasRoom(room)) {
+        copy.push(`[${list.length - index} more left out]`);
+        break;
+      }
+      copy.push(this.#member(() => list[index], room, index === list.length - 1) ?? null);
+    }
+    return copy;
+  }
+
+  #record(record: Readonly<Record<string, unknown>>, room: Room): Record<string, unknown> {
+    const keys = Object.keys(record);
+    const copy: [string, unknown][] = [];
+    for (const [index, key] of keys.entries()) {
+      if (!hasRoom(room)) {
+        copy.push(['…', `[${keys.length - index} more left out]`]);
+        break;
+      }
+      const name = key.slice(0, MAX_KEY);
+      room.left -= Buffer.byteLength(name) + PUNCTUATION;
+      const member = this.#member(() => record[key], room, index === keys.length - 1);
+      if (member !== undefined) copy.push([name, member]);
+    }
+    return Object.fromEntries(copy);
+  }
+
+  #member(read: () => unknown, room: Room, isLast: boolean): unknown {
+    return shareRoom(room, isLast, (part) => {
+      try {
+        return this.copy(read(), part);
+      } catch {
+        return '[unreadable]';
+      }
+    });
+  }
+}
+
+/** A data URL is a file in disguise. */
+const DATA_URL = /^data:([\w.+-]{1,60}\/[\w.+-]{1,60})?[\w;=.+-]{0,100},/;
+const MIN_DATA = 200;
+
+function withoutData(text: string): string {
+  if (text.length < MIN_DATA || !text.startsWith('data:')) return text;
+  const match = DATA_URL.exec(text.slice(0, MIN_DATA));
+  return match === null ? text : `[${match[1] ?? 'data'}, ${Math.floor((text.length * 3) / 4)} bytes]`;
+}
+
+/**
+ * A text that is no longer than `maxBytes` of UTF-8, with a word about its length when it was cut. What is kept of
+ * a text that was cut is redacted already.
+ */
+export function cutText(text: string, maxBytes: number, redactor: Redactor): string {
+  if (text.length * 3 <= maxBytes || (text.length <= maxBytes && Buffer.byteLength(text) <= maxBytes)) return text;
+  const marker = `… [cut, ${text.length} characters in all]`;
+  const kept = Math.max(maxBytes - Buffer.byteLength(marker), 0);
+  const window = text.slice(0, kept + OVERLAP);
+  const redacted: string = redactor.text(window);
+  const whole = window.length < text.length ? redacted.slice(0, Math.max(redacted.length - OVERLAP, 0)) : redacted;
+  return `${sliceBytes(whole, kept)}${marker}`;
+}
+
+/** The longest beginning of a text that takes no more bytes of UTF-8, without half a character at its end. */
+function sliceBytes(text: string, maxBytes: number): string {
+  let end = Math.min(text.length, maxBytes);
+  for (;;) {
+    const excess = Buffer.byteLength(text.slice(0, end)) - maxBytes;
+    if (excess <= 0) break;
+    end -= Math.max(1, Math.floor(excess / 3));
+  }
+  return isHighSurrogate(text.charCodeAt(end - 1)) && end < text.length ? text.slice(0, end - 1) : text.slice(0, end);
+}
+
+function isHighSurrogate(code: number): boolean {
+  return code >= 0xd8_00 && code <= 0xdb_ff;
+}

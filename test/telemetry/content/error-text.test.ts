@@ -1,0 +1,176 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+
+import {
+  AllModelsFailedError,
+  MaxTurnsError,
+  ModelResponseError,
+  ToolNotFoundError,
+} from '../../../src/runtime/errors.ts';
+import { createContentPolicy, type ContentOptions } from '../../../src/telemetry/content/policy.ts';
+import { afterMessage, stackLines } from '../../../src/telemetry/content/stack-lines.ts';
+import { linkedErrors } from '../../../src/telemetry/failure.ts';
+
+/** What is sent of an error. */
+function said(error: unknown, options: ContentOptions = {}, content?: () => unknown): string {
+  return linkedErrors(error, createContentPolicy(options), content)[0]!.message;
+}
+
+function named(name: string, message: string, fields: object = {}): Error {
+  return Object.assign(new Error(message), { name }, fields);
+}
+
+describe('what is sent of an error while content is not recorded', () => {
+  it('is nothing of the message of a class that is not known', () => {
+    expect(said(named('WeatherServiceError', 'no weather for canary'))).toBe('[message withheld]');
+    expect(said('canary')).toBe('[message withheld]');
+    expect(said(new Error('canary'))).toBe('[message withheld]');
+  });
+
+  it('is the message of an error of ours, which is made of names and numbers', () => {
+    expect(said(new MaxTurnsError(3))).toBe('no final answer within 3 turns');
+    const attempts = [{ model: 'gpt-5', provider: 'openai', attempts: 1, reason: '401', error: new Error('canary') }];
+    expect(said(new AllModelsFailedError(attempts))).toBe('no model answered: gpt-5 (401)');
+    expect(said(new ToolNotFoundError('fly', ['walk']))).toBe('there is no tool fly; the tools are walk');
+  });
+
+  it('is nothing an error of ours quotes of a provider or of a model', () => {
+    const report = new ModelResponseError('error', 'the provider reported an error: canary', { statusCode: 400 });
+    expect(said(report)).toBe('the provider reported an error (400)');
+    expect(said(new ToolNotFoundError('look up canary', ['walk']))).toBe('there is no tool of that name');
+  });
+
+  it('is what any error says of itself under the registered symbol', () => {
+    class BookingError extends Error {
+      get [Symbol.for('faultline.safe_message')](): string {
+        return 'the booking service answered 503';
+      }
+    }
+    expect(said(new BookingError('no seat for canary'))).toBe('the booking service answered 503');
+  });
+
+  it.each<[string, Error, string]>([
+    [
+      'AI SDK',
+      named('AI_APICallError', 'canary', {
+        statusCode: 429,
+        data: { error: { code: 'rate_limit_exceeded', type: 'requests' } },
+      }),
+      'Too Many Requests (rate_limit_exceeded)',
+    ],
+    [
+      'OpenAI',
+      named('BadRequestError', 'canary', { status: 400, code: 'invalid_prompt' }),
+      'Bad Request (invalid_prompt)',
+    ],
+    [
+      'Anthropic',
+      named('APIError', 'canary', {
+        status: 529,
+        error: { type: 'error', error: { type: 'overloaded_error', message: 'canary' } },
+      }),
+      'HTTP status 529 (overloaded_error)',
+    ],
+    [
+      'no known provider',
+      named('HttpError', 'canary', { status: 503, code: 'the canary is down' }),
+      'Service Unavailable',
+    ],
+  ])('is status and code of an answer of a provider: %s', (_name, error, expected) => {
+    expect(said(error)).toBe(expected);
+  });
+
+  it('is the failed system call, without the file or the host it was about', () => {
+    const system = Object.assign(new Error('getaddrinfo ENOTFOUND canary.example'), {
+      code: 'ENOTFOUND',
+      syscall: 'getaddrinfo',
+      hostname: 'canary.example',
+    });
+    expect(said(system)).toBe('getaddrinfo ENOTFOUND');
+    expect(said(new TypeError('fetch failed', { cause: system }))).toBe('fetch failed (ENOTFOUND)');
+    expect(said(named('SqliteError', 'no such table: canary', { code: 'SQLITE_ERROR' }))).toBe(
+      '[message withheld] (SQLITE_ERROR)',
+    );
+  });
+
+  it('is the fixed part of a message of V8', () => {
+    const missing = (): unknown => ({} as Record<string, { y: number }>)['canary']!.y;
+    expect(() => missing()).toThrow(TypeError);
+    const errorOf = (work: () => unknown): unknown => {
+      try {
+        return work();
+      } catch (error) {
+        return error;
+      }
+    };
+    expect(said(errorOf(missing))).toBe('Cannot read properties of undefined');
+    expect(said(errorOf(() => Object.assign([], { length: -1 })))).toBe('Invalid array length');
+    expect(said(errorOf(() => JSON.parse('canary')))).toBe('Syntax error');
+  });
+
+  it('is the kinds of issues of a validation, not where or what they found', () => {
+    const result = z.record(z.string(), z.number().max(3)).safeParse({ canary: 'canary', carnival: 7 });
+    expect(said(result.error)).toBe('Validation failed: invalid_type, too_big');
+  });
+
+  it('is said of causes and members as well, and of a class without a trusted name', () => {
+    const linked = linkedErrors(
+      new AggregateError([new Error('canary')], 'canary', { cause: new RangeError('canary') }),
+    );
+    expect(linked.map(({ type, message }) => [type, message])).toEqual([
+      ['AggregateError', '[message withheld]'],
+      ['Error', '[message withheld]'],
+      ['RangeError', '[message withheld]'],
+    ]);
+    expect(linkedErrors(named('Canary is the name', 'canary'))[0]?.type).toBe('Error');
+  });
+});
+
+describe('the frames of a stack', () => {
+  it('are kept without the message above them, also one that has changed since and looks like a frame', () => {
+    const error = new Error('no canary (/canary.js:1:1)\nat canary (/canary.js:1:1)');
+    error.message = 'changed';
+    const lines = stackLines(afterMessage(String(error.stack), error.message));
+    expect(lines.length).toBeGreaterThan(1);
+    expect(lines.join('\n')).not.toContain('canary');
+    expect(lines.every((line) => line.startsWith('    at '))).toBe(true);
+  });
+
+  it('have neither the source of a module that is a URL nor the query of one', () => {
+    const stack = 'Error: x\n    at run (data:text/javascript,canary:1:1)\n    at file:///app/a.js?token=canary:2:3';
+    expect(stackLines(stack)).toEqual(['    at run (data:)', '    at file:///app/a.js:2:3']);
+  });
+});
+
+describe('what is sent of an error when messages may leave', () => {
+  it('is the message without secrets and without the content that is known', () => {
+    const key = ['sk', 'proj', 'abcdefgh12345678'].join('-');
+    const error = named('WeatherServiceError', `no weather for Lisbon with ${key}`);
+    expect(said(error, { errorMessages: 'redacted' }, () => ['Lisbon'])).toMatch(
+      /^no weather for \[content\] with \[redacted/,
+    );
+  });
+
+  it('is the message of the classes that are listed, and of no other', () => {
+    const options: ContentOptions = { errorMessages: ['WeatherServiceError'] };
+    expect(said(named('WeatherServiceError', 'answered 503'), options)).toBe('answered 503');
+    expect(said(named('OtherError', 'answered 503'), options)).toBe('[message withheld]');
+  });
+
+  it('is still no more than status and code where a provider refuses a request, because it quotes the prompt', () => {
+    const refused = named('AI_APICallError', 'canary', {
+      statusCode: 400,
+      data: { error: { code: 'content_filter' } },
+    });
+    expect(said(refused, { errorMessages: 'redacted' })).toBe('Bad Request (content_filter)');
+    const limited = named('AI_APICallError', 'Rate limit reached for gpt-5.', { statusCode: 429 });
+    expect(said(limited, { errorMessages: 'redacted' })).toBe('Rate limit reached for gpt-5.');
+  });
+
+  it('is the message once all content is recorded, unless the application wants it otherwise', () => {
+    const refused = (): Error => named('AI_APICallError', 'no such thing', { statusCode: 400 });
+    expect(said(refused(), { captureContent: true })).toBe('no such thing');
+    expect(said(refused(), { captureContent: { inputs: true } })).toBe('Bad Request');
+    expect(said(refused(), { captureContent: true, errorMessages: 'withheld' })).toBe('Bad Request');
+  });
+});

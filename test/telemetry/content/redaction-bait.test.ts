@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+
+import { createRedactor } from '../../../src/telemetry/content/redactor.ts';
+
+const MEGABYTE = 2 ** 20;
+const redactor = createRedactor();
+
+/**
+ * Beginnings of everything that is looked for, repeated. Where time grew with the square of the length, a megabyte of
+ * one of them would take minutes, and the test would run into its time limit.
+ */
+const BAIT: readonly string[] = [
+  ['a', '1', ' ', '-', '_', '.', '*', '"', "'", '\\', '@', ':', '=', '+', '(', '>', '<', '/', '%20', '\n', '\u00e9'],
+  ['sk-', 'sk-learn-', 'sk-a.', 'sk-*', 'sk-aAbB', 'eyJ-', 'eyJhbGci-eyJ', 'eyJhbGciOiJIUzI1NiJ9.', 'ghp_', 'EAAA'],
+  ['AKIA', 'SKaaaaaaaaaaaaaaaa-', 'patAAAAAAAAAAAAAAA.', 'SG.', 'ya29.', 'dp.pt.', '1//0', '12345678:AA', 'JQQJ99'],
+  ['access_token$production$aaaaaaaaaaaaaaaa$', 'hooks.slack.com/services/', 'aaaaaaaaaaaaaaaaaaaaaaaa/'],
+  ['-----BEGIN PRIVATE KEY-----', '-----BEGIN PRIVATE KEY-----"', '-----BEGIN A-----END', '-----END '],
+  ['://', 'https://', '://a:b', '://a:b/', 'a@', 'a.b@c.', 'a@b.c.'],
+  ['Bearer ', 'Basic aaaaaaaa ', 'Cookie: ', 'cookie:a=', 'authorization: Digest a=', 'authorization: a b="'],
+  [
+    'a:',
+    'a=',
+    'token:',
+    'token="',
+    "password='<",
+    'token:\\"',
+    'key=',
+    '?key=',
+    '&sig=',
+    '--password ',
+    'password is ',
+  ],
+  ['tokens=["<x>",', 'refresh_tokens:["<x>",', 'token=[', '<password>', '<password></password', 'password>'],
+  ['1.', '1.2.3.', '8.8.8.', 'version 1.2.3.4 ', '2001:', '2001:1:', '2001::', '1 ', '12 ', '4111 ', '4111-', '0.1'],
+  ['+1 ', '(1', '(415) ', '415-', 'phone 1', '00 4 '],
+].flat();
+
+describe('redaction of a megabyte of bait', () => {
+  it.each(BAIT.map((bait) => [JSON.stringify(bait), bait]))(
+    'of %s ends, and still finds what comes last',
+    (_, bait) => {
+      const text = bait.repeat(Math.floor((MEGABYTE - 100) / bait.length));
+      const secret = ['gh', 'p_16C7e42F292c6912E7710c838347Ae178B4a'].join('');
+      expect(redactor.text(`${text}\n\n"${secret}"`)).not.toContain(secret);
+    },
+  );
+
+  it('of openings behind more and more backslashes ends', () => {
+    let text = '';
+    for (let depth = 0; text.length < MEGABYTE - 100; depth += 1) text += `token:${'\\'.repeat(depth % 40)}"`;
+    expect(redactor.text(`${text} end`)).toMatch(/ end$/);
+  });
+});
+
+describe('redaction of very long texts', () => {
+  it('keeps the first million characters, and says how many it left out', () => {
+    const text = 'word '.repeat(2_000_000);
+    const redacted = redactor.text(text);
+    expect(redacted.length).toBeLessThan(MEGABYTE + 100);
+    expect(redacted).toMatch(/^word word .*… \[89514\d\d characters left out\]$/s);
+  });
+
+  it('does not cut a secret in two', () => {
+    const token = ['eyJhbGciOiJIUzI1NiJ9', 'eyJzdWIiOiIxMjM0NTY3ODkwIn0', 'c2lnbmF0dXJl'].join('.');
+    for (const before of [1, 4, 20, 22, 30, token.length - 1]) {
+      const text = `${'a'.repeat(MEGABYTE - before - 1)} ${token} ${'b '.repeat(100)}`;
+      expect(redactor.text(text)).not.toContain('eyJ');
+    }
+  });
+});

@@ -1,0 +1,405 @@
+import { Buffer } from 'node:buffer';
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { createRedactor, type RedactionOptions } from '../../../src/telemetry/content/redactor.ts';
+import { secretCases } from './corpus/secrets.ts';
+
+const KEY = ['sk-', 'ant-api03-', 'Q7f3kP9xLm2vTz8R'].join('');
+const TOKEN = ['gh', 'p_', '16C7e42F292c6912E7710c838347Ae178B4a'].join('');
+
+const redactor = createRedactor();
+
+describe('a redacted text', () => {
+  it.each([
+    ['the key of a provider', `use ${KEY} today`, 'use [redacted:anthropic_key] today'],
+    ['a key the provider has masked', 'provided: sk-proj-ab****yz.', 'provided: [redacted:openai_key].'],
+    ['a bearer token', 'Authorization: Bearer abc.def-123', 'Authorization: Bearer [redacted:bearer_token]'],
+    ['credentials in a URL', 'postgres://ada:pw@db:5432/x', 'postgres://[redacted:url_credentials]@db:5432/x'],
+    [
+      'a parameter of a query',
+      'https://x.test/?a=1&sig=aBc%3D&b=2',
+      'https://x.test/?a=1&sig=[redacted:signature]&b=2',
+    ],
+    ['a cookie', 'Cookie: a=1; b=2\nHost: x', 'Cookie: [redacted:cookie]\nHost: x'],
+    ['an assignment', 'PASSWORD=hunter2 npm start', 'PASSWORD=[redacted:password] npm start'],
+    ['a sentence', 'My password is hunter2.', 'My password is [redacted:password].'],
+    ['a card', 'pay with 4111 1111 1111 1111, please', 'pay with [redacted:card], please'],
+    ['an e-mail address', 'mail ada@mail.org.', 'mail [redacted:email].'],
+    ['a telephone number', 'call +49 30 1234567 now', 'call [redacted:phone] now'],
+    ['an address on the Internet', 'from 203.0.113.7:443', 'from [redacted:ip_address]:443'],
+  ])('says what stood in the place of %s', (_, text, redacted) => {
+    expect(redactor.text(text)).toBe(redacted);
+  });
+
+  it('stays JSON where it was JSON, also within JSON', () => {
+    const login = { user: 'ada', password: 'say "please" \\ now', pins: [1, 2], cvv: 123, ok: true };
+    const text = JSON.stringify({ id: 7, body: JSON.stringify(login) });
+    const { body } = JSON.parse(redactor.text(text)) as { body: string };
+    expect(JSON.parse(body)).toEqual({
+      ...login,
+      password: '[redacted:password]',
+      cvv: '[redacted:card_code]',
+    });
+  });
+
+  it('is the same when it is redacted once more', () => {
+    for (const { text } of secretCases()) {
+      const redacted = redactor.text(text);
+      expect(redactor.text(redacted)).toBe(redacted);
+    }
+  });
+
+  it('keeps the private key of a file out, also where its end was cut off', () => {
+    const begin = ['-----BEGIN', 'PRIVATE KEY-----'].join(' ');
+    expect(redactor.text(`before\n${begin}\nMIIEvQ+/=\nabc`)).toBe('before\n[redacted:private_key]');
+  });
+
+  it('keeps addresses of the machine and of private networks, which name nobody', () => {
+    const text = 'connect ECONNREFUSED 127.0.0.1:5432, 10.0.0.1, 172.16.0.1, 192.168.0.1, ::1, fe80::1';
+    expect(redactor.text(text)).toBe(text);
+  });
+
+  it('has no half of a surrogate pair', () => {
+    expect(redactor.text(`a\uD800b \uDC00 ${KEY}`)).toBe('a\uFFFDb \uFFFD [redacted:anthropic_key]');
+  });
+
+  it('loses nothing but what was found, whatever the text is', () => {
+    const texts = fc.sample(fc.string({ unit: 'binary', maxLength: 200 }), 2_000).map((text) => text.toWellFormed());
+    const changed = texts.filter((text) => redactor.text(text) !== text);
+    expect(changed.filter((text) => !redactor.text(text).includes('[redacted:'))).toEqual([]);
+  });
+});
+
+describe('what is redacted', () => {
+  const text = `${TOKEN} 4111111111111111 ada@mail.org +4930123456 203.0.113.7 password=hunter2`;
+  const off = { secrets: false, cards: false, emails: false, phones: false, ipAddresses: false, keys: false };
+
+  it.each([
+    ['secrets', TOKEN],
+    ['cards', '4111111111111111'],
+    ['emails', 'ada@mail.org'],
+    ['phones', '+4930123456'],
+    ['ipAddresses', '203.0.113.7'],
+    ['keys', 'hunter2'],
+  ] as const)('is switched by kind: %s', (kind, value) => {
+    expect(createRedactor({ [kind]: false }).text(text)).toContain(value);
+    const alone = createRedactor({ ...off, [kind]: true }).text(text);
+    const [placeholder] = /\[redacted:\w+\]/.exec(alone)!;
+    expect(alone).toBe(text.replace(value, placeholder));
+  });
+
+  it('is nothing when everything is off', () => {
+    expect(createRedactor(off).text(text)).toBe(text);
+  });
+
+  it('are headers with secrets under either rule', () => {
+    const header = 'Cookie: sid=abc123def';
+    expect(createRedactor({ ...off, secrets: true }).text(header)).toBe('Cookie: [redacted:cookie]');
+    expect(createRedactor({ ...off, keys: true }).text('x-api-key: abc123def')).toBe('x-api-key: [redacted:api_key]');
+  });
+});
+
+describe('patterns of the application', () => {
+  it('are all replaced, with their name or as custom, and are not moved', () => {
+    const sticky = /ACME-\d+/y;
+    sticky.lastIndex = 3;
+    const own = createRedactor({ patterns: [sticky, { name: 'badge', pattern: /b\d{3}/i }, /x*/] });
+    expect(own.text('a ACME-1 ACME-22 B123 end')).toBe('a [redacted:custom] [redacted:custom] [redacted:badge] end');
+    expect(sticky.lastIndex).toBe(3);
+  });
+
+  it('come before ours, so that they see the text as it was', () => {
+    const own = createRedactor({ patterns: [{ name: 'account', pattern: /acct 4111111111111111/ }] });
+    expect(own.text('acct 4111111111111111')).toBe('[redacted:account]');
+  });
+
+  it.each([
+    [{ patterns: ['x'] }, 'redaction.patterns[0] must be a RegExp or { name, pattern: RegExp }, but is string'],
+    [{ patterns: [/a/, { pattern: /a/ }] }, 'redaction.patterns[1] must be'],
+    [{ redact: 'x' }, 'redaction.redact must be a function, but is string'],
+  ])('must be patterns: %j', (options, message) => {
+    expect(() => createRedactor(options as unknown as RedactionOptions)).toThrow(message);
+  });
+});
+
+describe('the function of the application', () => {
+  it('comes last, and is told under which name a text stands', () => {
+    const seen: unknown[] = [];
+    const own = createRedactor({
+      redact: (text, context) => {
+        seen.push([text, context]);
+        return text.toUpperCase();
+      },
+    });
+    expect(own.value({ city: `bonn ${KEY}`, list: ['a'] })).toEqual({
+      CITY: 'BONN [REDACTED:ANTHROPIC_KEY]',
+      LIST: ['A'],
+    });
+    expect(seen).toContainEqual(['bonn [redacted:anthropic_key]', { key: 'city' }]);
+    expect(seen).toContainEqual(['a', { key: 'list' }]);
+    expect(own.text('x')).toBe('X');
+  });
+
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('raw');
+      },
+    ],
+    ['answers no text', () => undefined as unknown as string],
+    ['answers a promise', () => Promise.resolve('raw') as unknown as string],
+  ])('that %s leaves a placeholder, never the text', (_, redact) => {
+    const own = createRedactor({ redact });
+    expect(own.text('raw')).toBe('[redaction failed]');
+    expect(own.value(['raw'])).toEqual(['[redaction failed]']);
+  });
+});
+
+describe('a redacted value', () => {
+  it('has no secrets under their names, at any depth and in any spelling', () => {
+    const value = {
+      apiKey: 'abcd1234',
+      headers: { Authorization: `Bearer ${TOKEN}`, 'X-API-Key': 'k-12345', cookie: 'sid=1', accept: '*/*' },
+      users: [{ name: 'ada', password: 'correct horse', pin: 1 }],
+      credentials: { user: 'bobby', other: 'value' },
+      refresh_tokens: ['abcdef', 'ghijkl'],
+      arguments: JSON.stringify({ client_secret: 'abcdefg' }),
+      phone: '0170 1234567',
+      card: 4111111111111111,
+      password: 48151623,
+    };
+    expect(redactor.value(value)).toEqual({
+      apiKey: '[redacted:api_key]',
+      headers: {
+        Authorization: 'Bearer [redacted:bearer_token]',
+        'X-API-Key': '[redacted:api_key]',
+        cookie: '[redacted:cookie]',
+        accept: '*/*',
+      },
+      users: [{ name: 'ada', password: '[redacted:password]', pin: 1 }],
+      credentials: { user: '[redacted:credentials]', other: '[redacted:credentials]' },
+      refresh_tokens: ['[redacted:token]', '[redacted:token]'],
+      arguments: '{"client_secret":"[redacted:secret]"}',
+      phone: '[redacted:phone]',
+      card: '[redacted:card]',
+      password: '[redacted:password]',
+    });
+  });
+
+  it('keeps counts, schemas and what is no secret under such a name', () => {
+    const value = {
+      usage: { input_tokens: 1234567, max_tokens: 4096, token: 12345678 },
+      parameters: { properties: { password: { type: 'string', description: 'The password' } } },
+      credentials: { type: 'object', properties: { key: { type: 'string' } } },
+      password: null,
+      token: '',
+      secret: true,
+      apiKey: '${API_KEY}',
+    };
+    expect(redactor.value(value)).toEqual(value);
+  });
+
+  it('is plain JSON, whatever the value is made of', () => {
+    class Weather {
+      readonly city = 'Bonn';
+      get hidden(): string {
+        return 'not own';
+      }
+    }
+    const value = {
+      date: new Date(0),
+      never: new Date(Number.NaN),
+      numbers: [Number.NaN, Infinity, -0, 1.5],
+      big: 12345678901234567890n,
+      map: new Map<unknown, unknown>([
+        ['a', 1],
+        [2, 'two'],
+      ]),
+      pairs: new Map([[{ a: 1 }, 'b']]),
+      set: new Set([1, 'two']),
+      bytes: Buffer.from('secret'),
+      array: new Uint16Array(4),
+      buffer: new ArrayBuffer(3),
+      error: new TypeError(`failed with ${KEY}`),
+      url: new URL('https://ada:pw1@x.test/'),
+      pattern: /a+/g,
+      weather: new Weather(),
+      boxed: Object('text') as unknown,
+      json: { toJSON: (key: string) => ({ key }) },
+      nothing: undefined,
+      call: () => 'secret',
+      [Symbol('s')]: 'secret',
+      list: [undefined, () => 1, Symbol('s')],
+      sparse: Array.from({ length: 2 }),
+      half: '\uD800',
+      '\uDFFF': 1,
+    };
+    const copy = redactor.value(value);
+    expect(copy).toEqual({
+      date: '1970-01-01T00:00:00.000Z',
+      never: 'Invalid Date',
+      numbers: ['NaN', 'Infinity', -0, 1.5],
+      big: '12345678901234567890',
+      map: { a: 1, 2: 'two' },
+      pairs: [[{ a: 1 }, 'b']],
+      set: [1, 'two'],
+      bytes: '[binary: 6 bytes]',
+      array: '[binary: 8 bytes]',
+      buffer: '[binary: 3 bytes]',
+      error: 'TypeError: failed with [redacted:anthropic_key]',
+      url: 'https://[redacted:url_credentials]@x.test/',
+      pattern: '/a+/g',
+      weather: { city: 'Bonn' },
+      boxed: 'text',
+      json: { key: 'json' },
+      list: [null, null, null],
+      sparse: [null, null],
+      half: '\uFFFD',
+      '\uFFFD': 1,
+    });
+    expect(JSON.parse(redactor.json(value))).toEqual(JSON.parse(JSON.stringify(copy)));
+    expect([undefined, () => 1, Symbol('s'), null].map((top) => redactor.json(top))).toEqual(Array(4).fill('null'));
+  });
+
+  it('does not change the value', () => {
+    const value = Object.freeze({ list: Object.freeze([KEY]), map: new Map([['k', KEY]]) });
+    redactor.value(value);
+    expect(value.list[0]).toBe(KEY);
+    expect(value.map.get('k')).toBe(KEY);
+  });
+
+  it('has no secrets in the names of members, and still all members', () => {
+    expect(redactor.value({ 'ada@mail.org': 1, 'bo@mail.org': 2, [KEY]: 3 })).toEqual({
+      '[redacted:email]': 1,
+      '[redacted:email] (2)': 2,
+      '[redacted:anthropic_key]': 3,
+    });
+  });
+
+  it('survives whatever throws', () => {
+    const throwing = (): never => {
+      throw new Error('trap');
+    };
+    const traps = { get: throwing, has: throwing, ownKeys: throwing, getPrototypeOf: throwing };
+    const value = {
+      get trap(): never {
+        return throwing();
+      },
+      proxy: new Proxy({}, traps),
+      list: new Proxy([1], traps),
+      json: { toJSON: throwing },
+      revoked: revokedProxy(),
+      date: Object.assign(new Date(0), { toISOString: throwing }),
+      good: 1,
+    };
+    expect(redactor.value(value)).toEqual({
+      trap: '[unreadable]',
+      proxy: '[unreadable]',
+      list: '[unreadable]',
+      json: '[unreadable]',
+      revoked: '[unreadable]',
+      date: '[unreadable]',
+      good: 1,
+    });
+    expect(redactor.value(value.proxy)).toBe('[unreadable]');
+  });
+
+  it('ends where a value does not', () => {
+    const loop: Record<string, unknown> = { name: 'loop' };
+    loop['self'] = loop;
+    loop['list'] = [loop];
+    expect(redactor.value(loop)).toEqual({ name: 'loop', self: '[circular]', list: ['[circular]'] });
+
+    const same = { toJSON: () => same, a: 1 };
+    expect(redactor.value(same)).toEqual({ a: 1 });
+    const endless = (): unknown => ({ toJSON: endless });
+    expect(redactor.json(endless())).toBe('"[nested too deep]"');
+    const deeper = {
+      get next(): unknown {
+        return Object.create(deeper, { next: Object.getOwnPropertyDescriptor(deeper, 'next')! });
+      },
+    };
+    expect(redactor.json(deeper)).toContain('[nested too deep]');
+  });
+
+  it('is shared where the value is, but not without end', () => {
+    let value: unknown = 'leaf';
+    for (let level = 0; level < 30; level += 1) value = [value, value];
+    expect(redactor.json(value).length).toBeLessThan(1_000_000);
+    const shared = { a: 1 };
+    expect(redactor.value([shared, shared])).toEqual([shared, shared]);
+  });
+
+  it('is bounded in depth', () => {
+    let value: unknown = 'leaf';
+    for (let level = 0; level < 100_000; level += 1) value = level % 2 === 0 ? [value] : { a: value };
+    const json = redactor.json(value);
+    expect(json).toContain('[nested too deep]');
+    expect(json.length).toBeLessThan(400);
+  });
+
+  it('is bounded in the number of values, of which no more are read', () => {
+    let reads = 0;
+    const list = new Proxy([], {
+      get: (target, property) => {
+        if (property === 'length') return 2 ** 32 - 1;
+        if (typeof property === 'string') reads += 1;
+        return property === 'constructor' ? Array : Reflect.get(target, property);
+      },
+    });
+    const copy = redactor.value(list) as readonly unknown[];
+    expect(reads).toBeLessThan(20_100);
+    expect(copy.length).toBeLessThan(20_100);
+    expect(copy.at(-1)).toMatch(/^\[42\d{8} left out\]$/);
+
+    const wide = Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`k${index}`, index]));
+    const members = Object.entries(redactor.value(wide) as Record<string, unknown>);
+    expect(members.length).toBeLessThan(20_100);
+    expect(members.at(-1)).toEqual(['…', expect.stringMatching(/^\[\d+ left out\]$/)]);
+
+    const many = new Set(Array.from({ length: 50_000 }, (_, index) => index));
+    expect((redactor.value(many) as readonly unknown[]).length).toBeLessThan(20_100);
+  });
+
+  it('is bounded in text', () => {
+    const text = 'word '.repeat(2_000_000);
+    const json = redactor.json({ a: text, b: text, list: [text, 'end'] });
+    expect(json.length).toBeLessThan(2 ** 20 + 1_000);
+    expect(json).toContain('characters left out]');
+  });
+
+  it('has members called like those of every object, and moves no prototype', () => {
+    const value: unknown = JSON.parse(`{"__proto__":{"polluted":true,"k":"${KEY}"},"constructor":1,"toString":"x"}`);
+    const copy = redactor.value(value);
+    expect(JSON.stringify(copy)).toBe(
+      '{"__proto__":{"polluted":true,"k":"[redacted:anthropic_key]"},"constructor":1,"toString":"x"}',
+    );
+    expect(Object.getPrototypeOf(copy)).toBe(Object.prototype);
+    expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+    expect(redactor.value(Object.assign(Object.create(null) as object, { a: KEY }))).toEqual({
+      a: '[redacted:anthropic_key]',
+    });
+  });
+
+  it('never throws and is always JSON', () => {
+    const anything = fc.anything({
+      withBigInt: true,
+      withDate: true,
+      withMap: true,
+      withSet: true,
+      withTypedArray: true,
+    });
+    for (const value of fc.sample(anything, 1_000)) {
+      expect(JSON.parse(redactor.json(value))).toEqual(JSON.parse(JSON.stringify(redactor.value(value))));
+    }
+  });
+});
+
+function revokedProxy(): unknown {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}

@@ -1,0 +1,156 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { createRedactor } from '../../../src/telemetry/content/redactor.ts';
+import { copyWithin, cutText, fitJson, fitText } from '../../../src/telemetry/content/truncate.ts';
+
+const redactor = createRedactor();
+
+/** The JSON text of a value in no more than this many bytes, and what it says. */
+function fitted(value: unknown, maxBytes: number): { readonly bytes: number; readonly value: unknown } {
+  const text = fitJson((room) => copyWithin(value, room, redactor), redactor, maxBytes);
+  return { bytes: Buffer.byteLength(text), value: JSON.parse(text) as unknown };
+}
+
+/** A key as OpenAI has them, put together here so that nobody takes it for a real one. */
+const KEY = ['sk', 'proj', 'Ab3'.repeat(12)].join('-');
+
+describe('a value that is recorded', () => {
+  it('stays whole when it fits', () => {
+    const value = { city: 'Lisbon', days: [1, 2, { note: null, ok: true }] };
+    expect(fitted(value, 1_000).value).toEqual(value);
+  });
+
+  it('is JSON of no more bytes than it may have, whatever is in it', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.integer({ min: 60, max: 400 }), (value, maxBytes) => {
+        expect(fitted(value, maxBytes).bytes).toBeLessThanOrEqual(maxBytes);
+      }),
+    );
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', minLength: 200, maxLength: 2_000 }), (text) => {
+        const { bytes, value } = fitted({ text }, 300);
+        expect(bytes).toBeLessThanOrEqual(300);
+        expect((value as { text: string }).text.isWellFormed()).toBe(true);
+      }),
+    );
+  });
+
+  it('never splits a character', () => {
+    for (let maxBytes = 60; maxBytes < 70; maxBytes += 1) {
+      expect(fitText('🦔'.repeat(100), redactor, maxBytes)).toMatch(/^🦔+… \[cut, 200 characters in all\]$/u);
+    }
+  });
+
+  it('says how long a text was that was cut, and how many members were left out', () => {
+    expect(fitted({ text: 'word '.repeat(10_000) }, 200).value).toEqual({
+      text: expect.stringMatching(/^word word .*… \[cut, 50000 characters in all\]$/) as string,
+    });
+    const { value } = fitted(
+      Array.from({ length: 1_000 }, (_, index) => `item ${index}`),
+      400,
+    );
+    expect((value as string[]).slice(0, 2)).toEqual(['item 0', 'item 1']);
+    expect((value as string[]).at(-1)).toMatch(/^\[\d+ more left out\]$/);
+  });
+
+  it('keeps what stands beside a text that is too long', () => {
+    expect(fitted({ page: 'word '.repeat(100_000), action: 'delete', id: 7 }, 2_000).value).toMatchObject({
+      action: 'delete',
+      id: 7,
+    });
+  });
+
+  it('is read only as far as it is kept', () => {
+    let reads = 0;
+    const list = Array.from({ length: 10_000 }, () => ({
+      get text(): string {
+        reads += 1;
+        return 'x'.repeat(1_000);
+      },
+    }));
+    fitted(list, 4_096);
+    expect(reads).toBeLessThan(200);
+  });
+
+  it('may be anything', () => {
+    const circular: Record<string, unknown> = { name: 'a' };
+    circular['self'] = circular;
+    const hostile = {
+      get broken(): never {
+        throw new Error('no');
+      },
+      bytes: new Uint8Array(12),
+      big: 7n,
+      when: new Date(0),
+      map: new Map([['k', 'v']]),
+      set: new Set([1]),
+      error: new TypeError('bad'),
+      nothing: undefined,
+      work: () => 1,
+      circular,
+    };
+    expect(fitted(hostile, 2_000).value).toEqual({
+      broken: '[unreadable]',
+      bytes: '[12 bytes]',
+      big: '7',
+      when: '1970-01-01T00:00:00.000Z',
+      map: [['k', 'v']],
+      set: [1],
+      error: 'TypeError: bad',
+      circular: { name: 'a', self: '[circular]' },
+    });
+    let deep: unknown = 'end';
+    for (let depth = 0; depth < 50_000; depth += 1) deep = [deep];
+    expect(JSON.stringify(fitted(deep, 2_000).value)).toContain('[too deep]');
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    expect(fitted({ proxy }, 2_000).value).toEqual({ proxy: '[unreadable]' });
+  });
+
+  it('has no file in it that came as a data URL', () => {
+    const url = `data:image/png;base64,${'A'.repeat(40_000)}`;
+    expect(fitted({ url }, 10_000).value).toEqual({ url: '[image/png, 30016 bytes]' });
+  });
+});
+
+describe('a text that is cut', () => {
+  it('never shows a part of a secret, wherever it is cut', () => {
+    for (let before = 0; before < 120; before += 1) {
+      const text = `${'.'.repeat(before)} ${KEY} ${'word '.repeat(5_000)}`;
+      const cut = fitText(text, redactor, 100);
+      expect(cut).not.toContain('Ab3');
+    }
+  });
+
+  it('never shows a part of a private key that begins before the cut and ends behind it', () => {
+    const words = ['BEGIN', 'PRIVATE', 'KEY'];
+    const pem = `-----${words.join(' ')}-----\n${'MIIEvQIBADANBgkqhkiG9w0BAQEF\n'.repeat(60)}-----END PRIVATE KEY-----`;
+    for (const before of [0, 500, 990, 1_020]) {
+      const cut = cutText(`${'x'.repeat(before)} ${pem} ${'word '.repeat(5_000)}`, 1_100, redactor);
+      expect(cut).not.toContain('MIIEv');
+    }
+  });
+
+  it('never shows a part of a secret at the end of what was read, also where redaction has made the rest short', () => {
+    const secret = `<<${'s3cr3t'.repeat(100)}>>`;
+    const own = createRedactor({ patterns: [/<<[^>]{1,1000}>>/g] });
+    for (let before = 0; before < 600; before += 7) {
+      const cut = cutText('.'.repeat(before) + secret.repeat(200), 4_096, own);
+      expect(cut).not.toContain('s3cr3t');
+    }
+  });
+
+  it('takes no longer because it is longer', () => {
+    let longest = 0;
+    const watched = {
+      ...redactor,
+      text: (value: string) => {
+        longest = Math.max(longest, value.length);
+        return redactor.text(value);
+      },
+    };
+    cutText('word '.repeat(2_000_000), 65_536, watched);
+    expect(longest).toBeLessThan(80_000);
+  });
+});
