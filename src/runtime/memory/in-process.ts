@@ -1,5 +1,6 @@
 import type { MemoryMatch, MemoryRecord, MemoryStore } from '../types.ts';
 import { requireCount } from '../validate.ts';
+import { isPrefix, queryWords, wordsOf } from './words.ts';
 
 export interface InProcessMemoryOptions {
   /** Default: `in-process`. */
@@ -13,6 +14,8 @@ interface Entry {
   readonly record: MemoryRecord;
   readonly terms: ReadonlyMap<string, number>;
   readonly length: number;
+  /** Grows with every record added: of two equally good records the newer one wins. */
+  readonly position: number;
 }
 
 /** BM25: how soon repeating a term stops helping, and how much longer texts are held back. */
@@ -20,10 +23,6 @@ const SATURATION = 1.2;
 const LENGTH_WEIGHT = 0.75;
 /** A word that only begins like the one searched for counts for half. */
 const PREFIX_WEIGHT = 0.5;
-const MIN_PREFIX_LENGTH = 3;
-/** A query is a user's message, which can be of any length; the first words say what it is about. */
-const MAX_QUERY_TERMS = 64;
-const MAX_QUERY_LENGTH = 10_000;
 
 /**
  * A memory that lives and dies with the process: full-text search with BM25 ranking over records kept in
@@ -36,6 +35,7 @@ export function inProcessMemory(options: InProcessMemoryOptions = {}): MemorySto
   const entries = new Map<string, Entry>();
   const index = new Map<string, Map<string, number>>();
   let totalLength = 0;
+  let lastPosition = 0;
 
   const remove = (recordId: string): boolean => {
     const entry = entries.get(recordId);
@@ -59,7 +59,8 @@ export function inProcessMemory(options: InProcessMemoryOptions = {}): MemorySto
       const postings = index.get(term) ?? new Map<string, number>();
       index.set(term, postings.set(record.id, count));
     }
-    entries.set(record.id, { record: { ...record }, terms, length: words.length });
+    lastPosition += 1;
+    entries.set(record.id, { record: { ...record }, terms, length: words.length, position: lastPosition });
     totalLength += words.length;
     if (entries.size > maxRecords) for (const oldest of entries.keys()) return void remove(oldest);
   };
@@ -79,19 +80,21 @@ export function inProcessMemory(options: InProcessMemoryOptions = {}): MemorySto
 
   const search = (query: string, limit: number, scopes: readonly string[] | undefined): readonly MemoryMatch[] => {
     const scores = new Map<string, number>();
-    const searched = [...new Set(wordsOf(query.slice(0, MAX_QUERY_LENGTH)))].slice(0, MAX_QUERY_TERMS);
+    const searched = queryWords(query);
     for (const word of searched) if (index.has(word)) scoreTerm(word, 1, scores);
-    const prefixes = searched.filter((word) => word.length >= MIN_PREFIX_LENGTH);
+    const prefixes = searched.filter(isPrefix);
     for (const term of index.keys()) {
       if (prefixes.some((prefix) => term.length > prefix.length && term.startsWith(prefix))) {
         scoreTerm(term, PREFIX_WEIGHT, scores);
       }
     }
-    return [...scores]
-      .filter(([recordId]) => isIn(scopes, entries.get(recordId)!.record))
-      .toSorted(([, left], [, right]) => right - left)
+    const scoreOf = ({ record }: Entry): number => scores.get(record.id)!;
+    return [...scores.keys()]
+      .map((recordId) => entries.get(recordId)!)
+      .filter(({ record }) => isIn(scopes, record))
+      .toSorted((left, right) => scoreOf(right) - scoreOf(left) || right.position - left.position)
       .slice(0, limit)
-      .map(([recordId, score]) => Object.assign({ score }, entries.get(recordId)!.record));
+      .map((entry) => Object.assign({}, entry.record, { score: scoreOf(entry) }));
   };
 
   return {
@@ -107,14 +110,4 @@ export function inProcessMemory(options: InProcessMemoryOptions = {}): MemorySto
 
 function isIn(scopes: readonly string[] | undefined, { scope }: MemoryRecord): boolean {
   return scopes === undefined || (scope !== undefined && scopes.includes(scope));
-}
-
-/** Knows where words end in languages that write no spaces. Made on first use: it takes milliseconds. */
-let segmenter: Intl.Segmenter | undefined;
-
-function wordsOf(text: string): string[] {
-  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'word' });
-  // Compatibility forms and accents are how a word is typed, not what it says.
-  const plain = text.normalize('NFKD').replaceAll(/\p{M}/gu, '').toLowerCase();
-  return [...segmenter.segment(plain)].filter((segment) => segment.isWordLike).map(({ segment }) => segment);
 }

@@ -1,0 +1,37 @@
+import { describe, expect, test } from 'vitest';
+
+import { inProcessHistory } from '../../../src/runtime/index.ts';
+import type { Message } from '../../../src/runtime/index.ts';
+
+describe('an in-process history', () => {
+  const user = (content: string): Message => ({ role: 'user', content });
+  const assistant = (content: string): Message => ({ role: 'assistant', content });
+
+  test('gives back what was saved, and nothing for a new conversation', async () => {
+    const history = inProcessHistory();
+    await history.save('a', [user('hi')]);
+
+    expect(await history.load('a')).toEqual([user('hi')]);
+    expect(await history.load('b')).toEqual([]);
+  });
+
+  test('forgets the conversation that was silent for longest', async () => {
+    const history = inProcessHistory({ maxConversations: 2 });
+    for (const id of ['a', 'b', 'a', 'c']) await history.save(id, [user(id)]);
+
+    expect(await history.load('a')).toEqual([user('a')]);
+    expect(await history.load('b')).toEqual([]);
+    expect(await history.load('c')).toEqual([user('c')]);
+  });
+
+  test('keeps the newest messages, from one of the user on', async () => {
+    const history = inProcessHistory({ maxMessages: 3 });
+    const tool: Message = { role: 'tool', content: [] };
+
+    await history.save('a', [user('1'), assistant('2'), tool, assistant('3'), user('4'), assistant('5')]);
+    await history.save('b', [user('1'), assistant('2'), tool, assistant('3'), tool, assistant('4')]);
+
+    expect(await history.load('a')).toEqual([user('4'), assistant('5')]);
+    expect((await history.load('b')).length).toBe(6);
+  });
+});
