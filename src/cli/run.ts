@@ -1,6 +1,8 @@
 /** `faultline run`: one agent on the command line, against any model the runtime can reach. */
+import { existsSync } from 'node:fs';
 import { text as readAll } from 'node:stream/consumers';
 
+import { createAgentsFromConfig, type RuntimeConfig } from '../runtime/config.ts';
 import {
   AllModelsFailedError,
   cliTransport,
@@ -13,22 +15,28 @@ import {
 } from '../runtime/index.ts';
 import { readEnvironment, type Environment } from '../telemetry/config/environment.ts';
 import { nodeHost } from '../telemetry/config/host.ts';
-import { setupTracing } from '../telemetry/setup.ts';
-import { parseFlags, UsageError, type Command, type CommandProcess } from './command.ts';
+import { setupTracing, type Tracing } from '../telemetry/setup.ts';
+import { list, parseFlags, UsageError, type Command, type CommandProcess } from './command.ts';
+import { explainConfigErrors, loadConfigFor, noticesTo } from './config-file.ts';
+
+const DEFAULT_CONFIG = 'faultline.yaml';
 
 const USAGE = `faultline run: one agent on the command line, traced
 
-Usage: faultline run --model REF [--base-url URL] [--agent NAME] [--instructions TEXT] [prompt]
+Usage: faultline run [--config FILE] [--agent NAME] [prompt]
+       faultline run --model REF [--base-url URL] [--agent NAME] [--instructions TEXT] [prompt]
 
+  --config FILE        the agents (default: ${DEFAULT_CONFIG}, when there is one and no --model)
   --model REF          provider/model: openai/gpt-5-mini, anthropic/claude-haiku-4-5, ollama/llama3.2, or
                        openai-compatible/MODEL for any server that speaks OpenAI's chat completions
   --base-url URL       where that server is (default: the variable of the provider, such as OPENAI_BASE_URL)
-  --agent NAME         what the agent is called in its traces (default: assistant)
+  --agent NAME         which agent of the file (default: the only one, else the only one with transport: cli);
+                       with --model, what the agent is called in its traces (default: assistant)
   --instructions TEXT  the system prompt
   prompt               what to ask (default: standard input; on a terminal, a conversation)
 
-The key comes from the variable of the provider: OPENAI_API_KEY, also for openai-compatible. Traces go where the
-environment says (SENTRY_DSN or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT), else nowhere.
+Keys come from the variables of the providers: OPENAI_API_KEY, also for openai-compatible. Traces go where the
+environment says (SENTRY_DSN or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT), else where the file says, else nowhere.
 Exit codes: 0 answered, 1 failed, 2 wrong command line, 130 stopped with Ctrl-C.
 `;
 
@@ -37,28 +45,25 @@ const EXIT_INTERRUPTED = 130;
 export const run: Command = {
   usage: USAGE,
   async run(args, context) {
-    const options = parse(args);
-    const prompt = options.prompt ?? (await pipedPrompt(context));
-    // A key may stand in .env, as the settings of telemetry may.
-    const environment = readEnvironment(context.env, undefined, nodeHost(), () => {});
-    const model = await resolve(options, environment);
-    const agent = createAgent({
-      name: options.agent,
-      models: [model],
-      ...(options.instructions === undefined ? {} : { instructions: options.instructions }),
-    });
-    const tracing = setupTracing();
-    try {
-      if (prompt === undefined) return await converse(agent, context);
-      const explainFailure = (error: unknown): string => explain(error, options, environment);
-      return await answer(agent, prompt, explainFailure, context);
-    } finally {
-      await tracing.shutdown();
-    }
+    const source = parse(args);
+    const prompt = source.prompt ?? (await pipedPrompt(context));
+    return source.type === 'config'
+      ? explainConfigErrors(context, () => runConfigured(source, prompt, context))
+      : runModel(source, prompt, context);
   },
 };
 
-interface RunCommandOptions {
+/** The agent is one of a configuration file. */
+interface ConfigSource {
+  readonly type: 'config';
+  readonly config: string;
+  readonly agent?: string;
+  readonly prompt?: string;
+}
+
+/** The agent is made of flags. */
+interface ModelSource {
+  readonly type: 'model';
   readonly agent: string;
   readonly model: string;
   readonly baseUrl?: string;
@@ -66,11 +71,82 @@ interface RunCommandOptions {
   readonly prompt?: string;
 }
 
-function parse(args: readonly string[]): RunCommandOptions {
+async function runConfigured(
+  source: ConfigSource,
+  prompt: string | undefined,
+  context: CommandProcess,
+): Promise<number> {
+  const config = await loadConfigFor(source.config, context);
+  const name = source.agent ?? onlyAgent(config);
+  if (!config.agents.some((agent) => agent.name === name)) {
+    throw new UsageError(`${config.file} has no agent ${name}; it has ${listAgents(config)}.`);
+  }
+  // Before the agent, so that what its tools import is traced as well.
+  const tracing = setupTracing({ defaults: config.tracing });
+  return untilAnswered(tracing, async () => {
+    const { agents, close } = await createAgentsFromConfig(config, { ...noticesTo(context), only: [name] });
+    try {
+      const agent = agents.find((agent) => agent.name === name)!;
+      return await talk(agent, prompt, (error) => explain(error, 'is the key right?'), context);
+    } finally {
+      await close();
+    }
+  });
+}
+
+function onlyAgent(config: RuntimeConfig): string {
+  const forCommandLine = config.agents.filter(({ transport }) => transport.type === 'cli');
+  const candidates = config.agents.length === 1 ? config.agents : forCommandLine;
+  if (candidates.length === 1) return candidates[0]!.name;
+  throw new UsageError(`Which agent? Name it with --agent; ${config.file} has ${listAgents(config)}.`);
+}
+
+function listAgents({ agents }: RuntimeConfig): string {
+  return list(agents.map(({ name }) => name));
+}
+
+async function runModel(source: ModelSource, prompt: string | undefined, context: CommandProcess): Promise<number> {
+  // A key may stand in .env, as the settings of telemetry may.
+  const environment = readEnvironment(context.env, undefined, nodeHost(), () => {});
+  const model = await resolve(source, environment);
+  const agent = createAgent({
+    name: source.agent,
+    models: [model],
+    ...(source.instructions === undefined ? {} : { instructions: source.instructions }),
+  });
+  const hint = isKeyless(source, environment) ? 'OPENAI_API_KEY is not set' : 'is the key right?';
+  return untilAnswered(setupTracing(), () => talk(agent, prompt, (error) => explain(error, hint), context));
+}
+
+function isKeyless({ model }: ModelSource, environment: Environment): boolean {
+  if (!model.startsWith('openai-compatible/')) return false;
+  return ['OPENAI_COMPATIBLE_API_KEY', 'OPENAI_API_KEY'].every((name) => (environment[name] ?? '') === '');
+}
+
+async function untilAnswered(tracing: Tracing, run: () => Promise<number>): Promise<number> {
+  try {
+    return await run();
+  } finally {
+    await tracing.shutdown();
+  }
+}
+
+/** Asks once, or talks for as long as there is somebody at the terminal. */
+function talk(
+  agent: Agent,
+  prompt: string | undefined,
+  explainFailure: (error: unknown) => string,
+  context: CommandProcess,
+): Promise<number> {
+  return prompt === undefined ? converse(agent, context) : answer(agent, prompt, explainFailure, context);
+}
+
+function parse(args: readonly string[]): ConfigSource | ModelSource {
   const { values, positionals } = parseFlags(
     'run',
     {
-      agent: { type: 'string', default: 'assistant' },
+      config: { type: 'string' },
+      agent: { type: 'string' },
       model: { type: 'string' },
       'base-url': { type: 'string' },
       instructions: { type: 'string' },
@@ -79,20 +155,31 @@ function parse(args: readonly string[]): RunCommandOptions {
   );
   const { agent, model, instructions } = values;
   const baseUrl = values['base-url'];
-  if (model === undefined || model === '') {
-    throw new UsageError('Which model? Name it with --model, such as --model openai/gpt-5-mini.');
-  }
+  const config = values.config ?? (model === undefined && existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : undefined);
   if (agent === '') throw new UsageError('--agent expects a name, got an empty text.');
+  const text = positionals.join(' ').trim();
+  const prompt = text === '' ? {} : { prompt: text };
+  if (config !== undefined) {
+    if (model ?? baseUrl ?? instructions) {
+      throw new UsageError('--model, --base-url and --instructions make an agent of their own: leave out --config.');
+    }
+    return { type: 'config', config, ...prompt, ...(agent === undefined ? {} : { agent }) };
+  }
+  if (model === undefined || model === '') {
+    throw new UsageError(
+      'Which model? Name it with --model, such as --model openai/gpt-5-mini, or a file of agents with --config.',
+    );
+  }
   if (baseUrl !== undefined && !/^https?:\/\//.test(baseUrl)) {
     throw new UsageError('--base-url expects a URL that begins with http:// or https://.');
   }
-  const prompt = positionals.join(' ').trim();
   return {
-    agent,
+    type: 'model',
+    agent: agent ?? 'assistant',
     model,
+    ...prompt,
     ...(baseUrl === undefined ? {} : { baseUrl }),
     ...(instructions === undefined ? {} : { instructions }),
-    ...(prompt === '' ? {} : { prompt }),
   };
 }
 
@@ -104,7 +191,7 @@ async function pipedPrompt({ stdin }: CommandProcess): Promise<string | undefine
   return prompt;
 }
 
-async function resolve({ model, baseUrl }: RunCommandOptions, environment: Environment): Promise<ModelLike> {
+async function resolve({ model, baseUrl }: ModelSource, environment: Environment): Promise<ModelLike> {
   try {
     return await resolveModel(model, environment, baseUrl === undefined ? {} : { baseUrl });
   } catch (error) {
@@ -172,14 +259,10 @@ async function answer(
   }
 }
 
-/** One sentence about why a run failed. */
-function explain(error: unknown, { model }: RunCommandOptions, environment: Environment): string {
+/** One sentence about why a run failed. `hint` continues it when the provider turned the key away. */
+function explain(error: unknown, hint: string): string {
   if (!(error instanceof Error)) return 'the run failed';
   if (!(error instanceof AllModelsFailedError)) return `${error.name}: ${error.message}`;
   const refused = error.attempts.some(({ reason }) => reason === '401' || reason === '403');
-  if (!refused) return error.message;
-  const keyless =
-    model.startsWith('openai-compatible/') &&
-    ['OPENAI_COMPATIBLE_API_KEY', 'OPENAI_API_KEY'].every((name) => (environment[name] ?? '') === '');
-  return `${error.message}; ${keyless ? 'OPENAI_API_KEY is not set' : 'is the key right?'}`;
+  return refused ? `${error.message}; ${hint}` : error.message;
 }

@@ -4,8 +4,8 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { getRunContext, withRunContext } from '../telemetry/context.ts';
 import { errorType } from '../telemetry/failure.ts';
 import { GEN_AI_TRANSFER_MODE, GEN_AI_TRANSFER_TARGET_NAME } from '../telemetry/semconv.ts';
-import { traceAgent } from '../telemetry/spans.ts';
-import { inputContent, messageContent } from './content.ts';
+import { traceAgent, type AgentSpan } from '../telemetry/spans.ts';
+import { messageContent } from './content.ts';
 import { defined } from './defined.ts';
 import { RunTimeoutError } from './errors.ts';
 import { createEventQueue, guardedListener } from './events.ts';
@@ -53,11 +53,12 @@ interface AgentDefinition extends LoopSettings {
   readonly candidates: readonly Candidate[];
   readonly shouldFallback: AgentOptions['shouldFallback'];
   readonly timeoutMs: number | undefined;
+  readonly captureContent: AgentOptions['captureContent'];
 }
 
 function defineAgent(options: AgentOptions): AgentDefinition {
   const { name, description, instructions, models, memory, timeoutMs, modelTimeoutMs, shouldFallback } = options;
-  const { settings = {}, maxTurns = 20, maxRetries = 1, toolConcurrency = Infinity } = options;
+  const { settings = {}, maxTurns = 20, maxRetries = 1, toolConcurrency = Infinity, captureContent } = options;
   if (name === '') throw new TypeError('an agent must have a name; got an empty one');
   if (models.length === 0) throw new TypeError(`agent ${name} must have at least one model; got none`);
   requireCount(`maxTurns of agent ${name}`, maxTurns, 1);
@@ -75,6 +76,7 @@ function defineAgent(options: AgentOptions): AgentDefinition {
     memory: memory === undefined ? undefined : resolveMemory(memory),
     maxTurns,
     timeoutMs,
+    captureContent,
   };
 }
 
@@ -114,13 +116,21 @@ function startRun(
   const { name, description, candidates, shouldFallback } = agent;
   const runId = getRunContext()?.runId ?? newRunId();
   const known = defined({ user: options.user, conversationId: options.conversationId });
-  /** What the run was told and, once it has one, its answer with everything said on the way. */
+  /** Everything said on the way to the answer, once there is one. */
   let said: readonly Message[] = [];
-  const withhold = (): unknown => [...inputContent(input), ...messageContent(said)];
-  const span = { ...defined({ description }), name, runId, signal: caller.signal, withhold };
+  const { captureContent = agent.captureContent } = options;
+  const span = {
+    ...defined({ description, captureContent }),
+    name,
+    runId,
+    signal: caller.signal,
+    input: () => input,
+    withhold: () => messageContent(said),
+  };
   let traceId: string | undefined;
 
-  const inSpan = async (spanContext: SpanContext | undefined): Promise<RunResult> => {
+  const inSpan = async (handle: AgentSpan): Promise<RunResult> => {
+    const spanContext = validContext(handle.span.spanContext());
     traceId = spanContext?.traceId;
     whole.signal.throwIfAborted();
     emit({ type: 'run.start', runId, ...defined({ spanContext }) });
@@ -138,6 +148,7 @@ function startRun(
       emit,
     });
     said = result.messages;
+    handle.record({ output: () => result.text });
     const { deliver } = options;
     if (deliver !== undefined) await untilAborted(whole.signal, () => deliver(result));
     return result;
@@ -145,9 +156,7 @@ function startRun(
 
   const execute = async (): Promise<RunResult> => {
     try {
-      const result = await withRunContext(known, () =>
-        traceAgent(span, (handle) => inSpan(validContext(handle.span.spanContext()))),
-      );
+      const result = await withRunContext(known, () => traceAgent(span, inSpan));
       emit({ type: 'run.end', result });
       return result;
     } catch (error) {

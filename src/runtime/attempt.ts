@@ -1,6 +1,6 @@
-import type { ChatRequest, ChatSpan, FallbackHop } from '../telemetry/spans.ts';
+import type { ChatRequest, ChatSpan, ChatSpanOptions, FallbackHop } from '../telemetry/spans.ts';
 import { traceChat } from '../telemetry/spans.ts';
-import { messageContent } from './content.ts';
+import { toolDefinitions } from './content.ts';
 import { defined } from './defined.ts';
 import { describeModelFailure, ModelTimeoutError, type ModelFailure } from './errors.ts';
 import type { Candidate, LoadedModel } from './models/candidate.ts';
@@ -69,7 +69,9 @@ async function callModel(
     stream,
     request: chatRequest(settings),
     signal: callerSignal,
-    withhold: () => [request.system, ...messageContent(request.messages)],
+    messages: () => request.messages,
+    toolDefinitions: () => toolDefinitions(request.tools),
+    ...systemContent(request),
   };
   const server = loading.status === 'loaded' ? loading.loaded.server : undefined;
   let handedOut = false;
@@ -83,7 +85,12 @@ async function callModel(
       const read = stream ? readStream : readWhole;
       const answer = await read(loading.loaded.model, options, { chat, emit, signal, callerSignal });
       const { id, model, usage, finishReason } = answer;
-      chat.record({ ...defined({ id, model }), finishReasons: [finishReason], usage });
+      chat.record({
+        ...defined({ id, model }),
+        finishReasons: [finishReason],
+        usage,
+        output: () => ({ role: 'assistant', content: answer.parts }),
+      });
       for (const hop of hops) chat.fallback(hop);
       return answer;
     });
@@ -141,6 +148,17 @@ async function load(candidate: Candidate): Promise<Loading> {
   } catch (error) {
     return { status: 'failed', error };
   }
+}
+
+/** The instructions are recorded as they are; notes from memory are content of the memory they came from. */
+function systemContent({
+  system,
+  instructions,
+}: TurnRequest): Pick<ChatSpanOptions, 'systemInstructions' | 'withhold'> {
+  return {
+    ...(instructions === undefined ? undefined : { systemInstructions: () => instructions }),
+    withhold: () => system,
+  };
 }
 
 function chatRequest(settings: CallSettings): ChatRequest {

@@ -1,5 +1,6 @@
 /** What people, models and tools said, without the structure around it: what an error must not repeat. */
-import type { AssistantPart, Message, RunInput } from './types.ts';
+import { defined } from './defined.ts';
+import type { AssistantPart, Message, Tool } from './types.ts';
 
 /** The content of messages: texts, tool arguments and tool results. */
 export function messageContent(messages: readonly Message[]): readonly unknown[] {
@@ -16,9 +17,12 @@ export function messageContent(messages: readonly Message[]): readonly unknown[]
   });
 }
 
-/** The content a run was started with. */
-export function inputContent(input: RunInput): readonly unknown[] {
-  return typeof input === 'string' ? [input] : messageContent(input);
+/** Tools as a model is told of them, in the shape of the GenAI conventions. */
+export function toolDefinitions(tools: ReadonlyMap<string, Tool>): readonly object[] | undefined {
+  if (tools.size === 0) return undefined;
+  return [...tools.values()].map(({ name, description, jsonSchema }) =>
+    defined({ type: 'function', name, description, parameters: jsonSchema }),
+  );
 }
 
 function partContent(part: AssistantPart): unknown {

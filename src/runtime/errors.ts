@@ -1,5 +1,7 @@
 /** Every error the runtime throws or hands to a model, and the one description of a failed model call. */
+import { ContentFreeError, declareSafeMessage } from '../telemetry/content/content-free-error.ts';
 import { modelErrorType } from '../telemetry/failure.ts';
+import { isToolName } from './validate.ts';
 
 // --- What ends a run
 
@@ -29,10 +31,14 @@ export class AllModelsFailedError extends AggregateError {
     super(errors, `no model answered: ${list}`, { cause: errors.at(-1) });
     this.attempts = attempts;
   }
+
+  static {
+    declareSafeMessage(AllModelsFailedError, ({ message }) => message);
+  }
 }
 
 /** The model still asked for tools in the last turn the agent may take. */
-export class MaxTurnsError extends Error {
+export class MaxTurnsError extends ContentFreeError {
   override readonly name = 'MaxTurnsError';
 
   constructor(maxTurns: number) {
@@ -41,7 +47,7 @@ export class MaxTurnsError extends Error {
 }
 
 /** The run took longer than the agent's `timeoutMs`. */
-export class RunTimeoutError extends Error {
+export class RunTimeoutError extends ContentFreeError {
   override readonly name = 'RunTimeoutError';
 
   constructor(timeoutMs: number) {
@@ -52,7 +58,7 @@ export class RunTimeoutError extends Error {
 // --- What makes a model call fail, besides what providers throw
 
 /** One call of one model took longer than allowed. */
-export class ModelTimeoutError extends Error {
+export class ModelTimeoutError extends ContentFreeError {
   override readonly name = 'ModelTimeoutError';
 
   constructor(timeoutMs: number) {
@@ -77,22 +83,38 @@ export class ModelResponseError extends Error {
     this.kind = kind;
     if (options.statusCode !== undefined) this.statusCode = options.statusCode;
   }
+
+  static {
+    // What the provider itself has said may quote the prompt.
+    declareSafeMessage(ModelResponseError, ({ kind, message, statusCode }) => {
+      if (kind !== 'error') return message;
+      return `the provider reported an error${statusCode === undefined ? '' : ` (${statusCode})`}`;
+    });
+  }
 }
 
 /** A model that is only known by name could not be loaded: its package or its settings are missing. */
-export class ModelUnavailableError extends Error {
+export class ModelUnavailableError extends ContentFreeError {
   override readonly name = 'ModelUnavailableError';
 }
 
 // --- What the model is told about its tool calls
 
 /** The model asked for a tool the agent does not have. */
-export class ToolNotFoundError extends Error {
+export class ToolNotFoundError extends ContentFreeError {
   override readonly name = 'ToolNotFoundError';
+  readonly #tool: string;
 
   constructor(tool: string, known: Iterable<string>) {
     const names = [...known].join(', ');
     super(`there is no tool ${tool}; ${names === '' ? 'there are none' : `the tools are ${names}`}`);
+    this.#tool = tool;
+  }
+
+  static {
+    declareSafeMessage(ToolNotFoundError, (error) =>
+      isToolName(error.#tool) ? error.message : 'there is no tool of that name',
+    );
   }
 }
 
@@ -100,7 +122,7 @@ export class ToolNotFoundError extends Error {
  * The model's arguments do not fit the tool. The message names the places only, because it is recorded;
  * `issues` says what is wrong with them, and may quote them.
  */
-export class InvalidToolArgumentsError extends Error {
+export class InvalidToolArgumentsError extends ContentFreeError {
   override readonly name = 'InvalidToolArgumentsError';
   readonly issues: readonly string[];
 
@@ -111,7 +133,7 @@ export class InvalidToolArgumentsError extends Error {
 }
 
 /** A tool took longer than its `timeoutMs`. */
-export class ToolTimeoutError extends Error {
+export class ToolTimeoutError extends ContentFreeError {
   override readonly name = 'ToolTimeoutError';
 
   constructor(tool: string, timeoutMs: number) {
@@ -120,7 +142,7 @@ export class ToolTimeoutError extends Error {
 }
 
 /** A tool has done its work, but JSON cannot write what it returned. */
-export class ToolResultError extends Error {
+export class ToolResultError extends ContentFreeError {
   override readonly name = 'ToolResultError';
 
   constructor(tool: string, cause: unknown) {
@@ -129,7 +151,7 @@ export class ToolResultError extends Error {
 }
 
 /** A memory store took longer than the agent's patience with it. */
-export class MemoryTimeoutError extends Error {
+export class MemoryTimeoutError extends ContentFreeError {
   override readonly name = 'MemoryTimeoutError';
 
   constructor(store: string, timeoutMs: number) {

@@ -1,3 +1,4 @@
+import { errorType } from '../telemetry/failure.ts';
 import type { AgentEvent } from './types.ts';
 
 /** Calls a listener so that it can do no harm: what it throws becomes one process warning per run. */
@@ -7,7 +8,7 @@ export function guardedListener(listener: ((event: AgentEvent) => unknown) | und
   const warn = (error: unknown): void => {
     if (warned) return;
     warned = true;
-    process.emitWarning(`an onEvent listener failed; the run goes on: ${String(error)}`, 'FaultlineWarning');
+    process.emitWarning(`an onEvent listener failed with ${errorType(error)}; the run goes on`, 'FaultlineWarning');
   };
   return (event) => {
     try {

@@ -3,8 +3,11 @@
 // Building agents
 export { createAgent } from './agent.ts';
 export { defineTool, type ToolDefinition } from './tools.ts';
-export { resolveModel, type ResolveOptions } from './models/resolve.ts';
+export { resolveModel, type Providers, type ProviderSettings, type ResolveOptions } from './models/resolve.ts';
 export { inProcessMemory, type InProcessMemoryOptions } from './memory/in-process.ts';
+export { sqliteMemory, type SqliteMemoryOptions } from './memory/sqlite.ts';
+export { memoryTools } from './memory/memory-tools.ts';
+export { perAgent, perConversation, perUser } from './memory/scopes.ts';
 export type {
   Agent,
   AgentEvent,
@@ -28,9 +31,32 @@ export type { RunContext, User } from '../telemetry/context.ts';
 // Putting them behind transports
 export { createRuntime, type Runtime, type RuntimeOptions } from './runtime.ts';
 export { cliTransport, type CliTransportOptions } from './transports/cli.ts';
+export { httpTransport, type HttpTransport, type HttpTransportOptions } from './transports/http.ts';
+export type { HttpStatus } from './transports/http-handler.ts';
+export { slackTransport, type SlackApp, type SlackEvent, type SlackTransportOptions } from './transports/slack.ts';
 export { inProcessHistory, type InProcessHistoryOptions } from './memory/history.ts';
 
+// Agents as a file
+export { ConfigError, createAgentsFromConfig, createRuntimeFromConfig, loadConfig } from './config.ts';
+export type {
+  AgentConfig,
+  ConfigOptions,
+  ConfigPosition,
+  ConfigProblem,
+  ConfiguredAgents,
+  ConfiguredRuntime,
+  CreateAgentsOptions,
+  CreateRuntimeOptions,
+  HttpConfig,
+  MemoryConfig,
+  ModelConfig,
+  RuntimeConfig,
+  ToolConfig,
+  TransportConfig,
+} from './config.ts';
+
 // What can go wrong
+export { MemoryFileError, type MemoryFileProblem } from './memory/memory-file-error.ts';
 export {
   AllModelsFailedError,
   InvalidToolArgumentsError,

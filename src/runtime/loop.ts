@@ -43,7 +43,8 @@ export interface Run extends LoopSettings, CallSurroundings {
 export async function runLoop(run: Run): Promise<RunResult> {
   const messages = await openConversation(run);
   const memory = await searchMemory(run, messages);
-  const system = await systemPrompt(run, memory.notes);
+  const instructions = await instructionsOf(run);
+  const system = systemPrompt(instructions, memory.notes);
   let usage: TokenUsage = {};
   let toolErrors = 0;
 
@@ -52,7 +53,7 @@ export async function runLoop(run: Run): Promise<RunResult> {
     run.emit({ type: 'turn.start', turn, model: modelInUse(run.chain) });
     addBreadcrumb({ category: 'agent.turn', message: `turn ${turn}` });
 
-    const { answer, candidate } = await askChain(run.chain, { system, messages, tools: run.tools }, run);
+    const { answer, candidate } = await askChain(run.chain, { system, instructions, messages, tools: run.tools }, run);
     const turnUsage = normalizeUsage(answer.usage, candidate.provider) ?? {};
     usage = addUsage(usage, turnUsage);
     const asked = messages.slice();
@@ -108,12 +109,13 @@ async function searchMemory(
   return { notes: records.length === 0 ? undefined : memoryNotes(records), failed };
 }
 
+async function instructionsOf({ instructions, context, signal }: Run): Promise<string | undefined> {
+  return typeof instructions === 'function' ? untilAborted(signal, () => instructions(context)) : instructions;
+}
+
 /** One system message, because some vendors take no more, and only at the start. */
-async function systemPrompt(run: Run, notes: string | undefined): Promise<string | undefined> {
-  const { instructions, context, signal } = run;
-  const text =
-    typeof instructions === 'function' ? await untilAborted(signal, () => instructions(context)) : instructions;
-  const parts = [text, notes].filter((part) => part !== undefined && part !== '');
+function systemPrompt(instructions: string | undefined, notes: string | undefined): string | undefined {
+  const parts = [instructions, notes].filter((part) => part !== undefined && part !== '');
   return parts.length === 0 ? undefined : parts.join('\n\n');
 }
 

@@ -9,7 +9,7 @@ import type { ToolCall } from './models/answer.ts';
 import { openScope, untilAborted } from './signals.ts';
 import type { Time } from './time.ts';
 import type { AgentEvent, JsonSchema, Message, Tool, ToolContext, ToolOutput, ToolResultPart } from './types.ts';
-import { requireTimeout, requireToolName } from './validate.ts';
+import { isToolName, requireTimeout, requireToolName } from './validate.ts';
 
 // --- Defining a tool
 
@@ -113,12 +113,19 @@ async function executeToolCall(call: ToolCall, run: ToolRun): Promise<ToolOutcom
   try {
     const { description, attributes } = tool ?? {};
     output = await traceTool(
-      { ...defined({ description, attributes }), name, callId: id, signal: run.signal, withhold: () => call.input },
+      {
+        ...defined({ description, attributes }),
+        name: shownName(name),
+        callId: id,
+        signal: run.signal,
+        arguments: () => call.input,
+      },
       async (span) => {
         if (tool === undefined) throw new ToolNotFoundError(name, run.tools.keys());
         const text = serialize(name, await callTool(tool, call, run));
-        span.record({ resultBytes: Buffer.byteLength(text.value) });
-        return text.type === 'text' ? text : { type: 'json', value: JSON.parse(text.value) as unknown };
+        const output: ToolOutput = text.type === 'text' ? text : { type: 'json', value: JSON.parse(text.value) };
+        span.record({ resultBytes: Buffer.byteLength(text.value), result: () => output.value });
+        return output;
       },
     );
   } catch (error) {
@@ -127,6 +134,11 @@ async function executeToolCall(call: ToolCall, run: ToolRun): Promise<ToolOutcom
   const isError = output.type === 'error-text';
   run.emit({ type: 'tool.end', id, name, isError, durationMs: run.time.now() - startedAt });
   return { result: { type: 'tool-result', toolCallId: id, toolName: name, output }, isError };
+}
+
+/** A name a model made up can be anything, a sentence of the conversation included. */
+function shownName(name: string): string {
+  return isToolName(name) ? name : 'unknown';
 }
 
 /** Validates the arguments and calls the tool, which is left behind when it outlives its time or the run. */
@@ -149,10 +161,20 @@ async function validArguments(tool: Tool, call: ToolCall): Promise<unknown> {
   if (tool.input === undefined) return call.input;
   const result = await tool.input['~standard'].validate(call.input);
   if (result.issues === undefined) return result.value;
-  const places = result.issues.map(({ path }) => issuePath(path)).filter((place) => place !== '');
+  const places = result.issues.map(({ path }) => knownPath(path, tool.jsonSchema)).filter((place) => place !== '');
   const problem = `do not fit its schema${places.length === 0 ? '' : ` at ${[...new Set(places)].join(', ')}`}`;
   const issues = result.issues.map(({ path, message }) => `${issuePath(path) || 'input'}: ${message}`);
   throw new InvalidToolArgumentsError(tool.name, problem, issues);
+}
+
+/** Where an issue is, in names of the schema: any other name in it was made up by the model, and is content. */
+function knownPath(path: StandardSchemaV1.Issue['path'], jsonSchema: JsonSchema): string {
+  const schema = JSON.stringify(jsonSchema);
+  const isKnown = (name: string): boolean => /^\d{1,9}$/.test(name) || schema.includes(`${JSON.stringify(name)}:`);
+  return (path ?? [])
+    .map((segment) => String(typeof segment === 'object' ? segment.key : segment))
+    .map((name) => (isKnown(name) ? name : '*'))
+    .join('.');
 }
 
 function issuePath(path: StandardSchemaV1.Issue['path']): string {

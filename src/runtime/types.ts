@@ -7,6 +7,7 @@ import type { SpanContext } from '@opentelemetry/api';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 
 import type { TokenUsage } from '../telemetry/attributes/usage.ts';
+import type { CaptureContent } from '../telemetry/content/policy.ts';
 import type { RunContext, User } from '../telemetry/context.ts';
 import type { ModelFailure } from './errors.ts';
 
@@ -229,6 +230,8 @@ export interface AgentOptions {
   readonly timeoutMs?: number;
   /** How many tools of one turn run at the same time. Default: all of them. */
   readonly toolConcurrency?: number;
+  /** Which content of its runs is recorded, over what `setupTracing` was told. */
+  readonly captureContent?: CaptureContent;
   /**
    * Decides whether a failure is worth asking the next model. Default: yes, unless the request itself is
    * at fault. Never asked about an aborted run. Must not throw.
@@ -260,6 +263,8 @@ export interface RunOptions {
   /** Default: the surrounding run context's. */
   readonly conversationId?: string;
   readonly user?: User;
+  /** Which content of this run is recorded, over what the agent was told. */
+  readonly captureContent?: CaptureContent;
   /** What was said before, or a function that loads it: one that fails is a failure of the run. */
   readonly history?: readonly Message[] | (() => readonly Message[] | Promise<readonly Message[]>);
   /** Whether models are asked for streams, so that text arrives as it is written. Default: only by `stream`. */

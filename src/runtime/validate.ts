@@ -17,7 +17,11 @@ export function requireTimeout(what: string, value: number | undefined): void {
 const TOOL_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** What every vendor accepts. */
+export function isToolName(name: string): boolean {
+  return TOOL_NAME.test(name);
+}
+
 export function requireToolName(name: string): void {
-  if (TOOL_NAME.test(name)) return;
+  if (isToolName(name)) return;
   throw new TypeError(`a tool name has 1 to 64 of A-Z a-z 0-9 _ -; got ${JSON.stringify(name)}`);
 }

@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { startFakeSentry } from '../../src/testing/fake-sentry.ts';
@@ -121,6 +125,110 @@ describe('faultline run', () => {
 
     expect(await finished).toEqual({ code: 130, stdout: 'Let me\n', stderr: '' });
     expect((await provider.waitForAbort()).abortedByClient).toBe(true);
+  });
+});
+
+describe('faultline run with a configuration file', () => {
+  const directories: string[] = [];
+
+  afterEach(() => {
+    for (const directory of directories.splice(0)) rmSync(directory, { recursive: true });
+  });
+
+  /** Writes a file of agents that are answered by the provider, and gives its path. */
+  async function configure(agents: string, more = ''): Promise<string> {
+    await serve(() => ({ type: 'text', text: 'Take an umbrella.' }));
+    const directory = mkdtempSync(join(tmpdir(), 'faultline-run-'));
+    directories.push(directory);
+    const path = join(directory, 'faultline.yaml');
+    const providers = `providers: { gateway: { base_url: '${provider.baseUrl}', api_key_env: GATEWAY_KEY } }`;
+    writeFileSync(path, [providers, 'defaults: { models: [gateway/m-1] }', `agents: ${agents}`, more].join('\n'));
+    return path;
+  }
+
+  test('asks the agent of the file, with the key of its env_file, and sends the trace where the file says', async () => {
+    const sentry = await startFakeSentry();
+    const path = await configure(
+      '{ rain-expert: { instructions: Be brief. } }',
+      'runtime: { env_file: ./settings.env, sentry: { dsn_env: HELPER_DSN, environment: staging } }',
+    );
+    writeFileSync(join(dirname(path), 'settings.env'), `GATEWAY_KEY=${KEY}\nHELPER_DSN=${sentry.dsn}\n`);
+    try {
+      const result = await cli(['run', '--config', path, 'Rain', 'in Lisbon?']);
+
+      expect(result).toEqual({ code: 0, stdout: 'Take an umbrella.\n', stderr: '' });
+      expect(provider.requests[0]?.headers.authorization).toBe(`Bearer ${KEY}`);
+      expect(sentry.spans.map(({ name }) => name).toSorted()).toEqual(['agent.invoke rain-expert', 'chat m-1']);
+      const bodies = sentry.requests.map(({ body }) => Buffer.from(body).toString('utf8')).join('\n');
+      expect(bodies).toContain('"staging"');
+      expect(['Lisbon', 'umbrella', KEY].filter((canary) => bodies.includes(canary))).toEqual([]);
+    } finally {
+      await sentry.close();
+    }
+  });
+
+  test('picks the agent by name, else the only one for the command line', async () => {
+    const env = { GATEWAY_KEY: KEY };
+    const path = await configure('{ one: { instructions: One. }, two: { instructions: Two., transport: cli } }');
+    const systemPrompt = (): unknown => provider.requests.at(-1)?.body.messages[0];
+
+    await cli(['run', '--config', path, '--agent', 'one', 'Rain?'], env);
+    expect(systemPrompt()).toEqual({ role: 'system', content: 'One.' });
+    await cli(['run', '--config', path, 'Rain?'], env);
+    expect(systemPrompt()).toEqual({ role: 'system', content: 'Two.' });
+    expect(await cli(['run', '--config', path, '--agent', 'three', 'Rain?'], env)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `${path} has no agent three; it has one and two.\n`,
+    });
+  });
+
+  test('asks which agent is meant when several could be', async () => {
+    const path = await configure('{ one: {}, two: {} }');
+
+    expect(await cli(['run', '--config', path, 'Rain?'])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `Which agent? Name it with --agent; ${path} has one and two.\n`,
+    });
+  });
+
+  test('says what is wrong with the file, one line per problem, and exits with 1', async () => {
+    const path = await configure('{ one: { max_turn: 3, tools: [./nope.js] } }');
+
+    expect(await cli(['run', '--config', path, 'Rain?'])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: [
+        `${path}:3:18: agents.one has no key "max_turn"; did you mean max_turns?`,
+        `${path}:3:39: agents.one.tools[0] names a file that cannot be read`,
+        '',
+      ].join('\n'),
+    });
+  });
+
+  test('says at the start which model of the chain cannot be used', async () => {
+    const path = await configure('{ one: { models: [groq/llama, gateway/m-1] } }');
+
+    expect(await cli(['run', '--config', path, 'Rain?'], { GATEWAY_KEY: KEY })).toEqual({
+      code: 0,
+      stdout: 'Take an umbrella.\n',
+      stderr: `faultline: ${path}:3:27: groq/llama needs a key: set GROQ_API_KEY; until then the rest of its chain answers\n`,
+    });
+  });
+
+  test('takes either a file or a model, not both', async () => {
+    const { code, stderr } = await cli([
+      'run',
+      '--config',
+      await configure('{ one: {} }'),
+      '--model',
+      'openai/a',
+      'Rain?',
+    ]);
+
+    expect(code).toBe(2);
+    expect(stderr).toBe('--model, --base-url and --instructions make an agent of their own: leave out --config.\n');
   });
 });
 

@@ -388,7 +388,7 @@ describe('the events of a run', () => {
     process.off('warning', note);
 
     expect(warnings.map(({ name, message }) => [name, message])).toEqual([
-      ['FaultlineWarning', 'an onEvent listener failed; the run goes on: Error: listener'],
+      ['FaultlineWarning', 'an onEvent listener failed with Error; the run goes on'],
     ]);
   });
 });

@@ -4,7 +4,8 @@ import { describe, expect, test, vi } from 'vitest';
 import { createAgent, resolveModel } from '../../src/runtime/index.ts';
 import type { ModelLike } from '../../src/runtime/index.ts';
 import { providerName, serverOf } from '../../src/runtime/models/identity.ts';
-import { resolveModelWith, type ImportPackage } from '../../src/runtime/models/resolve.ts';
+import type { ImportPackage } from '../../src/runtime/models/import-package.ts';
+import { resolveModelWith } from '../../src/runtime/models/resolve.ts';
 import { scriptedModel } from '../../src/testing/scripted-model.ts';
 import { startStubProvider } from '../../src/testing/stub-provider.ts';
 import { rejection } from './support/agents.ts';
@@ -97,6 +98,57 @@ describe('a model reference', () => {
 
     expect(await resolveModelWith(installed, 'anthropic/claude-haiku-4-5', environment)).toBe(expected);
     expect(made).toEqual([['@ai-sdk/anthropic', { apiKey: 'k', baseURL: 'http://proxy' }, 'claude-haiku-4-5']]);
+  });
+
+  test('says that a key is missing before a package of the vendor would, at its first call', async () => {
+    const installed: ImportPackage = () => Promise.resolve({ createAnthropic: () => () => scriptedModel([]) });
+
+    expect(await rejection(resolveModelWith(installed, 'anthropic/claude-haiku-4-5', {}))).toMatchObject({
+      name: 'ModelUnavailableError',
+      message: 'anthropic/claude-haiku-4-5 needs a key: set ANTHROPIC_API_KEY',
+    });
+  });
+
+  describe('to a provider with settings', () => {
+    test.each([
+      ['of one’s own', 'my-gateway/m', { 'my-gateway': { baseUrl: 'http://one/v1' } }, {}, 'one'],
+      [
+        'that the environment moves',
+        'my-gateway/m',
+        { 'my-gateway': { baseUrl: 'http://one/v1' } },
+        { MY_GATEWAY_BASE_URL: 'http://two/v1' },
+        'two',
+      ],
+      ['that is known', 'openai/m', { openai: { baseUrl: 'http://one/v1' } }, { OPENAI_API_KEY: 'k' }, 'one'],
+      [
+        'called like a property of every object',
+        'constructor/m',
+        { constructor: { baseUrl: 'http://one' } },
+        {},
+        'one',
+      ],
+    ])('goes to the right server: %s', async (_what, ref, providers, environment, address) => {
+      const model = await resolveModelWith(notInstalled, ref, environment, { providers });
+
+      expect(serverOf(model)).toMatchObject({ address });
+      expect(model.modelId).toBe('m');
+    });
+
+    test('needs the key whose variable it names', async () => {
+      const providers = { gateway: { baseUrl: 'http://one/v1', apiKeyEnv: 'MY_KEY' } };
+
+      expect(
+        await rejection(resolveModelWith(notInstalled, 'gateway/m', { GATEWAY_API_KEY: 'k' }, { providers })),
+      ).toMatchObject({ name: 'ModelUnavailableError', message: 'gateway/m needs a key: set MY_KEY' });
+    });
+
+    test('needs a base URL when it is none of the known ones', async () => {
+      const options = { providers: { 'my-gateway': {} } };
+
+      expect(await rejection(resolveModelWith(notInstalled, 'my-gateway/m', {}, options))).toMatchObject({
+        message: 'my-gateway/m needs a base URL: set MY_GATEWAY_BASE_URL',
+      });
+    });
   });
 
   test('says so when the package of the vendor is of another kind', async () => {

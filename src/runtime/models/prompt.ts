@@ -4,6 +4,8 @@ import type { AssistantPart, CallSettings, Message, Tool } from '../types.ts';
 /** What is asked in one turn, whichever model answers. */
 export interface TurnRequest {
   readonly system: string | undefined;
+  /** The part of `system` the agent's author wrote. */
+  readonly instructions?: string | undefined;
   readonly messages: readonly Message[];
   readonly tools: ReadonlyMap<string, Tool>;
 }

@@ -1,5 +1,6 @@
 import { ModelUnavailableError } from '../errors.ts';
 import type { ModelLike } from '../types.ts';
+import { importPackage, type ImportPackage } from './import-package.ts';
 
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -9,7 +10,19 @@ export interface ResolveOptions {
   readonly baseUrl?: string;
   /** Wins over the environment. */
   readonly apiKey?: string;
+  /** Further providers by name, all of which speak OpenAI's chat completions, and settings of the known ones. */
+  readonly providers?: Providers;
 }
+
+/** Settings of one provider. */
+export interface ProviderSettings {
+  /** Used unless `{PROVIDER}_BASE_URL` is set. */
+  readonly baseUrl?: string;
+  /** The variable that holds the key. Default: `{PROVIDER}_API_KEY`, which a provider of your own may lack. */
+  readonly apiKeyEnv?: string;
+}
+
+export type Providers = Readonly<Record<string, ProviderSettings>>;
 
 /** A model reference taken apart: `openrouter/anthropic/claude-sonnet-4.5` has the prefix `openrouter`. */
 export interface ParsedModelRef {
@@ -17,87 +30,89 @@ export interface ParsedModelRef {
   readonly modelId: string;
 }
 
-/** A vendor with an AI SDK package of its own, which the application installs. */
-interface Vendor {
-  readonly kind: 'package';
-  readonly package: string;
-  /** Names the package's factory has or had. */
-  readonly factories: readonly string[];
-  readonly keys: readonly string[];
-  readonly baseUrls: readonly string[];
-  /** Used through the shipped provider when the package is not installed. */
-  readonly compatible?: Compatible;
-}
-
-/** A vendor that speaks OpenAI's chat completions, for which the shipped provider is enough. */
-interface Compatible {
-  readonly kind: 'compatible';
+/** A vendor, or a server of one's own. */
+interface Provider {
+  /** The AI SDK package of the vendor, which the application installs. */
+  readonly vendorPackage?: {
+    readonly name: string;
+    /** Names its factory has or had. */
+    readonly factories: readonly string[];
+  };
+  /** Whether it speaks OpenAI's chat completions, for which the shipped provider is enough. */
+  readonly isCompatible: boolean;
   readonly baseUrl?: string;
+  /** Variables that may hold the key, and the base URL. */
   readonly keys: readonly string[];
   readonly baseUrls: readonly string[];
   /** Whether requests without a key make sense, as to a server of one's own. */
   readonly keyIsOptional?: boolean;
 }
 
-const OPENAI: Compatible = {
-  kind: 'compatible',
-  baseUrl: 'https://api.openai.com/v1',
-  keys: ['OPENAI_API_KEY'],
-  baseUrls: ['OPENAI_BASE_URL'],
-};
-
-const PROVIDERS: Readonly<Record<string, Vendor | Compatible>> = {
+const PROVIDERS: Readonly<Record<string, Provider>> = {
   openai: {
-    kind: 'package',
-    package: '@ai-sdk/openai',
-    factories: ['createOpenAI'],
-    keys: OPENAI.keys,
-    baseUrls: OPENAI.baseUrls,
-    compatible: OPENAI,
+    ...compatible('OPENAI', 'https://api.openai.com/v1'),
+    vendorPackage: { name: '@ai-sdk/openai', factories: ['createOpenAI'] },
   },
   anthropic: {
-    kind: 'package',
-    package: '@ai-sdk/anthropic',
-    factories: ['createAnthropic'],
+    vendorPackage: { name: '@ai-sdk/anthropic', factories: ['createAnthropic'] },
+    isCompatible: false,
     keys: ['ANTHROPIC_API_KEY'],
     baseUrls: ['ANTHROPIC_BASE_URL'],
   },
   google: {
-    kind: 'package',
-    package: '@ai-sdk/google',
-    factories: ['createGoogle', 'createGoogleGenerativeAI'],
+    vendorPackage: { name: '@ai-sdk/google', factories: ['createGoogle', 'createGoogleGenerativeAI'] },
+    isCompatible: false,
     keys: ['GOOGLE_API_KEY', 'GOOGLE_GENERATIVE_AI_API_KEY', 'GEMINI_API_KEY'],
     baseUrls: ['GOOGLE_BASE_URL'],
   },
   'openai-compatible': {
-    kind: 'compatible',
+    isCompatible: true,
     keys: ['OPENAI_COMPATIBLE_API_KEY', 'OPENAI_API_KEY'],
     baseUrls: ['OPENAI_COMPATIBLE_BASE_URL', 'OPENAI_BASE_URL'],
     keyIsOptional: true,
   },
-  ollama: { ...vendor('OLLAMA', 'http://localhost:11434/v1'), keyIsOptional: true },
-  deepseek: vendor('DEEPSEEK', 'https://api.deepseek.com/v1'),
-  groq: vendor('GROQ', 'https://api.groq.com/openai/v1'),
-  mistral: vendor('MISTRAL', 'https://api.mistral.ai/v1'),
-  openrouter: vendor('OPENROUTER', 'https://openrouter.ai/api/v1'),
-  together: vendor('TOGETHER', 'https://api.together.xyz/v1'),
-  xai: vendor('XAI', 'https://api.x.ai/v1'),
+  ollama: { ...compatible('OLLAMA', 'http://localhost:11434/v1'), keyIsOptional: true },
+  deepseek: compatible('DEEPSEEK', 'https://api.deepseek.com/v1'),
+  groq: compatible('GROQ', 'https://api.groq.com/openai/v1'),
+  mistral: compatible('MISTRAL', 'https://api.mistral.ai/v1'),
+  openrouter: compatible('OPENROUTER', 'https://openrouter.ai/api/v1'),
+  together: compatible('TOGETHER', 'https://api.together.xyz/v1'),
+  xai: compatible('XAI', 'https://api.x.ai/v1'),
 };
 
-function vendor(prefix: string, baseUrl: string): Compatible {
-  return { kind: 'compatible', baseUrl, keys: [`${prefix}_API_KEY`], baseUrls: [`${prefix}_BASE_URL`] };
+/** Providers that need no settings to be known. */
+export const KNOWN_PROVIDERS: readonly string[] = Object.keys(PROVIDERS);
+
+function compatible(prefix: string, baseUrl: string | undefined): Provider {
+  const variables = { keys: [`${prefix}_API_KEY`], baseUrls: [`${prefix}_BASE_URL`] };
+  return { isCompatible: true, ...variables, ...(baseUrl === undefined ? undefined : { baseUrl }) };
+}
+
+/** A provider with what its settings say; a name nobody knows is that of a server of one's own. */
+function findProvider(prefix: string, providers: Providers): Provider | undefined {
+  const known = Object.hasOwn(PROVIDERS, prefix) ? PROVIDERS[prefix] : undefined;
+  const settings = Object.hasOwn(providers, prefix) ? providers[prefix] : undefined;
+  if (settings === undefined) return known;
+  const { baseUrl, apiKeyEnv } = settings;
+  const variablePrefix = prefix.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_');
+  return {
+    ...(known ?? { ...compatible(variablePrefix, undefined), keyIsOptional: true }),
+    ...(baseUrl === undefined ? undefined : { baseUrl }),
+    // Whoever names a variable for the key means that there is one.
+    ...(apiKeyEnv === undefined ? undefined : { keys: [apiKeyEnv], keyIsOptional: false }),
+  };
 }
 
 /** Takes a model reference apart. Throws when it cannot name a model. */
-export function parseModelRef(ref: string): ParsedModelRef {
+export function parseModelRef(ref: string, providers: Providers = {}): ParsedModelRef {
   const slash = ref.indexOf('/');
   const prefix = ref.slice(0, slash);
   const modelId = ref.slice(slash + 1);
   if (slash < 1 || modelId === '') {
     throw new TypeError(`a model reference is provider/model, such as openai/gpt-5-mini; got ${JSON.stringify(ref)}`);
   }
-  if (!Object.hasOwn(PROVIDERS, prefix)) {
-    const known = Object.keys(PROVIDERS).join(', ');
+  if (findProvider(prefix, providers) === undefined) {
+    const known = [...new Set([...KNOWN_PROVIDERS, ...Object.keys(providers)])].join(', ');
     throw new TypeError(`unknown model provider ${JSON.stringify(prefix)}; expected one of ${known}`);
   }
   return { prefix, modelId };
@@ -108,8 +123,12 @@ export function parseModelRef(ref: string): ParsedModelRef {
  *
  * `openai/…`, `anthropic/…` and `google/…` use the AI SDK package of that vendor, which the application
  * installs; without it `openai/…` uses the shipped provider. Every other vendor, and any server that speaks
- * OpenAI's chat completions as `openai-compatible/…`, is reached through the shipped provider. Base URL and
- * key come from the options, else from `{PROVIDER}_BASE_URL` and `{PROVIDER}_API_KEY`.
+ * OpenAI's chat completions as `openai-compatible/…` or under a name given in `providers`, is reached through
+ * the shipped provider. Base URL and key come from the options, else from `{PROVIDER}_BASE_URL` and
+ * `{PROVIDER}_API_KEY`.
+ *
+ * Rejects with a `TypeError` when the reference names no model, and with a `ModelUnavailableError` that says
+ * what is missing: a package, a base URL or a key.
  */
 export function resolveModel(
   ref: string,
@@ -119,9 +138,6 @@ export function resolveModel(
   return resolveModelWith(importPackage, ref, environment, options);
 }
 
-/** Imports a package by name, or resolves with `undefined` when it is not installed. */
-export type ImportPackage = (name: string) => Promise<Readonly<Record<string, unknown>> | undefined>;
-
 /** `resolveModel` with a say in what is installed. */
 export async function resolveModelWith(
   load: ImportPackage,
@@ -129,23 +145,28 @@ export async function resolveModelWith(
   environment: Environment,
   options: ResolveOptions = {},
 ): Promise<ModelLike> {
-  const { prefix, modelId } = parseModelRef(ref);
-  const provider = PROVIDERS[prefix]!;
-  const apiKey = options.apiKey ?? firstSet(environment, provider.keys);
-  const baseUrl = options.baseUrl ?? firstSet(environment, provider.baseUrls);
-  if (provider.kind === 'compatible') return compatibleModel(prefix, modelId, provider, { apiKey, baseUrl });
-
-  const module = await load(provider.package);
+  const { providers = {} } = options;
+  const { prefix, modelId } = parseModelRef(ref, providers);
+  const provider = findProvider(prefix, providers)!;
+  const { vendorPackage, isCompatible } = provider;
+  const connection: Connection = {
+    apiKey: options.apiKey ?? firstSet(environment, provider.keys),
+    baseUrl: options.baseUrl ?? firstSet(environment, provider.baseUrls) ?? provider.baseUrl,
+  };
+  const module = vendorPackage === undefined ? undefined : await load(vendorPackage.name);
+  if (vendorPackage === undefined || (module === undefined && isCompatible)) {
+    requireKey(ref, provider, connection);
+    return compatibleModel(prefix, modelId, provider, connection);
+  }
   if (module === undefined) {
-    if (provider.compatible !== undefined) {
-      return compatibleModel(prefix, modelId, provider.compatible, { apiKey, baseUrl });
-    }
-    throw new ModelUnavailableError(`${ref} needs a package that is not installed: npm install ${provider.package}`);
+    throw new ModelUnavailableError(`${ref} needs a package that is not installed: npm install ${vendorPackage.name}`);
   }
-  const factory = provider.factories.map((name) => module[name]).find((value) => typeof value === 'function');
+  const factory = vendorPackage.factories.map((name) => module[name]).find((value) => typeof value === 'function');
   if (factory === undefined) {
-    throw new ModelUnavailableError(`${provider.package} has no ${provider.factories.join(' or ')}: update it`);
+    throw new ModelUnavailableError(`${vendorPackage.name} has no ${vendorPackage.factories.join(' or ')}: update it`);
   }
+  requireKey(ref, provider, connection);
+  const { apiKey, baseUrl } = connection;
   const settings = {
     ...(apiKey === undefined ? undefined : { apiKey }),
     ...(baseUrl === undefined ? undefined : { baseURL: baseUrl }),
@@ -153,26 +174,34 @@ export async function resolveModelWith(
   return (factory as (settings: object) => (id: string) => ModelLike)(settings)(modelId);
 }
 
+/** How a provider is reached. */
+interface Connection {
+  readonly apiKey: string | undefined;
+  readonly baseUrl: string | undefined;
+}
+
+/** Asked before the first call, because a provider package would only say so then. */
+function requireKey(ref: string, { keys, keyIsOptional }: Provider, { apiKey }: Connection): void {
+  if (apiKey !== undefined || keyIsOptional === true) return;
+  throw new ModelUnavailableError(`${ref} needs a key: set ${keys.join(' or ')}`);
+}
+
 async function compatibleModel(
   prefix: string,
   modelId: string,
-  provider: Compatible,
-  found: { readonly apiKey: string | undefined; readonly baseUrl: string | undefined },
+  { baseUrls }: Provider,
+  { apiKey, baseUrl }: Connection,
 ): Promise<ModelLike> {
-  const baseURL = found.baseUrl ?? provider.baseUrl;
-  if (baseURL === undefined) {
-    throw new ModelUnavailableError(`${prefix}/${modelId} needs a base URL: set ${provider.baseUrls.at(-1)}`);
-  }
-  if (found.apiKey === undefined && provider.keyIsOptional !== true) {
-    throw new ModelUnavailableError(`${prefix}/${modelId} needs a key: set ${provider.keys.join(' or ')}`);
+  if (baseUrl === undefined) {
+    throw new ModelUnavailableError(`${prefix}/${modelId} needs a base URL: set ${baseUrls.at(-1)}`);
   }
   const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible');
   const make = createOpenAICompatible({
     name: prefix,
-    baseURL,
+    baseURL: baseUrl,
     // Without it a streamed answer has no token counts.
     includeUsage: true,
-    ...(found.apiKey === undefined ? undefined : { apiKey: found.apiKey }),
+    ...(apiKey === undefined ? undefined : { apiKey }),
   });
   return make(modelId);
 }
@@ -181,14 +210,3 @@ async function compatibleModel(
 function firstSet(environment: Environment, names: readonly string[]): string | undefined {
   return names.map((name) => environment[name]).find((value) => value !== undefined && value !== '');
 }
-
-const importPackage: ImportPackage = async (name) => {
-  try {
-    return (await import(name)) as Readonly<Record<string, unknown>>;
-  } catch (error) {
-    const { code, message } = error as { code?: unknown; message?: unknown };
-    // A package that is there but misses one of its own is broken, which is another story.
-    if (code === 'ERR_MODULE_NOT_FOUND' && String(message).includes(`'${name}'`)) return undefined;
-    throw error;
-  }
-};

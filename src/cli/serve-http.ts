@@ -1,0 +1,170 @@
+/** A Node server for web-standard requests: what `faultline serve` listens with. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+import { loopbackRefusal } from '../receiver/loopback-guard.ts';
+
+export interface ServeHttpOptions {
+  readonly fetch: (request: Request) => Promise<Response>;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Default: 127.0.0.1, which only this machine can reach. */
+  readonly host?: string;
+  /** Further names under which a server on a loopback address may be asked, such as that of a proxy before it. */
+  readonly allowedHosts?: readonly string[];
+  /** Ends the server: no new connections at once, no open ones after a moment. */
+  readonly signal: AbortSignal;
+  readonly onListening?: (server: { readonly port: number; readonly origin: string }) => void;
+  /** Longest a client may take to read what was written to it. Default: 60 000. */
+  readonly stallTimeoutMs?: number;
+  /** How long what is under way when the server is ended may take. Default: 4 000, less than a transport is given. */
+  readonly closeGraceMs?: number;
+}
+
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 60_000;
+/** Longer than load balancers keep an idle connection, or they would find it closed in their hands. */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+const CONNECTIONS_CHECK_MS = 5_000;
+/** A client that vanished without a word is asked for by TCP, and its connection ends with the lack of an answer. */
+const TCP_KEEP_ALIVE_MS = 30_000;
+
+/** Serves until `signal` is aborted. Rejects with one sentence when the port cannot be had. */
+export async function serveHttp(options: ServeHttpOptions): Promise<void> {
+  const { fetch, port, host = '127.0.0.1', allowedHosts = [], signal, onListening } = options;
+  const { stallTimeoutMs = 60_000, closeGraceMs = 4_000 } = options;
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new RangeError(`Expected port to be an integer from 0 to 65535, got ${port}.`);
+  }
+  const { getRequestListener } = await import('@hono/node-server');
+  const listener = getRequestListener(fetch, {
+    hostname: host,
+    overrideGlobalObjects: false,
+    errorHandler: badRequest,
+  });
+  const isGuarded = isLoopback(host);
+  const allowed = new Set(allowedHosts.map((name) => name.toLowerCase()));
+
+  const server = createServer(
+    {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+      keepAlive: true,
+      keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+    },
+    (request, response) => {
+      endStalled(response, stallTimeoutMs);
+      response.once('close', () => {
+        // Its connection would otherwise be kept for a next request that will not be taken.
+        if (!server.listening) server.closeIdleConnections();
+      });
+      if (
+        isGuarded &&
+        !allowed.has(hostName(request)) &&
+        loopbackRefusal({ host: request.headers.host }) !== undefined
+      ) {
+        refuseHost(response);
+        return;
+      }
+      void listener(request, response);
+    },
+  );
+  await listen(server, port, host);
+  onListening?.(addressOf(server, host));
+  await untilClosed(server, signal, closeGraceMs);
+}
+
+/**
+ * Destroys a connection whose other end does not read: what was written to it has not moved for so long. A run
+ * that takes its time before it says anything is nobody's stall.
+ */
+function endStalled(response: ServerResponse, stallTimeoutMs: number): void {
+  const { socket } = response;
+  response.setTimeout(stallTimeoutMs, () => {
+    if (socket !== null && socket.writableLength > 0) socket.destroy();
+  });
+}
+
+function badRequest(): Response {
+  const error = { type: 'malformed_request', message: 'The request cannot be understood.' };
+  return Response.json({ error }, { status: 400 });
+}
+
+/** A name that a foreign page may have pointed at this machine to get around its browser's rules. */
+function refuseHost(response: ServerResponse): void {
+  const message = 'This server answers only to a loopback host name such as 127.0.0.1 or localhost.';
+  const body = JSON.stringify({ error: { type: 'host_not_allowed', message } });
+  response.writeHead(421, { 'content-type': 'application/json', connection: 'close' });
+  response.end(body);
+}
+
+function hostName(request: IncomingMessage): string {
+  return (request.headers.host ?? '').replace(/:\d+$/, '').toLowerCase();
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(port, host, error)));
+    server.listen(port, host, () => resolve());
+  });
+}
+
+function addressOf(server: Server, host: string): { readonly port: number; readonly origin: string } {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error(`The server on ${host} has no port.`);
+  const { port } = address;
+  return { port, origin: `http://${host.includes(':') ? `[${host}]` : host}:${port}` };
+}
+
+function untilClosed(server: Server, signal: AbortSignal, closeGraceMs: number): Promise<void> {
+  const unused = unusedConnections(server);
+  return new Promise((resolve, reject) => {
+    let graceTimer: NodeJS.Timeout | undefined;
+    const close = (): void => {
+      server.close();
+      for (const socket of unused) socket.destroy();
+      graceTimer = setTimeout(() => server.closeAllConnections(), closeGraceMs);
+    };
+    server.once('close', () => {
+      clearTimeout(graceTimer);
+      signal.removeEventListener('abort', close);
+      resolve();
+    });
+    server.once('error', reject);
+    if (signal.aborted) close();
+    else signal.addEventListener('abort', close, { once: true });
+  });
+}
+
+/** Clients open connections before they need them, and Node takes those for connections with a request to come. */
+function unusedConnections(server: Server): ReadonlySet<Socket> {
+  const unused = new Set<Socket>();
+  server.on('connection', (socket) => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
+  server.on('request', ({ socket }) => unused.delete(socket));
+  return unused;
+}
+
+function listenError(port: number, host: string, cause: NodeJS.ErrnoException): Error {
+  switch (cause.code) {
+    case 'EADDRINUSE':
+      return new Error(`Port ${port} on ${host} is already in use: stop the program that has it, or choose another.`, {
+        cause,
+      });
+    case 'EACCES':
+      return new Error(`Port ${port} on ${host} needs more rights than this process has.`, { cause });
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new Error(`${host} is no address of this machine: 127.0.0.1 or 0.0.0.0 are.`, { cause });
+    default:
+      return new Error(`Port ${port} on ${host} cannot be listened on: ${cause.message}.`, { cause });
+  }
+}

@@ -1,0 +1,115 @@
+import { defined } from '../defined.ts';
+import { createRuntime, type Runtime, type RuntimeOptions } from '../runtime.ts';
+import { cliTransport } from '../transports/cli.ts';
+import type { AddressedMessage } from '../transports/http-run.ts';
+import { slackTransport } from '../transports/slack.ts';
+import { httpTransport, type HttpTransportOptions } from '../transports/http.ts';
+import type { Agent, IncomingMessage, Transport } from '../types.ts';
+import { ConfigError, type ConfigProblem } from './config-error.ts';
+import type { ConfigOptions } from './config-options.ts';
+import { createAgents } from './create-agents.ts';
+import type { MutableEnvironment } from './environment.ts';
+import type { RuntimeConfig } from './runtime-config.ts';
+import { connectSlack } from './slack-app.ts';
+
+export interface CreateRuntimeOptions extends ConfigOptions {
+  /**
+   * Serves HTTP. With it every agent answers over HTTP, whatever its transport is, and none at the command line:
+   * nobody sits in front of a server. Without it no agent answers over HTTP.
+   */
+  readonly listen?: NonNullable<HttpTransportOptions['listen']>;
+  /** What `/readyz` says besides that questions are taken. */
+  readonly status?: NonNullable<HttpTransportOptions['status']>;
+}
+
+/** The runtime of a configuration file. The memories of its agents are closed when it has stopped. */
+export interface ConfiguredRuntime extends Runtime {
+  readonly agents: readonly Agent[];
+  /** Takes no more questions over HTTP. Resolves when those under way are answered. */
+  drain(): Promise<void>;
+}
+
+type RuntimeTransport = RuntimeOptions['transports'][number];
+
+/** @throws ConfigError when something an agent or a transport needs is missing */
+export async function createConfiguredRuntime(
+  config: RuntimeConfig,
+  options: CreateRuntimeOptions = {},
+): Promise<ConfiguredRuntime> {
+  const { listen, environment = process.env } = options;
+  const { agents, close } = await createAgents(config, options);
+  try {
+    const own = await ownTransports(config, environment, listen !== undefined);
+    const http = listen === undefined ? undefined : httpTransport(httpOptions(config, agents, { ...options, listen }));
+    const runtime = createRuntime({
+      ...config.runtime,
+      agents,
+      transports: [...addressedTransports(http, agents, (agent, message) => runtime.handle(agent, message)), ...own],
+    });
+    return {
+      agents,
+      handle: (agent, message) => runtime.handle(agent, message),
+      drain: async () => http?.drain(),
+      start: () => runtime.start().finally(close),
+      stop: (reason) => runtime.stop(reason).finally(close),
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function httpOptions(
+  config: RuntimeConfig,
+  agents: readonly Agent[],
+  { environment = process.env, status, listen }: CreateRuntimeOptions,
+): HttpTransportOptions {
+  const { corsOrigins, eventSource } = config.http;
+  return {
+    ...defined({ status, listen, token: tokenOf(config, environment) }),
+    agents,
+    maxActive: config.runtime.maxActive,
+    corsOrigins: corsOrigins.includes('*') ? '*' : corsOrigins,
+    eventSource,
+  };
+}
+
+/** The transports agents have of their own. */
+async function ownTransports(
+  config: RuntimeConfig,
+  environment: MutableEnvironment,
+  isServer: boolean,
+): Promise<readonly RuntimeTransport[]> {
+  const problems: ConfigProblem[] = [];
+  const transports: RuntimeTransport[] = [];
+  for (const { name: agent, transport } of config.agents) {
+    if (transport.type === 'cli' && !isServer) transports.push({ transport: cliTransport(), agent });
+    if (transport.type !== 'slack') continue;
+    const slack = await connectSlack(transport, environment);
+    if (slack.status === 'failed') problems.push({ ...transport.position, message: slack.why });
+    else transports.push({ transport: slackTransport(slack.options), agent });
+  }
+  if (problems.length > 0) throw new ConfigError(config.file, problems);
+  return transports;
+}
+
+/** The token callers must send. One that was asked for and is not there must not let everybody in. */
+function tokenOf({ http, file }: RuntimeConfig, environment: MutableEnvironment): string | undefined {
+  if (http.token === undefined) return undefined;
+  const token = environment[http.token.env]?.trim() ?? '';
+  if (token !== '') return token;
+  const message = `runtime.http.token_env names ${http.token.env}, which is not set: set it to what callers must send`;
+  throw new ConfigError(file, [{ ...http.token.position, message }]);
+}
+
+/** HTTP, whose messages say which agent they are for; the one it is registered with is only asked by name. */
+function addressedTransports(
+  http: Transport | undefined,
+  agents: readonly Agent[],
+  handle: (agent: string, message: IncomingMessage) => Promise<void>,
+): readonly RuntimeTransport[] {
+  if (http === undefined) return [];
+  const receive = (message: IncomingMessage): Promise<void> => handle((message as AddressedMessage).agent, message);
+  const transport: Transport = { name: http.name, start: (_receive, signal, end) => http.start(receive, signal, end) };
+  return [{ transport, agent: agents[0]!.name }];
+}

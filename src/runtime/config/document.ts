@@ -1,0 +1,110 @@
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node, type Pair } from 'yaml';
+
+import type { ConfigPosition, ConfigProblem } from './config-error.ts';
+
+/** Names and indexes that lead to a value. */
+export type ConfigPath = readonly (string | number)[];
+
+/** The text of a configuration file as plain values, each of which can be found again. */
+export interface ConfigDocument {
+  /** What is wrong with the text as YAML. The value is of no use when there is anything. */
+  readonly problems: readonly ConfigProblem[];
+  readonly value: unknown;
+  /** Where a value starts, or the nearest one around it that is there. */
+  positionOf(path: ConfigPath): ConfigPosition;
+  /** Where a key stands. */
+  positionOfKey(path: ConfigPath): ConfigPosition;
+  /** The place of a character. */
+  positionAt(offset: number): ConfigPosition;
+}
+
+/** What a parser makes of a text it has lost its way in says little. */
+const MAX_SYNTAX_PROBLEMS = 10;
+
+const START: ConfigPosition = { line: 1, column: 1 };
+
+/** Reads YAML 1.2: `yes` and `on` are texts, keys are unique, aliases cannot grow beyond bounds. */
+export function parseConfigDocument(text: string): ConfigDocument {
+  const lineCounter = new LineCounter();
+  const positionAt = (offset: number): ConfigPosition => {
+    const { line, col } = lineCounter.linePos(offset);
+    return { line, column: col };
+  };
+  const unusable = (problems: readonly ConfigProblem[]): ConfigDocument => ({
+    problems,
+    value: undefined,
+    positionOf: () => START,
+    positionOfKey: () => START,
+    positionAt,
+  });
+  try {
+    // Pretty errors would quote lines of the file, and with them whatever secret stands there.
+    const document = parseDocument(text, { lineCounter, prettyErrors: false });
+    if (document.errors.length > 0) {
+      return unusable(
+        document.errors.slice(0, MAX_SYNTAX_PROBLEMS).map(({ message, pos }) => {
+          const { line, column } = positionAt(pos[0]);
+          return { line, column, message: `not valid YAML: ${message}` };
+        }),
+      );
+    }
+    const start = (node: Node | undefined): ConfigPosition =>
+      node?.range === undefined || node.range === null ? START : positionAt(node.range[0]);
+    return {
+      problems: [],
+      value: document.toJS(),
+      positionOf: (path) => start(findNode(document, path).node),
+      positionOfKey: (path) => start(findNode(document, path).key),
+      positionAt,
+    };
+  } catch (error) {
+    // Aliases that grow beyond bounds, and nesting that goes deeper than the stack.
+    const message = error instanceof Error ? error.message : String(error);
+    return unusable([{ ...START, message: `not valid YAML: ${message}` }]);
+  }
+}
+
+/** The value a path leads to, or `undefined`. */
+export function valueAt(value: unknown, path: ConfigPath): unknown {
+  return path.reduce<unknown>(
+    (parent, segment) =>
+      typeof parent === 'object' && parent !== null && Object.hasOwn(parent, segment)
+        ? (parent as Record<string | number, unknown>)[segment]
+        : undefined,
+    value,
+  );
+}
+
+/** A path as it is written in messages: `agents.helper.models[0]`. */
+export function pathName(path: ConfigPath): string {
+  if (path.length === 0) return 'the file';
+  return path
+    .map((segment, index) => (typeof segment === 'number' ? `[${segment}]` : `${index === 0 ? '' : '.'}${segment}`))
+    .join('');
+}
+
+interface Found {
+  /** The node of the value, or of the nearest one around it. */
+  readonly node: Node | undefined;
+  readonly key: Node | undefined;
+}
+
+function findNode(document: Document, path: ConfigPath): Found {
+  let found: Found = { node: document.contents ?? undefined, key: undefined };
+  for (const segment of path) {
+    const parent = isAlias(found.node) ? found.node.resolve(document) : found.node;
+    const next = isMap(parent) ? findPair(parent.items, segment) : isSeq(parent) ? findItem(parent.items, segment) : {};
+    if (next.node === undefined && next.key === undefined) return found;
+    found = { node: next.node ?? next.key, key: next.key ?? next.node };
+  }
+  return found;
+}
+
+function findPair(pairs: readonly Pair[], segment: string | number): Partial<Found> {
+  const pair = pairs.find(({ key }) => isScalar(key) && String(key.value) === String(segment));
+  return { key: pair?.key as Node | undefined, node: (pair?.value ?? undefined) as Node | undefined };
+}
+
+function findItem(items: readonly unknown[], segment: string | number): Partial<Found> {
+  return { node: items[Number(segment)] as Node | undefined };
+}

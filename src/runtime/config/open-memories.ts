@@ -1,0 +1,61 @@
+import { defined } from '../defined.ts';
+import { inProcessMemory } from '../memory/in-process.ts';
+import { perAgent, perConversation, perUser } from '../memory/scopes.ts';
+import { sqliteMemory } from '../memory/sqlite.ts';
+import type { MemoryOptions, MemoryStore } from '../types.ts';
+import { reasonOf } from './reason.ts';
+import type { AgentConfig, MemoryConfig } from './runtime-config.ts';
+
+/** The memories of agents. */
+export interface OpenMemories {
+  of(agent: AgentConfig): MemoryOptions | undefined;
+  readonly close: () => Promise<void>;
+}
+
+const SCOPES: Readonly<Record<NonNullable<MemoryConfig['scope']>, NonNullable<MemoryOptions['scopes']>>> = {
+  agent: perAgent,
+  conversation: perConversation,
+  user: perUser,
+};
+
+/**
+ * Opens the memory of each agent that has one; agents that name the same file share it. A file that cannot be
+ * used is a notice: runs go on without it, and nobody would look.
+ */
+export async function openMemories(
+  agents: Iterable<AgentConfig>,
+  notice: (memory: MemoryConfig, message: string) => void,
+): Promise<OpenMemories> {
+  const files = new Map<string, MemoryStore>();
+  const memories = new Map<AgentConfig, MemoryOptions>();
+  for (const agent of agents) {
+    const { memory } = agent;
+    if (memory === undefined) continue;
+    const { sqlite, limit, timeoutMs, scope } = memory;
+    let store = sqlite === undefined ? inProcessMemory() : files.get(sqlite);
+    if (store === undefined) {
+      store = sqliteMemory({ path: sqlite! });
+      files.set(sqlite!, store);
+      const failure = await firstSearch(store);
+      if (failure !== undefined) notice(memory, `${failure}; until then runs go on without it`);
+    }
+    const scopes = scope === undefined ? undefined : SCOPES[scope];
+    memories.set(agent, { store, ...defined({ limit, timeoutMs, scopes }) });
+  }
+  return {
+    of: (agent) => memories.get(agent),
+    close: async () => {
+      await Promise.allSettled([...files.values()].map(async (store) => store.close?.()));
+    },
+  };
+}
+
+/** Why a memory cannot be searched, if it cannot. */
+async function firstSearch(store: MemoryStore): Promise<string | undefined> {
+  try {
+    await store.search('start', { limit: 1, signal: new AbortController().signal });
+    return undefined;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}

@@ -1,0 +1,87 @@
+import type { TracingOptions } from '../../telemetry/config/options.ts';
+import type { Providers } from '../models/resolve.ts';
+import type { OnCrash } from '../supervise.ts';
+import type { AgentOptions, CallSettings } from '../types.ts';
+import type { ConfigPosition } from './config-error.ts';
+
+/** A configuration file, valid and complete: every default is in place, every path absolute. Frozen. */
+export interface RuntimeConfig {
+  /** The file as it was named. */
+  readonly file: string;
+  /** For `setupTracing({ defaults })`: what the environment says wins over it. */
+  readonly tracing: NonNullable<TracingOptions['defaults']>;
+  readonly runtime: { readonly onCrash: OnCrash; readonly maxActive: number };
+  readonly http: HttpConfig;
+  readonly providers: Providers;
+  /** In the order of the file. */
+  readonly agents: readonly AgentConfig[];
+}
+
+/** How `faultline serve` listens. */
+export interface HttpConfig {
+  readonly host: string;
+  readonly port: number;
+  /** The variable that holds the bearer token callers must send. Absent: none is asked for. */
+  readonly token?: { readonly env: string; readonly position: ConfigPosition };
+  readonly corsOrigins: readonly string[];
+  /** Whether questions can be asked with GET, as the `EventSource` of browsers does. */
+  readonly eventSource: boolean;
+}
+
+/** An agent of the file. What the file leaves to `createAgent` is absent. */
+export interface AgentConfig extends Pick<AgentOptions, Passed> {
+  readonly name: string;
+  readonly description?: string;
+  readonly instructions?: string;
+  readonly models: readonly ModelConfig[];
+  readonly settings: CallSettings;
+  readonly tools: readonly ToolConfig[];
+  /** Agents it may ask, by name. */
+  readonly agents: readonly string[];
+  readonly memory?: MemoryConfig;
+  readonly transport: TransportConfig;
+  /** Where its name stands in the file. */
+  readonly position: ConfigPosition;
+}
+
+type Passed = 'captureContent' | 'maxTurns' | 'maxRetries' | 'modelTimeoutMs' | 'timeoutMs' | 'toolConcurrency';
+
+export interface ModelConfig {
+  /** `provider/model` */
+  readonly ref: string;
+  readonly maxRetries?: number;
+  readonly timeoutMs?: number;
+  readonly settings?: CallSettings;
+  readonly position: ConfigPosition;
+}
+
+export interface ToolConfig {
+  /** As it is written in the file. */
+  readonly written: string;
+  readonly module: string;
+  /** The export that is meant. Absent: all of them. */
+  readonly name?: string;
+  readonly position: ConfigPosition;
+}
+
+export interface MemoryConfig {
+  /** The SQLite file. Absent: in the process. */
+  readonly sqlite?: string;
+  readonly limit?: number;
+  readonly timeoutMs?: number;
+  /** Whose records a run may find. Absent: everybody's. */
+  readonly scope?: 'agent' | 'conversation' | 'user';
+  /** Whether the model gets tools for it. */
+  readonly tools: boolean;
+  readonly position: ConfigPosition;
+}
+
+export type TransportConfig =
+  | { readonly type: 'cli' }
+  | { readonly type: 'http' }
+  | {
+      readonly type: 'slack';
+      readonly botTokenEnv: string;
+      readonly appTokenEnv: string;
+      readonly position: ConfigPosition;
+    };

@@ -1,0 +1,217 @@
+/** The HTTP transport without a server: from a web-standard request to a web-standard response. */
+import type { Time } from '../time.ts';
+import type { Agent } from '../types.ts';
+import { requireCount, requireTimeout } from '../validate.ts';
+import { createHttpAccess, type HttpAccessOptions } from './http-access.ts';
+import { jsonResponse, problemResponse } from './http-answer.ts';
+import { openApiDocument } from './http-openapi.ts';
+import {
+  BUSY,
+  FAILED,
+  FOREIGN,
+  ONLY_EVENTS,
+  STOPPING,
+  UNAUTHORIZED,
+  UNKNOWN_AGENT,
+  UNKNOWN_ROUTE,
+  wrongMethod,
+  type Problem,
+} from './http-problem.ts';
+import { readQuery, readQuestion } from './http-request.ts';
+import { answerRun, streamRun, type AnsweredRun } from './http-run-answer.ts';
+import type { AddressedMessage } from './http-run.ts';
+
+export interface HttpHandlerOptions extends HttpAccessOptions {
+  /** Who can be asked. */
+  readonly agents: readonly Pick<Agent, 'name' | 'description'>[];
+  /** Where the routes are, such as `/api`. Default: at the root. */
+  readonly basePath?: string;
+  /**
+   * Whether questions can be asked with `GET …/run?input=…`, for the browser's `EventSource`. Default: no,
+   * because what is in an address ends up in logs and in the spans of HTTP instrumentations.
+   */
+  readonly eventSource?: boolean;
+  /** Default: 1 MiB. */
+  readonly maxBodyBytes?: number;
+  /** Longest a question may take to arrive. Default: 30 000. */
+  readonly bodyTimeoutMs?: number;
+  /** Most questions worked on at the same time. Whoever asks then gets a 503. Default: 256. */
+  readonly maxActive?: number;
+  /** Longest silence in a stream. Default: 15 000. */
+  readonly heartbeatMs?: number;
+  /**
+   * What `/readyz` says besides that questions are taken, such as the state of transports and of telemetry, to
+   * callers with the token. `ready: false` makes it a 503.
+   */
+  readonly status?: () => HttpStatus;
+}
+
+export interface HttpStatus {
+  readonly ready?: boolean;
+  readonly [detail: string]: unknown;
+}
+
+type Receive = (message: AddressedMessage) => Promise<void>;
+
+export interface HttpHandler {
+  /** Answers a request. Never rejects. */
+  readonly fetch: (request: Request) => Promise<Response>;
+  /** From now on messages go to this receiver. */
+  readonly open: (receive: Receive) => void;
+  /** Takes no more questions. Resolves when those under way are answered. */
+  readonly drain: () => Promise<void>;
+}
+
+interface Route {
+  readonly methods: readonly string[];
+  /** Whether health checks of a platform, which have no token, may ask. */
+  readonly isPublic: boolean;
+  readonly answer: (request: Request, url: URL) => Response | Promise<Response>;
+}
+
+const READING = ['GET', 'HEAD'];
+
+/** Creates a handler for the routes of `openApiDocument`. Throws when an option is wrong. */
+export function createHttpHandler(name: string, time: Time, options: HttpHandlerOptions): HttpHandler {
+  const { agents, basePath = '', eventSource = false, maxActive = 256, heartbeatMs = 15_000 } = options;
+  const { maxBodyBytes = 1024 * 1024, bodyTimeoutMs = 30_000 } = options;
+  requireBasePath(basePath);
+  requireCount('maxActive', maxActive, 1);
+  requireCount('maxBodyBytes', maxBodyBytes, 1);
+  requireTimeout('bodyTimeoutMs', bodyTimeoutMs);
+  requireTimeout('heartbeatMs', heartbeatMs);
+  const access = createHttpAccess(options);
+  const names = new Set(agents.map((agent) => agent.name));
+  const document = openApiDocument({ agents, basePath, eventSource, needsToken: options.token !== undefined });
+
+  let receiver: Receive | undefined;
+  let active = 0;
+  const waitingForIdle: (() => void)[] = [];
+  const leave = (): void => {
+    active -= 1;
+    if (active === 0) for (const resolve of waitingForIdle.splice(0)) resolve();
+  };
+
+  const run = async (agent: string, request: Request, url: URL): Promise<Response> => {
+    const receive = receiver;
+    if (receive === undefined) return problemResponse(STOPPING);
+    if (active >= maxActive) return problemResponse(BUSY);
+    active += 1;
+    let answered: AnsweredRun | undefined;
+    try {
+      const read =
+        request.method === 'GET'
+          ? readQuery(url.searchParams)
+          : await readQuestion(request, { maxBodyBytes, bodyTimeoutMs }, time);
+      if (read.status === 'refused') return problemResponse(read.problem);
+      const conversationId = read.question.conversationId ?? globalThis.crypto.randomUUID();
+      const asked = { agent, question: { ...read.question, conversationId }, transport: name, receive };
+      answered = acceptsEvents(request) ? streamRun(request, asked, heartbeatMs, time) : answerRun(request, asked);
+      return await answered.response;
+    } finally {
+      if (answered === undefined) leave();
+      else void answered.outcome.then(leave);
+    }
+  };
+
+  const runRoute = (agent: string): Route => ({
+    methods: eventSource ? ['POST', 'GET'] : ['POST'],
+    isPublic: false,
+    answer: (request, url) => {
+      if (request.method === 'GET') {
+        if (!acceptsEvents(request)) return problemResponse(ONLY_EVENTS);
+        // A browser reconnects by itself after the end of a stream, which would ask the question again.
+        if (request.headers.has('last-event-id')) return new Response(null, { status: 204 });
+      }
+      return run(agent, request, url);
+    },
+  });
+
+  const readiness = (request: Request): Response => {
+    const status = statusOf(options.status);
+    const state = receiver === undefined ? 'stopped' : status.ready === false ? 'unready' : 'ready';
+    const details = access.isAuthorized(request) ? { agents: [...names], ...status } : {};
+    return jsonResponse(state === 'ready' ? 200 : 503, { ...details, ready: undefined, status: state });
+  };
+
+  const fixedRoutes: ReadonlyMap<string, Route> = new Map([
+    ['/healthz', { methods: READING, isPublic: true, answer: () => jsonResponse(200, { status: 'ok' }) }],
+    ['/readyz', { methods: READING, isPublic: true, answer: readiness }],
+    ['/openapi.json', { methods: READING, isPublic: false, answer: () => jsonResponse(200, document) }],
+  ]);
+
+  const routeOf = ({ pathname }: URL): Route | Problem => {
+    const path = pathname.startsWith(`${basePath}/`) ? pathname.slice(basePath.length) : '';
+    const fixed = fixedRoutes.get(path);
+    if (fixed !== undefined) return fixed;
+    const agent = /^\/agents\/([^/]+)\/run$/.exec(path)?.[1];
+    if (agent === undefined) return UNKNOWN_ROUTE;
+    const decoded = decode(agent);
+    return decoded !== undefined && names.has(decoded) ? runRoute(decoded) : UNKNOWN_AGENT;
+  };
+
+  const answer = async (request: Request): Promise<Response> => {
+    const url = new URL(request.url);
+    const route = routeOf(url);
+    const isRoute = 'answer' in route;
+    if (request.method === 'OPTIONS') {
+      const headers = access.preflightHeaders(request, isRoute ? route.methods.join(', ') : 'POST, GET');
+      if (headers !== undefined) return new Response(null, { status: 204, headers });
+    }
+    if (!isRoute || !route.isPublic) {
+      if (access.isForeign(request)) return problemResponse(FOREIGN);
+      // Before it is said which agents there are.
+      if (!access.isAuthorized(request)) return problemResponse(UNAUTHORIZED);
+    }
+    if (!isRoute) return problemResponse(route);
+    if (!route.methods.includes(request.method)) return problemResponse(wrongMethod(route.methods));
+    const response = await route.answer(request, url);
+    return request.method === 'HEAD' ? new Response(null, response) : response;
+  };
+
+  return {
+    open: (receive) => {
+      receiver = receive;
+    },
+    drain: () => {
+      receiver = undefined;
+      return active === 0 ? Promise.resolve() : new Promise((resolve) => waitingForIdle.push(resolve));
+    },
+    fetch: async (request) => {
+      try {
+        const response = await answer(request);
+        for (const [header, value] of Object.entries(access.corsHeaders(request))) response.headers.set(header, value);
+        return response;
+      } catch (error) {
+        process.emitWarning(`a request could not be answered: ${String(error)}`, 'FaultlineWarning');
+        return problemResponse(FAILED);
+      }
+    },
+  };
+}
+
+function requireBasePath(basePath: string): void {
+  if (basePath === '' || /^(?:\/[^/?#]+)+$/.test(basePath)) return;
+  throw new TypeError(`basePath must look like /api; got ${JSON.stringify(basePath)}`);
+}
+
+function acceptsEvents(request: Request): boolean {
+  return /(?:^|,) *text\/event-stream *(?:[;,]|$)/i.test(request.headers.get('accept') ?? '');
+}
+
+/** As JSON would have it; what cannot be said is a detail that is missing, not a reason to take no questions. */
+function statusOf(status: (() => HttpStatus) | undefined): HttpStatus {
+  try {
+    return JSON.parse(JSON.stringify(status?.() ?? {})) as HttpStatus;
+  } catch {
+    return {};
+  }
+}
+
+function decode(component: string): string | undefined {
+  try {
+    return decodeURIComponent(component);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,180 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+import { startStubProvider, type StubProvider } from '../../src/testing/stub-provider.ts';
+import { cli, startCli, type RunningCli } from './cli.ts';
+
+const ENV = { GATEWAY_KEY: 'k-1' };
+
+let provider: StubProvider;
+let directory: string;
+
+beforeEach(async () => {
+  provider = await startStubProvider({
+    'm-1': () => ({ type: 'text', text: 'Take an umbrella.' }),
+    slow: () => ({ type: 'text', text: 'At last.', latencyMs: 200 }),
+    hang: () => ({ type: 'hang' }),
+  });
+  directory = mkdtempSync(join(tmpdir(), 'faultline-serve-'));
+});
+
+afterEach(async () => {
+  await provider.close();
+  rmSync(directory, { recursive: true });
+});
+
+/** Writes a file of agents that are answered by the provider, and gives its path. */
+function configure(agents: string, more = ''): string {
+  const path = join(directory, 'faultline.yaml');
+  const providers = `providers: { gateway: { base_url: '${provider.baseUrl}', api_key_env: GATEWAY_KEY } }`;
+  writeFileSync(path, [providers, `agents: ${agents}`, more].join('\n'));
+  return path;
+}
+
+/** Starts serving and gives where. */
+async function serve(
+  path: string,
+  env: Readonly<Record<string, string>> = ENV,
+): Promise<RunningCli & { origin: string }> {
+  const running = startCli(['serve', '--config', path, '--port', '0'], env);
+  const line = await new Promise<string>((resolve, reject) => {
+    running.child.stdout.once('data', (text) => resolve(String(text)));
+    void running.finished.then(({ stderr }) => reject(new Error(`it did not start: ${stderr}`)));
+  });
+  return { ...running, origin: /http:\S+/.exec(line)?.[0] ?? line };
+}
+
+function ask(origin: string, agent: string): Promise<Response> {
+  return fetch(`${origin}/agents/${agent}/run`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ input: 'Rain in Lisbon?' }),
+  });
+}
+
+describe('faultline serve', () => {
+  test('answers over HTTP and says where', async () => {
+    const { child, finished, origin } = await serve(
+      configure('{ one: { models: [gateway/m-1] }, two: { models: [gateway/m-1] } }'),
+    );
+
+    expect(await (await ask(origin, 'two')).json()).toMatchObject({ text: 'Take an umbrella.' });
+    expect((await fetch(`${origin}/healthz`)).status).toBe(200);
+    expect(await (await fetch(`${origin}/readyz`)).json()).toMatchObject({ status: 'ready', tracing: 'off' });
+    child.kill('SIGTERM');
+
+    expect(await finished).toEqual({ code: 0, stdout: `faultline serves one and two on ${origin}\n`, stderr: '' });
+  });
+
+  test('finishes what is under way when it is asked to stop', async () => {
+    const { child, finished, origin } = await serve(configure('{ one: { models: [gateway/slow] } }'));
+    const answer = ask(origin, 'one');
+    await provider.waitForRequest();
+    child.kill('SIGTERM');
+
+    expect(await (await answer).json()).toMatchObject({ text: 'At last.' });
+    expect((await finished).code).toBe(0);
+  });
+
+  test('stops at once when it is asked again', async () => {
+    const { child, finished, origin } = await serve(configure('{ one: { models: [gateway/hang] } }'));
+    const answer = ask(origin, 'one').then(
+      ({ status }) => status,
+      () => 'cut off',
+    );
+    await provider.waitForRequest();
+    child.kill('SIGINT');
+    // The first one has been heard when it takes no more questions.
+    while ((await fetch(`${origin}/readyz`)).status === 200);
+    child.kill('SIGINT');
+
+    expect((await provider.waitForAbort()).abortedByClient).toBe(true);
+    expect([503, 'cut off']).toContain(await answer);
+    expect((await finished).code).toBe(0);
+  });
+
+  test('does not start when the port is taken, and says so', async () => {
+    const path = configure('{ one: { models: [gateway/m-1] } }');
+    const { port } = new URL(provider.origin);
+    const { code, stdout, stderr } = await cli(['serve', '--config', path, '--port', port], ENV);
+
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(new RegExp(`^faultline: Port ${port} on 127\\.0\\.0\\.1 is already in use`));
+  });
+});
+
+describe('faultline serve --check', () => {
+  test('says that nothing is wrong', async () => {
+    const path = configure('{ one: { models: [gateway/m-1] }, two: { models: [gateway/m-1] } }');
+
+    expect(await cli(['serve', '--config', path, '--check'], ENV)).toEqual({
+      code: 0,
+      stdout: `${path}: nothing wrong; one and two would start\n`,
+      stderr: '',
+    });
+    expect(provider.requests).toEqual([]);
+  });
+
+  test('says what is wrong, one line per problem', async () => {
+    const path = configure(
+      '{ one: { models: [gatewy/m-1], x: 1 } }',
+      'runtime: { sentry: { dsn: "https://0123456789abcdef@sentry.example/1" } }',
+    );
+
+    expect(await cli(['serve', '--config', path, '--check'], ENV)).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: [
+        `${path}:2:27: agents.one.models[0] names a provider nobody knows; did you mean gateway?`,
+        `${path}:2:40: agents.one has no key "x"; expected one of description, instructions, instructions_file, models, tools, agents, memory, transport, capture_content, settings, max_turns, max_retries, model_timeout_ms, timeout_ms, tool_concurrency`,
+        `${path}:3:22: runtime.sentry has no key "dsn"; did you mean dsn_env?`,
+        `${path}:3:28: a Sentry DSN does not belong in this file: put it into an environment variable, and name that variable in runtime.sentry.dsn_env`,
+        '',
+      ].join('\n'),
+    });
+  });
+
+  test('says what a valid file still lacks here', async () => {
+    const path = configure('{ one: { models: [gateway/m-1] } }');
+
+    expect(await cli(['serve', '--config', path, '--check'])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `${path}:2:11: agent one has no model it could ask: gateway/m-1 needs a key: set GATEWAY_KEY\n`,
+    });
+  });
+
+  test.runIf(Number(process.versions.node.split('.')[0]) < 22)(
+    'says what to do about a TypeScript module that this Node cannot run',
+    async () => {
+      writeFileSync(join(directory, 'weather.ts'), 'export const weather: number = 1;');
+      const path = configure('{ one: { models: [gateway/m-1], tools: [./weather.ts] } }');
+      const { code, stderr } = await cli(['serve', '--config', path, '--check'], ENV);
+
+      expect(code).toBe(1);
+      expect(stderr).toBe(
+        `${path}:2:49: ./weather.ts cannot be imported: Node ${process.versions.node} runs no TypeScript: name the compiled file, or use Node 22.18 or newer\n`,
+      );
+    },
+  );
+
+  test('says that the file is not there', async () => {
+    expect(await cli(['serve', '--check'])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'faultline.yaml:1:1: cannot be read (ENOENT)\n',
+    });
+  });
+});
+
+test.each([
+  [['--port', 'high'], '--port expects a number from 0 to 65535.\n'],
+  [['--port', '65536'], '--port expects a number from 0 to 65535.\n'],
+  [['helper'], 'faultline serve takes flags only, got helper.\n'],
+  [['--conf', 'x'], 'faultline serve does not know --conf; it knows --config, --port, --host and --check.\n'],
+])('faultline serve %j is a wrong command line', async (args, stderr) => {
+  expect(await cli(['serve', ...args])).toEqual({ code: 2, stdout: '', stderr });
+});

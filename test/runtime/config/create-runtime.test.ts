@@ -1,0 +1,156 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+import { createRuntimeFromConfig, type ConfiguredRuntime } from '../../../src/runtime/config.ts';
+import { connectSlack } from '../../../src/runtime/config/slack-app.ts';
+import { startStubProvider, type StubProvider } from '../../../src/testing/stub-provider.ts';
+import { load, loading } from './files.ts';
+
+let provider: StubProvider;
+let runtime: ConfiguredRuntime | undefined;
+
+beforeEach(async () => {
+  provider = await startStubProvider({
+    'm-1': () => ({ type: 'text', text: 'From one.' }),
+    'm-2': () => ({ type: 'text', text: 'From two.' }),
+  });
+});
+
+afterEach(async () => {
+  await runtime?.stop();
+  runtime = undefined;
+  await provider.close();
+});
+
+type Fetch = (request: Request) => Promise<Response>;
+
+/** Starts the runtime of a file and gives its HTTP side, without a server. */
+async function start(
+  text: string,
+  environment: Record<string, string | undefined> = {},
+): Promise<{ readonly fetch: Fetch; readonly ended: Promise<void> }> {
+  const providers = `providers: { gateway: { base_url: '${provider.baseUrl}' } }\n`;
+  const known = { GATEWAY_API_KEY: 'k-1', ...environment };
+  const { config } = await load(providers + text, {}, known);
+  let listening!: (fetch: Fetch) => void;
+  const listened = new Promise<Fetch>((resolve) => {
+    listening = resolve;
+  });
+  runtime = await createRuntimeFromConfig(config, {
+    ...loading(known).options,
+    listen: (fetch, signal) => {
+      listening(fetch);
+      return new Promise((resolve) => {
+        signal.addEventListener('abort', () => resolve());
+      });
+    },
+  });
+  const ended = runtime.start();
+  return { fetch: await listened, ended };
+}
+
+function ask(agent: string, headers: Readonly<Record<string, string>> = {}): Request {
+  return new Request(`http://127.0.0.1/agents/${agent}/run`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ input: 'hi' }),
+  });
+}
+
+describe('the runtime of a configuration file', () => {
+  test('has every agent answer over HTTP under its own name, whatever its transport is', async () => {
+    const { fetch, ended } = await start(
+      'agents: { one: { models: [gateway/m-1] }, two: { models: [gateway/m-2], transport: cli } }',
+    );
+
+    expect(await (await fetch(ask('one'))).json()).toMatchObject({ text: 'From one.' });
+    expect(await (await fetch(ask('two'))).json()).toMatchObject({ text: 'From two.' });
+    expect((await fetch(ask('three'))).status).toBe(404);
+    await runtime!.stop();
+    await ended;
+  });
+
+  test.each([
+    ['when event_source is on', 'runtime: { http: { event_source: true } }', 200],
+    ['and not otherwise', 'runtime: {}', 405],
+  ])('answers an EventSource %s', async (_when, text, status) => {
+    const { fetch } = await start(`${text}\nagents: { one: { models: [gateway/m-1] } }`);
+    const headers = { accept: 'text/event-stream' };
+    const response = await fetch(new Request('http://127.0.0.1/agents/one/run?input=hi', { headers }));
+
+    expect(response.status).toBe(status);
+    await response.text();
+  });
+
+  test('asks for the token that token_env names', async () => {
+    const text = 'runtime: { http: { token_env: HELPER_TOKEN } }\nagents: { one: { models: [gateway/m-1] } }';
+    const { fetch } = await start(text, { HELPER_TOKEN: 'open-sesame' });
+
+    expect((await fetch(ask('one'))).status).toBe(401);
+    expect((await fetch(ask('one', { authorization: 'Bearer open-sesame' }))).status).toBe(200);
+  });
+
+  test('does not start open to everybody when the token is missing', async () => {
+    const text = 'runtime: { http: { token_env: HELPER_TOKEN } }\nagents: { one: { models: [gateway/m-1] } }';
+
+    await expect(start(text, { HELPER_TOKEN: ' ' })).rejects.toThrow(
+      /:2:31: runtime\.http\.token_env names HELPER_TOKEN, which is not set: set it to what callers must send$/,
+    );
+  });
+
+  test('does not start without the tokens of Slack', async () => {
+    const text = 'agents: { one: { models: [gateway/m-1], transport: { slack: { bot_token_env: BOT } } } }';
+
+    await expect(start(text, { SLACK_APP_TOKEN: '' })).rejects.toThrow(
+      /:2:52: Slack needs its tokens: set BOT and SLACK_APP_TOKEN$/,
+    );
+  });
+});
+
+describe('Slack', () => {
+  const slack = { type: 'slack', botTokenEnv: 'BOT', appTokenEnv: 'APP', position: { line: 1, column: 1 } } as const;
+  const environment = { BOT: 'bot-token', APP: 'app-token' };
+
+  test('needs its package, and says how to get it', async () => {
+    expect(await connectSlack(slack, environment, () => Promise.resolve(undefined))).toEqual({
+      status: 'failed',
+      why: 'Slack needs a package that is not installed: npm install @slack/bolt',
+    });
+  });
+
+  test('is asked nothing before the transport starts', async () => {
+    const calls: unknown[] = [];
+    class SocketModeReceiver {
+      readonly client = { on: (event: string) => calls.push(['on', event]) };
+
+      constructor(options: object) {
+        calls.push(['receiver', options]);
+      }
+    }
+    class App {
+      constructor({ receiver, ...options }: { receiver: unknown }) {
+        calls.push(['app', receiver instanceof SocketModeReceiver, options]);
+      }
+
+      init(): Promise<void> {
+        return Promise.resolve(void calls.push(['init']));
+      }
+
+      start(): Promise<void> {
+        return Promise.resolve(void calls.push(['start']));
+      }
+    }
+    const connection = await connectSlack(slack, environment, () =>
+      Promise.resolve({ default: { App, SocketModeReceiver } }),
+    );
+    const made = [
+      ['receiver', { appToken: 'app-token' }],
+      ['app', true, { token: 'bot-token', deferInitialization: true }],
+    ];
+
+    expect(calls).toEqual(made);
+    if (connection.status === 'failed') throw new Error(connection.why);
+    connection.options.onStart?.(() => {});
+    await connection.options.app.start();
+    expect(calls).toEqual([...made, ['on', 'disconnected'], ['init'], ['start']]);
+  });
+});
