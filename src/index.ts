@@ -1,6 +1,8 @@
 export { setupTracing } from './telemetry/setup.ts';
 export type { FlushResult, SetupOptions, SpanStatus, Tracing, TracingStatus } from './telemetry/setup.ts';
-export type { TracingOptions } from './telemetry/config/options.ts';
+export type { RecorderOptions, TracingOptions } from './telemetry/config/options.ts';
+export type { CaptureContent, ErrorMessages } from './telemetry/content/policy.ts';
+export type { NamedPattern, RedactionOptions } from './telemetry/content/redactor.ts';
 export type { DestinationStatus } from './telemetry/export/pipeline.ts';
 export type { RecorderStatus } from './telemetry/export/recorder/recorder.ts';
 export type { SpanDropReason } from './telemetry/export/span-dispatcher.ts';
@@ -15,6 +17,7 @@ export {
   TransportExitedError,
 } from './telemetry/spans.ts';
 export type {
+  AgentResult,
   AgentSpan,
   AgentSpanOptions,
   ChatRequest,
@@ -23,11 +26,13 @@ export type {
   ChatSpanOptions,
   FailurePoint,
   FallbackHop,
+  MemoryResult,
   MemorySpan,
   MemorySpanOptions,
   SpanHandle,
   SpanOptions,
   TokenUsage,
+  ToolResult,
   ToolSpan,
   ToolSpanOptions,
   TransportSpanOptions,

@@ -55,6 +55,25 @@ export class RunTimeoutError extends ContentFreeError {
   }
 }
 
+// --- What keeps a message from an agent
+
+/** A message is for an agent the runtime does not have. */
+export class AgentNotFoundError extends ContentFreeError {
+  override readonly name = 'AgentNotFoundError';
+  readonly #known: string;
+
+  constructor(agent: string | undefined, known: Iterable<string>) {
+    const names = `expected one of ${[...known].join(', ')}`;
+    super(agent === undefined ? `the message names no agent; ${names}` : `there is no agent ${agent}; ${names}`);
+    this.#known = names;
+  }
+
+  static {
+    // The name came with the message, so it can be anything.
+    declareSafeMessage(AgentNotFoundError, (error) => `there is no agent of that name; ${error.#known}`);
+  }
+}
+
 // --- What makes a model call fail, besides what providers throw
 
 /** One call of one model took longer than allowed. */

@@ -29,7 +29,7 @@ export type { TokenUsage } from '../telemetry/attributes/usage.ts';
 export type { RunContext, User } from '../telemetry/context.ts';
 
 // Putting them behind transports
-export { createRuntime, type Runtime, type RuntimeOptions } from './runtime.ts';
+export { createRuntime, type Runtime, type RuntimeOptions, type StopOptions, type StopResult } from './runtime.ts';
 export { cliTransport, type CliTransportOptions } from './transports/cli.ts';
 export { httpTransport, type HttpTransport, type HttpTransportOptions } from './transports/http.ts';
 export type { HttpStatus } from './transports/http-handler.ts';
@@ -58,6 +58,7 @@ export type {
 // What can go wrong
 export { MemoryFileError, type MemoryFileProblem } from './memory/memory-file-error.ts';
 export {
+  AgentNotFoundError,
   AllModelsFailedError,
   InvalidToolArgumentsError,
   MaxTurnsError,

@@ -2,17 +2,18 @@ import type { SpanContext } from '@opentelemetry/api';
 
 import { withRunContext } from '../telemetry/context.ts';
 import { defined } from './defined.ts';
+import { AgentNotFoundError, RunTimeoutError } from './errors.ts';
 import { inProcessHistory } from './memory/history.ts';
-import { openScope, type AbortScope } from './signals.ts';
+import { openScope, untilAborted, type AbortScope } from './signals.ts';
 import { superviseTransportWith, type OnCrash } from './supervise.ts';
 import { systemTime, type Time } from './time.ts';
 import type { Agent, ConversationHistory, IncomingMessage, RunResult, Transport } from './types.ts';
-import { requireCount } from './validate.ts';
+import { requireCount, requireTimeout } from './validate.ts';
 
 export interface RuntimeOptions {
   readonly agents: readonly Agent[];
-  /** Which agent answers what comes in over which transport. */
-  readonly transports: readonly { readonly transport: Transport; readonly agent: string }[];
+  /** Which agent answers what comes in over which transport, when a message does not name one itself. */
+  readonly transports: readonly { readonly transport: Transport; readonly agent?: string }[];
   /** Default: `stop`. */
   readonly onCrash?: OnCrash;
   /** Most messages worked on at the same time. Whoever writes then is asked to come back. Default: 256. */
@@ -28,13 +29,31 @@ export interface Runtime {
    * everything else has stopped, unless `onCrash` is `restart`.
    */
   start(): Promise<void>;
-  /** Aborts every run and stops every transport. */
-  stop(reason?: unknown): Promise<void>;
+  /** Takes no more messages, which are answered with that. Resolves when those under way are answered. */
+  drain(): Promise<void>;
+  /**
+   * Drains for as long as it may, aborts the runs that are not over by then, and stops every transport. Asked again
+   * meanwhile, the shorter time counts. Rejects when `timeoutMs` is wrong.
+   */
+  stop(options?: StopOptions): Promise<StopResult>;
   /**
    * Answers one message. Never rejects for what goes wrong in the conversation: the person is told that
-   * something did, and by which id it can be found.
+   * something did, and by which id it can be found. Rejects with `AgentNotFoundError`.
    */
   handle(agent: string, message: IncomingMessage): Promise<void>;
+}
+
+export interface StopOptions {
+  /** How long runs under way may go on. Default: not at all, they are aborted at once. */
+  readonly timeoutMs?: number;
+  /** What runs are aborted with. Default: an `AbortError`. */
+  readonly reason?: unknown;
+}
+
+/** What stopping came to. */
+export interface StopResult {
+  /** Messages that were not answered because their runs took too long. */
+  readonly aborted: number;
 }
 
 /** Creates a runtime. Throws when an option is wrong. */
@@ -45,6 +64,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
 /** A message being answered. */
 interface Conversation {
   readonly message: IncomingMessage;
+  /** What its history is kept under. */
+  readonly key: string;
   readonly scope: AbortScope;
   /** Known once its run has started, when tracing is on. */
   spanContext?: SpanContext;
@@ -57,20 +78,22 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
   const { transports, onCrash = 'stop', maxActive = 256, history = inProcessHistory() } = options;
   requireCount('maxActive', maxActive, 1);
   const agents = agentsByName(options.agents);
-  for (const { agent } of transports) requireAgent(agents, agent);
+  for (const { agent } of transports) if (agent !== undefined) requireAgent(agents, agent);
 
   const life = openScope(undefined, time);
   const active = new Map<Conversation, Promise<void>>();
   /** The last message of each conversation that is being answered: the next one waits for it. */
   const tails = new Map<string, Promise<void>>();
   let working: Promise<void> | undefined;
+  let isStopping = false;
+  let aborted = 0;
 
-  const handle = async (agentName: string, message: IncomingMessage): Promise<void> => {
+  const handle = async (agentName: string | undefined, message: IncomingMessage): Promise<void> => {
     const agent = requireAgent(agents, agentName);
-    if (life.signal.aborted) return;
+    if (isStopping || life.signal.aborted) return say(message, STOPPING);
     if (active.size >= maxActive) return say(message, BUSY);
-    const conversation: Conversation = { message, scope: openScope(message.signal, time) };
-    const key = JSON.stringify([agentName, message.transport, message.conversationId]);
+    const key = conversationKey(agent, message);
+    const conversation: Conversation = { message, key, scope: openScope(message.signal, time) };
     const answered = (tails.get(key) ?? Promise.resolve()).then(() => converse(agent, conversation, history));
     tails.set(key, answered);
     active.set(conversation, answered);
@@ -88,7 +111,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
       transports.map(async ({ transport, agent }) => {
         try {
           await superviseTransportWith(time, transport, {
-            receive: (message) => handle(agent, message),
+            receive: (message) => handle(message.agent ?? agent, message),
             signal: life.signal,
             onCrash,
             runsInFlight: () => runsOf(transport.name),
@@ -109,25 +132,55 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
 
   const abortAll = (reason: unknown): void => {
     life.abort(reason);
-    for (const { scope } of active.keys()) scope.abort(reason);
+    for (const { scope } of active.keys()) {
+      if (!scope.signal.aborted) aborted += 1;
+      scope.abort(reason);
+    }
+  };
+
+  const drain = async (): Promise<void> => {
+    isStopping = true;
+    const drained = transports.map(async ({ transport }) => transport.drain?.());
+    // A transport that cannot drain is stopped in a moment anyway.
+    await Promise.all([Promise.allSettled(drained), ...active.values()]);
+  };
+
+  /** Waits for what is under way, for no longer than this, and no longer than nobody stops the runtime at once. */
+  const drainFor = async (ms: number): Promise<void> => {
+    const patience = openScope(life.signal, time, { ms, onExpired: () => new RunTimeoutError(ms) });
+    await untilAborted(patience.signal, drain).catch(() => {});
+    patience.close();
   };
 
   return {
     handle,
+    drain,
     start: async () => {
       if (working !== undefined) throw new Error('a runtime is started once');
       working = work();
       await working;
     },
-    stop: async (reason = new DOMException('the runtime was stopped', 'AbortError')) => {
+    stop: async ({ timeoutMs, reason = new DOMException('the runtime was stopped', 'AbortError') } = {}) => {
+      requireTimeout('timeoutMs', timeoutMs);
+      if (timeoutMs !== undefined) await drainFor(timeoutMs);
       abortAll(reason);
       // What it ended with is for whoever called start.
       await working?.catch(() => {});
       await Promise.all(active.values());
+      return { aborted };
     },
   };
 }
 
+/**
+ * What a conversation is known by. Its id alone would not do: over HTTP whoever asks may choose it, and could choose
+ * that of a conversation another agent has, or that somebody has over another transport.
+ */
+function conversationKey(agent: Agent, { transport, conversationId }: IncomingMessage): string {
+  return JSON.stringify([agent.name, transport, conversationId]);
+}
+
+const STOPPING = 'I am shutting down. Please try again in a moment.';
 const BUSY = 'I am busy right now. Please try again in a moment.';
 const NO_ANSWER = 'I have no answer to that.';
 
@@ -142,10 +195,10 @@ function apology(reference: string | undefined): string {
  * fails on the way is a failure of that run.
  */
 async function converse(agent: Agent, conversation: Conversation, history: ConversationHistory): Promise<void> {
-  const { message, scope } = conversation;
-  const { text, conversationId, userId, transport, onEvent } = message;
+  const { message, key, scope } = conversation;
+  const { text, conversationId, userId, transport, onEvent, stream = onEvent !== undefined } = message;
   const deliver = async (result: RunResult): Promise<void> => {
-    await history.save(conversationId, result.messages);
+    await history.save(key, result.messages);
     await message.reply(result.text === '' ? NO_ANSWER : result.text);
   };
   try {
@@ -154,8 +207,8 @@ async function converse(agent: Agent, conversation: Conversation, history: Conve
         ...defined({ user: userId === undefined ? undefined : { id: userId } }),
         conversationId,
         signal: scope.signal,
-        history: () => history.load(conversationId),
-        stream: onEvent !== undefined,
+        history: () => history.load(key),
+        stream,
         onEvent: (event) => {
           if (event.type === 'run.start') {
             Object.assign(conversation, defined({ spanContext: event.spanContext }));
@@ -168,7 +221,7 @@ async function converse(agent: Agent, conversation: Conversation, history: Conve
     );
   } catch {
     // It is recorded on the run's span. Nobody waits for the answer of a run that was aborted.
-    if (!scope.signal.aborted) await say(message, apology(conversation.reference));
+    await untilAborted(scope.signal, () => say(message, apology(conversation.reference))).catch(() => {});
   }
 }
 
@@ -190,8 +243,8 @@ function agentsByName(agents: readonly Agent[]): ReadonlyMap<string, Agent> {
   return byName;
 }
 
-function requireAgent(agents: ReadonlyMap<string, Agent>, name: string): Agent {
-  const agent = agents.get(name);
-  if (agent !== undefined) return agent;
-  throw new TypeError(`there is no agent ${name}; expected one of ${[...agents.keys()].join(', ')}`);
+function requireAgent(agents: ReadonlyMap<string, Agent>, name: string | undefined): Agent {
+  const agent = name === undefined ? undefined : agents.get(name);
+  if (agent === undefined) throw new AgentNotFoundError(name, agents.keys());
+  return agent;
 }

@@ -356,6 +356,10 @@ export interface IncomingMessage {
   readonly userId?: string;
   /** The transport's name. */
   readonly transport: string;
+  /** The name of the agent that is asked. Default: the one the transport is registered with. */
+  readonly agent?: string;
+  /** Whether models are asked for streams. Default: when there is an `onEvent` to show them to. */
+  readonly stream?: boolean;
   /** Takes the message back: aborts the run made for it. */
   readonly signal?: AbortSignal;
   /** Told what happens in the run, for transports that show text as it is written. */
@@ -367,14 +371,23 @@ export interface IncomingMessage {
 export interface Transport {
   readonly name: string;
   /**
-   * Works until `signal` is aborted, handing every message to `receive`, which never rejects. A rejection
-   * is a crash, and so is returning early, unless the transport called `end` to say it is done for good.
+   * Works until `signal` is aborted, handing every message to `receive`, which only rejects for a message to an
+   * agent that is not there (`AgentNotFoundError`). A rejection of `start` is a crash, and so is returning early,
+   * unless the transport called `end` to say it is done for good.
    */
   start(receive: (message: IncomingMessage) => Promise<void>, signal: AbortSignal, end: () => void): Promise<void>;
+  /**
+   * Turns new messages away, and still answers those it has handed over. Called before `signal` is aborted, when the
+   * runtime is stopped with time for runs under way. Without it the runtime turns them away with a sentence.
+   */
+  drain?(): void | Promise<void>;
 }
 
-/** Where conversations are kept between messages. */
+/**
+ * Where conversations are kept between messages. `conversation` is a text that is another one for each agent,
+ * transport and conversation id: whoever may choose an id of one transport reads nothing of another.
+ */
 export interface ConversationHistory {
-  load(conversationId: string): readonly Message[] | Promise<readonly Message[]>;
-  save(conversationId: string, messages: readonly Message[]): void | Promise<void>;
+  load(conversation: string): readonly Message[] | Promise<readonly Message[]>;
+  save(conversation: string, messages: readonly Message[]): void | Promise<void>;
 }

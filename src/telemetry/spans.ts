@@ -63,6 +63,7 @@ import {
 import { modelErrorType, recordSpanFailure, type FailurePoint } from './failure.ts';
 import {
   FALLBACK_EVENT,
+  ERROR_TYPE,
   FAULTLINE_OUTCOME,
   GEN_AI_MEMORY_RECORD_COUNT,
   GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK,
@@ -414,6 +415,8 @@ abstract class OperationSpan implements SpanHandle, ResultObserver {
     if (this.#ended || this.#aborted) return;
     this.#aborted = true;
     guard(() => this.traced.setAttribute(FAULTLINE_OUTCOME, 'aborted'));
+    // A model call that was broken off has no answer, which its users look for by this name; it is no failure.
+    if (this.operation === 'chat') guard(() => this.traced.setAttribute(ERROR_TYPE, 'aborted'));
   }
 
   onValue(): void {}

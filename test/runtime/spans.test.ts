@@ -261,7 +261,7 @@ describe('the tree of a run', () => {
     await rejection(run.result);
 
     expect(recorder.tree('faultline.outcome', 'error.type', 'gen_ai.response.finish_reasons')).toBe(
-      ['agent.invoke helper outcome=aborted', '  chat gpt-x outcome=aborted'].join('\n'),
+      ['agent.invoke helper outcome=aborted', '  chat gpt-x outcome=aborted type=aborted'].join('\n'),
     );
   });
 

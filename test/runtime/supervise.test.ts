@@ -7,6 +7,7 @@ import { createRuntimeWith } from '../../src/runtime/runtime.ts';
 import { superviseTransportWith, type SuperviseOptions } from '../../src/runtime/supervise.ts';
 import { scriptedModel, type ScriptedTurn, type ScriptedTurnFunction } from '../../src/testing/scripted-model.ts';
 import { gate, rejection } from './support/agents.ts';
+import { mailbox, steady } from './support/mailbox.ts';
 import { manualTime, type ManualTime } from './support/manual-time.ts';
 import { recordSpans, type SpanRecorder } from './support/spans.ts';
 
@@ -18,15 +19,6 @@ afterEach(() => recorder.reset());
 afterAll(() => recorder.unregister());
 
 const receive = () => Promise.resolve();
-
-/** Works until it is stopped. */
-function steady(name = 'steady'): Transport {
-  return {
-    name,
-    start: (_receive, signal) =>
-      new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })),
-  };
-}
 
 function supervise(time: ManualTime, transport: Transport, options: Partial<SuperviseOptions> = {}) {
   const controller = new AbortController();
@@ -158,24 +150,6 @@ describe('a supervised transport', () => {
     expect(delays).toEqual([1_000, 2_000, 1_000, 2_000]);
   });
 });
-
-/** A transport that hands over what it is told to, and keeps what comes back. */
-function mailbox(name = 'mail') {
-  const replies: string[] = [];
-  const message = (text: string, fields: Partial<IncomingMessage> = {}): IncomingMessage => ({
-    id: text,
-    text,
-    conversationId: 'c-1',
-    userId: 'ada',
-    transport: name,
-    reply: (reply) => {
-      replies.push(reply);
-      return Promise.resolve();
-    },
-    ...fields,
-  });
-  return { replies, message, transport: steady(name) };
-}
 
 function helper(...turns: (ScriptedTurn | ScriptedTurnFunction)[]): Agent {
   return createAgent({ name: 'helper', models: [{ model: scriptedModel(turns), maxRetries: 0 }] });

@@ -1,10 +1,9 @@
 import { defined } from '../defined.ts';
 import { createRuntime, type Runtime, type RuntimeOptions } from '../runtime.ts';
 import { cliTransport } from '../transports/cli.ts';
-import type { AddressedMessage } from '../transports/http-run.ts';
 import { slackTransport } from '../transports/slack.ts';
 import { httpTransport, type HttpTransportOptions } from '../transports/http.ts';
-import type { Agent, IncomingMessage, Transport } from '../types.ts';
+import type { Agent } from '../types.ts';
 import { ConfigError, type ConfigProblem } from './config-error.ts';
 import type { ConfigOptions } from './config-options.ts';
 import { createAgents } from './create-agents.ts';
@@ -25,8 +24,6 @@ export interface CreateRuntimeOptions extends ConfigOptions {
 /** The runtime of a configuration file. The memories of its agents are closed when it has stopped. */
 export interface ConfiguredRuntime extends Runtime {
   readonly agents: readonly Agent[];
-  /** Takes no more questions over HTTP. Resolves when those under way are answered. */
-  drain(): Promise<void>;
 }
 
 type RuntimeTransport = RuntimeOptions['transports'][number];
@@ -40,18 +37,14 @@ export async function createConfiguredRuntime(
   const { agents, close } = await createAgents(config, options);
   try {
     const own = await ownTransports(config, environment, listen !== undefined);
-    const http = listen === undefined ? undefined : httpTransport(httpOptions(config, agents, { ...options, listen }));
-    const runtime = createRuntime({
-      ...config.runtime,
-      agents,
-      transports: [...addressedTransports(http, agents, (agent, message) => runtime.handle(agent, message)), ...own],
-    });
+    // Every question over HTTP names the agent it is for.
+    const http = listen === undefined ? [] : [{ transport: httpTransport(httpOptions(config, agents, options)) }];
+    const runtime = createRuntime({ ...config.runtime, agents, transports: [...http, ...own] });
     return {
+      ...runtime,
       agents,
-      handle: (agent, message) => runtime.handle(agent, message),
-      drain: async () => http?.drain(),
       start: () => runtime.start().finally(close),
-      stop: (reason) => runtime.stop(reason).finally(close),
+      stop: (stopOptions) => runtime.stop(stopOptions).finally(close),
     };
   } catch (error) {
     await close();
@@ -100,16 +93,4 @@ function tokenOf({ http, file }: RuntimeConfig, environment: MutableEnvironment)
   if (token !== '') return token;
   const message = `runtime.http.token_env names ${http.token.env}, which is not set: set it to what callers must send`;
   throw new ConfigError(file, [{ ...http.token.position, message }]);
-}
-
-/** HTTP, whose messages say which agent they are for; the one it is registered with is only asked by name. */
-function addressedTransports(
-  http: Transport | undefined,
-  agents: readonly Agent[],
-  handle: (agent: string, message: IncomingMessage) => Promise<void>,
-): readonly RuntimeTransport[] {
-  if (http === undefined) return [];
-  const receive = (message: IncomingMessage): Promise<void> => handle((message as AddressedMessage).agent, message);
-  const transport: Transport = { name: http.name, start: (_receive, signal, end) => http.start(receive, signal, end) };
-  return [{ transport, agent: agents[0]!.name }];
 }

@@ -11,7 +11,19 @@ const redactor = createRedactor();
  */
 const BAIT: readonly string[] = [
   ['a', '1', ' ', '-', '_', '.', '*', '"', "'", '\\', '@', ':', '=', '+', '(', '>', '<', '/', '%20', '\n', '\u00e9'],
-  ['sk-', 'sk-learn-', 'sk-a.', 'sk-*', 'sk-aAbB', 'eyJ-', 'eyJhbGci-eyJ', 'eyJhbGciOiJIUzI1NiJ9.', 'ghp_', 'EAAA'],
+  [
+    'sk-',
+    'sk-learn-',
+    'sk-your-',
+    'sk-a.',
+    'sk-*',
+    'sk-aAbB',
+    'eyJ-',
+    'eyJhbGci-eyJ',
+    'eyJhbGciOiJIUzI1NiJ9.',
+    'ghp_',
+    'EAAA',
+  ],
   ['AKIA', 'SKaaaaaaaaaaaaaaaa-', 'patAAAAAAAAAAAAAAA.', 'SG.', 'ya29.', 'dp.pt.', '1//0', '12345678:AA', 'JQQJ99'],
   ['access_token$production$aaaaaaaaaaaaaaaa$', 'hooks.slack.com/services/', 'aaaaaaaaaaaaaaaaaaaaaaaa/'],
   ['-----BEGIN PRIVATE KEY-----', '-----BEGIN PRIVATE KEY-----"', '-----BEGIN A-----END', '-----END '],

@@ -1,8 +1,9 @@
 import { matchAt, type Finding } from './finding.ts';
 
-/** Numbers as they are printed on cards, and without spaces. The longest that fits comes first. */
-const FORMS: readonly RegExp[] = [
-  /\d{13,19}(?![\w]|\.\d)/y,
+/** A number without spaces. */
+const WHOLE = /\d{13,19}(?!\w|\.\d)/y;
+/** Numbers as they are printed on cards. The longest comes first. */
+const GROUPED: readonly RegExp[] = [
   /\d{4}([ \-\u00a0])\d{4}\1\d{4}\1\d{4}\1\d{3}(?![\w-])/y,
   /\d{4}([ \-\u00a0])\d{4}\1\d{4}\1\d{4}(?![\w-])/y,
   /\d{4}([ \-\u00a0])\d{6}\1\d{4,5}(?![\w-])/y,
@@ -10,15 +11,21 @@ const FORMS: readonly RegExp[] = [
 
 /** The number of a payment card that begins at a position: of a brand, as long as its brand's, with a right check digit. */
 export function paymentCardAt(text: string, start: number): Finding | undefined {
-  for (const form of FORMS) {
+  const whole = matchAt(WHOLE, text, start);
+  if (whole !== null) return isCard(whole[0]) ? found(start, whole[0]) : undefined;
+  for (const form of GROUPED) {
     const match = matchAt(form, text, start);
-    if (match === null) continue;
-    const digits = match[0].replaceAll(/\D/g, '');
-    if (isOfBrand(digits) && hasCheckDigit(digits)) {
-      return { start, end: start + match[0].length, kind: 'card' };
-    }
+    if (match !== null && isCard(match[0].replaceAll(/\D/g, ''))) return found(start, match[0]);
   }
   return undefined;
+}
+
+function found(start: number, match: string): Finding {
+  return { start, end: start + match.length, kind: 'card' };
+}
+
+function isCard(digits: string): boolean {
+  return isOfBrand(digits) && hasCheckDigit(digits);
 }
 
 /** Ranges of issuers (ISO/IEC 7812) and the lengths they use. */

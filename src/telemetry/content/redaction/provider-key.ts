@@ -1,6 +1,6 @@
 import { DOT, endOf, isWordStart, LETTER_OR_DIGIT, STAR, startOf, typeAt, WORD } from './characters.ts';
 import { matchAt, type Finding } from './finding.ts';
-import { keyFormsFor, MAX_DOTTED_PREFIX, type KeyForm } from './provider-keys.ts';
+import { keyFormsAt, MAX_DOTTED_PREFIX, type KeyForm } from './provider-keys.ts';
 import { isFiller, isWords } from './randomness.ts';
 import { decodeBase64Url, webTokenEnd } from './web-token.ts';
 
@@ -50,7 +50,7 @@ function nextPart(text: string, at: number, end: number): number {
 }
 
 function judgeForm(text: string, start: number): Judgement | undefined {
-  for (const form of keyFormsFor(text.charCodeAt(start))) {
+  for (const form of keyFormsAt(text, start)) {
     if (!text.startsWith(form.prefix, start)) continue;
     const judgement = judgeBody(text, start + form.prefix.length, form);
     if (judgement !== undefined) return judgement;
@@ -106,19 +106,24 @@ function judgeDiscordToken(text: string, start: number, end: number): Judgement 
 
 /** Forms whose long part follows a sign that belongs to no word. */
 function joinedToWord(text: string, start: number, end: number, floor: number): Finding | undefined {
-  switch (text[start - 1]) {
-    case '.':
+  switch (start === 0 ? 0 : text.charCodeAt(start - 1)) {
+    case FULL_STOP:
       return dottedKey(text, start, floor);
-    case ':':
+    case COLON:
       return telegramToken(text, start, end, floor);
-    case '$':
+    case DOLLAR:
       return paypalToken(text, start, floor);
-    case '/':
+    case SLASH:
       return googleRefreshToken(text, start, end, floor) ?? webhook(text, start, end, floor);
     default:
       return undefined;
   }
 }
+
+const DOLLAR = 36;
+const FULL_STOP = 46;
+const SLASH = 47;
+const COLON = 58;
 
 function dottedKey(text: string, start: number, floor: number): Finding | undefined {
   const first = startOf(text, start, WORD | DOT, Math.max(floor, start - MAX_DOTTED_PREFIX));

@@ -159,20 +159,30 @@ const FORMS: readonly KeyForm[] = [
   { kind: 'facebook_token', prefix: 'EAACEdEose0cBA', alphabet: LOWER | UPPER | DIGIT, min: 20 },
 ];
 
-let formsByFirstCharacter: readonly (readonly KeyForm[])[] | undefined;
+let formsByBeginning: ReadonlyMap<number, readonly KeyForm[]> | undefined;
 
-/** The forms whose prefix begins with a character. Sorted in when first asked, not when loaded. */
-export function keyFormsFor(code: number): readonly KeyForm[] {
-  formsByFirstCharacter ??= groupForms();
-  return formsByFirstCharacter[code] ?? NONE;
+/** The forms whose prefix begins like the text at a position. Sorted in when first asked, not when loaded. */
+export function keyFormsAt(text: string, position: number): readonly KeyForm[] {
+  formsByBeginning ??= groupForms();
+  return position + 2 > text.length ? NONE : (formsByBeginning.get(beginningAt(text, position)) ?? NONE);
 }
 
 const NONE: readonly KeyForm[] = [];
 
-function groupForms(): readonly (readonly KeyForm[])[] {
-  const groups = Array.from({ length: 128 }, (): KeyForm[] => []);
-  for (const form of FORMS) groups[form.prefix.charCodeAt(0)]!.push(form);
+function groupForms(): ReadonlyMap<number, readonly KeyForm[]> {
+  const groups = new Map<number, KeyForm[]>();
+  for (const form of FORMS) {
+    const beginning = beginningAt(form.prefix, 0);
+    const group = groups.get(beginning);
+    if (group === undefined) groups.set(beginning, [form]);
+    else group.push(form);
+  }
   return groups;
+}
+
+/** Two characters as one number. */
+function beginningAt(text: string, position: number): number {
+  return (text.charCodeAt(position) << 16) | text.charCodeAt(position + 1);
 }
 
 /** The longest way back from a long word to a prefix that ends in a dot, such as `dp.pt.`. */

@@ -1,0 +1,257 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+
+import { createAgent, createRuntime, inProcessHistory } from '../../src/runtime/index.ts';
+import type { Agent, ConversationHistory, Runtime, RuntimeOptions, Transport } from '../../src/runtime/index.ts';
+import { createRuntimeWith } from '../../src/runtime/runtime.ts';
+import { scriptedModel, type ScriptedTurn, type ScriptedTurnFunction } from '../../src/testing/scripted-model.ts';
+import { gate, rejection } from './support/agents.ts';
+import { mailbox, steady } from './support/mailbox.ts';
+import { manualTime } from './support/manual-time.ts';
+import { recordSpans, type SpanRecorder } from './support/spans.ts';
+
+let recorder: SpanRecorder;
+beforeAll(() => {
+  recorder = recordSpans();
+});
+afterEach(() => recorder.reset());
+afterAll(() => recorder.unregister());
+
+type Turn = ScriptedTurn | ScriptedTurnFunction;
+
+function agentNamed(name: string, ...turns: Turn[]): Agent {
+  return createAgent({ name, models: [{ model: scriptedModel(turns), maxRetries: 0 }] });
+}
+
+function runtimeOf(agents: readonly Agent[], options: Partial<RuntimeOptions> = {}): Runtime {
+  return createRuntime({ agents, transports: [], ...options });
+}
+
+/** A turn that is held back until it is let go. */
+function held(answer: Turn = 'late') {
+  const asked = gate();
+  const release = gate();
+  const turn: ScriptedTurnFunction = async (call) => {
+    asked.open();
+    await release.opened;
+    return typeof answer === 'function' ? answer(call) : answer;
+  };
+  return { turn, asked: asked.opened, release: release.open };
+}
+
+describe('the history of a conversation', () => {
+  test('is not that of the same id over another transport', async () => {
+    const model = scriptedModel(['The launch code is 1234.', 'Who are you?']);
+    const runtime = runtimeOf([createAgent({ name: 'helper', models: [model] })]);
+
+    await runtime.handle('helper', mailbox('slack').message('what is it?', { conversationId: 'T1-C1-1.0' }));
+    await runtime.handle('helper', mailbox('http').message('go on', { conversationId: 'T1-C1-1.0' }));
+
+    expect(model.calls[1]!.prompt).toHaveLength(1);
+    expect(JSON.stringify(model.calls[1]!.prompt)).not.toContain('1234');
+  });
+
+  test('is not that of the same id with another agent', async () => {
+    const model = scriptedModel(['The launch code is 1234.', 'Who are you?']);
+    const agents = ['one', 'two'].map((name) => createAgent({ name, models: [model] }));
+    const runtime = runtimeOf(agents);
+    const { message } = mailbox();
+
+    await runtime.handle('one', message('what is it?'));
+    await runtime.handle('two', message('go on'));
+
+    expect(model.calls[1]!.prompt).toHaveLength(1);
+  });
+
+  test('cannot be reached by an id that imitates another conversation', async () => {
+    const keys: string[] = [];
+    const kept = inProcessHistory();
+    const history: ConversationHistory = {
+      load: (conversation) => {
+        keys.push(conversation);
+        return kept.load(conversation);
+      },
+      save: (conversation, messages) => kept.save(conversation, messages),
+    };
+    const runtime = runtimeOf([agentNamed('helper', 'a', 'b')], { history });
+
+    await runtime.handle('helper', mailbox('slack').message('hi', { conversationId: '1' }));
+    await runtime.handle('helper', mailbox('http').message('hi', { conversationId: `","slack","1` }));
+
+    expect(new Set(keys).size).toBe(2);
+    expect(recorder.named('agent.invoke helper')[0]!.attributes['gen_ai.conversation.id']).toBe('1');
+  });
+});
+
+describe('a message', () => {
+  /** A transport that hands over one message and keeps what became of it. */
+  function handing(fields: { readonly agent?: string; readonly stream?: boolean }, onEvent = false) {
+    const { message, replies } = mailbox();
+    const outcomes: unknown[] = [];
+    const transport: Transport = {
+      name: 'mail',
+      start: async (receive, _signal, end) => {
+        const handed = message('hi', { ...fields, ...(onEvent ? { onEvent: () => {} } : {}) });
+        outcomes.push(
+          await receive(handed).then(
+            () => 'answered',
+            (error: unknown) => error,
+          ),
+        );
+        end();
+      },
+    };
+    return { transport, replies, outcomes };
+  }
+
+  test('is answered by the agent it names', async () => {
+    const { transport, replies } = handing({ agent: 'two' });
+    const agents = [agentNamed('one', 'From one.'), agentNamed('two', 'From two.')];
+
+    await runtimeOf(agents, { transports: [{ transport, agent: 'one' }] }).start();
+
+    expect(replies).toEqual(['From two.']);
+  });
+
+  test('to an agent that is not there is the transport’s to explain', async () => {
+    const { transport, replies, outcomes } = handing({ agent: 'three' });
+
+    await runtimeOf([agentNamed('one')], { transports: [{ transport, agent: 'one' }] }).start();
+
+    expect(outcomes).toMatchObject([
+      { name: 'AgentNotFoundError', message: 'there is no agent three; expected one of one' },
+    ]);
+    expect(replies).toEqual([]);
+    expect(recorder.spans()).toEqual([]);
+  });
+
+  test('that names no agent, over a transport that has none, is to nobody', async () => {
+    const { transport, outcomes } = handing({});
+
+    await runtimeOf([agentNamed('one')], { transports: [{ transport }] }).start();
+
+    expect(outcomes).toMatchObject([{ message: 'the message names no agent; expected one of one' }]);
+  });
+
+  test.each([
+    [{ stream: false }, true, undefined],
+    [{ stream: true }, false, true],
+    [{}, true, true],
+    [{}, false, undefined],
+  ])('with %j and a listener: %s asks the model for a stream: %s', async (fields, listens, expected) => {
+    const { transport } = handing(fields, listens);
+
+    await runtimeOf([agentNamed('one', 'Hello.')], { transports: [{ transport, agent: 'one' }] }).start();
+
+    expect(recorder.only('chat scripted-model').attributes['gen_ai.request.stream']).toBe(expected);
+  });
+});
+
+describe('a runtime that is stopped with time to spare', () => {
+  test('answers what is under way, and says to others that it is shutting down', async () => {
+    const { turn, asked, release } = held();
+    const runtime = runtimeOf([agentNamed('helper', turn)]);
+    const { replies, message } = mailbox();
+
+    const first = runtime.handle('helper', message('1'));
+    await asked;
+    const stopped = runtime.stop({ timeoutMs: 5_000 });
+    await runtime.handle('helper', message('2'));
+    release();
+    await first;
+
+    expect(await stopped).toEqual({ aborted: 0 });
+    expect(replies).toEqual(['I am shutting down. Please try again in a moment.', 'late']);
+    expect(recorder.named('agent.invoke helper')).toHaveLength(1);
+  });
+
+  test('aborts what is not over in time, and says how many that were', async () => {
+    const time = manualTime();
+    const { turn, asked, release } = held({ hang: '' });
+    const runtime = createRuntimeWith(time, { agents: [agentNamed('helper', turn, 'quick')], transports: [] });
+    const { replies, message } = mailbox();
+
+    const handled = runtime.handle('helper', message('1'));
+    await asked;
+    release();
+    await runtime.handle('helper', message('2', { conversationId: 'c-2' }));
+    const stopped = runtime.stop({ timeoutMs: 5_000 });
+    expect(await time.nextTimer()).toBe(5_000);
+    time.advance(5_000);
+
+    expect(await stopped).toEqual({ aborted: 1 });
+    await handled;
+    expect(replies).toEqual(['quick']);
+    expect(time.running).toBe(0);
+    expect(recorder.named('agent.invoke helper').map((span) => span.attributes['faultline.outcome'])).toEqual([
+      'aborted',
+      undefined,
+    ]);
+  });
+
+  test('stops at once when it is asked again, and leaves no timer behind', async () => {
+    const time = manualTime();
+    const { turn, asked, release } = held({ hang: '' });
+    const runtime = createRuntimeWith(time, { agents: [agentNamed('helper', turn)], transports: [] });
+
+    const handled = runtime.handle('helper', mailbox().message('1'));
+    await asked;
+    release();
+    const stopped = runtime.stop({ timeoutMs: 5_000 });
+    await runtime.stop();
+    await handled;
+
+    expect(await stopped).toEqual({ aborted: 1 });
+    expect(time.running).toBe(0);
+  });
+
+  test('has its transports turn messages away before it stops them', async () => {
+    const order: string[] = [];
+    const { turn, asked, release } = held();
+    const { message, replies } = mailbox();
+    const working = steady('mail');
+    const transport: Transport = {
+      ...working,
+      start: (receive, signal, end) => {
+        signal.addEventListener('abort', () => order.push('stopped'));
+        void receive(message('hi'));
+        return working.start(receive, signal, end);
+      },
+      drain: () => {
+        order.push('draining');
+        release();
+        return Promise.reject(new Error('a transport that cannot'));
+      },
+    };
+    const runtime = runtimeOf([agentNamed('helper', turn)], { transports: [{ transport, agent: 'helper' }] });
+
+    const ended = runtime.start();
+    await asked;
+    await runtime.stop({ timeoutMs: 5_000 });
+    await ended;
+
+    expect(order).toEqual(['draining', 'stopped']);
+    expect(replies).toEqual(['late']);
+  });
+
+  test('is not held up by an apology that never gets through', async () => {
+    const replying = gate();
+    const runtime = runtimeOf([agentNamed('helper', { error: new Error('no') })]);
+    const reply = (): Promise<void> => {
+      replying.open();
+      return new Promise(() => {});
+    };
+
+    const handled = runtime.handle('helper', mailbox().message('hi', { reply }));
+    await replying.opened;
+    await runtime.stop();
+    await handled;
+
+    expect(recorder.only('agent.invoke helper').attributes['error.type']).toBe('AllModelsFailedError');
+  });
+
+  test('wants a time that timers can keep', async () => {
+    expect(await rejection(runtimeOf([agentNamed('helper')]).stop({ timeoutMs: -1 }))).toMatchObject({
+      name: 'RangeError',
+    });
+  });
+});
