@@ -2,6 +2,10 @@
  * Nothing of a conversation leaves while content is not recorded, and no secret ever does: told by running
  * everything there is with markers in it, and looking for the markers in every byte that was sent or printed.
  */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { context, diag, propagation, SpanStatusCode, trace } from '@opentelemetry/api';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
@@ -29,10 +33,13 @@ import { startStubProvider, type StubProvider } from '../../src/testing/stub-pro
 let sentry: FakeSentry;
 /** What was printed while the story ran. */
 let printed: string[];
+/** Where the flight recorder keeps what is not delivered yet. */
+let directory: string;
 
 beforeEach(async () => {
   sentry = await startFakeSentry();
   printed = [];
+  directory = mkdtempSync(join(tmpdir(), 'faultline-canary-'));
   for (const stream of [process.stdout, process.stderr]) {
     vi.spyOn(stream, 'write').mockImplementation((text) => {
       printed.push(String(text));
@@ -53,23 +60,25 @@ afterEach(async () => {
   propagation.disable();
   diag.disable();
   await sentry.close();
+  rmSync(directory, { recursive: true, force: true });
 });
 
 function notePrinted(warning: Error): void {
   printed.push(String(warning));
 }
 
-/** Plays a story with tracing on and answers every byte that left: requests, their headers, and what was printed. */
+/** Plays a story with tracing on and answers every byte that left: requests, their headers, files, and what was printed. */
 async function everythingThatLeaves(story: () => Promise<unknown>, options: SetupOptions = {}): Promise<string> {
-  const tracing = setupTracing({ env: {}, dsn: sentry.dsn, debug: true, ...options });
+  const tracing = setupTracing({ env: {}, dsn: sentry.dsn, debug: true, recorder: { directory }, ...options });
   await story();
+  const files = readdirSync(directory).map((name) => readFileSync(join(directory, name), 'utf8'));
+  expect(files.join('').length).toBeGreaterThan(0);
   await tracing.shutdown();
   expect(sentry.spans.length).toBeGreaterThan(0);
   const requests = sentry.requests.map(
     ({ path, headers, body }) => `${path} ${JSON.stringify(headers)} ${Buffer.from(body).toString()}`,
   );
-  // What a flight recorder writes to disk belongs here as well: `await readFiles(directory)`.
-  return [...requests, ...printed].join('\n');
+  return [...requests, ...files, ...printed].join('\n');
 }
 
 /** The markers that are found. */

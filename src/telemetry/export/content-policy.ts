@@ -28,6 +28,8 @@ export interface ContentGuard {
   readonly processor: SpanProcessor;
   /** The span as it may leave the process: itself, or a copy without what must stay. */
   readonly allow: (span: ReadableSpan) => ReadableSpan;
+  /** The same for a span that has only begun: nobody knows yet whether the application wrote on it. */
+  readonly allowBegun: (span: ReadableSpan) => ReadableSpan;
 }
 
 /** Creates the guard of one set of spans. `policy` holds where a run has not decided for itself. */
@@ -44,6 +46,7 @@ export function createContentGuard(policy: ContentPolicy): ContentGuard {
       shutdown: () => Promise.resolve(),
     },
     allow: (span) => applyContentPolicy(span, policies.get(span) ?? policy),
+    allowBegun: (span) => new SpanReview(span, policies.get(span) ?? policy, isOwn(span)).result(true),
   };
 }
 
@@ -58,10 +61,13 @@ const MAX_SPAN_CONTENT = 262_144;
  * next to nothing, unless the application was handed it to write on.
  */
 export function applyContentPolicy(span: ReadableSpan, policy: ContentPolicy): ReadableSpan {
-  const isOwn = span.instrumentationScope.name === SCOPE_NAME;
-  const looksAtAttributes = !isOwn || isShared(span);
+  const looksAtAttributes = !isOwn(span) || isShared(span);
   if (!looksAtAttributes && span.events.length === 0 && span.status.message === undefined) return span;
-  return new SpanReview(span, policy, isOwn).result(looksAtAttributes);
+  return new SpanReview(span, policy, isOwn(span)).result(looksAtAttributes);
+}
+
+function isOwn(span: ReadableSpan): boolean {
+  return span.instrumentationScope.name === SCOPE_NAME;
 }
 
 class SpanReview {

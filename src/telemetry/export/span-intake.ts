@@ -13,6 +13,8 @@ export interface SpanIntakeOptions {
   readonly recorder?: Recorder;
   /** The span as it may leave the process: itself, or a copy without what must stay. */
   readonly allow: (span: ReadableSpan) => ReadableSpan;
+  /** The same for a span that has only begun. */
+  readonly allowBegun: (span: ReadableSpan) => ReadableSpan;
 }
 
 /** Where spans come in from a provider. */
@@ -34,7 +36,7 @@ const MAX_OPEN = 10_000;
  * Creates the way in: what the content policy allows → flight recorder → every outlet. Nothing thrown
  * reaches the caller, which is the application's own `startSpan()` and `end()`.
  */
-export function createSpanIntake({ outlets, recorder, allow }: SpanIntakeOptions): SpanIntake {
+export function createSpanIntake({ outlets, recorder, allow, allowBegun }: SpanIntakeOptions): SpanIntake {
   const open = new Map<string, Span>();
   let started = 0;
 
@@ -59,8 +61,9 @@ export function createSpanIntake({ outlets, recorder, allow }: SpanIntakeOptions
       started += 1;
       open.set(span.spanContext().spanId, span);
       if (open.size > MAX_OPEN) open.delete(open.keys().next().value ?? '');
+      if (recorder === undefined) return;
       try {
-        recorder?.started(allow(span));
+        recorder.started(allowBegun(span));
       } catch {
         // Nor whoever starts one.
       }

@@ -150,19 +150,19 @@ class RedactedCopy {
   }
 
   #copyMembers(keys: readonly string[], member: (key: string) => unknown, place: Place, depth: number): JsonValue {
-    const inherited = isSchema(keys) ? undefined : inheritedKind(place.kind);
-    const copies = new Map<string, JsonValue>();
-    for (const [index, key] of keys.entries()) {
+    const inherited = isSchema(keys, place.kind) ? undefined : inheritedKind(place.kind);
+    const copies: Record<string, JsonValue> = {};
+    for (let index = 0; index < keys.length; index += 1) {
       if (this.#isFull) {
-        copies.set(REST, `[${keys.length - index} left out]`);
+        copies[REST] = `[${keys.length - index} left out]`;
         break;
       }
+      const key = keys[index]!;
       const kind = this.#redactor.usesNames ? (secretKindOf(key) ?? inherited) : undefined;
       const copy = this.#copyMember(() => member(key), { key, kind }, depth);
-      if (copy !== undefined) copies.set(this.#copyKey(key, copies), copy);
+      if (copy !== undefined) setMember(copies, this.#copyKey(key, copies), copy);
     }
-    // Defines members, so that one called `__proto__` is a member as any other.
-    return Object.fromEntries(copies);
+    return copies;
   }
 
   #copyMember(read: () => unknown, place: Place, depth: number): JsonValue | undefined {
@@ -174,11 +174,11 @@ class RedactedCopy {
   }
 
   /** Objects are also indexed by e-mail addresses and by keys. */
-  #copyKey(key: string, copies: ReadonlyMap<string, JsonValue>): string {
+  #copyKey(key: string, copies: Readonly<Record<string, JsonValue>>): string {
     const copy = this.#copyText(key, {});
-    if (copy === key || !copies.has(copy)) return copy;
+    if (copy === key || !Object.hasOwn(copies, copy)) return copy;
     let number = 2;
-    while (copies.has(`${copy} (${number})`)) number += 1;
+    while (Object.hasOwn(copies, `${copy} (${number})`)) number += 1;
     return `${copy} (${number})`;
   }
 
@@ -213,8 +213,15 @@ function inheritedKind(kind: SecretKind | undefined): SecretKind | undefined {
 }
 
 /** The definition of a tool describes its secrets, and holds none. */
-function isSchema(keys: readonly string[]): boolean {
-  return keys.includes('type') || keys.includes('$ref') || keys.includes('anyOf') || keys.includes('properties');
+function isSchema(keys: readonly string[], kind: SecretKind | undefined): boolean {
+  return kind !== undefined && ['type', '$ref', 'anyOf', 'properties'].some((key) => keys.includes(key));
+}
+
+/** Sets a member also where it is called `__proto__`, which to assign would set the prototype. */
+function setMember(object: Record<string, JsonValue>, key: string, value: JsonValue): void {
+  if (key === '__proto__')
+    Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+  else object[key] = value;
 }
 
 /** Only under some names a number is a secret; under the others it counts something. */

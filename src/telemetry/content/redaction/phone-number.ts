@@ -30,6 +30,7 @@ function nationalAt(text: string, start: number, floor: number): RegExpExecArray
 
 /** Whether a text is nothing but a telephone number, going by the name it stands under. */
 export function isPhoneNumber(text: string, name: string): boolean {
-  if (text.length > 32 || !/(?:phone|mobile|fax|whatsapp|^tel|_tel)(?:_?number|_?no)?$/i.test(name)) return false;
+  if (text.length > 32 || !/^[+(\d]/.test(text)) return false;
+  if (!/(?:phone|mobile|fax|whatsapp|^tel|_tel)(?:_?number|_?no)?$/i.test(name)) return false;
   return /^\+?[\d ().\-/]+$/.test(text) && text.replaceAll(/\D/g, '').length >= 7;
 }

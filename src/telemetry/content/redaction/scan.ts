@@ -35,7 +35,8 @@ const COLON = 58;
 interface Scan {
   readonly text: string;
   readonly rules: ScanRules;
-  readonly privateKeys: PrivateKeyFinder;
+  /** Made for the first beginning of one. */
+  privateKeys: PrivateKeyFinder | undefined;
   /** Position behind what was replaced last: nothing that is found may begin before it. */
   floor: number;
   /** Bounds of the last word. */
@@ -49,7 +50,7 @@ interface Scan {
  * secret. What was looked at is left behind, so that the time is linear in the length of the text, whatever it is.
  */
 export function redactText(text: string, rules: ScanRules, placeholder: (kind: string) => string): string {
-  const scan: Scan = { text, rules, privateKeys: createPrivateKeyFinder(text), floor: 0, wordStart: 0, wordEnd: 0 };
+  const scan: Scan = { text, rules, privateKeys: undefined, floor: 0, wordStart: 0, wordEnd: 0 };
   let output = '';
   let position = 0;
   while (position < text.length) {
@@ -106,7 +107,10 @@ function findInLongWord(scan: Scan, start: number, end: number): Finding | undef
   const length = end - start;
   const begin = end - BEGIN.length;
   if (rules.secrets) {
-    if (begin >= start && text.startsWith(BEGIN, begin)) return scan.privateKeys.at(begin);
+    if (begin >= start && text.startsWith(BEGIN, begin)) {
+      scan.privateKeys ??= createPrivateKeyFinder(text);
+      return scan.privateKeys.at(begin);
+    }
     const found =
       length >= MIN_KEY || (typeAt(text, end) & STAR) !== 0
         ? findProviderKey(text, start, end, floor)
