@@ -21,6 +21,7 @@ afterEach(() => receiver.close());
 
 describe.each([
   { app: 'nothing but Faultline', dependencies: {} },
+  { app: 'API 1.9.0', dependencies: { '@opentelemetry/api': '1.9.0' } },
   { app: 'API 1.9', dependencies: { '@opentelemetry/api': '1.9.1' } },
   { app: 'API 1.10', dependencies: { '@opentelemetry/api': '1.10.0' } },
 ])('an application that has installed $app', ({ dependencies }) => {
