@@ -11,6 +11,8 @@ import { measureCapturedFailure } from './captured-failure.mjs';
 import { measureDelivery } from './delivery.mjs';
 import { measureImportTime } from './import-time.mjs';
 import { measureInstallSize } from './install-size.mjs';
+import { measureContent } from './content.mjs';
+import { measureRedaction } from './redaction.mjs';
 import { renderSection } from './report.mjs';
 import { measureTracedRun } from './traced-run.mjs';
 
@@ -18,6 +20,8 @@ const BENCHMARKS = {
   'traced-run': measureTracedRun,
   'captured-failure': measureCapturedFailure,
   delivery: measureDelivery,
+  content: measureContent,
+  redaction: measureRedaction,
   'import-time': measureImportTime,
   'install-size': measureInstallSize,
 };

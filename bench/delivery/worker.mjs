@@ -11,7 +11,9 @@ import { trace } from '@opentelemetry/api';
 const [variant, scenario, url] = process.argv.slice(2);
 
 const CONTENT = 'The quick brown fox jumps over the lazy dog. '.repeat(91).slice(0, 4096);
-const LARGE = 'x'.repeat(50_000);
+const LARGE = Buffer.alloc(50_000, 'x');
+
+const RELEASE = 'forecaster@1.4.2';
 
 const METADATA = {
   'gen_ai.operation.name': 'chat',
@@ -47,7 +49,10 @@ async function stock() {
   const exporter = new OTLPTraceExporter({ url });
   const queue = scenario === 'outage' || scenario === 'exit' ? {} : { maxQueueSize: 100_000 };
   const processor = new BatchSpanProcessor(exporter, queue);
-  const provider = new NodeTracerProvider({ spanProcessors: [processor] });
+  // The release is on every span of Faultline's, so it is on every span here.
+  const onStart = (span) => span.setAttribute('sentry.release', RELEASE);
+  const stamp = { onStart, onEnd() {}, forceFlush: async () => {}, shutdown: async () => {} };
+  const provider = new NodeTracerProvider({ spanProcessors: [stamp, processor] });
   provider.register();
   // The SDK has no hook for the end of a process; this is the one its users write.
   process.on('beforeExit', () => void provider.shutdown().catch(() => {}));
@@ -65,6 +70,7 @@ async function faultline() {
     env: {},
     endpoint: url,
     onDiagnostic: () => {},
+    release: RELEASE,
     ...(variant === 'recorder' ? { recorder: { directory } } : undefined),
   });
   return { flush: () => tracing.flush(60_000) };
@@ -126,7 +132,9 @@ async function outage() {
   const before = process.memoryUsage().rss;
   let highest = before;
   for (let index = 0; index < 10_000; index += 1) {
-    endSpan({ 'gen_ai.output.messages': `${index}${LARGE}` });
+    // A text of its own for each span, as prompts are.
+    LARGE.write(String(index));
+    endSpan({ 'gen_ai.output.messages': LARGE.toString('latin1') });
     if (index % 10 === 9) await nextTick();
     highest = Math.max(highest, process.memoryUsage().rss);
   }

@@ -12,8 +12,8 @@ export function createCountingSampler(sampler: Sampler): CountingSampler {
     get sampledOut() {
       return sampledOut;
     },
-    shouldSample(...span) {
-      const result = sampler.shouldSample(...span);
+    shouldSample(context, traceId, name, kind, attributes, links) {
+      const result = sampler.shouldSample(context, traceId, name, kind, attributes, links);
       if (result.decision !== SamplingDecision.RECORD_AND_SAMPLED) sampledOut += 1;
       return result;
     },

@@ -37,8 +37,15 @@ const MAX_OPEN = 10_000;
  * reaches the caller, which is the application's own `startSpan()` and `end()`.
  */
 export function createSpanIntake({ outlets, recorder, allow, allowBegun }: SpanIntakeOptions): SpanIntake {
-  const open = new Map<string, Span>();
+  const open = new Set<ReadableSpan>();
   let started = 0;
+
+  const forgetOldest = (): void => {
+    for (const oldest of open) {
+      open.delete(oldest);
+      return;
+    }
+  };
 
   const takeEnded = (span: ReadableSpan): void => {
     const ticket = recorder?.ended(span);
@@ -47,7 +54,7 @@ export function createSpanIntake({ outlets, recorder, allow, allowBegun }: SpanI
 
   const onEnd = (span: ReadableSpan): void => {
     if (!isSampled(span)) return;
-    open.delete(span.spanContext().spanId);
+    open.delete(span);
     try {
       takeEnded(allow(span));
     } catch {
@@ -59,8 +66,8 @@ export function createSpanIntake({ outlets, recorder, allow, allowBegun }: SpanI
     onStart(span) {
       if (!isSampled(span)) return;
       started += 1;
-      open.set(span.spanContext().spanId, span);
-      if (open.size > MAX_OPEN) open.delete(open.keys().next().value ?? '');
+      open.add(span);
+      if (open.size > MAX_OPEN) forgetOldest();
       if (recorder === undefined) return;
       try {
         recorder.started(allowBegun(span));
@@ -71,7 +78,7 @@ export function createSpanIntake({ outlets, recorder, allow, allowBegun }: SpanI
     onEnd,
     interrupt() {
       const now: HrTime = hrTime();
-      const spans = [...open.values()];
+      const spans = [...open];
       open.clear();
       // Parents begin before their children: a backend that reads in order sees the children first, as always.
       for (const span of spans.toReversed()) {

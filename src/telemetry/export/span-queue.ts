@@ -57,12 +57,16 @@ export interface SpanQueue {
 export function createSpanQueue({ maxCount, maxBytes }: QueueLimits): SpanQueue {
   const memory = createFifo<QueuedSpan>();
   const disk = createFifo<Ticket>();
+  // Read at every span that ends, so they are kept and not asked for.
+  let count = 0;
   let bytes = 0;
   let dropped = 0;
 
   const takeOldest = (): QueuedSpan | undefined => {
     const oldest = memory.shift();
-    if (oldest !== undefined) bytes -= oldest.bytes;
+    if (oldest === undefined) return undefined;
+    count -= 1;
+    bytes -= oldest.bytes;
     return oldest;
   };
 
@@ -80,7 +84,7 @@ export function createSpanQueue({ maxCount, maxBytes }: QueueLimits): SpanQueue 
 
   return {
     get count() {
-      return memory.size;
+      return count;
     },
     get bytes() {
       return bytes;
@@ -92,12 +96,13 @@ export function createSpanQueue({ maxCount, maxBytes }: QueueLimits): SpanQueue 
       return dropped;
     },
     add(span) {
-      while (memory.size > 0 && (memory.size >= maxCount || bytes + span.bytes > maxBytes)) {
+      while (count > 0 && (count >= maxCount || bytes + span.bytes > maxBytes)) {
         const oldest = takeOldest();
         if (oldest !== undefined) giveUp(oldest);
       }
       if (span.bytes > maxBytes) return giveUp(span);
       memory.push(span);
+      count += 1;
       bytes += span.bytes;
     },
     get progress() {

@@ -12,19 +12,15 @@ import {
 export interface SplittingOptions {
   /** About how many bytes of a request a span takes. */
   readonly sizeOf: (span: ReadableSpan) => number;
-  /** Most bytes of a request, before compression, unless one span alone has more. Default 4 MiB. */
-  readonly maxRequestBytes?: number;
 }
 
-const DEFAULT_MAX_REQUEST_BYTES = 4 * 1024 * 1024;
-
 /**
- * Hands spans to `exporter` in requests that are not too large: split beforehand by their size, and in halves when the
- * backend takes less. A single span the backend finds too large is refused. After a failure that is not about the
+ * Hands spans to `exporter` in requests that are not too large: in halves, and halves of these, when the backend takes
+ * less. A single span the backend finds too large is refused. After a failure that is not about the
  * spans nothing more is sent: what is left is undecided.
  */
 export function createSplittingExporter(exporter: DeliveringExporter, options: SplittingOptions): DeliveringExporter {
-  const { sizeOf, maxRequestBytes = DEFAULT_MAX_REQUEST_BYTES } = options;
+  const { sizeOf } = options;
 
   const send = async (spans: readonly ReadableSpan[]): Promise<Outcome> => {
     const result = await deliver(exporter, spans);
@@ -50,14 +46,9 @@ export function createSplittingExporter(exporter: DeliveringExporter, options: S
     return outcome;
   };
 
-  const exportAll = (spans: readonly ReadableSpan[]): Promise<Outcome> => {
-    const [first = [], ...others] = splitBySize(spans, sizeOf, maxRequestBytes);
-    return others.length === 0 ? send(first) : sendAll([first, ...others]);
-  };
-
   return {
     export(spans, done) {
-      void callBackWith(done, spans, async () => exportAll(spans));
+      void callBackWith(done, spans, async () => send(spans));
     },
     forceFlush: () => exporter.forceFlush(),
     shutdown: () => exporter.shutdown(),
@@ -70,28 +61,6 @@ const PAUSED: DeliveryFailure = {
   sentence: 'the backend asked for a pause before it had all of them',
   mayHaveArrived: false,
 };
-
-function splitBySize(
-  spans: readonly ReadableSpan[],
-  sizeOf: (span: ReadableSpan) => number,
-  maxBytes: number,
-): readonly (readonly ReadableSpan[])[] {
-  const requests: ReadableSpan[][] = [];
-  let request: ReadableSpan[] = [];
-  let bytes = 0;
-  for (const span of spans) {
-    const size = sizeOf(span);
-    if (request.length > 0 && bytes + size > maxBytes) {
-      requests.push(request);
-      request = [];
-      bytes = 0;
-    }
-    request.push(span);
-    bytes += size;
-  }
-  requests.push(request);
-  return requests;
-}
 
 function tooLarge({ sentence }: DeliveryFailure, bytes: number): DeliveryFailure {
   return {

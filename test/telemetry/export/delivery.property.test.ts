@@ -103,7 +103,7 @@ it('whatever a server does, every export ends, and every span is where its resul
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`;
       const connection = createConnection({ url });
       const otlp = createOtlpExporter(destinationAt(url, { timeoutMs: 40 }), connection);
-      const exporter = createRetryingExporter(createSplittingExporter(otlp, { sizeOf, maxRequestBytes: 4_000 }), {
+      const exporter = createRetryingExporter(createSplittingExporter(otlp, { sizeOf }), {
         host: 'sentry.test',
         retryForMs: 3_000_000,
         clock: hurriedClock(),

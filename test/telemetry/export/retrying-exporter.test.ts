@@ -93,12 +93,14 @@ describe('a failure that may pass', () => {
   });
 
   it('keeps what others of the same export were told', async () => {
+    sentry.answerNext(status(413));
     sentry.answerNext({ kind: 'status', status: 200, body: '{"partialSuccess":{"rejectedSpans":1}}' });
     sentry.answerNext(status(503));
-    const exporter = createRetryingExporter(
-      createSplittingExporter(exporterTo(tracesUrlOf(sentry)), { sizeOf, maxRequestBytes: 10_000 }),
-      { host: 'sentry.test', retryForMs: 300_000, clock: hurriedClock() },
-    );
+    const exporter = createRetryingExporter(createSplittingExporter(exporterTo(tracesUrlOf(sentry)), { sizeOf }), {
+      host: 'sentry.test',
+      retryForMs: 300_000,
+      clock: hurriedClock(),
+    });
     const result = await exported(exporter, someSpans(4, 4_000));
     expect(result).toMatchObject({ code: 1, accepted: 3, rejected: 1, undecided: [], failure: { kind: 'refused' } });
     expect(exporter.history.retried).toBe(2);

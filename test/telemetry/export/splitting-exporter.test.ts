@@ -17,31 +17,12 @@ const status = (code: number, headers: Readonly<Record<string, string>> = {}): F
   headers,
 });
 
-const splitting = (maxRequestBytes?: number) =>
-  createSplittingExporter(exporterTo(tracesUrlOf(sentry)), {
-    sizeOf,
-    ...(maxRequestBytes === undefined ? undefined : { maxRequestBytes }),
-  });
+const splitting = () => createSplittingExporter(exporterTo(tracesUrlOf(sentry)), { sizeOf });
 
 const statuses = (): number[] => sentry.requests.map(({ status: code }) => code);
 const names = (): string[] => sentry.spans.map(({ name }) => name).toSorted();
 
 describe('spans that are too many for one request', () => {
-  it('are split before they are sent, in their order', async () => {
-    const result = await exported(splitting(10_000), someSpans(10, 4_000));
-    expect(result).toEqual({ code: 0, accepted: 10, rejected: 0, undecided: [] });
-    expect(statuses()).toEqual([200, 200, 200, 200, 200]);
-    expect(sentry.spans.map(({ attributes }) => attributes['index'])).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-  });
-
-  it('are sent in 4 MiB at most', async () => {
-    const large = await startFakeSentry();
-    const exporter = createSplittingExporter(exporterTo(tracesUrlOf(large)), { sizeOf });
-    expect(await exported(exporter, someSpans(9, 1024 * 1024))).toMatchObject({ accepted: 9 });
-    expect(large.requests.map(({ rawBody }) => rawBody.length < 4 * 1024 * 1024)).toEqual([true, true, true]);
-    await large.close();
-  });
-
   it('are halved until the backend takes them', async () => {
     const result = await exported(splitting(), someSpans(10, 4_000));
     expect(result).toMatchObject({ code: 0, accepted: 10, undecided: [] });
@@ -60,36 +41,34 @@ describe('spans that are too many for one request', () => {
   });
 
   it('stay undecided behind a failure that is not about them', async () => {
-    sentry.answerNext(status(200));
-    sentry.answerNext(status(503));
-    const spans = someSpans(6, 4_000);
-    const result = await exported(splitting(10_000), spans);
-    expect(result).toMatchObject({ code: 1, accepted: 2, rejected: 0, failure: { kind: 'passing' } });
-    expect(result.undecided).toEqual(spans.slice(2));
-    expect(statuses()).toEqual([200, 503]);
+    for (const code of [413, 200, 503]) sentry.answerNext(status(code));
+    const spans = someSpans(6, 100);
+    const result = await exported(splitting(), spans);
+    expect(result).toMatchObject({ code: 1, accepted: 3, rejected: 0, failure: { kind: 'passing' } });
+    expect(result.undecided).toEqual(spans.slice(3));
+    expect(statuses()).toEqual([413, 200, 503]);
   });
 
   it('stay undecided behind a pause the backend asks for', async () => {
+    sentry.answerNext(status(413));
     sentry.answerNext(status(200, { 'x-sentry-rate-limits': '9:span:key' }));
     const spans = someSpans(4, 4_000);
-    const result = await exported(splitting(10_000), spans);
+    const result = await exported(splitting(), spans);
     expect(result).toMatchObject({ code: 1, accepted: 2, pauseMs: 9_000, failure: { kind: 'passing' } });
     expect(result.undecided).toEqual(spans.slice(2));
   });
 
   it('are sent on behind spans that are refused, and both reasons are known', async () => {
-    sentry.answerNext(status(400));
-    sentry.answerNext(status(200));
-    sentry.answerNext(status(401));
-    const spans = someSpans(6, 4_000);
-    const result = await exported(splitting(10_000), spans);
+    for (const code of [413, 413, 400, 200, 401]) sentry.answerNext(status(code));
+    const spans = someSpans(6, 100);
+    const result = await exported(splitting(), spans);
     expect(result).toMatchObject({
-      accepted: 2,
+      accepted: 1,
       rejected: 2,
       failure: { kind: 'misconfigured', cause: '401' },
       refusal: { kind: 'refused', cause: '400' },
     });
-    expect(result.undecided).toEqual(spans.slice(4));
+    expect(result.undecided).toEqual(spans.slice(3));
   });
 });
 
@@ -99,6 +78,7 @@ it('a span that cannot be measured is refused, and the exporter goes on', async 
       throw new RangeError('boom');
     },
   });
+  sentry.answerNext(status(413));
   expect(await exported(exporter, someSpans(1))).toMatchObject({
     rejected: 1,
     refusal: { cause: 'thrown RangeError' },

@@ -5,7 +5,7 @@ export const DIGIT = 4;
 /** `a` to `f`, which are also `LOWER`. */
 export const HEX_LETTER = 8;
 export const DASH = 16;
-export const UNDERSCORE = 32;
+const UNDERSCORE = 32;
 export const DOT = 64;
 /** `+`, `/` and `=`. */
 export const BASE64_SIGN = 128;

@@ -1,0 +1,82 @@
+import { createRedactor } from '../dist/telemetry/content/redactor.js';
+import { cpuMicros, interleave, summarize } from './measure.mjs';
+import { spread } from './report.mjs';
+
+const ROUNDS = 60;
+const WARM_UP_ROUNDS = 15;
+const LIMIT_MS = 10;
+const MEGABYTE = 2 ** 20;
+
+const PROSE = `The traveller asked about the weather in Lisbon, and the agent looked it up: 21 degrees, light wind. On
+2026-11-20 at 10:45 the second tool failed (status 503). It was retried twice, then the plan changed: "Pack a jacket",
+it said, "and see https://weather.test/lisbon?units=metric for the details of day 3 of 7".
+`;
+const MESSAGE = {
+  id: 'call_abc123def456',
+  role: 'assistant',
+  parts: [{ type: 'tool_call', name: 'get_weather', arguments: { city: 'Lisbon', days: 3, units: 'metric' } }],
+  usage: { input_tokens: 286, output_tokens: 24, total: 310 },
+  created: 1763672220123,
+  parent: '4bf92f3577b34da6a3ce929d0e0e4736',
+};
+const CODE = `export function endOf(text: string, start: number, types: number): number {
+  let end = start;
+  while ((typeAt(text, end) & types) !== 0) end += 1;
+  return end;
+}
+`;
+
+/** What it costs to redact content, with everything on, where there is nothing to redact. */
+export async function measureRedaction() {
+  const redactor = createRedactor();
+  const texts = {
+    prose: fill(PROSE),
+    JSON: fill(`${JSON.stringify(MESSAGE)},`),
+    'JSON in a JSON string': fill(JSON.stringify(JSON.stringify({ role: 'user', content: PROSE }))),
+    code: fill(CODE),
+    'a list of numbers': fill('[0.0123456789, -0.9876543210, 1.0000000001, 0.5],'),
+    'base64 of an image': fill(Buffer.from(CODE).toString('base64')),
+  };
+  const value = Array.from({ length: 500 }, () => ({ ...MESSAGE, content: PROSE }));
+  const valueMegabytes = JSON.stringify(value).length / MEGABYTE;
+
+  const variants = Object.fromEntries(
+    Object.entries(texts).map(([name, text]) => [
+      name,
+      async () => (await cpuMicros(() => keep(redactor, text))) / 1000,
+    ]),
+  );
+  variants['messages, as values'] = async () =>
+    (await cpuMicros(() => checkLength(redactor.json(value), JSON.stringify(value).length))) / 1000 / valueMegabytes;
+  const samples = await interleave(variants, { rounds: ROUNDS, warmUpRounds: WARM_UP_ROUNDS });
+
+  return {
+    title: 'Redaction',
+    compares: 'A megabyte of text without secrets, redacted with everything on: CPU of the process.',
+    columns: ['One megabyte of', 'ms'],
+    rows: Object.entries(samples).map(([name, costs]) => [name, spread(summarize(costs), 1)]),
+    targets: ['prose', 'JSON'].map((name) => ({
+      what: `redacting a megabyte of ${name}`,
+      limit: `≤ ${LIMIT_MS} ms`,
+      measured: spread(summarize(samples[name]), 1, ' ms'),
+      met: summarize(samples[name]).median <= LIMIT_MS,
+    })),
+    notes: [
+      'The time is linear in the length of the text, whatever the text is; tests hold a megabyte of bait to that.',
+    ],
+  };
+}
+
+/** A megabyte of a text, as a parser would hand it over. */
+function fill(text) {
+  const repeated = text.repeat(Math.ceil(MEGABYTE / text.length)).slice(0, MEGABYTE);
+  return JSON.parse(JSON.stringify(repeated));
+}
+
+function keep(redactor, text) {
+  if (redactor.text(text) !== text) throw new Error('Expected a text without secrets to stay as it is.');
+}
+
+function checkLength(json, expected) {
+  if (json.length !== expected) throw new Error(`Expected ${expected} characters of JSON, got ${json.length}.`);
+}
