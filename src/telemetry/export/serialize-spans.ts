@@ -17,7 +17,7 @@ export interface SerializedSpans {
 export type Format = Pick<Destination, 'protocol' | 'dialect'>;
 
 /** A slice takes about a millisecond to write, so that nothing else waits for long. */
-const MAX_SLICE_BYTES = 256 * 1024;
+const MAX_SLICE_BYTES = 128 * 1024;
 const MAX_SLICE_SPANS = 128;
 
 /**

@@ -51,7 +51,7 @@ const ISSUES: Readonly<Record<(typeof FAILURES)[number], ExpectedIssue>> = {
     point: 'model.fallback_exhausted',
     handled: false,
     span: 'agent.invoke trip-helper',
-    thrownIn: /^askChain in .*dist\/faultline\/runtime\.js$/,
+    thrownIn: /^askChain in .*dist\/faultline\/[\w-]+\.js$/,
     ownCode: /^endsWith in .*dist\/cli\/demo\.js$/,
   },
   'agent-error': {
@@ -61,7 +61,7 @@ const ISSUES: Readonly<Record<(typeof FAILURES)[number], ExpectedIssue>> = {
     point: 'conversation.unhandled',
     handled: false,
     span: 'agent.invoke trip-helper',
-    thrownIn: /^runLoop in .*dist\/faultline\/runtime\.js$/,
+    thrownIn: /^takeTurns in .*dist\/faultline\/[\w-]+\.js$/,
     ownCode: /^endsWith in .*dist\/cli\/demo\.js$/,
   },
   'transport-crash': {
