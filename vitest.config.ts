@@ -6,7 +6,7 @@ const reportFile = process.env['TEST_REPORT'];
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/judges/**', 'test/compat/**', '**/node_modules/**'],
+    exclude: ['test/judges/**', 'test/compat/**', 'test/browser/**', '**/node_modules/**'],
     // Tests of the command line and of processes run the built files.
     globalSetup: ['test/support/build.ts'],
     // Tests own process-wide state: the global tracer provider, the environment of child processes.

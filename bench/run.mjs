@@ -13,6 +13,7 @@ import { measureImportTime } from './import-time.mjs';
 import { measureInstallSize } from './install-size.mjs';
 import { measureContent } from './content.mjs';
 import { measureRedaction } from './redaction.mjs';
+import { measureServedRuns } from './served-runs.mjs';
 import { renderSection } from './report.mjs';
 import { measureTracedRun } from './traced-run.mjs';
 
@@ -22,6 +23,7 @@ const BENCHMARKS = {
   delivery: measureDelivery,
   content: measureContent,
   redaction: measureRedaction,
+  'served-runs': measureServedRuns,
   'import-time': measureImportTime,
   'install-size': measureInstallSize,
 };

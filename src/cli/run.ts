@@ -18,13 +18,14 @@ import { nodeHost } from '../telemetry/config/host.ts';
 import { setupTracing, type Tracing } from '../telemetry/setup.ts';
 import { list, parseFlags, UsageError, type Command, type CommandProcess } from './command.ts';
 import { explainConfigErrors, loadConfigFor, noticesTo } from './config-file.ts';
+import { LOG_FLAG, logTo, parseLog, type Logging } from './log.ts';
 
 const DEFAULT_CONFIG = 'faultline.yaml';
 
 const USAGE = `faultline run: one agent on the command line, traced
 
-Usage: faultline run [--config FILE] [--agent NAME] [prompt]
-       faultline run --model REF [--base-url URL] [--agent NAME] [--instructions TEXT] [prompt]
+Usage: faultline run [--config FILE] [--agent NAME] [--log json] [prompt]
+       faultline run --model REF [--base-url URL] [--agent NAME] [--instructions TEXT] [--log json] [prompt]
 
   --config FILE        the agents (default: ${DEFAULT_CONFIG}, when there is one and no --model)
   --model REF          provider/model: openai/gpt-5-mini, anthropic/claude-haiku-4-5, ollama/llama3.2, or
@@ -33,6 +34,7 @@ Usage: faultline run [--config FILE] [--agent NAME] [prompt]
   --agent NAME         which agent of the file (default: the only one, else the only one with transport: cli);
                        with --model, what the agent is called in its traces (default: assistant)
   --instructions TEXT  the system prompt
+  --log json           say on standard error what happens in runs, one JSON object per line, without content
   prompt               what to ask (default: standard input; on a terminal, a conversation)
 
 Keys come from the variables of the providers: OPENAI_API_KEY, also for openai-compatible. Traces go where the
@@ -46,10 +48,10 @@ export const run: Command = {
   usage: USAGE,
   async run(args, context) {
     const source = parse(args);
-    const prompt = source.prompt ?? (await pipedPrompt(context));
+    const asked: Talk = { prompt: source.prompt ?? (await pipedPrompt(context)), log: source.log };
     return source.type === 'config'
-      ? explainConfigErrors(context, () => runConfigured(source, prompt, context))
-      : runModel(source, prompt, context);
+      ? explainConfigErrors(context, () => runConfigured(source, asked, context))
+      : runModel(source, asked, context);
   },
 };
 
@@ -59,6 +61,7 @@ interface ConfigSource {
   readonly config: string;
   readonly agent?: string;
   readonly prompt?: string;
+  readonly log?: 'json';
 }
 
 /** The agent is made of flags. */
@@ -69,13 +72,16 @@ interface ModelSource {
   readonly baseUrl?: string;
   readonly instructions?: string;
   readonly prompt?: string;
+  readonly log?: 'json';
 }
 
-async function runConfigured(
-  source: ConfigSource,
-  prompt: string | undefined,
-  context: CommandProcess,
-): Promise<number> {
+/** What the agent is asked, and whether there is a log of it. Without a prompt somebody is at the terminal. */
+interface Talk {
+  readonly prompt: string | undefined;
+  readonly log: 'json' | undefined;
+}
+
+async function runConfigured(source: ConfigSource, asked: Talk, context: CommandProcess): Promise<number> {
   const config = await loadConfigFor(source.config, context);
   const name = source.agent ?? onlyAgent(config);
   if (!config.agents.some((agent) => agent.name === name)) {
@@ -87,7 +93,7 @@ async function runConfigured(
     const { agents, close } = await createAgentsFromConfig(config, { ...noticesTo(context), only: [name] });
     try {
       const agent = agents.find((agent) => agent.name === name)!;
-      return await talk(agent, prompt, (error) => explain(error, 'is the key right?'), context);
+      return await talk(agent, asked, (error) => explain(error, 'is the key right?'), context);
     } finally {
       await close();
     }
@@ -105,7 +111,7 @@ function listAgents({ agents }: RuntimeConfig): string {
   return list(agents.map(({ name }) => name));
 }
 
-async function runModel(source: ModelSource, prompt: string | undefined, context: CommandProcess): Promise<number> {
+async function runModel(source: ModelSource, asked: Talk, context: CommandProcess): Promise<number> {
   // A key may stand in .env, as the settings of telemetry may.
   const environment = readEnvironment(context.env, undefined, nodeHost(), () => {});
   const model = await resolve(source, environment);
@@ -115,7 +121,7 @@ async function runModel(source: ModelSource, prompt: string | undefined, context
     ...(source.instructions === undefined ? {} : { instructions: source.instructions }),
   });
   const hint = isKeyless(source, environment) ? 'OPENAI_API_KEY is not set' : 'is the key right?';
-  return untilAnswered(setupTracing(), () => talk(agent, prompt, (error) => explain(error, hint), context));
+  return untilAnswered(setupTracing(), () => talk(agent, asked, (error) => explain(error, hint), context));
 }
 
 function isKeyless({ model }: ModelSource, environment: Environment): boolean {
@@ -134,11 +140,14 @@ async function untilAnswered(tracing: Tracing, run: () => Promise<number>): Prom
 /** Asks once, or talks for as long as there is somebody at the terminal. */
 function talk(
   agent: Agent,
-  prompt: string | undefined,
+  { prompt, log }: Talk,
   explainFailure: (error: unknown) => string,
   context: CommandProcess,
 ): Promise<number> {
-  return prompt === undefined ? converse(agent, context) : answer(agent, prompt, explainFailure, context);
+  const logging = logTo(log, context);
+  return prompt === undefined
+    ? converse(agent, logging, context)
+    : answer(agent, { prompt, ...logging }, explainFailure, context);
 }
 
 function parse(args: readonly string[]): ConfigSource | ModelSource {
@@ -150,6 +159,7 @@ function parse(args: readonly string[]): ConfigSource | ModelSource {
       model: { type: 'string' },
       'base-url': { type: 'string' },
       instructions: { type: 'string' },
+      ...LOG_FLAG,
     },
     args,
   );
@@ -158,12 +168,13 @@ function parse(args: readonly string[]): ConfigSource | ModelSource {
   const config = values.config ?? (model === undefined && existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : undefined);
   if (agent === '') throw new UsageError('--agent expects a name, got an empty text.');
   const text = positionals.join(' ').trim();
-  const prompt = text === '' ? {} : { prompt: text };
+  const log = parseLog(values.log);
+  const asked = { ...(text === '' ? {} : { prompt: text }), ...(log === undefined ? {} : { log }) };
   if (config !== undefined) {
     if (model ?? baseUrl ?? instructions) {
       throw new UsageError('--model, --base-url and --instructions make an agent of their own: leave out --config.');
     }
-    return { type: 'config', config, ...prompt, ...(agent === undefined ? {} : { agent }) };
+    return { type: 'config', config, ...asked, ...(agent === undefined ? {} : { agent }) };
   }
   if (model === undefined || model === '') {
     throw new UsageError(
@@ -177,7 +188,7 @@ function parse(args: readonly string[]): ConfigSource | ModelSource {
     type: 'model',
     agent: agent ?? 'assistant',
     model,
-    ...prompt,
+    ...asked,
     ...(baseUrl === undefined ? {} : { baseUrl }),
     ...(instructions === undefined ? {} : { instructions }),
   };
@@ -204,16 +215,16 @@ async function resolve({ model, baseUrl }: ModelSource, environment: Environment
 }
 
 /** Talks with the person at the terminal until they leave. */
-async function converse(agent: Agent, { stdin, stdout }: CommandProcess): Promise<number> {
+async function converse(agent: Agent, logging: Logging, { stdin, stdout }: CommandProcess): Promise<number> {
   const transport = cliTransport({ input: stdin, output: stdout });
-  await createRuntime({ agents: [agent], transports: [{ transport, agent: agent.name }] }).start();
+  await createRuntime({ agents: [agent], transports: [{ transport, agent: agent.name }], ...logging }).start();
   return 0;
 }
 
 /** Asks once and prints the answer as it is written. */
 async function answer(
   agent: Agent,
-  prompt: string,
+  { prompt, ...logging }: Logging & { readonly prompt: string },
   explainFailure: (error: unknown) => string,
   context: CommandProcess,
 ): Promise<number> {
@@ -226,6 +237,7 @@ async function answer(
   let midLine = false;
   try {
     await agent.run(prompt, {
+      ...logging,
       signal: stop.signal,
       stream: true,
       onEvent(event) {

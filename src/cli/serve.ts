@@ -1,19 +1,19 @@
 /** `faultline serve`: the agents of a configuration file over HTTP and the transports it names. */
-import { setTimeout as delay } from 'node:timers/promises';
-
 import { createRuntimeFromConfig, type ConfiguredRuntime, type RuntimeConfig } from '../runtime/config.ts';
 import { setupTracing } from '../telemetry/setup.ts';
 import { list, parseFlags, UsageError, type Command, type CommandProcess } from './command.ts';
 import { explainConfigErrors, loadConfigFor, noticesTo } from './config-file.ts';
+import { LOG_FLAG, logTo, parseLog } from './log.ts';
 import { serveHttp } from './serve-http.ts';
 
 const USAGE = `faultline serve: the agents of a configuration file, over HTTP
 
-Usage: faultline serve [--config FILE] [--port N] [--host ADDRESS] [--check]
+Usage: faultline serve [--config FILE] [--port N] [--host ADDRESS] [--log json] [--check]
 
   --config FILE   the agents (default: faultline.yaml)
   --port N        port to listen on, 0 for a free one (default: runtime.http.port of the file, else 8080)
   --host ADDRESS  address to listen on (default: runtime.http.host of the file, else 127.0.0.1)
+  --log json      say on standard error what happens in runs, one JSON object per line, without content
   --check         say whether it would start, and what is wrong with the file, one line per problem
 
 POST /agents/AGENT/run with { "input": "…", "conversationId": "…" } answers with JSON, or as it happens with
@@ -21,8 +21,8 @@ accept: text/event-stream. GET /healthz, /readyz and /openapi.json say the rest.
 Exit codes: 0 stopped, or nothing wrong; 1 failed, or something wrong; 2 wrong command line.
 `;
 
-/** Longest that answers under way may take once the process is asked to stop. */
-const DRAIN_MS = 10_000;
+/** Most of the time to stop that is kept back for transports to close, and as much for telemetry to be sent. */
+const RESERVE_MS = 2_000;
 
 export const serve: Command = {
   usage: USAGE,
@@ -38,6 +38,7 @@ export const serve: Command = {
 interface ServeOptions {
   readonly config: string;
   readonly check: boolean;
+  readonly log?: 'json';
   readonly port?: number;
   readonly host?: string;
 }
@@ -49,11 +50,13 @@ function parse(args: readonly string[]): ServeOptions {
       config: { type: 'string', default: 'faultline.yaml' },
       port: { type: 'string' },
       host: { type: 'string' },
+      ...LOG_FLAG,
       check: { type: 'boolean', default: false },
     },
     args,
   );
   const { config, check, port, host } = values;
+  const log = parseLog(values.log);
   if (positionals.length > 0) throw new UsageError(`faultline serve takes flags only, got ${positionals.join(' ')}.`);
   if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) <= 65_535)) {
     throw new UsageError('--port expects a number from 0 to 65535.');
@@ -61,6 +64,7 @@ function parse(args: readonly string[]): ServeOptions {
   return {
     config,
     check,
+    ...(log === undefined ? {} : { log }),
     ...(port === undefined ? {} : { port: Number(port) }),
     ...(host === undefined ? {} : { host }),
   };
@@ -78,9 +82,11 @@ async function start(config: RuntimeConfig, options: ServeOptions, context: Comm
   const { port = config.http.port, host = config.http.host } = options;
   // Before the agents, so that what their tools import is traced as well.
   const tracing = setupTracing({ defaults: config.tracing });
+  const stopping = createStopping(config.shutdownTimeoutMs, options.log === undefined);
   try {
     const runtime = await createRuntimeFromConfig(config, {
       ...noticesTo(context),
+      ...logTo(options.log, context),
       status: () => ({ tracing: tracing.status.state }),
       listen: (fetch, signal) =>
         serveHttp({
@@ -91,10 +97,10 @@ async function start(config: RuntimeConfig, options: ServeOptions, context: Comm
           onListening: ({ origin }) => context.stdout.write(`faultline serves ${listNames(runtime)} on ${origin}\n`),
         }),
     });
-    await untilStopped(runtime, context);
+    await untilStopped(runtime, stopping, context);
     return 0;
   } finally {
-    await tracing.shutdown();
+    await tracing.shutdown(stopping.leftForTelemetry());
   }
 }
 
@@ -102,27 +108,71 @@ function listNames({ agents }: ConfiguredRuntime): string {
   return list(agents.map(({ name }) => name));
 }
 
-/** Serves until the process is asked to stop. Answers under way are given a moment; asking again takes it back. */
-async function untilStopped(runtime: ConfiguredRuntime, context: CommandProcess): Promise<void> {
-  const hurry = new AbortController();
+/** How the time a process has to stop is shared, from the moment it is asked to. */
+interface Stopping {
+  /** Whether what was not finished is said in a sentence: a log of JSON has it already. */
+  readonly isSaid: boolean;
+  /** For runs under way. */
+  readonly runsMs: number;
+  /** For transports to close, once runs are over or aborted. */
+  readonly transportsMs: number;
+  begin(): void;
+  /** What is left, and at least what was kept back. Undefined when nobody asked: telemetry has its own patience. */
+  leftForTelemetry(): number | undefined;
+}
+
+function createStopping(timeoutMs: number, isSaid: boolean): Stopping {
+  const reserveMs = Math.min(RESERVE_MS, timeoutMs / 5);
+  let endsAt: number | undefined;
+  return {
+    isSaid,
+    runsMs: timeoutMs - 2 * reserveMs,
+    transportsMs: reserveMs,
+    begin: () => {
+      endsAt = performance.now() + timeoutMs;
+    },
+    leftForTelemetry: () => (endsAt === undefined ? undefined : Math.max(reserveMs, endsAt - performance.now())),
+  };
+}
+
+/**
+ * Serves until the process is asked to stop: answers under way are given their time, unless it is asked again. While
+ * this listens for signals, telemetry leaves them alone.
+ */
+async function untilStopped(runtime: ConfiguredRuntime, stopping: Stopping, context: CommandProcess): Promise<void> {
+  const { runsMs, transportsMs } = stopping;
   let isStopping = false;
+  let patience: NodeJS.Timeout | undefined;
+  let giveUp!: () => void;
+  const givenUp = new Promise<void>((resolve) => {
+    giveUp = resolve;
+  });
+  const stop = async (): Promise<void> => {
+    const { aborted } = await runtime.stop({ timeoutMs: runsMs });
+    if (aborted > 0 && stopping.isSaid)
+      context.stderr.write(`faultline: stopped with ${aborted} unfinished ${plural(aborted)}\n`);
+  };
   const onSignal = (): void => {
     if (isStopping) {
-      hurry.abort();
+      void runtime.stop();
       return;
     }
     isStopping = true;
-    const patience = delay(DRAIN_MS, undefined, { signal: hurry.signal }).catch(() => {});
-    void Promise.race([runtime.drain(), patience])
-      .finally(() => hurry.abort())
-      .then(() => runtime.stop());
+    stopping.begin();
+    patience = setTimeout(giveUp, runsMs + transportsMs);
+    void stop();
   };
   context.on('SIGINT', onSignal);
   context.on('SIGTERM', onSignal);
   try {
-    await runtime.start();
+    await Promise.race([runtime.start(), givenUp]);
   } finally {
+    clearTimeout(patience);
     context.off('SIGINT', onSignal);
     context.off('SIGTERM', onSignal);
   }
+}
+
+function plural(answers: number): string {
+  return answers === 1 ? 'answer' : 'answers';
 }

@@ -1,23 +1,28 @@
 import type { SpanContext } from '@opentelemetry/api';
-import type { StandardSchemaV1 } from '@standard-schema/spec';
 
-import { getRunContext, withRunContext } from '../telemetry/context.ts';
+import { getRunContext, withRunContext, type RunContext } from '../telemetry/context.ts';
 import { errorType } from '../telemetry/failure.ts';
-import { GEN_AI_TRANSFER_MODE, GEN_AI_TRANSFER_TARGET_NAME } from '../telemetry/semconv.ts';
 import { traceAgent, type AgentSpan } from '../telemetry/spans.ts';
+import { agentTool } from './agent-tool.ts';
+import { createBudget } from './budget.ts';
 import { messageContent } from './content.ts';
 import { defined } from './defined.ts';
-import { RunTimeoutError } from './errors.ts';
+import { BudgetExceededError, MaxDepthError, RunLimitError, RunTimeoutError } from './errors.ts';
 import { createEventQueue, guardedListener } from './events.ts';
+import { openHandoffs } from './handoff.ts';
+import { resolveLimits, type ResolvedLimits } from './limits.ts';
+import { currentLineage, withLineage, type Lineage } from './lineage.ts';
 import { runLoop, type LoopSettings } from './loop.ts';
 import { resolveMemory } from './memory/recall.ts';
 import { createCandidate, type Candidate } from './models/candidate.ts';
+import { createRunLog } from './run-log.ts';
 import { openScope, untilAborted } from './signals.ts';
 import { systemTime, type Time } from './time.ts';
 import type {
   Agent,
   AgentEvent,
   AgentOptions,
+  LogListener,
   Message,
   RunInput,
   RunOptions,
@@ -25,7 +30,7 @@ import type {
   RunStream,
   Tool,
 } from './types.ts';
-import { requireCount, requireTimeout, requireToolName } from './validate.ts';
+import { requireToolName } from './validate.ts';
 
 /** Creates an agent. Throws when an option is wrong; models known by name are loaded when first asked. */
 export function createAgent(options: AgentOptions): Agent {
@@ -38,7 +43,7 @@ export function createAgentWith(time: Time, options: AgentOptions): Agent {
   const agent: Agent = {
     ...defined({ description: definition.description }),
     name: definition.name,
-    run: (input, runOptions = {}) =>
+    run: async (input, runOptions = {}) =>
       startRun(definition, input, runOptions, time, guardedListener(runOptions.onEvent)).result,
     stream: (input, runOptions = {}) => streamRun(definition, input, runOptions, time),
     asTool: (toolOptions = {}) => agentTool(agent, toolOptions),
@@ -52,18 +57,18 @@ interface AgentDefinition extends LoopSettings {
   readonly description: string | undefined;
   readonly candidates: readonly Candidate[];
   readonly shouldFallback: AgentOptions['shouldFallback'];
-  readonly timeoutMs: number | undefined;
+  readonly limits: ResolvedLimits;
+  readonly handoffs: () => readonly Agent[];
   readonly captureContent: AgentOptions['captureContent'];
 }
 
 function defineAgent(options: AgentOptions): AgentDefinition {
-  const { name, description, instructions, models, memory, timeoutMs, modelTimeoutMs, shouldFallback } = options;
-  const { settings = {}, maxTurns = 20, maxRetries = 1, toolConcurrency = Infinity, captureContent } = options;
+  const { name, description, instructions, models, memory, modelTimeoutMs, shouldFallback } = options;
+  const { settings = {}, maxRetries = 1, captureContent, tools = [], handoffs = [] } = options;
   if (name === '') throw new TypeError('an agent must have a name; got an empty one');
   if (models.length === 0) throw new TypeError(`agent ${name} must have at least one model; got none`);
-  requireCount(`maxTurns of agent ${name}`, maxTurns, 1);
-  requireCount(`toolConcurrency of agent ${name}`, toolConcurrency, 1);
-  requireTimeout(`timeoutMs of agent ${name}`, timeoutMs);
+  // A list is checked now; one that is made later may speak of agents that are not there yet.
+  if (typeof handoffs !== 'function') toolsByName(name, [...tools, ...openHandoffs(handoffs).tools]);
   const defaults = { settings, maxRetries, timeoutMs: modelTimeoutMs };
   return {
     name,
@@ -71,11 +76,10 @@ function defineAgent(options: AgentOptions): AgentDefinition {
     instructions,
     candidates: models.map((model) => createCandidate(model, defaults)),
     shouldFallback,
-    tools: toolsByName(name, options.tools ?? []),
-    toolConcurrency,
+    limits: resolveLimits(`agent ${name}`, options),
+    tools: toolsByName(name, tools),
+    handoffs: typeof handoffs === 'function' ? handoffs : () => handoffs,
     memory: memory === undefined ? undefined : resolveMemory(memory),
-    maxTurns,
-    timeoutMs,
     captureContent,
   };
 }
@@ -104,9 +108,10 @@ function startRun(
   input: RunInput,
   options: RunOptions,
   time: Time,
-  emit: (event: AgentEvent) => void,
+  listen: (event: AgentEvent) => void,
 ): StartedRun {
-  const { timeoutMs } = agent;
+  const limits = resolveLimits(`a run of agent ${agent.name}`, options, agent.limits);
+  const { timeoutMs } = limits;
   const caller = openScope(options.signal, time);
   const whole = openScope(
     caller.signal,
@@ -114,8 +119,11 @@ function startRun(
     timeoutMs === undefined ? undefined : { ms: timeoutMs, onExpired: () => new RunTimeoutError(timeoutMs) },
   );
   const { name, description, candidates, shouldFallback } = agent;
-  const runId = getRunContext()?.runId ?? newRunId();
+  const outer = currentLineage();
+  const runId = getRunContext()?.runId ?? outer?.context.runId ?? newRunId();
   const known = defined({ user: options.user, conversationId: options.conversationId });
+  const onLog = options.onLog === undefined ? outer?.onLog : guardedListener(options.onLog, 'onLog');
+  const lineage = descend(outer, { ...known, agent: name, runId }, limits, onLog);
   /** Everything said on the way to the answer, once there is one. */
   let said: readonly Message[] = [];
   const { captureContent = agent.captureContent } = options;
@@ -127,20 +135,32 @@ function startRun(
     input: () => input,
     withhold: () => messageContent(said),
   };
-  let traceId: string | undefined;
+  let spanContext: SpanContext | undefined;
+  let { context } = lineage;
+  const log = onLog === undefined ? undefined : createRunLog(time, onLog, () => ({ run: context, span: spanContext }));
+  const emit = (event: AgentEvent): void => {
+    log?.(event);
+    listen(event);
+  };
 
   const inSpan = async (handle: AgentSpan): Promise<RunResult> => {
-    const spanContext = validContext(handle.span.spanContext());
-    traceId = spanContext?.traceId;
+    spanContext = validContext(handle.span.spanContext());
+    context = { ...context, ...getRunContext() };
     whole.signal.throwIfAborted();
     emit({ type: 'run.start', runId, ...defined({ spanContext }) });
+    if (lineage.context.depth > lineage.deepest) throw new MaxDepthError(name, lineage.deepest);
+    const handoffs = openHandoffs(agent.handoffs());
     const result = await runLoop({
       ...agent,
+      ...limits,
+      tools: toolsByName(name, [...agent.tools.values(), ...handoffs.tools]),
+      handoffs,
+      budget: lineage.budget,
       chain: { candidates, shouldFallback, position: 0, fallbacks: 0 },
-      context: { ...known, agent: name, runId, depth: 0, ...getRunContext() },
+      context,
       history: options.history,
       input,
-      traceId,
+      traceId: spanContext?.traceId,
       callerSignal: caller.signal,
       signal: whole.signal,
       stream: options.stream ?? false,
@@ -156,12 +176,13 @@ function startRun(
 
   const execute = async (): Promise<RunResult> => {
     try {
-      const result = await withRunContext(known, () => traceAgent(span, inSpan));
+      const result = await withLineage(lineage, () => withRunContext(known, () => traceAgent(span, inSpan)));
       emit({ type: 'run.end', result });
       return result;
     } catch (error) {
       const { aborted } = caller.signal;
-      emit({ type: 'run.error', errorType: errorType(error), aborted, ...defined({ traceId }) });
+      if (!aborted && error instanceof RunLimitError) emit(limitEvent(error));
+      emit({ type: 'run.error', errorType: errorType(error), aborted, ...defined({ traceId: spanContext?.traceId }) });
       throw error;
     } finally {
       whole.close();
@@ -169,6 +190,27 @@ function startRun(
     }
   };
   return { result: execute(), abort: caller.abort };
+}
+
+/** What a run inherits from the run it begins in, and adds to it. */
+function descend(
+  outer: Lineage | undefined,
+  context: RunContext & { readonly agent: string; readonly runId: string },
+  limits: ResolvedLimits,
+  onLog: LogListener | undefined,
+): Lineage {
+  const depth = outer === undefined ? 0 : outer.context.depth + 1;
+  return {
+    context: { ...outer?.context, ...context, depth },
+    deepest: Math.min(outer?.deepest ?? Infinity, depth + limits.maxDepth),
+    budget: createBudget(context.agent, limits, outer?.budget),
+    onLog,
+  };
+}
+
+function limitEvent(error: RunLimitError): AgentEvent {
+  const spent = error instanceof BudgetExceededError ? error.spent : undefined;
+  return { type: 'run.limit', limit: error.limit, allowed: error.allowed, ...defined({ spent }) };
 }
 
 function streamRun(agent: AgentDefinition, input: RunInput, options: RunOptions, time: Time): RunStream {
@@ -185,40 +227,6 @@ function streamRun(agent: AgentDefinition, input: RunInput, options: RunOptions,
   run.result.then(queue.end, queue.end);
   return { result: run.result, abort: run.abort, [Symbol.asyncIterator]: () => queue.reader };
 }
-
-/** An agent as a tool. The span of its run hangs below the span of the tool call by itself. */
-function agentTool(
-  agent: Agent,
-  options: { readonly name?: string; readonly description?: string },
-): Tool<{ readonly task: string }> {
-  const name = options.name ?? `ask_${agent.name.toLowerCase().replaceAll(/[^a-z0-9_-]+/g, '_')}`.slice(0, 64);
-  return {
-    name,
-    description: options.description ?? agent.description ?? `Hands a task to the agent ${agent.name}.`,
-    input: TASK,
-    jsonSchema: {
-      type: 'object',
-      properties: { task: { type: 'string', description: 'The task, with all that is needed to do it.' } },
-      required: ['task'],
-      additionalProperties: false,
-    },
-    attributes: { [GEN_AI_TRANSFER_TARGET_NAME]: agent.name, [GEN_AI_TRANSFER_MODE]: 'return_to_caller' },
-    execute: async ({ task }, { signal }) => (await agent.run(task, { signal })).text,
-  };
-}
-
-const TASK: StandardSchemaV1<unknown, { readonly task: string }> = {
-  '~standard': {
-    version: 1,
-    vendor: 'faultline',
-    validate: (value) => {
-      const task = (value as { task?: unknown } | null)?.task;
-      return typeof task === 'string'
-        ? { value: { task } }
-        : { issues: [{ message: 'a string is needed', path: ['task'] }] };
-    },
-  },
-};
 
 /** Without a registered tracer provider spans have a context of zeros, which names nothing. */
 function validContext(context: SpanContext): SpanContext | undefined {

@@ -1,6 +1,7 @@
 /** Every error the runtime throws or hands to a model, and the one description of a failed model call. */
 import { ContentFreeError, declareSafeMessage } from '../telemetry/content/content-free-error.ts';
 import { modelErrorType } from '../telemetry/failure.ts';
+import type { PartialAnswer } from './types.ts';
 import { isToolName } from './validate.ts';
 
 // --- What ends a run
@@ -37,21 +38,80 @@ export class AllModelsFailedError extends AggregateError {
   }
 }
 
-/** The model still asked for tools in the last turn the agent may take. */
-export class MaxTurnsError extends ContentFreeError {
-  override readonly name = 'MaxTurnsError';
+/** Which limit of `RunLimits` was met. */
+export type RunLimit = 'turns' | 'depth' | 'tokens' | 'cost' | 'time';
 
-  constructor(maxTurns: number) {
-    super(`no final answer within ${maxTurns} turns`);
+/** The run may not go further. What it had come to by then is `partial`. */
+export abstract class RunLimitError extends ContentFreeError {
+  abstract readonly limit: RunLimit;
+  /** The limit itself: a count, milliseconds or US dollars. */
+  readonly allowed: number;
+  // Private, because it is content: whoever prints the error must not print the conversation.
+  #partial: PartialAnswer | undefined;
+
+  constructor(message: string, allowed: number) {
+    super(message);
+    this.allowed = allowed;
+  }
+
+  /** Absent when no model had answered. */
+  get partial(): PartialAnswer | undefined {
+    return this.#partial;
+  }
+
+  /** Keeps what a run had come to. One error can end a run and the runs above it; each says what it had itself. */
+  static keepPartial(error: unknown, partial: PartialAnswer | undefined): void {
+    if (error instanceof RunLimitError && partial !== undefined) error.#partial = partial;
   }
 }
 
-/** The run took longer than the agent's `timeoutMs`. */
-export class RunTimeoutError extends ContentFreeError {
+/** The model still asked for tools in the last turn the run may take. */
+export class MaxTurnsError extends RunLimitError {
+  override readonly name = 'MaxTurnsError';
+  override readonly limit = 'turns';
+
+  constructor(maxTurns: number) {
+    super(`no final answer within ${maxTurns} turns`, maxTurns);
+  }
+}
+
+/** An agent was called by more agents than `maxDepth` of one of them allows. */
+export class MaxDepthError extends RunLimitError {
+  override readonly name = 'MaxDepthError';
+  override readonly limit = 'depth';
+
+  constructor(agent: string, maxDepth: number) {
+    super(`${agent} would be more than ${maxDepth} levels below the first agent`, maxDepth);
+  }
+}
+
+/** A run has spent all the tokens or dollars it may, with the runs below it. Answers already paid for count. */
+export class BudgetExceededError extends RunLimitError {
+  override readonly name = 'BudgetExceededError';
+  override readonly limit: 'tokens' | 'cost';
+  /** What was spent: tokens or US dollars, as `limit` says. */
+  readonly spent: number;
+
+  constructor(agent: string, limit: 'tokens' | 'cost', spent: number, allowed: number) {
+    const amounts = limit === 'tokens' ? `${spent} of ${allowed} tokens` : `$${dollars(spent)} of $${dollars(allowed)}`;
+    super(`${agent} has spent ${amounts}`, allowed);
+    this.limit = limit;
+    this.spent = spent;
+  }
+}
+
+/** To a millionth, without the digits that only binary numbers have. */
+function dollars(amount: number): number {
+  return Number(amount.toFixed(6));
+}
+
+/** The run took longer than its `timeoutMs`. */
+export class RunTimeoutError extends RunLimitError {
   override readonly name = 'RunTimeoutError';
+  override readonly limit = 'time';
 
   constructor(timeoutMs: number) {
-    super(`the run took longer than ${timeoutMs} ms`);
+    super(`the run took longer than ${timeoutMs} ms`, timeoutMs);
   }
 }
 
@@ -148,6 +208,15 @@ export class InvalidToolArgumentsError extends ContentFreeError {
   constructor(tool: string, problem: string, issues: readonly string[] = []) {
     super(`the arguments of ${tool} ${problem}`);
     this.issues = issues;
+  }
+}
+
+/** The model hands a conversation over that it has handed over in the same turn. */
+export class HandoffTakenError extends ContentFreeError {
+  override readonly name = 'HandoffTakenError';
+
+  constructor(agent: string) {
+    super(`${agent} has the conversation already`);
   }
 }
 

@@ -1,18 +1,21 @@
 import { errorType } from '../telemetry/failure.ts';
 import type { AgentEvent } from './types.ts';
 
-/** Calls a listener so that it can do no harm: what it throws becomes one process warning per run. */
-export function guardedListener(listener: ((event: AgentEvent) => unknown) | undefined): (event: AgentEvent) => void {
+/** Calls a listener so that it can do no harm: what it throws becomes one process warning. */
+export function guardedListener<Said>(
+  listener: ((said: Said) => unknown) | undefined,
+  name = 'onEvent',
+): (said: Said) => void {
   if (listener === undefined) return () => {};
   let warned = false;
   const warn = (error: unknown): void => {
     if (warned) return;
     warned = true;
-    process.emitWarning(`an onEvent listener failed with ${errorType(error)}; the run goes on`, 'FaultlineWarning');
+    process.emitWarning(`an ${name} listener failed with ${errorType(error)}; the run goes on`, 'FaultlineWarning');
   };
-  return (event) => {
+  return (said) => {
     try {
-      const result = listener(event);
+      const result = listener(said);
       // An async listener fails later, where nobody would look.
       if (result instanceof Promise) result.catch(warn);
     } catch (error) {

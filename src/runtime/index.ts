@@ -14,11 +14,15 @@ export type {
   AgentOptions,
   CallSettings,
   FinishReason,
+  LogEntry,
+  LogListener,
   MemoryOptions,
   ModelEntry,
   ModelLike,
   ModelRef,
+  PartialAnswer,
   RunInput,
+  RunLimits,
   RunOptions,
   RunResult,
   RunStream,
@@ -35,6 +39,9 @@ export { httpTransport, type HttpTransport, type HttpTransportOptions } from './
 export type { HttpStatus } from './transports/http-handler.ts';
 export { slackTransport, type SlackApp, type SlackEvent, type SlackTransportOptions } from './transports/slack.ts';
 export { inProcessHistory, type InProcessHistoryOptions } from './memory/history.ts';
+
+// What happens, as a log
+export { jsonLog } from './run-log.ts';
 
 // Agents as a file
 export { ConfigError, createAgentsFromConfig, createRuntimeFromConfig, loadConfig } from './config.ts';
@@ -60,12 +67,16 @@ export { MemoryFileError, type MemoryFileProblem } from './memory/memory-file-er
 export {
   AgentNotFoundError,
   AllModelsFailedError,
+  BudgetExceededError,
+  HandoffTakenError,
   InvalidToolArgumentsError,
+  MaxDepthError,
   MaxTurnsError,
   MemoryTimeoutError,
   ModelResponseError,
   ModelTimeoutError,
   ModelUnavailableError,
+  RunLimitError,
   RunTimeoutError,
   ToolNotFoundError,
   ToolResultError,
@@ -73,6 +84,7 @@ export {
   type ModelAttempt,
   type ModelFailure,
   type ModelFailureKind,
+  type RunLimit,
 } from './errors.ts';
 export { TransportExitedError } from '../telemetry/spans.ts';
 
@@ -93,7 +105,7 @@ export type {
 } from './types.ts';
 
 // For authors of memories, transports and hosts
-export { superviseTransport, type OnCrash, type SuperviseOptions } from './supervise.ts';
+export { superviseTransport, type OnCrash, type SuperviseOptions, type TransportCrash } from './supervise.ts';
 export type {
   ConversationHistory,
   IncomingMessage,

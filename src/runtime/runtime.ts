@@ -1,13 +1,24 @@
 import type { SpanContext } from '@opentelemetry/api';
 
 import { withRunContext } from '../telemetry/context.ts';
+import { errorType } from '../telemetry/failure.ts';
 import { defined } from './defined.ts';
-import { AgentNotFoundError, RunTimeoutError } from './errors.ts';
+import { AgentNotFoundError } from './errors.ts';
+import { guardedListener } from './events.ts';
 import { inProcessHistory } from './memory/history.ts';
+import { logEntry, type LogAbout } from './run-log.ts';
 import { openScope, untilAborted, type AbortScope } from './signals.ts';
 import { superviseTransportWith, type OnCrash } from './supervise.ts';
 import { systemTime, type Time } from './time.ts';
-import type { Agent, ConversationHistory, IncomingMessage, RunResult, Transport } from './types.ts';
+import type {
+  Agent,
+  ConversationHistory,
+  IncomingMessage,
+  LogEntry,
+  LogListener,
+  RunResult,
+  Transport,
+} from './types.ts';
 import { requireCount, requireTimeout } from './validate.ts';
 
 export interface RuntimeOptions {
@@ -20,6 +31,8 @@ export interface RuntimeOptions {
   readonly maxActive?: number;
   /** Default: kept in the process, bounded. */
   readonly history?: ConversationHistory;
+  /** Told what happens, in runs and around them, as lines of a log. Default: nobody. See `jsonLog`. */
+  readonly onLog?: LogListener;
 }
 
 /** Agents at work behind transports. */
@@ -87,14 +100,25 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
   let working: Promise<void> | undefined;
   let isStopping = false;
   let aborted = 0;
+  const onLog = options.onLog === undefined ? undefined : guardedListener(options.onLog, 'onLog');
+  const log = (level: LogEntry['level'], message: string, about: Omit<LogAbout, 'span'>): void => {
+    onLog?.(logEntry(time, { level, message }, about));
+  };
 
   const handle = async (agentName: string | undefined, message: IncomingMessage): Promise<void> => {
     const agent = requireAgent(agents, agentName);
-    if (isStopping || life.signal.aborted) return say(message, STOPPING);
-    if (active.size >= maxActive) return say(message, BUSY);
+    const refuse = (reason: string, words: string): Promise<void> => {
+      const { transport, conversationId } = message;
+      log('warn', 'message refused', { run: { agent: agent.name, transport, conversationId }, details: { reason } });
+      return say(message, words);
+    };
+    if (isStopping || life.signal.aborted) return refuse('stopping', STOPPING);
+    if (active.size >= maxActive) return refuse('busy', BUSY);
     const key = conversationKey(agent, message);
     const conversation: Conversation = { message, key, scope: openScope(message.signal, time) };
-    const answered = (tails.get(key) ?? Promise.resolve()).then(() => converse(agent, conversation, history));
+    const answered = (tails.get(key) ?? Promise.resolve()).then(() =>
+      converse(agent, conversation, { history, onLog }),
+    );
     tails.set(key, answered);
     active.set(conversation, answered);
     try {
@@ -115,6 +139,10 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
             signal: life.signal,
             onCrash,
             runsInFlight: () => runsOf(transport.name),
+            onCrashed: ({ error, crashes, restartInMs: restart_in_ms }) => {
+              const details = { error_type: errorType(error), crashes, restart_in_ms };
+              log('error', 'transport crashed', { run: { transport: transport.name }, details });
+            },
           });
         } catch (error) {
           abortAll(error);
@@ -140,6 +168,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
 
   const drain = async (): Promise<void> => {
     isStopping = true;
+    log('info', 'runtime draining', { run: {}, details: { active: active.size } });
     const drained = transports.map(async ({ transport }) => transport.drain?.());
     // A transport that cannot drain is stopped in a moment anyway.
     await Promise.all([Promise.allSettled(drained), ...active.values()]);
@@ -147,7 +176,10 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
 
   /** Waits for what is under way, for no longer than this, and no longer than nobody stops the runtime at once. */
   const drainFor = async (ms: number): Promise<void> => {
-    const patience = openScope(life.signal, time, { ms, onExpired: () => new RunTimeoutError(ms) });
+    const patience = openScope(life.signal, time, {
+      ms,
+      onExpired: () => new DOMException('out of time', 'TimeoutError'),
+    });
     await untilAborted(patience.signal, drain).catch(() => {});
     patience.close();
   };
@@ -167,6 +199,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
       // What it ended with is for whoever called start.
       await working?.catch(() => {});
       await Promise.all(active.values());
+      log('info', 'runtime stopped', { run: {}, details: { aborted } });
       return { aborted };
     },
   };
@@ -194,7 +227,11 @@ function apology(reference: string | undefined): string {
  * Answers one message inside one run, from loading the history to sending the answer, so that whatever
  * fails on the way is a failure of that run.
  */
-async function converse(agent: Agent, conversation: Conversation, history: ConversationHistory): Promise<void> {
+async function converse(
+  agent: Agent,
+  conversation: Conversation,
+  { history, onLog }: { readonly history: ConversationHistory; readonly onLog: LogListener | undefined },
+): Promise<void> {
   const { message, key, scope } = conversation;
   const { text, conversationId, userId, transport, onEvent, stream = onEvent !== undefined } = message;
   const deliver = async (result: RunResult): Promise<void> => {
@@ -204,7 +241,11 @@ async function converse(agent: Agent, conversation: Conversation, history: Conve
   try {
     await withRunContext({ transport }, () =>
       agent.run(text, {
-        ...defined({ user: userId === undefined ? undefined : { id: userId } }),
+        ...defined({
+          user: userId === undefined ? undefined : { id: userId },
+          // Without tracing a run does not know its transport.
+          onLog: onLog === undefined ? undefined : (entry: LogEntry) => onLog({ ...entry, transport }),
+        }),
         conversationId,
         signal: scope.signal,
         history: () => history.load(key),

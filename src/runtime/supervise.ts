@@ -16,6 +16,17 @@ export interface SuperviseOptions {
   readonly onCrash?: OnCrash;
   /** The runs the transport is carrying; the crash span links to them. */
   readonly runsInFlight?: () => readonly SpanContext[];
+  /** Told of every crash. Must not throw. */
+  readonly onCrashed?: (crash: TransportCrash) => void;
+}
+
+export interface TransportCrash {
+  readonly transport: string;
+  readonly error: unknown;
+  /** How often it has crashed since it last worked for a while, this time included. */
+  readonly crashes: number;
+  /** When it is started again. Absent when it is not. */
+  readonly restartInMs?: number;
 }
 
 /**
@@ -44,11 +55,16 @@ export async function superviseTransportWith(
     const startedAt = time.now();
     const end = await runOnce(time, transport, options);
     if (end.status === 'stopped') return;
-    if (options.onCrash !== 'restart') throw end.error;
     crashes = time.now() - startedAt >= RECOVERED_MS ? 1 : crashes + 1;
-    const delayMs = Math.min(FIRST_RESTART_MS * 2 ** (crashes - 1), MAX_RESTART_MS);
+    const crash = { transport: transport.name, error: end.error, crashes };
+    if (options.onCrash !== 'restart') {
+      options.onCrashed?.(crash);
+      throw end.error;
+    }
+    const restartInMs = Math.min(FIRST_RESTART_MS * 2 ** (crashes - 1), MAX_RESTART_MS);
+    options.onCrashed?.({ ...crash, restartInMs });
     // Being stopped meanwhile ends the wait, and the loop.
-    await sleep(delayMs, options.signal, time).catch(() => {});
+    await sleep(restartInMs, options.signal, time).catch(() => {});
   }
 }
 

@@ -143,7 +143,7 @@ function shownName(name: string): string {
 
 /** Validates the arguments and calls the tool, which is left behind when it outlives its time or the run. */
 async function callTool(tool: Tool, call: ToolCall, run: ToolRun): Promise<unknown> {
-  const input = await validArguments(tool, call);
+  const input = await untilAborted(run.signal, () => validArguments(tool, call));
   const { name, timeoutMs } = tool;
   const deadline =
     timeoutMs === undefined ? undefined : { ms: timeoutMs, onExpired: () => new ToolTimeoutError(name, timeoutMs) };
@@ -198,7 +198,16 @@ function serialize(tool: string, result: unknown): { readonly type: 'text' | 'js
 const MAX_ERROR_TEXT = 2_000;
 
 function errorText(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const issues = error instanceof InvalidToolArgumentsError ? error.issues.map((issue) => `\n- ${issue}`) : [];
   return `${errorType(error)}: ${message}${issues.join('')}`.slice(0, MAX_ERROR_TEXT);
+}
+
+/** What was thrown, as text. Anything can be thrown, also what cannot be turned into text. */
+function messageOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return `a thrown ${typeof error} that cannot be written as text`;
+  }
 }

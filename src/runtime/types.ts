@@ -9,7 +9,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { TokenUsage } from '../telemetry/attributes/usage.ts';
 import type { CaptureContent } from '../telemetry/content/policy.ts';
 import type { RunContext, User } from '../telemetry/context.ts';
-import type { ModelFailure } from './errors.ts';
+import type { ModelFailure, RunLimit } from './errors.ts';
 
 // --- Messages. Part names are those of the AI SDK's prompts, so that histories travel both ways.
 
@@ -210,7 +210,62 @@ export interface MemoryOptions {
 
 // --- Agents
 
-export interface AgentOptions {
+/**
+ * How far a run may go. A run that may not go further rejects with a `RunLimitError`. What an agent below another one
+ * spends is spent by both, so the limits of a run hold for all that is done for it.
+ */
+export interface RunLimits {
+  /** Most model answers in one run. Default: 20. */
+  readonly maxTurns?: number;
+  /** How many levels of agents there may be below the run's. 0: it asks none. Default: 10. */
+  readonly maxDepth?: number;
+  /** Tokens after which no further model call is made, input and output together. Default: any number. */
+  readonly maxTotalTokens?: number;
+  /**
+   * Cost after which no further model call is made, in US dollars, by the price list of `setupTracing`, else by list
+   * price. Calls of models without a known price cost nothing, which is said once. Default: any amount.
+   */
+  readonly maxCostUsd?: number;
+  /** Longest one run may take. Default: as long as it needs. */
+  readonly timeoutMs?: number;
+  /** How many tools of one turn run at the same time. Default: all of them. */
+  readonly toolConcurrency?: number;
+}
+
+/**
+ * A line of a log. Its names are those of the line as JSON. It holds ids, names and numbers, and nothing anybody has
+ * said.
+ */
+export interface LogEntry {
+  /** ISO 8601, in UTC. */
+  readonly time: string;
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  /** What happened: one of a fixed number of texts. */
+  readonly message: string;
+  readonly agent?: string;
+  readonly run_id?: string;
+  readonly depth?: number;
+  readonly conversation?: string;
+  readonly transport?: string;
+  readonly trace_id?: string;
+  readonly span_id?: string;
+  readonly [detail: string]: string | number | boolean | undefined;
+}
+
+/** Takes what a log is to say. What it throws is reported as a process warning, once. */
+export type LogListener = (entry: LogEntry) => void;
+
+/** What a run had come to when it met one of its limits. */
+export interface PartialAnswer {
+  /** What the model had written in its last complete answer. */
+  readonly text: string;
+  /** The conversation so far; its last message may ask for tools that were not called. */
+  readonly messages: readonly Message[];
+  readonly turns: number;
+  readonly usage: TokenUsage;
+}
+
+export interface AgentOptions extends RunLimits {
   readonly name: string;
   readonly description?: string;
   /** The system prompt, or a function that makes it for one run. */
@@ -218,18 +273,18 @@ export interface AgentOptions {
   /** The fallback chain: the first model is asked first. */
   readonly models: readonly (ModelRef | ModelEntry)[];
   readonly tools?: readonly Tool[];
+  /**
+   * Agents the model may hand the conversation over to, with a tool `transfer_to_{agent}` for each: the other agent
+   * answers, with everything said so far. A function for agents that hand over to each other. Depth, tokens and cost
+   * count on, so that no conversation goes round for ever.
+   */
+  readonly handoffs?: readonly Agent[] | (() => readonly Agent[]);
   readonly memory?: MemoryStore | MemoryOptions;
   readonly settings?: CallSettings;
-  /** Most model answers in one run. Default: 20. */
-  readonly maxTurns?: number;
   /** How often a call that failed for a passing reason is repeated on the same model. Default: 1. */
   readonly maxRetries?: number;
   /** Longest one model call may take. Default: as long as the provider lets it. */
   readonly modelTimeoutMs?: number;
-  /** Longest one run may take. Default: as long as it needs. */
-  readonly timeoutMs?: number;
-  /** How many tools of one turn run at the same time. Default: all of them. */
-  readonly toolConcurrency?: number;
   /** Which content of its runs is recorded, over what `setupTracing` was told. */
   readonly captureContent?: CaptureContent;
   /**
@@ -244,7 +299,7 @@ export interface Agent {
   readonly name: string;
   readonly description?: string;
   /**
-   * Runs the agent to its answer. Rejects with `AllModelsFailedError`, `MaxTurnsError`, `RunTimeoutError`,
+   * Runs the agent to its answer. Rejects with `AllModelsFailedError`, a `RunLimitError` such as `MaxTurnsError`,
    * with the signal's reason when the caller aborted, or with what the caller's own functions threw.
    */
   run(input: RunInput, options?: RunOptions): Promise<RunResult>;
@@ -257,7 +312,8 @@ export interface Agent {
 /** What the user said, or everything said since the history. */
 export type RunInput = string | readonly Message[];
 
-export interface RunOptions {
+/** The limits of a run go before those of the agent. */
+export interface RunOptions extends RunLimits {
   /** Aborts the run. */
   readonly signal?: AbortSignal;
   /** Default: the surrounding run context's. */
@@ -271,12 +327,16 @@ export interface RunOptions {
   readonly stream?: boolean;
   /** Told everything that happens. What it throws is reported as a process warning, once per run. */
   readonly onEvent?: (event: AgentEvent) => void;
+  /** Told what happens, as lines of a log; so are the runs of agents below this one. See `jsonLog`. */
+  readonly onLog?: LogListener;
   /** The last step of the run, such as sending the answer: when it fails, the run has failed. */
   readonly deliver?: (result: RunResult) => void | Promise<void>;
 }
 
 export interface RunResult {
   readonly runId: string;
+  /** The agent that answered: another one than was asked, when the conversation was handed over. */
+  readonly agent: string;
   readonly text: string;
   readonly finishReason: FinishReason;
   /** The conversation to pass as `history` next time: history, input, answers and tool results. */
@@ -284,7 +344,7 @@ export interface RunResult {
   /** The model that gave the last answer. */
   readonly model: string;
   readonly turns: number;
-  /** Tokens of every call that answered; those of sub-agents are theirs. */
+  /** Tokens of every call that answered, after a hand-off too; those of sub-agents are theirs. */
   readonly usage: TokenUsage;
   readonly fallbacks: number;
   readonly toolErrors: number;
@@ -317,6 +377,8 @@ export type AgentEvent =
       readonly aborted: boolean;
       readonly traceId?: string;
     }
+  /** The run may not go further: `run.error` follows. Amounts are counts, milliseconds or US dollars. */
+  | { readonly type: 'run.limit'; readonly limit: RunLimit; readonly allowed: number; readonly spent?: number }
   | { readonly type: 'memory.search'; readonly count: number; readonly failed: boolean }
   // One turn: an answer of a model and the tools it asks for
   | { readonly type: 'turn.start'; readonly turn: number; readonly model: string }
@@ -335,6 +397,8 @@ export type AgentEvent =
       readonly reason: string;
     }
   | { readonly type: 'model.fallback'; readonly from: string; readonly to: string; readonly reason: string }
+  /** Another agent answers from here on. Its turns count from 1 again. */
+  | { readonly type: 'handoff'; readonly from: string; readonly to: string }
   // Tools
   | { readonly type: 'tool.start'; readonly id: string; readonly name: string; readonly input: unknown }
   | {

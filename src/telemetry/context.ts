@@ -15,7 +15,13 @@ import type { RunTotals } from './attributes/agent.ts';
 import { overridePolicy, type CaptureContent, type ContentPolicy } from './content/policy.ts';
 import type { Breadcrumb, RecordedFailure } from './failure.ts';
 import { Scope, type User } from './scope.ts';
-import { FAULTLINE_RUN_ID, FAULTLINE_TRANSPORT, GEN_AI_AGENT_NAME, GEN_AI_CONVERSATION_ID } from './semconv.ts';
+import {
+  FAULTLINE_DEPTH,
+  FAULTLINE_RUN_ID,
+  FAULTLINE_TRANSPORT,
+  GEN_AI_AGENT_NAME,
+  GEN_AI_CONVERSATION_ID,
+} from './semconv.ts';
 
 export type { User } from './scope.ts';
 
@@ -173,6 +179,7 @@ export function runAttributes(run: RunContext | undefined): Attributes {
   if (run.agent !== undefined) attributes[GEN_AI_AGENT_NAME] = run.agent;
   if (run.conversationId !== undefined) attributes[GEN_AI_CONVERSATION_ID] = run.conversationId;
   if (run.runId !== undefined) attributes[FAULTLINE_RUN_ID] = run.runId;
+  if (run.depth !== undefined) attributes[FAULTLINE_DEPTH] = run.depth;
   if (run.transport !== undefined) attributes[FAULTLINE_TRANSPORT] = run.transport;
   return attributes;
 }

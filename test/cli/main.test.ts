@@ -53,7 +53,7 @@ describe('faultline', () => {
     ],
     [
       ['run', '--modle', 'm'],
-      'faultline run does not know --modle; it knows --config, --agent, --model, --base-url and --instructions.\n',
+      'faultline run does not know --modle; it knows --config, --agent, --model, --base-url, --instructions and --log.\n',
     ],
     [
       ['run', '--model', 'openai-compatible/m', '--base-url', 'localhost:1234', 'Hello'],

@@ -42,6 +42,21 @@ describe('faultline run', () => {
     ]);
   });
 
+  test('writes a log of JSON when it is asked to', async () => {
+    const { args, env } = await serve([{ type: 'text', text: 'Take an umbrella.' }]);
+
+    const { code, stdout, stderr } = await cli([...args, '--log', 'json', 'Rain?'], env);
+
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'Take an umbrella.\n' });
+    const entries = stderr
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(entries.map(({ message }) => message)).toEqual(['run started', 'turn started', 'turn ended', 'run ended']);
+    expect(entries.at(-1)).toMatchObject({ level: 'info', agent: 'assistant', depth: 0, model: 'm-1', turns: 1 });
+    expect(stderr).not.toMatch(/umbrella|Rain/);
+  });
+
   test('reads the prompt from standard input', async () => {
     const { args, env } = await serve([{ type: 'text', text: 'Yes.' }]);
 

@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 
+import { startFakeSentry } from '../../src/testing/fake-sentry.ts';
 import { startStubProvider, type StubProvider } from '../../src/testing/stub-provider.ts';
 import { cli, startCli, type RunningCli } from './cli.ts';
 
@@ -38,8 +39,9 @@ function configure(agents: string, more = ''): string {
 async function serve(
   path: string,
   env: Readonly<Record<string, string>> = ENV,
+  flags: readonly string[] = [],
 ): Promise<RunningCli & { origin: string }> {
-  const running = startCli(['serve', '--config', path, '--port', '0'], env);
+  const running = startCli(['serve', '--config', path, '--port', '0', ...flags], env);
   const line = await new Promise<string>((resolve, reject) => {
     running.child.stdout.once('data', (text) => resolve(String(text)));
     void running.finished.then(({ stderr }) => reject(new Error(`it did not start: ${stderr}`)));
@@ -96,6 +98,55 @@ describe('faultline serve', () => {
     expect((await finished).code).toBe(0);
   });
 
+  test('aborts what takes too long when it is asked to stop, and still delivers its trace', async () => {
+    const sentry = await startFakeSentry();
+    onTestFinished(() => sentry.close());
+    const path = configure('{ one: { models: [gateway/hang] } }', 'runtime: { shutdown_timeout_ms: 500 }');
+    const { child, finished, origin } = await serve(path, { ...ENV, SENTRY_DSN: sentry.dsn });
+    const answer = ask(origin, 'one').catch(() => undefined);
+    await provider.waitForRequest();
+    child.kill('SIGTERM');
+
+    expect(await finished).toMatchObject({ code: 0, stderr: 'faultline: stopped with 1 unfinished answer\n' });
+    await answer;
+    const run = sentry.spans.find(({ name }) => name === 'agent.invoke one');
+    expect(run?.attributes['faultline.outcome']).toBe('aborted');
+  });
+
+  test('writes a log of JSON when it is asked to, and nothing else to standard error', async () => {
+    const path = configure('{ one: { models: [gateway/m-1] } }');
+    const { child, finished, origin } = await serve(path, ENV, ['--log', 'json']);
+    await (await ask(origin, 'one')).json();
+    child.kill('SIGTERM');
+
+    const lines = (await finished).stderr.trimEnd().split('\n');
+    const entries = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(entries.map(({ message }) => message)).toEqual([
+      'run started',
+      'turn started',
+      'turn ended',
+      'run ended',
+      'runtime draining',
+      'runtime stopped',
+    ]);
+    expect(entries[0]).toMatchObject({ level: 'info', agent: 'one', depth: 0, transport: 'http' });
+    expect(lines.join()).not.toMatch(/Lisbon|umbrella/);
+  });
+
+  test('says what it could not finish in the log, when there is one', async () => {
+    const path = configure('{ one: { models: [gateway/hang] } }', 'runtime: { shutdown_timeout_ms: 500 }');
+    const { child, finished, origin } = await serve(path, ENV, ['--log', 'json']);
+    const answer = ask(origin, 'one').catch(() => undefined);
+    await provider.waitForRequest();
+    child.kill('SIGTERM');
+
+    const lines = (await finished).stderr.trimEnd().split('\n');
+    await answer;
+    const entries = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(entries).toContainEqual(expect.objectContaining({ message: 'run aborted', level: 'info' }));
+    expect(entries.at(-1)).toMatchObject({ message: 'runtime stopped', aborted: 1 });
+  });
+
   test('does not start when the port is taken, and says so', async () => {
     const path = configure('{ one: { models: [gateway/m-1] } }');
     const { port } = new URL(provider.origin);
@@ -129,7 +180,7 @@ describe('faultline serve --check', () => {
       stdout: '',
       stderr: [
         `${path}:2:27: agents.one.models[0] names a provider nobody knows; did you mean gateway?`,
-        `${path}:2:40: agents.one has no key "x"; expected one of description, instructions, instructions_file, models, tools, agents, memory, transport, capture_content, settings, max_turns, max_retries, model_timeout_ms, timeout_ms, tool_concurrency`,
+        `${path}:2:40: agents.one has no key "x"; expected one of description, instructions, instructions_file, models, tools, agents, handoffs, memory, transport, capture_content, settings, max_turns, max_retries, model_timeout_ms, timeout_ms, tool_concurrency, max_depth, max_total_tokens, max_cost_usd`,
         `${path}:3:22: runtime.sentry has no key "dsn"; did you mean dsn_env?`,
         `${path}:3:28: a Sentry DSN does not belong in this file: put it into an environment variable, and name that variable in runtime.sentry.dsn_env`,
         '',
@@ -174,7 +225,8 @@ test.each([
   [['--port', 'high'], '--port expects a number from 0 to 65535.\n'],
   [['--port', '65536'], '--port expects a number from 0 to 65535.\n'],
   [['helper'], 'faultline serve takes flags only, got helper.\n'],
-  [['--conf', 'x'], 'faultline serve does not know --conf; it knows --config, --port, --host and --check.\n'],
+  [['--conf', 'x'], 'faultline serve does not know --conf; it knows --config, --port, --host, --log and --check.\n'],
+  [['--log', 'text'], '--log expects json, got text.\n'],
 ])('faultline serve %j is a wrong command line', async (args, stderr) => {
   expect(await cli(['serve', ...args])).toEqual({ code: 2, stdout: '', stderr });
 });

@@ -25,6 +25,7 @@ describe('a run', () => {
 
     expect(result).toEqual({
       runId: expect.stringMatching(/^[0-9a-f]{8}$/),
+      agent: 'helper',
       text: 'It says hi.',
       finishReason: 'stop',
       model: 'm',

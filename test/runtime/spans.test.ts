@@ -394,11 +394,11 @@ describe('the tree of a run', () => {
     ).toBe(
       [
         'agent.invoke helper name=helper id=c-1 depth=0',
-        '  chat gpt-x name=helper id=c-1',
-        '    execute_tool ask_researcher name=helper id=c-1 name=researcher mode=return_to_caller',
+        '  chat gpt-x name=helper id=c-1 depth=0',
+        '    execute_tool ask_researcher name=helper id=c-1 depth=0 name=researcher mode=return_to_caller',
         '      agent.invoke researcher name=researcher id=c-1 depth=1',
-        '        chat gpt-y name=researcher id=c-1',
-        '  chat gpt-x name=helper id=c-1',
+        '        chat gpt-y name=researcher id=c-1 depth=1',
+        '  chat gpt-x name=helper id=c-1 depth=0',
       ].join('\n'),
     );
     const runs = new Set(recorder.spans().map((span) => span.attributes['faultline.run.id']));

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { createAgentWith } from '../../src/runtime/agent.ts';
 import { createAgent, createRuntime } from '../../src/runtime/index.ts';
-import type { Agent, IncomingMessage, Message, RuntimeOptions, Transport } from '../../src/runtime/index.ts';
+import type { Agent, Message, RuntimeOptions, Transport } from '../../src/runtime/index.ts';
 import { createRuntimeWith } from '../../src/runtime/runtime.ts';
 import { superviseTransportWith, type SuperviseOptions } from '../../src/runtime/supervise.ts';
 import { scriptedModel, type ScriptedTurn, type ScriptedTurnFunction } from '../../src/testing/scripted-model.ts';

@@ -102,6 +102,14 @@ function environment(more: Readonly<Record<string, string>> = {}): Record<string
   };
 }
 
+function nextRequest(): Promise<StubRequest> {
+  return provider.waitForRequest(provider.requests.length + 1);
+}
+
+function nextAbort(): Promise<StubRequest> {
+  return provider.waitForAbort(provider.requests.filter(({ abortedByClient }) => abortedByClient).length + 1);
+}
+
 /** The trace of a caller, which a run is to continue. */
 interface Caller {
   readonly traceId: string;
@@ -128,14 +136,21 @@ async function spansOf({ traceId, spanId }: Caller) {
   return sentry.spans.filter((span) => span.traceId === traceId);
 }
 
-function issues(): readonly SentryEvent[] {
-  return sentry.envelopes.flatMap(({ items }) => items.map(({ payload }) => payload as SentryEvent));
+/** The Issues there are of a trace, and of a failure point. */
+function issuesOf({ traceId }: Pick<Caller, 'traceId'>, point?: string): readonly SentryEvent[] {
+  return issues()
+    .filter(({ contexts }) => contexts?.['trace']?.['trace_id'] === traceId)
+    .filter(({ tags }) => point === undefined || tags?.['failure.point'] === point);
 }
 
-async function issuesOf({ traceId }: Caller): Promise<readonly SentryEvent[]> {
-  const ofTrace = () => issues().filter(({ contexts }) => contexts?.trace?.trace_id === traceId);
-  while (ofTrace().length === 0) await sentry.waitForEnvelopes(sentry.envelopes.length + 1);
-  return ofTrace();
+/** The same, once there is one. */
+async function nextIssuesOf(from: Caller, point: string): Promise<readonly SentryEvent[]> {
+  while (issuesOf(from, point).length === 0) await sentry.waitForEnvelopes(sentry.envelopes.length + 1);
+  return issuesOf(from, point);
+}
+
+function issues(): readonly SentryEvent[] {
+  return sentry.envelopes.flatMap(({ items }) => items.map(({ payload }) => payload as SentryEvent));
 }
 
 function problemOf({ headers, body }: CurlAnswer) {
@@ -177,18 +192,19 @@ describe('a served agent', () => {
     });
     expect(spanTree(spans)).toBe(
       [
-        'agent.invoke trip-helper (parent missing)',
-        '  search_memory in-process',
-        '  chat gpt-5-mini',
-        '    execute_tool get_forecast',
-        '    execute_tool remember',
-        '  chat gpt-5-mini',
-        '    execute_tool ask_packer',
-        '      agent.invoke packer',
-        '        chat gpt-5-mini',
-        '  chat gpt-5-mini',
+        'agent.invoke trip-helper  turns=3 (parent missing)',
+        '├ search_memory in-process',
+        '├ chat gpt-5-mini  finish=tool-calls in=10 out=5',
+        '│ ├ execute_tool get_forecast',
+        '│ └ execute_tool remember',
+        '├ chat gpt-5-mini  finish=tool-calls in=10 out=5',
+        '│ └ execute_tool ask_packer',
+        '│   └ agent.invoke packer  turns=1',
+        '│     └ chat gpt-5-mini  finish=stop in=10 out=5',
+        '└ chat gpt-5-mini  finish=stop in=10 out=5',
       ].join('\n'),
     );
+    expect(spans.find(({ parentSpanId }) => parentSpanId === from.spanId)?.name).toBe('agent.invoke trip-helper');
     expect(new Set(spans.map(({ attributes }) => attributes['gen_ai.conversation.id']))).toEqual(new Set(['c-1']));
     expect(new Set(spans.map(({ attributes }) => attributes['faultline.transport']))).toEqual(new Set(['http']));
   });
@@ -200,7 +216,7 @@ describe('a served agent', () => {
       body: { input: 'Do I travel light?' },
     });
     const asked = provider.requests.at(-1)!.body.messages;
-    const [recalled] = (await spansOf(from)).filter(({ name }) => name.startsWith('search_memory'));
+    const recalled = (await spansOf(from)).find(({ name }) => name.startsWith('search_memory'));
 
     expect([status, headers['x-trace-id']]).toEqual([200, from.traceId]);
     expect(JSON.parse(body)).toMatchObject({ text: 'You do.', model: 'gpt-5-mini', traceId: from.traceId });
@@ -225,20 +241,27 @@ describe('a served agent', () => {
     ]);
   });
 
-  test('stops asking the model when the client is killed', async () => {
+  test('stops asking the model when the client is killed, which is nobody’s failure', async () => {
+    const deserted = await serveFile(AGENTS, environment());
+    onTestFinished(() => void deserted.child.kill('SIGKILL'));
     const from = caller();
-    const client = startCurl(runOf('trip-helper'), {
+    const client = startCurl(runOf('trip-helper', deserted), {
       headers: { ...STREAM, ...from.headers },
       body: { input: 'Say nothing.' },
     });
-    const gone = provider.waitForAbort();
+    const gone = nextAbort();
     await client.arrived('Well…');
     client.child.kill('SIGKILL');
+    const { body } = await gone;
+    deserted.child.kill('SIGTERM');
+    await deserted.finished;
 
-    expect((await gone).body.messages.at(-1)).toMatchObject({ content: 'Say nothing.' });
-    const run = (await spansOf(from)).find(({ parentSpanId }) => parentSpanId === from.spanId);
-    expect(run).toMatchObject({ status: { code: 0 }, attributes: { 'faultline.outcome': 'aborted' } });
-    expect(issues().filter(({ contexts }) => contexts?.trace?.trace_id === from.traceId)).toEqual([]);
+    expect(body.messages.at(-1)).toMatchObject({ content: 'Say nothing.' });
+    expect((await spansOf(from)).find(({ parentSpanId }) => parentSpanId === from.spanId)).toMatchObject({
+      status: { code: 0 },
+      attributes: { 'faultline.outcome': 'aborted' },
+    });
+    expect(issuesOf(from)).toEqual([]);
   });
 });
 
@@ -251,7 +274,7 @@ describe('a failure of a served agent', () => {
     const from = caller();
     const answer = await curl(runOf(agent), { headers: { ...headers, ...from.headers }, body: { input } });
     const run = (await spansOf(from)).find(({ parentSpanId }) => parentSpanId === from.spanId)!;
-    const found = (await issuesOf(from)).filter(({ tags }) => tags?.['failure.point'] === point);
+    const found = await nextIssuesOf(from, point);
 
     expect([answer.status, answer.headers['x-trace-id']]).toEqual([status, from.traceId]);
     expect(problemOf(answer)).toEqual({
@@ -268,7 +291,7 @@ describe('a failure of a served agent', () => {
     const from = caller();
     const answer = await curl(runOf('trip-helper'), { headers: from.headers, body: { input: 'And Atlantis?' } });
     const tool = (await spansOf(from)).find(({ name }) => name === 'execute_tool get_forecast')!;
-    const [issue] = await issuesOf(from);
+    const [issue] = await nextIssuesOf(from, 'tool.execution');
 
     expect([answer.status, answer.headers['x-trace-id']]).toEqual([200, from.traceId]);
     expect(JSON.parse(answer.body)).toMatchObject({ text: 'I do not know.' });
@@ -306,8 +329,8 @@ describe('a client that does not behave', () => {
   });
 
   test('that hangs up its side of the line has left', async () => {
-    const gone = provider.waitForAbort(2);
-    const arrived = provider.waitForRequest(provider.requests.length + 1);
+    const gone = nextAbort();
+    const arrived = nextRequest();
     const body = '{"input":"Say nothing."}';
     const socket = connect({ port: Number(new URL(serving.origin).port), host: '127.0.0.1', allowHalfOpen: true });
     onTestFinished(() => void socket.destroy());
@@ -362,7 +385,7 @@ test('the server answers what it was asked, and delivers all of it, before it en
   const from = caller();
   const failed = caller();
   await curl(runOf('trip-helper', stopping), { headers: failed.headers, body: { input: 'And Atlantis?' } });
-  const arrived = provider.waitForRequest(provider.requests.length + 1);
+  const arrived = nextRequest();
   const client = startCurl(runOf('trip-helper', stopping), {
     headers: { ...STREAM, ...from.headers },
     body: { input: 'Take your time.' },
@@ -381,14 +404,14 @@ test('the server answers what it was asked, and delivers all of it, before it en
     'search_memory in-process',
   ]);
   expect(arrivedOf(failed)).toHaveLength(5);
-  expect(issues().filter(({ contexts }) => contexts?.trace?.trace_id === failed.traceId)).toHaveLength(1);
+  expect(issuesOf(failed, 'tool.execution')).toHaveLength(1);
   expect(sentry.discarded).toEqual([]);
 });
 
 test('a server that cannot listen says so to Sentry as well', async () => {
   const { port } = new URL(serving.origin);
   const { code, stderr } = await cli(['serve', '--config', AGENTS, '--port', port], environment());
-  const [issue] = issues().filter(({ tags }) => tags?.['failure.point'] === 'transport.crash');
+  const issue = issues().find(({ tags }) => tags?.['failure.point'] === 'transport.crash');
 
   expect([code, stderr]).toEqual([1, expect.stringContaining(`Port ${port} on 127.0.0.1 is already in use`)]);
   expect(sentry.spans.map(({ name }) => name)).toContain('transport.crash http');

@@ -74,6 +74,7 @@ describe('an agent run', () => {
       'gen_ai.agent.name': 'helper',
       'gen_ai.conversation.id': 'c-1',
       'faultline.run.id': 'aaaa0000',
+      'faultline.depth': 0,
     };
     expect(agent.parentSpanId).toBeUndefined();
     expect(chat.parentSpanId).toBe(agent.spanId);

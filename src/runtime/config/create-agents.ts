@@ -1,7 +1,7 @@
 import { createAgent } from '../agent.ts';
 import { defined } from '../defined.ts';
 import { memoryTools } from '../memory/memory-tools.ts';
-import type { Agent, ModelEntry, Tool } from '../types.ts';
+import type { Agent, AgentOptions, ModelEntry, Tool } from '../types.ts';
 import { ConfigError, type ConfigPosition, type ConfigProblem } from './config-error.ts';
 import { createNotice, type ConfigOptions } from './config-options.ts';
 import { makeModels, type MadeModel } from './make-models.ts';
@@ -11,7 +11,7 @@ import type { AgentConfig, ModelConfig, RuntimeConfig } from './runtime-config.t
 import { loadTools } from './tool-modules.ts';
 
 export interface CreateAgentsOptions extends ConfigOptions {
-  /** Names of the agents to create, besides those they may ask. Default: all. */
+  /** Names of the agents to create, besides those they may ask or hand over to. Default: all. */
   readonly only?: readonly string[];
 }
 
@@ -66,7 +66,7 @@ export async function createAgents(
   return { agents: [...wanted.keys()].flatMap((name) => workshop.agents.get(name) ?? []), close };
 }
 
-/** The agents of these names and whom they may ask, in the order of the file. */
+/** The agents of these names and whom they may ask or hand over to, in the order of the file. */
 function wantedAgents(config: RuntimeConfig, only: readonly string[] | undefined): ReadonlyMap<string, AgentConfig> {
   const all = new Map(config.agents.map((agent) => [agent.name, agent]));
   if (only === undefined) return all;
@@ -79,6 +79,7 @@ function wantedAgents(config: RuntimeConfig, only: readonly string[] | undefined
     if (names.has(name)) return;
     names.add(name);
     agent.agents.forEach(want);
+    agent.handoffs.forEach(want);
   };
   only.forEach(want);
   return new Map([...all].filter(([name]) => names.has(name)));
@@ -87,6 +88,7 @@ function wantedAgents(config: RuntimeConfig, only: readonly string[] | undefined
 async function createOne(agent: AgentConfig, workshop: Workshop): Promise<void> {
   const { name, description, instructions, settings, captureContent } = agent;
   const { maxTurns, maxRetries, modelTimeoutMs, timeoutMs, toolConcurrency } = agent;
+  const { maxDepth, maxTotalTokens, maxCostUsd } = agent;
   const memory = workshop.memories.of(agent);
   const models = modelsOf(agent, workshop);
   const tools = [
@@ -94,14 +96,23 @@ async function createOne(agent: AgentConfig, workshop: Workshop): Promise<void> 
     ...agent.agents.flatMap((asked) => workshop.agents.get(asked)?.asTool() ?? []),
     ...(memory !== undefined && agent.memory?.tools === true ? memoryTools(memory) : []),
   ];
-  const limits = defined({ maxTurns, maxRetries, modelTimeoutMs, timeoutMs, toolConcurrency });
-  const known = defined({ description, instructions, memory, captureContent });
+  const limits = defined({ maxTurns, maxDepth, maxTotalTokens, maxCostUsd, timeoutMs, toolConcurrency });
+  const known = defined({ description, instructions, memory, captureContent, maxRetries, modelTimeoutMs });
   try {
-    workshop.agents.set(name, createAgent({ ...known, ...limits, name, models, settings, tools }));
+    workshop.agents.set(
+      name,
+      createAgent({ ...known, ...limits, name, models, settings, tools, ...handoffsOf(agent, workshop) }),
+    );
   } catch (error) {
     // Two tools of one name, or a tool with a name no vendor accepts.
     workshop.problem(agent.position, `agent ${name} cannot be created: ${reasonOf(error)}`);
   }
+}
+
+/** Looked up when a conversation may be handed over, because agents may hand over to each other. */
+function handoffsOf({ handoffs }: AgentConfig, { agents }: Workshop): Pick<AgentOptions, 'handoffs'> {
+  if (handoffs.length === 0) return {};
+  return { handoffs: () => handoffs.flatMap((name) => agents.get(name) ?? []) };
 }
 
 async function toolsOf(agent: AgentConfig, workshop: Workshop): Promise<readonly Tool[]> {

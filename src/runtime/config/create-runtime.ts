@@ -19,6 +19,8 @@ export interface CreateRuntimeOptions extends ConfigOptions {
   readonly listen?: NonNullable<HttpTransportOptions['listen']>;
   /** What `/readyz` says besides that questions are taken. */
   readonly status?: NonNullable<HttpTransportOptions['status']>;
+  /** Told what happens, as lines of a log. */
+  readonly onLog?: NonNullable<RuntimeOptions['onLog']>;
 }
 
 /** The runtime of a configuration file. The memories of its agents are closed when it has stopped. */
@@ -39,7 +41,12 @@ export async function createConfiguredRuntime(
     const own = await ownTransports(config, environment, listen !== undefined);
     // Every question over HTTP names the agent it is for.
     const http = listen === undefined ? [] : [{ transport: httpTransport(httpOptions(config, agents, options)) }];
-    const runtime = createRuntime({ ...config.runtime, agents, transports: [...http, ...own] });
+    const runtime = createRuntime({
+      ...config.runtime,
+      ...defined({ onLog: options.onLog }),
+      agents,
+      transports: [...http, ...own],
+    });
     return {
       ...runtime,
       agents,

@@ -55,6 +55,7 @@ export function readConfig(
     file: path,
     tracing: tracingDefaults(path, file.runtime ?? {}, directory, environment, notice),
     runtime: { onCrash: file.runtime?.on_crash ?? 'stop', maxActive: file.runtime?.max_active ?? 256 },
+    shutdownTimeoutMs: file.runtime?.shutdown_timeout_ms ?? 10_000,
     http: httpConfig(file.runtime?.http ?? {}, document),
     providers: Object.fromEntries(
       Object.entries(file.providers ?? {}).map(([name, { base_url: baseUrl, api_key_env: apiKeyEnv }]) => [
@@ -190,6 +191,7 @@ function agentConfig(
       toolConfig(written, document.positionOf([...path, 'tools', index]), directory),
     ),
     agents: agent.agents ?? [],
+    handoffs: agent.handoffs ?? [],
     transport: transportConfig(agent.transport ?? 'http', document.positionOf([...path, 'transport'])),
     position: document.positionOfKey(path),
   };
@@ -202,6 +204,9 @@ function limits(section: LimitsSection): Pick<AgentConfig, 'maxTurns' | 'maxRetr
     modelTimeoutMs: section.model_timeout_ms,
     timeoutMs: section.timeout_ms,
     toolConcurrency: section.tool_concurrency,
+    maxDepth: section.max_depth,
+    maxTotalTokens: section.max_total_tokens,
+    maxCostUsd: section.max_cost_usd,
   });
 }
 

@@ -69,6 +69,15 @@ export function checkReferences(document: ConfigDocument, directory: string): re
         const circle = findCircle(name, other, (asked) => listAt(at(['agents', asked, 'agents'])));
         return circle === undefined ? [] : [problem(place, `goes round in circles: ${circle.join(' asks ')}`)];
       }),
+      ...listAt(agent['handoffs']).flatMap((other, index) => {
+        if (typeof other !== 'string') return [];
+        const place = [...path, 'handoffs', index];
+        // Circles are fine: two agents may well hand over to each other.
+        if (other === name) return [problem(place, 'names the agent itself, which has the conversation already')];
+        return agents.includes(other)
+          ? []
+          : [problem(place, `names an agent that is not there; ${hint(other, agents)}`)];
+      }),
     ];
   };
 

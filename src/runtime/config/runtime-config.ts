@@ -1,7 +1,7 @@
 import type { TracingOptions } from '../../telemetry/config/options.ts';
 import type { Providers } from '../models/resolve.ts';
 import type { OnCrash } from '../supervise.ts';
-import type { AgentOptions, CallSettings } from '../types.ts';
+import type { AgentOptions, CallSettings, RunLimits } from '../types.ts';
 import type { ConfigPosition } from './config-error.ts';
 
 /** A configuration file, valid and complete: every default is in place, every path absolute. Frozen. */
@@ -11,6 +11,8 @@ export interface RuntimeConfig {
   /** For `setupTracing({ defaults })`: what the environment says wins over it. */
   readonly tracing: NonNullable<TracingOptions['defaults']>;
   readonly runtime: { readonly onCrash: OnCrash; readonly maxActive: number };
+  /** Longest a process that serves the agents takes to stop, telemetry included. */
+  readonly shutdownTimeoutMs: number;
   readonly http: HttpConfig;
   readonly providers: Providers;
   /** In the order of the file. */
@@ -29,7 +31,7 @@ export interface HttpConfig {
 }
 
 /** An agent of the file. What the file leaves to `createAgent` is absent. */
-export interface AgentConfig extends Pick<AgentOptions, Passed> {
+export interface AgentConfig extends RunLimits, Pick<AgentOptions, Passed> {
   readonly name: string;
   readonly description?: string;
   readonly instructions?: string;
@@ -38,13 +40,15 @@ export interface AgentConfig extends Pick<AgentOptions, Passed> {
   readonly tools: readonly ToolConfig[];
   /** Agents it may ask, by name. */
   readonly agents: readonly string[];
+  /** Agents it may hand conversations over to, by name. */
+  readonly handoffs: readonly string[];
   readonly memory?: MemoryConfig;
   readonly transport: TransportConfig;
   /** Where its name stands in the file. */
   readonly position: ConfigPosition;
 }
 
-type Passed = 'captureContent' | 'maxTurns' | 'maxRetries' | 'modelTimeoutMs' | 'timeoutMs' | 'toolConcurrency';
+type Passed = 'captureContent' | 'maxRetries' | 'modelTimeoutMs';
 
 export interface ModelConfig {
   /** `provider/model` */

@@ -23,6 +23,7 @@ export interface RuntimeSection {
   readonly http?: HttpSection | undefined;
   readonly on_crash?: 'stop' | 'restart' | undefined;
   readonly max_active?: number | undefined;
+  readonly shutdown_timeout_ms?: number | undefined;
 }
 
 export interface SentrySection {
@@ -60,6 +61,9 @@ export interface LimitsSection {
   readonly model_timeout_ms?: number | undefined;
   readonly timeout_ms?: number | undefined;
   readonly tool_concurrency?: number | undefined;
+  readonly max_depth?: number | undefined;
+  readonly max_total_tokens?: number | undefined;
+  readonly max_cost_usd?: number | undefined;
 }
 
 export interface DefaultsSection extends LimitsSection {
@@ -73,6 +77,7 @@ export interface AgentSection extends DefaultsSection {
   readonly instructions_file?: string | undefined;
   readonly tools?: readonly string[] | undefined;
   readonly agents?: readonly string[] | undefined;
+  readonly handoffs?: readonly string[] | undefined;
   readonly memory?: MemorySection | undefined;
   readonly capture_content?: boolean | undefined;
   readonly transport?: TransportSection | undefined;
@@ -240,6 +245,15 @@ const limits = {
   model_timeout_ms: field(timeout, 'Longest one model call may take. Default: as long as the provider lets it.'),
   timeout_ms: field(timeout, 'Longest one run may take. Default: as long as it needs.'),
   tool_concurrency: field(atLeast(1), 'How many tools of one turn run at the same time. Default: all of them.'),
+  max_depth: field(atLeast(0), 'How many levels of agents there may be below this one in a run.', 10),
+  max_total_tokens: field(
+    atLeast(1),
+    'Tokens after which a run makes no further model call, those of the agents it asks included. Default: any number.',
+  ),
+  max_cost_usd: field(
+    expecting('a number above 0', z.number().gt(0)),
+    'US dollars after which a run makes no further model call, those of the agents it asks included. Default: any amount.',
+  ),
 };
 
 const memory = expecting(
@@ -317,6 +331,11 @@ const runtime = section({
   http: field(http, 'How `faultline serve` listens.'),
   on_crash: field(oneOf('stop', 'restart'), 'What happens when a transport crashes.', 'stop'),
   max_active: field(atLeast(1), 'Most messages worked on at the same time.', 256),
+  shutdown_timeout_ms: field(
+    timeout,
+    'Longest `faultline serve` takes to stop: for answers under way, then for telemetry. Less than what the platform waits.',
+    10_000,
+  ),
 });
 
 const provider = section({
@@ -349,6 +368,10 @@ const agent = section({
     'Modules that export tools made with `defineTool`: all of them, or after `#` the one, or the list, of that name.',
   ),
   agents: field(listOf(agentName, 'agents'), 'Other agents of this file it may ask, each as a tool.'),
+  handoffs: field(
+    listOf(agentName, 'agents'),
+    'Other agents of this file it may hand a conversation over to, who then answer in its place.',
+  ),
   memory: field(memory, 'What it remembers beyond a conversation. Default: nothing.'),
   transport: field(
     transport,

@@ -11,9 +11,9 @@ export function perAgent({ agent }: RunContext): readonly string[] {
   return named('agent', agent);
 }
 
-/** What was remembered in one conversation. */
-export function perConversation({ conversationId }: RunContext): readonly string[] {
-  return named('conversation', conversationId);
+/** What was remembered in one conversation: of one transport, whose ids another one's users may choose. */
+export function perConversation({ conversationId, transport = '' }: RunContext): readonly string[] {
+  return named('conversation', conversationId === undefined ? undefined : JSON.stringify([transport, conversationId]));
 }
 
 /** What is remembered of one user, in every conversation with any agent. */

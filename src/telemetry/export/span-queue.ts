@@ -70,6 +70,9 @@ export function createSpanQueue({ maxCount, maxBytes }: QueueLimits): SpanQueue 
     return oldest;
   };
 
+  const takeIfFull = (next: QueuedSpan): QueuedSpan | undefined =>
+    count >= maxCount || bytes + next.bytes > maxBytes ? takeOldest() : undefined;
+
   const leaveOnDisk = (ticket: Ticket): void => {
     disk.push(ticket);
     if (disk.size <= MAX_ON_DISK) return;
@@ -96,10 +99,7 @@ export function createSpanQueue({ maxCount, maxBytes }: QueueLimits): SpanQueue 
       return dropped;
     },
     add(span) {
-      while (count > 0 && (count >= maxCount || bytes + span.bytes > maxBytes)) {
-        const oldest = takeOldest();
-        if (oldest !== undefined) giveUp(oldest);
-      }
+      for (let oldest = takeIfFull(span); oldest !== undefined; oldest = takeIfFull(span)) giveUp(oldest);
       if (span.bytes > maxBytes) return giveUp(span);
       memory.push(span);
       count += 1;

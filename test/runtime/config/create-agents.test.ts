@@ -19,6 +19,7 @@ beforeEach(async () => {
       turn === 0
         ? { type: 'toolCalls', calls: [{ id: 'c-1', name: 'ask_writer', arguments: { task: 'Write.' } }] }
         : { type: 'text', text: 'Done.' },
+    hands: () => ({ type: 'toolCalls', calls: [{ id: 'c-1', name: 'transfer_to_writer', arguments: {} }] }),
   });
 });
 
@@ -235,4 +236,40 @@ test('an agent that is not in the file cannot be created', async () => {
   await expect(create('agents: { helper: { models: [gateway/m-1] } }', {}, {}, ['nobody'])).rejects.toThrow(
     /has no agent nobody; expected one of helper$/,
   );
+});
+
+describe('an agent that may hand over', () => {
+  test('hands over to an agent of the file, which may hand over to it in turn', async () => {
+    const { agents } = await create(
+      `agents:
+  helper: { models: [gateway/hands], handoffs: [writer] }
+  writer: { models: [gateway/m-2], handoffs: [helper] }
+  other: { models: [gateway/m-1] }
+`,
+      {},
+      {},
+      ['helper'],
+    );
+
+    expect(agents.map(({ name }) => name)).toEqual(['helper', 'writer']);
+    expect(await agents[0]!.run('hi')).toMatchObject({ text: 'From two.', agent: 'writer' });
+  });
+
+  test('needs another agent that is there', async () => {
+    const text =
+      'agents: { helper: { models: [gateway/m-1], handoffs: [helper, writr] }, writer: { models: [gateway/m-1] } }';
+
+    expect(await problems(create(text))).toEqual([
+      '2:55: agents.helper.handoffs[0] names the agent itself, which has the conversation already',
+      '2:63: agents.helper.handoffs[1] names an agent that is not there; did you mean writer?',
+    ]);
+  });
+});
+
+test('limits of the file hold', async () => {
+  const { agents } = await create(
+    'agents: { helper: { models: [gateway/asks], agents: [writer], max_depth: 0 }, writer: { models: [gateway/m-2] } }',
+  );
+
+  expect(await agents.find(({ name }) => name === 'helper')!.run('hi')).toMatchObject({ text: 'Done.', toolErrors: 1 });
 });

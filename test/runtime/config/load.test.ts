@@ -31,6 +31,7 @@ agents:
     settings: { temperature: 0, stop_sequences: [END], provider_options: { openai: { reasoningEffort: low } } }
     tools: [./tools/weather.js#getWeather, ./tools/all.js]
     agents: [writer]
+    handoffs: [writer]
     memory: { sqlite: ./memory.db, limit: 3, timeout_ms: 100, scope: user, tools: true }
     transport: cli
     max_turns: 3
@@ -38,6 +39,9 @@ agents:
     model_timeout_ms: 1000
     timeout_ms: 2000
     tool_concurrency: 1
+    max_depth: 2
+    max_total_tokens: 50000
+    max_cost_usd: 0.25
   writer:
     models: [openai/gpt-5]
     instructions_file: ./prompts/writer.md
@@ -62,6 +66,7 @@ agents:
         recorder: { directory: join(directory, 'spool') },
       },
       runtime: { onCrash: 'restart', maxActive: 4 },
+      shutdownTimeoutMs: 10_000,
       http: {
         host: '0.0.0.0',
         port: 0,
@@ -101,13 +106,14 @@ agents:
             { written: './tools/all.js', module: join(directory, 'tools/all.js'), position: { line: 18, column: 44 } },
           ],
           agents: ['writer'],
+          handoffs: ['writer'],
           memory: {
             sqlite: join(directory, 'memory.db'),
             limit: 3,
             timeoutMs: 100,
             scope: 'user',
             tools: true,
-            position: { line: 20, column: 13 },
+            position: { line: 21, column: 13 },
           },
           transport: { type: 'cli' },
           maxTurns: 3,
@@ -115,21 +121,25 @@ agents:
           modelTimeoutMs: 1000,
           timeoutMs: 2000,
           toolConcurrency: 1,
+          maxDepth: 2,
+          maxTotalTokens: 50_000,
+          maxCostUsd: 0.25,
         },
         {
           name: 'writer',
-          position: { line: 27, column: 3 },
+          position: { line: 31, column: 3 },
           instructions: 'Write well.\n',
-          models: [{ ref: 'openai/gpt-5', position: { line: 28, column: 14 } }],
+          models: [{ ref: 'openai/gpt-5', position: { line: 32, column: 14 } }],
           settings: {},
           tools: [],
           agents: [],
-          memory: { tools: false, position: { line: 30, column: 13 } },
+          handoffs: [],
+          memory: { tools: false, position: { line: 34, column: 13 } },
           transport: {
             type: 'slack',
             botTokenEnv: 'SLACK_BOT_TOKEN',
             appTokenEnv: 'SLACK_APP_TOKEN',
-            position: { line: 31, column: 16 },
+            position: { line: 35, column: 16 },
           },
         },
       ],
@@ -142,6 +152,7 @@ agents:
     expect(config).toMatchObject({
       tracing: { envFile: false },
       runtime: { onCrash: 'stop', maxActive: 256 },
+      shutdownTimeoutMs: 10_000,
       http: { host: '127.0.0.1', port: 8080, corsOrigins: [], eventSource: false },
       providers: {},
       agents: [{ name: 'helper', settings: {}, tools: [], agents: [], transport: { type: 'http' } }],

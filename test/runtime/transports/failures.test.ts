@@ -168,7 +168,9 @@ describe('a crash', () => {
     const slack = workspace(() => Promise.reject(new Error('An API error occurred: invalid_auth')));
     const transport = slackTransport({ app: slack.app });
     const runtime = createRuntime({ agents: [agent], transports: [{ transport, agent: 'helper' }] });
-    onTestFinished(() => runtime.stop().then(() => {}));
+    onTestFinished(async () => {
+      await runtime.stop();
+    });
 
     expect(await rejection(runtime.start())).toMatchObject({ message: expect.stringContaining('invalid_auth') });
     await tracing.flush();

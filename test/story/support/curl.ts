@@ -24,13 +24,16 @@ export interface Asking {
   readonly body?: unknown;
 }
 
-/** Asks for a URL. What arrives is passed on at once (`-N`), headers included (`-i`). */
+/** Headers are a part of the answer, and what arrives is passed on at once. */
+const FLAGS = ['--silent', '--show-error', '--include', '--no-buffer', '--noproxy', '*', '--max-time', '15'];
+
+/** Asks for a URL. */
 export function startCurl(url: string, { headers = {}, body }: Asking = {}): RunningCurl {
   const json = body === undefined ? {} : { 'content-type': 'application/json' };
   const child = spawn(
     'curl',
     [
-      ...['-sS', '-N', '-i', '--noproxy', '*', '--max-time', '15'],
+      ...FLAGS,
       ...Object.entries({ ...json, ...headers }).flatMap(([name, value]) => ['-H', `${name}: ${value}`]),
       ...(body === undefined ? [] : ['-d', typeof body === 'string' ? body : JSON.stringify(body)]),
       url,
@@ -49,23 +52,18 @@ export function startCurl(url: string, { headers = {}, body }: Asking = {}): Run
     child.once('error', () => reject(new Error('curl is missing: apt-get install -y curl')));
     child.once('close', () => resolve());
   });
-  return {
-    child,
-    arrived: (text) =>
-      Promise.race([
-        new Promise<void>((resolve) => {
-          const check = (): void => {
-            if (output.includes(text)) resolve();
-          };
-          waiting.add(check);
-          check();
-        }),
-        ended.then(() => {
-          if (!output.includes(text)) throw new Error(`${text} did not arrive: ${complaint}${output}`);
-        }),
-      ]),
-    finished: ended.then(() => parseAnswer(output)),
+  const arrived = async (text: string): Promise<void> => {
+    const seen = new Promise<void>((resolve) => {
+      const check = (): void => {
+        if (output.includes(text)) resolve();
+      };
+      waiting.add(check);
+      check();
+    });
+    await Promise.race([seen, ended]);
+    if (!output.includes(text)) throw new Error(`${text} did not arrive: ${complaint}${output}`);
   };
+  return { child, arrived, finished: ended.then(() => parseAnswer(output)) };
 }
 
 /** Asks, and waits for the whole answer. */
@@ -74,7 +72,7 @@ export function curl(url: string, asking: Asking = {}): Promise<CurlAnswer> {
 }
 
 function parseAnswer(output: string): CurlAnswer {
-  const [head = '', ...rest] = output.split('\r\n\r\n');
+  const [head = '', ...rest] = output.replace(/^(?:HTTP\/1\.1 1\d\d [^\r]*\r\n\r\n)+/, '').split('\r\n\r\n');
   const [statusLine = '', ...lines] = head.split('\r\n');
   return {
     status: Number(statusLine.split(' ')[1]),

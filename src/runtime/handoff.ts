@@ -1,0 +1,71 @@
+/** Handing a conversation over: the model calls a tool, and another agent answers in the place of this one. */
+import { addUsage } from '../telemetry/attributes/usage.ts';
+import type { RunContext } from '../telemetry/context.ts';
+import { GEN_AI_TRANSFER_MODE, GEN_AI_TRANSFER_TARGET_NAME } from '../telemetry/semconv.ts';
+import { agentToolName } from './agent-tool.ts';
+import { HandoffTakenError } from './errors.ts';
+import type { CallSurroundings } from './attempt.ts';
+import type { Agent, AgentEvent, RunResult, Tool } from './types.ts';
+
+/** The agents a run may hand its conversation to. */
+export interface Handoffs {
+  /** `transfer_to_{agent}` for each. */
+  readonly tools: readonly Tool[];
+  /** The agent that has the conversation now, once the model has decided. */
+  target(): Agent | undefined;
+}
+
+/** Opens the way to other agents, for one run: the first one the model names has the conversation. */
+export function openHandoffs(agents: readonly Agent[]): Handoffs {
+  let target: Agent | undefined;
+  const tools = agents.map((agent): Tool => ({
+    name: agentToolName('transfer_to', agent),
+    description:
+      `Hands the conversation over to ${agent.name}, who answers from here on. ${agent.description ?? ''}`.trim(),
+    jsonSchema: { type: 'object', properties: {}, additionalProperties: false },
+    // https://github.com/open-telemetry/semantic-conventions-genai, docs/gen-ai/non-normative/examples-agent-interactions.md
+    attributes: { [GEN_AI_TRANSFER_TARGET_NAME]: agent.name, [GEN_AI_TRANSFER_MODE]: 'pass_control' },
+    execute: () => {
+      if (target !== undefined) throw new HandoffTakenError(target.name);
+      target = agent;
+      return `${agent.name} has the conversation.`;
+    },
+  }));
+  return { tools, target: () => target };
+}
+
+/** Has another agent answer the conversation as it is. What both have done is the result of the run. */
+export async function handOver(run: HandingRun, target: Agent, soFar: RunSoFar): Promise<RunResult> {
+  const { context, stream, signal } = run;
+  const { conversationId } = context;
+  run.emit({ type: 'handoff', from: context.agent, to: target.name });
+  const result = await target.run(soFar.messages, {
+    ...(conversationId === undefined ? undefined : { conversationId }),
+    stream,
+    signal,
+    onEvent: (event) => {
+      if (!isOfTheRun(event)) run.emit(event);
+    },
+  });
+  return {
+    ...result,
+    turns: soFar.turns + result.turns,
+    usage: addUsage(soFar.usage, result.usage),
+    fallbacks: soFar.fallbacks + result.fallbacks,
+    toolErrors: soFar.toolErrors + result.toolErrors,
+    memoryFailed: soFar.memoryFailed || result.memoryFailed,
+  };
+}
+
+/** The run that hands over. */
+interface HandingRun extends Pick<CallSurroundings, 'stream' | 'signal' | 'emit'> {
+  readonly context: RunContext & { readonly agent: string };
+}
+
+/** What a run has done before it is handed over. */
+type RunSoFar = Pick<RunResult, 'messages' | 'turns' | 'usage' | 'fallbacks' | 'toolErrors' | 'memoryFailed'>;
+
+/** To whoever listens it is one run, which begins and ends once. */
+function isOfTheRun({ type }: AgentEvent): boolean {
+  return type.startsWith('run.');
+}

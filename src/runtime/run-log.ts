@@ -1,0 +1,147 @@
+/** What happens in runs, as lines for a log: who, in which run and trace, and what, but never a word of content. */
+import { context as contextApi, trace, type SpanContext } from '@opentelemetry/api';
+
+import type { TokenUsage } from '../telemetry/attributes/usage.ts';
+import type { RunContext } from '../telemetry/context.ts';
+import { defined } from './defined.ts';
+import type { Time } from './time.ts';
+import type { AgentEvent, LogEntry, LogListener } from './types.ts';
+import { isToolName } from './validate.ts';
+
+type Level = LogEntry['level'];
+type Details = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** What an entry is about. */
+export interface LogAbout {
+  readonly run: RunContext;
+  readonly span?: SpanContext | undefined;
+  readonly details?: Details | undefined;
+}
+
+/** Says an entry about a run, or about a message that has none. */
+export function logEntry(
+  time: Pick<Time, 'now'>,
+  said: { readonly level: Level; readonly message: string },
+  about: LogAbout,
+): LogEntry {
+  const { agent, runId, depth, conversationId, transport } = about.run;
+  const { traceId, spanId } = about.span ?? {};
+  return defined({
+    time: new Date(time.now()).toISOString(),
+    level: said.level,
+    message: said.message,
+    agent,
+    run_id: runId,
+    depth,
+    conversation: conversationId,
+    transport,
+    trace_id: traceId,
+    span_id: spanId,
+    ...about.details,
+  });
+}
+
+/** One run, for its log. */
+export interface LoggedRun {
+  readonly run: RunContext;
+  /** Its `agent.invoke` span. Absent before it has begun, and when tracing is off. */
+  readonly span: SpanContext | undefined;
+}
+
+/** Creates a listener that tells a log what happens in a run. Pieces of text are nothing for a log. */
+export function createRunLog(time: Time, log: LogListener, logged: () => LoggedRun): (event: AgentEvent) => void {
+  const startedAt = time.now();
+  return (event) => {
+    const said = sayEvent(event, () => time.now() - startedAt);
+    if (said === undefined) return;
+    const { run, span } = logged();
+    const at = event.type.startsWith('run.') ? span : spanInside(span);
+    log(logEntry(time, said, { run, span: at, details: said.details }));
+  };
+}
+
+/** The span the run is at: that of the tool or the model call, when there is one. */
+function spanInside(run: SpanContext | undefined): SpanContext | undefined {
+  const current = trace.getSpanContext(contextApi.active());
+  return current !== undefined && current.traceId === run?.traceId ? current : run;
+}
+
+interface Said {
+  readonly level: Level;
+  readonly message: string;
+  readonly details?: Details;
+}
+
+function sayEvent(event: AgentEvent, elapsedMs: () => number): Said | undefined {
+  switch (event.type) {
+    case 'run.start':
+      return { level: 'info', message: 'run started' };
+    case 'run.end': {
+      const {
+        model,
+        turns,
+        fallbacks,
+        toolErrors: tool_errors,
+        memoryFailed: memory_failed,
+        finishReason,
+      } = event.result;
+      const counts = { model, turns, fallbacks, tool_errors, memory_failed, finish_reason: finishReason };
+      const details = { ...counts, ...tokens(event.result.usage), duration_ms: elapsedMs() };
+      return { level: 'info', message: 'run ended', details };
+    }
+    case 'run.limit': {
+      const { limit, allowed, spent } = event;
+      return { level: 'warn', message: 'run met a limit', details: { limit, allowed, spent } };
+    }
+    case 'run.error': {
+      const details = { error_type: event.errorType, duration_ms: elapsedMs() };
+      return event.aborted
+        ? { level: 'info', message: 'run aborted', details }
+        : { level: 'error', message: 'run failed', details };
+    }
+    case 'memory.search':
+      return event.failed
+        ? { level: 'warn', message: 'memory search failed' }
+        : { level: 'debug', message: 'memory searched', details: { count: event.count } };
+    case 'turn.start':
+      return { level: 'debug', message: 'turn started', details: { turn: event.turn, model: event.model } };
+    case 'turn.end':
+      return { level: 'debug', message: 'turn ended', details: { turn: event.turn, ...tokens(event.usage) } };
+    case 'model.retry': {
+      const { model, attempt, delayMs: delay_ms, reason } = event;
+      return { level: 'warn', message: 'model asked again', details: { model, attempt, delay_ms, reason } };
+    }
+    case 'model.fallback': {
+      const { from, to, reason } = event;
+      return { level: 'warn', message: 'next model asked', details: { from, to, reason } };
+    }
+    case 'handoff':
+      return { level: 'info', message: 'conversation handed over', details: { to: event.to } };
+    case 'tool.start':
+      return { level: 'debug', message: 'tool started', details: { tool: shown(event.name), call_id: event.id } };
+    case 'tool.end': {
+      const details = { tool: shown(event.name), call_id: event.id, duration_ms: event.durationMs };
+      return event.isError
+        ? { level: 'warn', message: 'tool failed', details }
+        : { level: 'info', message: 'tool ended', details };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function tokens({ inputTokens, outputTokens }: TokenUsage): Details {
+  return { input_tokens: inputTokens, output_tokens: outputTokens };
+}
+
+/** A name a model made up can be anything, a sentence of the conversation included. */
+function shown(tool: string): string {
+  return isToolName(tool) ? tool : 'unknown';
+}
+
+/** A log of JSON, one object per line, by default on standard error. */
+export function jsonLog(output: Pick<NodeJS.WritableStream, 'write'> = process.stderr): LogListener {
+  return (entry) => {
+    output.write(`${JSON.stringify(entry)}\n`);
+  };
+}

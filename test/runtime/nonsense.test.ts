@@ -1,0 +1,252 @@
+/** What models and tools of other people do that they should not: one clear failure each, and the run is not held up. */
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+
+import { createAgent, inProcessMemory } from '../../src/runtime/index.ts';
+import type { Agent, MemoryStore, ModelLike, Tool } from '../../src/runtime/index.ts';
+import { scriptedModel } from '../../src/testing/scripted-model.ts';
+import { echo, gate, rejection } from './support/agents.ts';
+import { recordSpans, type SpanRecorder } from './support/spans.ts';
+
+let recorder: SpanRecorder;
+beforeAll(() => {
+  recorder = recordSpans();
+});
+afterEach(() => recorder.reset());
+afterAll(() => recorder.unregister());
+
+/** Fails the test for every rejection nobody handles. */
+function watchRejections(): unknown[] {
+  const rejections: unknown[] = [];
+  const listener = (reason: unknown): unknown => rejections.push(reason);
+  process.on('unhandledRejection', listener);
+  onTestFinished(() => void process.off('unhandledRejection', listener));
+  return rejections;
+}
+
+/** Rejections are reported once the microtasks are done. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+describe('a tool that throws', () => {
+  const throws = (value: unknown): Tool => ({
+    ...echo('odd'),
+    execute: () => {
+      // oxlint-disable-next-line typescript/only-throw-error -- that is what is tested
+      throw value;
+    },
+  });
+  const frozen = Object.freeze(new RangeError('frozen'));
+  const hostile = new Proxy(new Error('hidden'), {
+    get: () => {
+      throw new Error('trap');
+    },
+  });
+  const speechless = Object.defineProperty(new Error(''), 'message', {
+    get: () => {
+      throw new Error('trap');
+    },
+  });
+
+  test.each([
+    ['undefined', undefined, /undefined/],
+    ['null', null, /null/],
+    ['a text', 'no luck', /no luck/],
+    ['a number', 7, /7/],
+    ['a symbol', Symbol('odd'), /Symbol\(odd\)/],
+    ['a frozen error', frozen, /^RangeError: frozen$/],
+    ['an object without a prototype', Object.create(null), /cannot be written as text/],
+    ['an error whose message cannot be read', speechless, /cannot be written as text/],
+    ['a proxy that throws', hostile, /cannot be written as text/],
+    ['a promise', Promise.resolve('later'), /\[object Promise\]/],
+  ])('%s has failed, and the run goes on', async (_what, value, told) => {
+    const rejections = watchRejections();
+    const asks = { toolCalls: [{ name: 'odd', input: { text: 'a' } }] };
+    const helper = createAgent({ name: 'helper', models: [scriptedModel([asks, 'done'])], tools: [throws(value)] });
+
+    const { text, toolErrors, messages } = await helper.run('hi');
+    await settle();
+
+    expect({ text, toolErrors }).toEqual({ text: 'done', toolErrors: 1 });
+    const result = messages.find(({ role }) => role === 'tool')!.content[0] as { output: { value: string } };
+    expect(result.output.value).toMatch(told);
+    expect(recorder.tree('faultline.failure.point')).toBe(
+      [
+        'agent.invoke helper',
+        '  chat scripted-model',
+        '    execute_tool odd ! x point=tool.execution',
+        '  chat scripted-model',
+      ].join('\n'),
+    );
+    expect(rejections).toEqual([]);
+  });
+});
+
+describe('a model that answers', () => {
+  const finish = { finishReason: 'stop', usage: {} };
+  const model = (answer: unknown): ModelLike => ({
+    specificationVersion: 'v3',
+    provider: 'odd',
+    modelId: 'odd-1',
+    doGenerate: () => Promise.resolve(answer),
+    doStream: () => Promise.resolve(answer),
+  });
+  const streamOf = (...parts: unknown[]): unknown => ({
+    stream: new ReadableStream({
+      start: (controller) => {
+        for (const part of parts) controller.enqueue(part);
+        controller.close();
+      },
+    }),
+  });
+  const helperOn = (answer: unknown): Agent =>
+    createAgent({ name: 'helper', models: [{ model: model(answer), maxRetries: 0 }] });
+
+  test.each([
+    ['nothing', undefined],
+    ['null', null],
+    ['a text', 'Hello.'],
+    ['no content', { ...finish }],
+    ['a text for its content', { ...finish, content: 'Hello.' }],
+    ['a tool call without a name', { ...finish, content: [{ type: 'tool-call', toolCallId: 'c', input: '{}' }] }],
+  ])('with %s has failed once', async (_what, answer) => {
+    const rejections = watchRejections();
+
+    const error = await rejection(helperOn(answer).run('hi'));
+    await settle();
+
+    expect(error).toMatchObject({ message: 'no model answered: odd-1 (ModelResponseError)' });
+    expect(recorder.tree('error.type')).toBe(
+      ['agent.invoke helper ! x type=AllModelsFailedError', '  chat odd-1 ! x type=ModelResponseError'].join('\n'),
+    );
+    expect(rejections).toEqual([]);
+  });
+
+  test.each([
+    ['a stream that is none', { stream: 'Hello.' }],
+    ['a stream that ends without finish', streamOf({ type: 'text-delta', id: '0', delta: 'Hel' })],
+    ['an empty stream', streamOf()],
+    ['a stream of an unfinished tool', streamOf({ type: 'tool-input-start', id: 'c', toolName: 'echo' })],
+  ])('with %s has failed once', async (_what, answer) => {
+    const rejections = watchRejections();
+
+    const error = await rejection(helperOn(answer).run('hi', { stream: true }));
+    await settle();
+
+    expect(error).toMatchObject({ message: 'no model answered: odd-1 (ModelResponseError)' });
+    expect(recorder.only('chat odd-1').events.filter(({ name }) => name === 'exception')).toHaveLength(1);
+    expect(rejections).toEqual([]);
+  });
+
+  test('with parts nobody knows is read for those that are known', async () => {
+    const parts = [null, 7, 'part', { type: 'hologram' }, { type: 'text', text: 'Hello.' }, { type: 'text', text: 7 }];
+    const usage = { inputTokens: 'many', outputTokens: { total: -1 } };
+
+    expect(await helperOn({ content: parts, finishReason: 42, usage }).run('hi')).toMatchObject({
+      text: 'Hello.',
+      finishReason: 'other',
+    });
+  });
+
+  test('with a stream of parts nobody knows is read for those that are known', async () => {
+    const parts = [null, { type: 'hologram' }, { type: 'text-delta', id: 0, delta: 'Hello.' }, { type: 'finish' }];
+
+    expect(await helperOn(streamOf(...parts)).run('hi', { stream: true })).toMatchObject({ text: 'Hello.' });
+  });
+
+  test.each([[undefined], [null], ['no luck'], [Object.create(null)]])('by throwing %s has failed', async (thrown) => {
+    const turns = [{ error: thrown as unknown }];
+    const helper = createAgent({ name: 'helper', models: [{ model: scriptedModel(turns), maxRetries: 0 }] });
+
+    expect(await rejection(helper.run('hi'))).toMatchObject({ name: 'AllModelsFailedError' });
+    expect(recorder.tree()).toBe(['agent.invoke helper ! x', '  chat scripted-model ! x'].join('\n'));
+  });
+});
+
+describe('a run that is aborted', () => {
+  const never = (): Promise<never> => new Promise(() => {});
+  const asks = (name: string, input: object = { text: 'a' }) => ({ toolCalls: [{ name, input: { ...input } }] });
+
+  /** Aborts a run as soon as it is where it never returns from. */
+  async function abortAt(make: (arrived: () => Promise<never>) => Agent): Promise<unknown> {
+    const arrival = gate();
+    const agent = make(() => {
+      arrival.open();
+      return never();
+    });
+    const controller = new AbortController();
+    const ended = rejection(agent.run('hi', { signal: controller.signal }));
+    await arrival.opened;
+    controller.abort(new Error('enough'));
+    return ended;
+  }
+
+  test('is not held up by a tool that never returns', async () => {
+    const error = await abortAt((execute) =>
+      createAgent({ name: 'helper', models: [scriptedModel([asks('echo')])], tools: [{ ...echo(), execute }] }),
+    );
+
+    expect(error).toMatchObject({ message: 'enough' });
+    expect(recorder.tree('faultline.outcome')).toBe(
+      ['agent.invoke helper outcome=aborted', '  chat scripted-model', '    execute_tool echo outcome=aborted'].join(
+        '\n',
+      ),
+    );
+  });
+
+  test('is not held up by a schema that never says whether arguments fit', async () => {
+    const error = await abortAt((validate) => {
+      const input = { '~standard': { version: 1, vendor: 'odd', validate } } as const;
+      return createAgent({
+        name: 'helper',
+        models: [scriptedModel([asks('echo')])],
+        tools: [{ ...echo(), input }],
+      });
+    });
+
+    expect(error).toMatchObject({ message: 'enough' });
+    expect(recorder.only('execute_tool echo').attributes['faultline.outcome']).toBe('aborted');
+  });
+
+  test('is not held up by a memory that never answers', async () => {
+    const error = await abortAt((search) => {
+      const memory: MemoryStore = { ...inProcessMemory(), search };
+      return createAgent({ name: 'helper', models: [scriptedModel([])], memory });
+    });
+
+    expect(error).toMatchObject({ message: 'enough' });
+    expect(recorder.tree('faultline.outcome')).toMatch(/^agent\.invoke helper outcome=aborted\n {2}search_memory/);
+  });
+
+  test('ends the sub-agents of its sub-agents', async () => {
+    const error = await abortAt((execute) => {
+      const team = (name: string, tool: Tool, call: object): Agent =>
+        createAgent({ name, models: [scriptedModel([asks(tool.name, call)])], tools: [tool] });
+      const deepest = team('deepest', { ...echo(), execute }, { text: 'a' });
+      const middle = team('middle', deepest.asTool(), { task: 'b' });
+      return team('helper', middle.asTool(), { task: 'c' });
+    });
+
+    expect(error).toMatchObject({ message: 'enough' });
+    const agents = recorder.spans().filter(({ name }) => name.startsWith('agent.invoke'));
+    expect(agents.map(({ attributes }) => attributes['faultline.outcome'])).toEqual(['aborted', 'aborted', 'aborted']);
+  });
+
+  test('is not held up by whoever delivers its answer', async () => {
+    const arrival = gate();
+    const controller = new AbortController();
+    const helper = createAgent({ name: 'helper', models: [scriptedModel(['Hello.'])] });
+    const deliver = (): Promise<never> => {
+      arrival.open();
+      return never();
+    };
+
+    const ended = rejection(helper.run('hi', { signal: controller.signal, deliver }));
+    await arrival.opened;
+    controller.abort(new Error('enough'));
+
+    expect(await ended).toMatchObject({ message: 'enough' });
+  });
+});
