@@ -14,7 +14,10 @@ const entries = [
 ];
 
 const API = '@opentelemetry/api';
-const OLDEST_API = join(dirname(createRequire(import.meta.url).resolve('@opentelemetry/api-1.9.0')), '../esnext/index.js');
+const OLDEST_API = join(
+  dirname(createRequire(import.meta.url).resolve('@opentelemetry/api-1.9.0')),
+  '../esnext/index.js',
+);
 
 /** Parts that register something, or stand on the SDK: they use the very API the application and the SDK use. */
 const BESIDE_THE_SDK = /\/src\/(?:telemetry\/(?:export|issues|http|setup|flush-after)\b|cli|receiver|testing|register)/;
