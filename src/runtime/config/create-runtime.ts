@@ -40,7 +40,7 @@ export async function createConfiguredRuntime(
   try {
     const own = await ownTransports(config, environment, listen !== undefined);
     // Every question over HTTP names the agent it is for.
-    const http = listen === undefined ? [] : [{ transport: httpTransport(httpOptions(config, agents, options)) }];
+    const http = listen === undefined ? [] : [{ transport: httpTransport(httpOptions(config, agents, own, options)) }];
     const runtime = createRuntime({
       ...config.runtime,
       ...defined({ onLog: options.onLog }),
@@ -62,11 +62,13 @@ export async function createConfiguredRuntime(
 function httpOptions(
   config: RuntimeConfig,
   agents: readonly Agent[],
+  others: readonly RuntimeTransport[],
   { environment = process.env, status, listen }: CreateRuntimeOptions,
 ): HttpTransportOptions {
   const { corsOrigins, eventSource } = config.http;
   return {
-    ...defined({ status, listen, token: tokenOf(config, environment) }),
+    ...defined({ listen, token: tokenOf(config, environment) }),
+    status: () => ({ transports: ['http', ...others.map(({ transport }) => transport.name)], ...status?.() }),
     agents,
     maxActive: config.runtime.maxActive,
     corsOrigins: corsOrigins.includes('*') ? '*' : corsOrigins,

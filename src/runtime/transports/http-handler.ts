@@ -127,15 +127,28 @@ export function createHttpHandler(name: string, time: Time, options: HttpHandler
     },
   });
 
+  /** For those who may ask questions: whoever may only see whether it lives learns no names. */
+  const detailsFor = (request: Request): Readonly<Record<string, unknown>> => {
+    if (!access.isAuthorized(request)) return {};
+    const { ready: _, ...details } = statusOf(options.status);
+    return { agents: [...names], ...details };
+  };
+
   const readiness = (request: Request): Response => {
     const status = statusOf(options.status);
     const state = receiver === undefined ? 'stopped' : status.ready === false ? 'unready' : 'ready';
-    const details = access.isAuthorized(request) ? { agents: [...names], ...status } : {};
-    return jsonResponse(state === 'ready' ? 200 : 503, { ...details, ready: undefined, status: state });
+    return jsonResponse(state === 'ready' ? 200 : 503, { ...detailsFor(request), status: state });
   };
 
   const fixedRoutes: ReadonlyMap<string, Route> = new Map([
-    ['/healthz', { methods: READING, isPublic: true, answer: () => jsonResponse(200, { status: 'ok' }) }],
+    [
+      '/healthz',
+      {
+        methods: READING,
+        isPublic: true,
+        answer: (request) => jsonResponse(200, { ...detailsFor(request), status: 'ok' }),
+      },
+    ],
     ['/readyz', { methods: READING, isPublic: true, answer: readiness }],
     ['/openapi.json', { methods: READING, isPublic: false, answer: () => jsonResponse(200, document) }],
   ]);

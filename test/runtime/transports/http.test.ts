@@ -630,7 +630,7 @@ describe('health', () => {
       transports: ['http'],
       telemetry,
     });
-    expect(await (await send('/healthz')).json()).toEqual({ status: 'ok' });
+    expect(await (await send('/healthz')).json()).toMatchObject({ status: 'ok', agents: ['helper'] });
     const head = await send('/healthz', { method: 'HEAD' });
     expect([head.status, await head.text()]).toEqual([200, '']);
   });
