@@ -44,7 +44,7 @@ for (const { name, limit, slope, error } of growths) {
   const isMet = slope - 2 * error <= limit;
   if (!isMet) process.exitCode = 1;
   const measured = `${slope.toFixed(2)} ± ${(2 * error).toFixed(2)} MB a minute`;
-  console.log(`${String(name)}: ${measured}, limit ${String(limit)}: ${isMet ? 'met' : 'NOT MET'}`);
+  console.log(`${name}: ${measured}, limit ${limit}: ${isMet ? 'met' : 'NOT MET'}`);
 }
 
 /** Serves for a while, and measures what is left when everything is answered and sent. */

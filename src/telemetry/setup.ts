@@ -204,7 +204,6 @@ function startTracing(config: TelemetryConfig, options: SetupOptions, report: Re
   const intake = createSpanIntake({
     outlets: pipelines.map(({ outlet }) => outlet),
     allow: guard.allow,
-    allowBegun: guard.allowBegun,
     ...(recorder === undefined ? undefined : { recorder }),
   });
   const flushSpans = (): Promise<unknown> =>

@@ -13,6 +13,7 @@ import {
   type Link,
   type Span,
   type SpanContext,
+  type SpanOptions as OtelSpanOptions,
   type Tracer,
   type TracerProvider,
 } from '@opentelemetry/api';
@@ -47,7 +48,7 @@ import { addUsage, normalizeUsage, type TokenUsage } from './attributes/usage.ts
 import { captureFailure, decideFailures, type IssueTags } from './capture.ts';
 import { ContentFreeError } from './content/content-free-error.ts';
 import type { CaptureContent, ContentPolicy } from './content/policy.ts';
-import { seal, share } from './content/seal.ts';
+import { seal, share, startShared } from './content/seal.ts';
 import {
   contentOfRun,
   contentPolicyOf,
@@ -717,8 +718,7 @@ const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
     const attributes = agentAttributes(options, run.depth, runAttributes(run));
     addWhereFree(attributes, scope.attributes);
     addWhereFree(attributes, options.attributes);
-    const span = tracer().startSpan(name, { kind: SpanKind.INTERNAL, attributes }, parent);
-    if (options.attributes !== undefined) share(span);
+    const span = startSpan(name, { kind: SpanKind.INTERNAL, attributes }, parent, options);
     const content = contentOfRun(frame, options.captureContent);
     const signal = options.signal ?? frame?.agent?.signal;
     const opens: AgentFrame = { span, name, totals: newTotals(), signal, held: [] };
@@ -783,8 +783,7 @@ function openChild(options: SpanOptions, { context, frame }: Surroundings, child
   const { attributes } = child;
   addWhereFree(attributes, scopeOf(frame).attributes);
   addWhereFree(attributes, options.attributes);
-  const span = tracer().startSpan(name, { kind, attributes }, parent);
-  if (options.attributes !== undefined) share(span);
+  const span = startSpan(name, { kind, attributes }, parent, options);
   return {
     span,
     name,
@@ -795,6 +794,17 @@ function openChild(options: SpanOptions, { context, frame }: Surroundings, child
     policy: contentPolicyOf(frame),
     within: frame?.agent,
   };
+}
+
+/** Starts a span, on which the application may have written already. */
+function startSpan(
+  name: string,
+  settings: OtelSpanOptions,
+  parent: Context,
+  { attributes }: Pick<SpanOptions, 'attributes'>,
+): Span {
+  if (attributes === undefined) return tracer().startSpan(name, settings, parent);
+  return startShared(() => tracer().startSpan(name, settings, parent));
 }
 
 /** Adds attributes whose names are not taken, by the span contract or by someone who goes first. */
@@ -832,8 +842,8 @@ function recordCrash(options: TransportSpanOptions, error: unknown, uptimeMs: nu
     const links: Link[] = (options.runsInFlight?.() ?? []).map((context) => ({ context }));
     const attributes = { ...options.attributes, ...transportCrashAttributes(options.name, uptimeMs) };
     const name = spanName(OPERATIONS.transport.spanName, options.name);
-    const span = tracer().startSpan(name, { kind: SpanKind.INTERNAL, root: true, attributes, links }, ROOT_CONTEXT);
-    if (options.attributes !== undefined) share(span);
+    const settings = { kind: SpanKind.INTERNAL, root: true, attributes, links };
+    const span = startSpan(name, settings, ROOT_CONTEXT, options);
     const frame = frameOf(contextApi.active());
     const { isNew, recorded } = recordSpanFailure(span, {
       error,

@@ -24,7 +24,22 @@ export function share(span: object): void {
   shared.add(span);
 }
 
-/** Whether the application was handed the span. */
+/** Starts a span with attributes of the application's. Whoever sees it start must know that, too. */
+export function startShared<Span extends object>(start: () => Span): Span {
+  isStartingShared = true;
+  try {
+    const span = start();
+    share(span);
+    return span;
+  } finally {
+    isStartingShared = false;
+  }
+}
+
+/** Starting is synchronous, so it is about one span at a time. */
+let isStartingShared = false;
+
+/** Whether the application was handed the span, or gave it attributes. */
 export function isShared(span: object): boolean {
-  return shared.has(span);
+  return isStartingShared || shared.has(span);
 }

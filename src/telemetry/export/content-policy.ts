@@ -28,8 +28,6 @@ export interface ContentGuard {
   readonly processor: SpanProcessor;
   /** The span as it may leave the process: itself, or a copy without what must stay. */
   readonly allow: (span: ReadableSpan) => ReadableSpan;
-  /** The same for a span that has only begun: nobody knows yet whether the application wrote on it. */
-  readonly allowBegun: (span: ReadableSpan) => ReadableSpan;
 }
 
 /** Creates the guard of one set of spans. `policy` holds where a run has not decided for itself. */
@@ -46,7 +44,6 @@ export function createContentGuard(policy: ContentPolicy): ContentGuard {
       shutdown: () => Promise.resolve(),
     },
     allow: (span) => applyContentPolicy(span, policies.get(span) ?? policy),
-    allowBegun: (span) => new SpanReview(span, policies.get(span) ?? policy, isOwn(span)).result(true),
   };
 }
 

@@ -13,8 +13,6 @@ export interface SpanIntakeOptions {
   readonly recorder?: Recorder;
   /** The span as it may leave the process: itself, or a copy without what must stay. */
   readonly allow: (span: ReadableSpan) => ReadableSpan;
-  /** The same for a span that has only begun. */
-  readonly allowBegun: (span: ReadableSpan) => ReadableSpan;
 }
 
 /** Where spans come in from a provider. */
@@ -36,7 +34,7 @@ const MAX_OPEN = 10_000;
  * Creates the way in: what the content policy allows → flight recorder → every outlet. Nothing thrown
  * reaches the caller, which is the application's own `startSpan()` and `end()`.
  */
-export function createSpanIntake({ outlets, recorder, allow, allowBegun }: SpanIntakeOptions): SpanIntake {
+export function createSpanIntake({ outlets, recorder, allow }: SpanIntakeOptions): SpanIntake {
   const open = new Set<ReadableSpan>();
   let started = 0;
 
@@ -70,7 +68,7 @@ export function createSpanIntake({ outlets, recorder, allow, allowBegun }: SpanI
       if (open.size > MAX_OPEN) forgetOldest();
       if (recorder === undefined) return;
       try {
-        recorder.started(allowBegun(span));
+        recorder.started(allow(span));
       } catch {
         // Nor whoever starts one.
       }
