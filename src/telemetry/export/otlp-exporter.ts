@@ -1,5 +1,3 @@
-import { gzipSync } from 'node:zlib';
-
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import {
   createOtlpNetworkExportDelegate,
@@ -15,6 +13,7 @@ import {
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import type { Destination } from '../config/destinations.ts';
+import { gzipNow } from '../http/compress.ts';
 import type { Connection } from '../http/connection.ts';
 import type { NowRequest } from '../http/send-now.ts';
 import { callBackWith, type DeliveringExporter, type DeliveryFailure, type Outcome } from './delivery-result.ts';
@@ -48,7 +47,7 @@ export function createOtlpExporter(destination: Destination, connection: Connect
       return {
         url,
         headers: requestHeaders(destination),
-        body: compression === 'gzip' ? gzipSync(body) : body,
+        body: compression === 'gzip' ? gzipNow(body) : body,
         tls,
         proxy: connection.proxy,
       };

@@ -1,12 +1,10 @@
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
-
 import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
 import { OTLPExporterError, type ExportResponse, type IExporterTransport } from '@opentelemetry/otlp-exporter-base';
 
 import type { Destination } from '../config/destinations.ts';
 import { VERSION } from '../config/version.ts';
+import { gzip } from '../http/compress.ts';
 import type { Connection } from '../http/connection.ts';
 import { post, type PostTarget } from '../http/post.ts';
 import { judgeAnswer, type Verdict } from './otlp-answer.ts';
@@ -16,8 +14,6 @@ export interface OtlpTransport extends IExporterTransport {
   /** What was decided about the request with this body. */
   verdictOn(body: Uint8Array): Verdict | undefined;
 }
-
-const gzipAsync = promisify(gzip);
 
 /**
  * Sends OTLP requests once each: whoever wants to try again decides that with the verdict. The official transport
@@ -31,7 +27,7 @@ export function createOtlpTransport(destination: Destination, connection: Connec
   const verdicts = new WeakMap<Uint8Array, Verdict>();
 
   const send = async (body: Uint8Array): Promise<Verdict> => {
-    const sent = compression === 'gzip' ? await gzipAsync(body) : body;
+    const sent = compression === 'gzip' ? await gzip(body) : body;
     // Not in the context of whatever ended a span: its baggage would travel along, and the request be traced.
     const answer = await context.with(suppressTracing(ROOT_CONTEXT), () => post(target, sent));
     return judgeAnswer(answer, answering);

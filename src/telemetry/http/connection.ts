@@ -1,8 +1,8 @@
-import * as http from 'node:http';
-import * as https from 'node:https';
+import type * as http from 'node:http';
 import type { Socket } from 'node:net';
 
 import type { Tls } from '../config/destinations.ts';
+import { nodeModules } from './node-modules.ts';
 import type { Proxy } from './proxy.ts';
 import { openTunnel, type TunnelOptions } from './tunnel.ts';
 
@@ -49,8 +49,8 @@ export function createConnection({ url, tls = {}, proxy }: ConnectionOptions): C
   const isTunnelled = proxy !== undefined && url.startsWith('https:');
   const isSecure = (isTunnelled ? url : (proxy?.url ?? url)).startsWith('https:');
   const agent = isSecure
-    ? new https.Agent({ keepAlive: true, ...(proxy === undefined || isTunnelled ? tls : {}) })
-    : new http.Agent({ keepAlive: true });
+    ? new nodeModules.https.Agent({ keepAlive: true, ...(proxy === undefined || isTunnelled ? tls : {}) })
+    : new nodeModules.http.Agent({ keepAlive: true });
   const tunnels = new Set<http.ClientRequest>();
   let aborted = false;
 

@@ -1,6 +1,6 @@
-import * as http from 'node:http';
-import * as https from 'node:https';
+import type * as http from 'node:http';
 
+import { nodeModules } from './node-modules.ts';
 import type { Connection } from './connection.ts';
 import { ProxyError, unreachableProxy } from './proxy-error.ts';
 import type { Proxy } from './proxy.ts';
@@ -111,10 +111,10 @@ const WITHOUT_ANSWER: Answer = { kind: 'broken', error: new Error('the connectio
 function createRequest({ url, headers, connection }: PostTarget, askedProxy: Proxy | undefined): http.ClientRequest {
   const { agent } = connection;
   if (askedProxy === undefined) {
-    const { request } = url.startsWith('https:') ? https : http;
+    const { request } = url.startsWith('https:') ? nodeModules.https : nodeModules.http;
     return request(url, { method: 'POST', headers, agent });
   }
-  const { request } = askedProxy.url.startsWith('https:') ? https : http;
+  const { request } = askedProxy.url.startsWith('https:') ? nodeModules.https : nodeModules.http;
   return request(askedProxy.url, {
     method: 'POST',
     path: url,

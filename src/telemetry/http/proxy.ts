@@ -1,6 +1,5 @@
-import { BlockList, isIP } from 'node:net';
-
 import type { Reporter } from '../diagnostics.ts';
+import { nodeModules } from './node-modules.ts';
 
 /** Environment variables by name, as in `process.env`. Those that name proxies are read, in lower and upper case. */
 export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
@@ -94,20 +93,21 @@ function covers(entry: string, { protocol, hostname, port }: URL): boolean {
   const host = unbracketed(hostname);
   if (entry.includes('/')) return isInRange(host, entry);
   // Of the colons in a bare IPv6 address none is before a port.
-  const [, name = entry, onlyPort] = isIP(entry) === 6 ? [] : (/^(.*?)(?::(\d+))?$/.exec(entry) ?? []);
+  const [, name = entry, onlyPort] = nodeModules.net.isIP(entry) === 6 ? [] : (/^(.*?)(?::(\d+))?$/.exec(entry) ?? []);
   if (onlyPort !== undefined && onlyPort !== (port === '' ? USUAL_PORTS[protocol] : port)) return false;
   const domain = unbracketed(name).replace(/^\*?\./, '');
-  return host === domain || (isIP(host) === 0 && host.endsWith(`.${domain}`));
+  return host === domain || (nodeModules.net.isIP(host) === 0 && host.endsWith(`.${domain}`));
 }
 
 const USUAL_PORTS: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' };
 
 function isInRange(host: string, range: string): boolean {
-  const family = FAMILIES[isIP(host)];
+  const family = FAMILIES[nodeModules.net.isIP(host)];
   const [network = '', bits = ''] = range.split('/');
-  if (family === undefined || FAMILIES[isIP(network)] !== family || !/^\d{1,3}$/.test(bits)) return false;
+  if (family === undefined || FAMILIES[nodeModules.net.isIP(network)] !== family || !/^\d{1,3}$/.test(bits))
+    return false;
   if (Number(bits) > (family === 'ipv4' ? 32 : 128)) return false;
-  const list = new BlockList();
+  const list = new nodeModules.net.BlockList();
   list.addSubnet(network, Number(bits), family);
   return list.check(host, family);
 }

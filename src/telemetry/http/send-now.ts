@@ -1,8 +1,7 @@
-import { spawnSync } from 'node:child_process';
 import { performance } from 'node:perf_hooks';
-import { Worker } from 'node:worker_threads';
 
 import type { Tls } from '../config/destinations.ts';
+import { nodeModules } from './node-modules.ts';
 import type { Proxy } from './proxy.ts';
 import { SEND_NOW_PROGRAM } from './send-now-program.ts';
 
@@ -47,7 +46,7 @@ const MAX_WAIT_MS = 2_147_483_647;
 function inWorker(requests: readonly NowRequest[], timeoutMs: number): readonly number[] {
   // The first element says when all are decided, the others are the statuses.
   const statuses = new Int32Array(new SharedArrayBuffer((requests.length + 1) * Int32Array.BYTES_PER_ELEMENT));
-  const worker = new Worker(SEND_NOW_PROGRAM, {
+  const worker = new nodeModules.workerThreads.Worker(SEND_NOW_PROGRAM, {
     eval: true,
     // Not this process's flags and NODE_OPTIONS: they may load the whole application's instrumentation anew.
     execArgv: [],
@@ -70,7 +69,7 @@ function inProcess(requests: readonly NowRequest[], timeoutMs: number): readonly
   // The executable of a single-file application is the application itself: it would run a second time.
   if (timeoutMs <= 0 || process.getBuiltinModule('node:sea').isSea()) return statuses;
   const encoded = requests.map((request) => ({ ...request, body: Buffer.from(request.body).toString('base64') }));
-  const { stdout } = spawnSync(process.execPath, ['-e', SEND_NOW_PROGRAM], {
+  const { stdout } = nodeModules.childProcess.spawnSync(process.execPath, ['-e', SEND_NOW_PROGRAM], {
     input: JSON.stringify({ requests: encoded, timeoutMs }),
     env: { ...environment(), ELECTRON_RUN_AS_NODE: '1' },
     encoding: 'utf8',

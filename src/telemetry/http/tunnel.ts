@@ -1,8 +1,8 @@
-import * as http from 'node:http';
-import * as https from 'node:https';
+import type * as http from 'node:http';
 import type { Socket } from 'node:net';
-import * as tls from 'node:tls';
+import type * as tls from 'node:tls';
 
+import { nodeModules } from './node-modules.ts';
 import { ProxyError, unreachableProxy } from './proxy-error.ts';
 import type { Proxy } from './proxy.ts';
 
@@ -25,7 +25,7 @@ const SILENCE_MS = 10_000;
 export function openTunnel(proxy: Proxy, options: TunnelOptions, onTunnel: OnTunnel): http.ClientRequest {
   const { host = 'localhost', port = 443 } = options;
   const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  const { request } = proxy.url.startsWith('https:') ? https : http;
+  const { request } = proxy.url.startsWith('https:') ? nodeModules.https : nodeModules.http;
   const connecting = request(proxy.url, {
     method: 'CONNECT',
     path: authority,
@@ -43,7 +43,7 @@ export function openTunnel(proxy: Proxy, options: TunnelOptions, onTunnel: OnTun
   connecting.on('connect', ({ statusCode = 0 }, socket: Socket) => {
     if (statusCode >= 200 && statusCode < 300) {
       socket.setTimeout(0);
-      return settle(null, tls.connect({ ...options, path: undefined, socket }));
+      return settle(null, nodeModules.tls.connect({ ...options, path: undefined, socket }));
     }
     socket.destroy();
     settle(new ProxyError(proxy, { kind: 'refused', status: statusCode }));

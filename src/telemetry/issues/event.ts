@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-
 import { active } from '../active.ts';
 import { defined } from '../config/records.ts';
 import { VERSION } from '../config/version.ts';
@@ -79,7 +77,7 @@ function circumstances(
   const { occurredAtMs, level, transaction, user } = captured;
   const breadcrumbs = readable(() => eventBreadcrumbs(captured.breadcrumbs)) ?? [];
   return {
-    event_id: randomUUID().replaceAll('-', ''),
+    event_id: crypto.randomUUID().replaceAll('-', ''),
     timestamp: occurredAtMs / 1000,
     platform: 'node',
     level,

@@ -1,6 +1,3 @@
-import { promisify } from 'node:util';
-import { gzip, gzipSync } from 'node:zlib';
-
 import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
 
@@ -10,6 +7,7 @@ import { VERSION } from '../config/version.ts';
 import type { Reporter } from '../diagnostics.ts';
 import { backoffMs, jittered } from '../http/backoff.ts';
 import { systemClock, type Clock } from '../http/clock.ts';
+import { gzip, gzipNow } from '../http/compress.ts';
 import { createConnection } from '../http/connection.ts';
 import type { Explanation } from '../http/explain-connection.ts';
 import { bareAnswer, post, type Answer, type PostTarget } from '../http/post.ts';
@@ -106,8 +104,6 @@ export interface IssueSenderOptions {
   readonly journal?: EventJournal;
   readonly clock?: Clock;
 }
-
-const gzipAsync = promisify(gzip);
 
 /**
  * Creates the way from an event to Sentry: bounded queue → envelope → one request at a time, tried again after
@@ -230,7 +226,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
     for (let attempt = 1; ; attempt += 1) {
       await restUntil(Math.max(retryAtMs, limitedUntilMs));
       if (attempt === 1) giveUpAtMs = clock.now() + RETRY_BUDGET_MS;
-      const body = await gzipAsync(createEnvelope(event, new Date()));
+      const body = await gzip(createEnvelope(event, new Date()));
       if (!pending.has(event)) return;
       // Not in the context of whatever failed: its baggage would travel along, and the request be traced.
       const answer = await context.with(suppressTracing(ROOT_CONTEXT), () => post(target, body));
@@ -270,7 +266,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
         url,
         headers: target.headers,
         proxy: connection.proxy,
-        body: gzipSync(createEnvelope(event, new Date())),
+        body: gzipNow(createEnvelope(event, new Date())),
       },
       settle(status) {
         if (status === 0) return [word];

@@ -1,7 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { threadId } from 'node:worker_threads';
+
+import { nodeModules } from '../../http/node-modules.ts';
 
 /** Who writes a file: one recorder of one thread of one process. */
 export interface Owner {
@@ -22,8 +22,8 @@ export function thisOwner(): Owner {
     host: hostIdentity(),
     pid: process.pid,
     startTime: readProcess(process.pid)?.startTime ?? 0,
-    thread: threadId,
-    run: randomBytes(4).toString('hex'),
+    thread: nodeModules.workerThreads.threadId,
+    run: nodeModules.crypto.randomBytes(4).toString('hex'),
   };
 }
 
@@ -52,7 +52,7 @@ function hostIdentity(): string {
     attempt(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()),
     attempt(() => readlinkSync('/proc/self/ns/pid')),
   ];
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 12);
+  return nodeModules.crypto.createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 12);
 }
 
 /** A file of an owner on another host counts as abandoned when it was not touched for this long. */

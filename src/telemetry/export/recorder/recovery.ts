@@ -1,9 +1,9 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 
 import type { Reporter } from '../../diagnostics.ts';
 import type { Clock } from '../../http/clock.ts';
+import { nodeModules } from '../../http/node-modules.ts';
 import { interruptedSpan } from '../interrupted-span.ts';
 import { judgeSegments, listSegments, type FoundSegment } from './directory.ts';
 import type { LossCount } from './losses.ts';
@@ -122,7 +122,7 @@ export function createRecovery(setup: RecoverySetup): Recovery {
         return undefined;
       case 'unreadable':
         if (found.bytes > 0) losses.add('unreadable', 1);
-        await rm(path, { force: true });
+        await nodeModules.fsPromises.rm(path, { force: true });
         return undefined;
       case 'scanned': {
         const contents = readdressed(taken.contents, setup.destinations);

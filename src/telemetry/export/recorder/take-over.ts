@@ -1,7 +1,8 @@
-import { open, rename, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';
 
+import { nodeModules } from '../../http/node-modules.ts';
 import { scanSegment, type Scan, type SegmentContents } from './scan-segment.ts';
 import { FORMAT_VERSION, parseHeader } from './segment-lines.ts';
 
@@ -24,14 +25,14 @@ export async function takeOver(path: string, newPath: string): Promise<TakeOver>
   let handle: FileHandle;
   try {
     // What must not be written to could not be struck either, so it is not taken.
-    handle = await open(path, 'r+');
+    handle = await nodeModules.fsPromises.open(path, 'r+');
   } catch (error) {
     return lostOrThrow(error);
   }
   try {
     const header = parseHeader(await readHeader(handle));
     if (header !== undefined && header.version > FORMAT_VERSION) return { status: 'newer', version: header.version };
-    await rename(path, newPath);
+    await nodeModules.fsPromises.rename(path, newPath);
     const content = await handle.readFile();
     const scan = await scanInSlices(content);
     return scan.status === 'scanned' ? { ...scan, bytes: content.length } : scan;
