@@ -95,10 +95,14 @@ export async function measureDelivery() {
       target('what the recorder adds', '≤ 15 µs a span', spread(recordedMicros, 1, ' µs'), recordedMicros.median <= 15),
     ],
     notes: [
-      'The machine interrupts a process now and then, as the row without an exporter shows, so the nine longest turns say\n' +
+      [
+        'The machine interrupts a process now and then, as the row without an exporter shows, so the nine longest turns say',
         'as much about it as about the code; the stock processor stalls at every 512th span, which is ten times in 5 000.',
-      'A turn holds the making of one span as well. The stock queue was made large enough to lose nothing, except in an',
-      'outage and at the exit, where it has its defaults.',
+      ].join('\n'),
+      [
+        'A turn holds the making of one span as well. The stock queue was made large enough to lose nothing, except in an',
+        'outage and at the exit, where it has its defaults.',
+      ].join('\n'),
     ],
   };
 }
