@@ -236,7 +236,7 @@ describe('a real error', () => {
     `);
     expect(JSON.parse(stdout)).toEqual({
       application: ['<anonymous> script.mjs', 'lookup script.mjs'],
-      others: expect.arrayContaining(['spans.js']) as unknown,
+      others: expect.arrayContaining(['helpers.js']) as unknown,
     });
   });
 
