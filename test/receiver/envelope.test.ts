@@ -1,8 +1,8 @@
-import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { MalformedEnvelopeError, parseEnvelope } from '../../src/receiver/envelope.ts';
 import { thrownBy } from './thrown-by.ts';
+import { fc } from '../support/properties.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 

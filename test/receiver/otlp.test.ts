@@ -1,4 +1,3 @@
-import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { decodeTraceRequest, MalformedOtlpError, type OtlpFormat } from '../../src/receiver/otlp.ts';
@@ -12,6 +11,7 @@ import {
   TRACE_ID,
 } from './sample-spans.ts';
 import { thrownBy } from './thrown-by.ts';
+import { fc } from '../support/properties.ts';
 
 const FORMATS: readonly OtlpFormat[] = ['json', 'protobuf'];
 

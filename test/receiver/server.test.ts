@@ -3,7 +3,6 @@ import { connect } from 'node:net';
 import { deflateSync, gzipSync } from 'node:zlib';
 
 import { BinaryReader } from '@bufbuild/protobuf/wire';
-import * as fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 
 import { startReceiver, type Receiver, type ReceiverOptions } from '../../src/receiver/server.ts';
@@ -11,6 +10,7 @@ import type { ReceivedSpan } from '../../src/receiver/received-span.ts';
 import { EXPORTERS, exportOnce } from './exporters.ts';
 import { json, jsonRequest, sampleSpans, serialized } from './sample-spans.ts';
 import { JSON_TYPE, PROTOBUF_TYPE, send } from './send.ts';
+import { fc } from '../support/properties.ts';
 
 const started: Receiver[] = [];
 

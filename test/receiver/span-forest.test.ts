@@ -1,8 +1,8 @@
-import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { buildTrees, type SpanNode } from '../../src/receiver/span-forest.ts';
 import { id, span } from './span.ts';
+import { fc } from '../support/properties.ts';
 
 interface Shape {
   readonly [name: string]: Shape;

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { createAgentWith } from '../../src/runtime/agent.ts';
@@ -8,6 +7,7 @@ import type { AgentEvent, AgentOptions, ModelLike } from '../../src/runtime/inde
 import { scriptedModel, type ScriptedCall, type ScriptedTurn } from '../../src/testing/scripted-model.ts';
 import { collect, echo, only, rejection } from './support/agents.ts';
 import { manualTime } from './support/manual-time.ts';
+import { fc } from '../support/properties.ts';
 
 /** An error as AI SDK providers throw it. */
 function apiError(statusCode: number | undefined, fields: object = {}): Error {

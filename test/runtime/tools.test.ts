@@ -1,5 +1,4 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
@@ -9,6 +8,7 @@ import type { AgentEvent, AgentOptions, Tool, ToolContext, ToolOutput } from '..
 import { scriptedModel, type ScriptedToolCall } from '../../src/testing/scripted-model.ts';
 import { gate, rejection } from './support/agents.ts';
 import { manualTime } from './support/manual-time.ts';
+import { fc } from '../support/properties.ts';
 
 /** Has the model call tools once, and gives what it was told. */
 async function outputs(

@@ -138,9 +138,12 @@ function reconcile(raw: RawCounts): TokenUsage {
   });
 }
 
-/** A count is a whole number that is not negative; anything else a provider sends is no count. */
+/** More tokens than any model call has. Sums of greater numbers would lose digits, and at last be infinite. */
+const MAX_TOKENS = 1e12;
+
+/** A count is a whole number from zero to `MAX_TOKENS`; anything else a provider sends is no count. */
 function count(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? Math.round(value) : undefined;
+  return typeof value === 'number' && value >= 0 && value <= MAX_TOKENS ? Math.round(value) : undefined;
 }
 
 function sum(left: number | undefined, right: number | undefined): number | undefined {

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { problemsOf } from './files.ts';
+import { fc } from '../../support/properties.ts';
 
 const AGENTS = 'agents: { helper: { models: [openai/gpt-5-mini] } }';
 const KNOWN =

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { configJsonSchema, configReference } from '../../../src/runtime/config/reference.ts';
 import { CONFIG_SCHEMA } from '../../../src/runtime/config/schema.ts';
 import { load } from './files.ts';
+import { fc } from '../../support/properties.ts';
 
 const ROOT = new URL('../../../', import.meta.url);
 

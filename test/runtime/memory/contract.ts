@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { createAgent, type MemoryStore } from '../../../src/runtime/index.ts';
@@ -7,6 +6,7 @@ import { perUser } from '../../../src/runtime/memory/scopes.ts';
 import { scriptedModel } from '../../../src/testing/scripted-model.ts';
 import { rejection } from '../support/agents.ts';
 import { recordSpans, type SpanRecorder } from '../support/spans.ts';
+import { fc } from '../../support/properties.ts';
 
 /** Makes a new, empty memory. The contract closes it. */
 export type OpenMemory = (options?: { readonly maxRecords?: number; readonly id?: string }) => MemoryStore;

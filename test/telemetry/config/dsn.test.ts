@@ -1,7 +1,7 @@
-import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { dsn, sentryAuth, tracesUrl } from '../../../src/telemetry/config/dsn.ts';
+import { fc } from '../../support/properties.ts';
 
 const read = (text: string) => dsn.fromText(text, 'SENTRY_DSN');
 

@@ -1,7 +1,7 @@
-import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { headers } from '../../../src/telemetry/config/headers.ts';
+import { fc } from '../../support/properties.ts';
 
 const read = (text: string) => headers.fromText(text, 'OTEL_EXPORTER_OTLP_HEADERS');
 

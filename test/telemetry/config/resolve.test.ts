@@ -1,4 +1,3 @@
-import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import * as catalog from '../../../src/telemetry/config/catalog.ts';
@@ -6,6 +5,7 @@ import type { Environment } from '../../../src/telemetry/config/environment.ts';
 import type { TracingOptions } from '../../../src/telemetry/config/options.ts';
 import type { Setting } from '../../../src/telemetry/config/settings.ts';
 import { DSN, PUBLIC_KEY, resolving } from './resolving.ts';
+import { fc } from '../../support/properties.ts';
 
 /** Every variable a setting can be set by. */
 const VARIABLES = Object.values<Setting<unknown>>(catalog).flatMap(({ variables = [] }) => variables);

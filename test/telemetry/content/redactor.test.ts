@@ -1,10 +1,10 @@
 import { Buffer } from 'node:buffer';
 
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { createRedactor, type RedactionOptions } from '../../../src/telemetry/content/redactor.ts';
 import { secretCases } from './corpus/secrets.ts';
+import { fc } from '../../support/properties.ts';
 
 const KEY = ['sk-', 'ant-api03-', 'Q7f3kP9xLm2vTz8R'].join('');
 const TOKEN = ['gh', 'p_', '16C7e42F292c6912E7710c838347Ae178B4a'].join('');

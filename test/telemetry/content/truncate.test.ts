@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { createRedactor } from '../../../src/telemetry/content/redactor.ts';
 import { copyWithin, cutText, fitJson, fitText } from '../../../src/telemetry/content/truncate.ts';
+import { fc } from '../../support/properties.ts';
 
 const redactor = createRedactor();
 

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { withholdContent } from '../../../src/telemetry/content/withhold.ts';
+import { fc } from '../../support/properties.ts';
 
 describe('withholdContent', () => {
   it('takes whole values of the content out of a message, wherever they stand in it', () => {

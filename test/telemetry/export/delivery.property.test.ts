@@ -3,7 +3,6 @@ import type { AddressInfo, Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
-import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { decodeTraceRequest } from '../../../src/receiver/otlp.ts';
@@ -15,6 +14,7 @@ import { createSplittingExporter } from '../../../src/telemetry/export/splitting
 import { createConnection } from '../../../src/telemetry/http/connection.ts';
 import { hurriedClock } from '../http/clocks.ts';
 import { destinationAt, exported, someSpans } from './exporting.ts';
+import { fc } from '../../support/properties.ts';
 
 /** What a server does with one request. Of `kept` ones it has the spans. */
 type Behaviour =

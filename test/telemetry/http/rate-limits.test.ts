@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { askedPauseMs, type RateLimitRules } from '../../../src/telemetry/http/rate-limits.ts';
+import { fc } from '../../support/properties.ts';
 
 const NOW_MS = Date.parse('2026-11-20T12:00:00Z');
 

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { parseEnvelope } from '../../../src/receiver/envelope.ts';
@@ -6,6 +5,7 @@ import { createEnvelope, encodeEvent, MAX_EVENT_BYTES } from '../../../src/telem
 import type { SentryEvent, SentryFrame } from '../../../src/telemetry/issues/sentry-event.ts';
 import { VERSION } from '../../../src/telemetry/config/version.ts';
 import { anEvent } from './sending.ts';
+import { fc } from '../../support/properties.ts';
 
 const SENT_AT = new Date('2026-11-20T17:22:24.730Z');
 

@@ -1,6 +1,5 @@
 import { hostname, release, type } from 'node:os';
 
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { AllModelsFailedError } from '../../../src/runtime/errors.ts';
@@ -9,6 +8,7 @@ import { VERSION } from '../../../src/telemetry/config/version.ts';
 import { createContentPolicy } from '../../../src/telemetry/content/policy.ts';
 import type { CapturedFailure, CapturedMessage } from '../../../src/telemetry/failure.ts';
 import { createEvent, type SentryEvent } from '../../../src/telemetry/issues/event.ts';
+import { fc } from '../../support/properties.ts';
 
 let deactivate: () => void;
 beforeAll(() => {

@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { AllModelsFailedError } from '../../../src/runtime/errors.ts';
 import { failureFingerprint, messageFingerprint } from '../../../src/telemetry/issues/fingerprint.ts';
+import { fc } from '../../support/properties.ts';
 
 const application = { function: 'lookup', filename: 'src/tools.ts', lineno: 12, colno: 7, in_app: true };
 const library = {

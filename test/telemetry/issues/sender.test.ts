@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
-import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 
 import { parseEnvelope } from '../../../src/receiver/envelope.ts';
@@ -30,6 +29,7 @@ import { runScript } from '../../support/run-script.ts';
 import { selfSigned } from '../http/certificate.ts';
 import { hurriedClock, turnedClock } from '../http/clocks.ts';
 import { aJournal, anEvent, receivedEvents } from './sending.ts';
+import { fc } from '../../support/properties.ts';
 
 const MINUTE_MS = 60_000;
 

@@ -3,12 +3,12 @@ import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { parseStack } from '../../../src/telemetry/issues/stack-frames.ts';
 import { traceTool } from '../../../src/telemetry/spans.ts';
 import { runScript } from '../../support/run-script.ts';
+import { fc } from '../../support/properties.ts';
 
 const places = { workingDirectory: '/srv/app', ownFolders: ['/opt/faultline/dist/telemetry/'] };
 

@@ -1,10 +1,10 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import type { SentryEvent } from '../../../src/telemetry/issues/sentry-event.ts';
 import { createStormGuard, type StormLimits } from '../../../src/telemetry/issues/storm.ts';
 import { turnedClock } from '../http/clocks.ts';
 import { anEvent } from './sending.ts';
+import { fc } from '../../support/properties.ts';
 
 function guarded(limits?: StormLimits) {
   const clock = turnedClock();

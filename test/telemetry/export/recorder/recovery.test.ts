@@ -1,12 +1,12 @@
 import { appendFileSync, copyFileSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 
 import { thisOwner } from '../../../../src/telemetry/export/recorder/owner.ts';
 import { formatSegmentName, parseSegmentName } from '../../../../src/telemetry/export/recorder/segment-name.ts';
 import { deadOwner, filesIn, namesOf, record, temporaryDirectory } from './recorded.ts';
+import { fc } from '../../../support/properties.ts';
 
 function onlyFile(directory: string): string {
   const [file = ''] = filesIn(directory);

@@ -2,11 +2,11 @@ import { createTraceState, diag, SpanKind, SpanStatusCode, TraceFlags, type Attr
 import { JsonTraceSerializer, ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import type { Recorder } from '../../../../src/telemetry/export/recorder/recorder.ts';
 import { deadOwner, record, temporaryDirectory } from './recorded.ts';
+import { fc } from '../../../support/properties.ts';
 
 /** What leaves the process for a span, in both protocols. */
 function exported(span: ReadableSpan | undefined): { readonly json: string; readonly protobuf: string } {
