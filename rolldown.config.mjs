@@ -20,11 +20,14 @@ const OLDEST_API = join(
 );
 
 /** Parts that register something, or stand on the SDK: they use the very API the application and the SDK use. */
-const BESIDE_THE_SDK = /\/src\/(?:telemetry\/(?:export|issues|http|setup|flush-after)\b|cli|receiver|testing|register)/;
+const BESIDE_THE_SDK = /\/src\/(?:telemetry\/(?:export|issues|http|setup|flush-after|metrics)\b|cli|receiver|testing|register)/;
 
 /** What the helpers are made of: what needs the API alone, but for what only sending asks for. */
 const HELPERS =
-  /\/src\/telemetry\/(?!(?:export|issues|http|sampling)\/|(?:setup|flush-after|metrics)\.ts|content\/(?:foreign-names|statement)\.ts|config\/(?!version))|\/api-1\.9\.0\//;
+  /\/src\/telemetry\/(?!(?:export|issues|http|sampling)\/|(?:setup|flush-after|metrics|deadline)\.ts|content\/(?:foreign-names|statement)\.ts|config\/(?!version))|\/api-1\.9\.0\//;
+
+/** What stands on the packages that speak OTLP, which load when tracing is set up: see `otlp-exporter.ts`. */
+const DELIVERY = /\/src\/telemetry\/(?!export\/(?:official-exporter|otlp-transport|otlp-answer|explain-failure)\.)/;
 
 /** What `faultline serve` needs of a web server is 38 kB; the packages it is in are 4 MB. See NOTICE. */
 const SERVER = /^(?:@hono\/node-server|hono)(?:\/|$)/;
@@ -64,12 +67,14 @@ export default defineConfig({
     entryFileNames: '[name].js',
     // What they say is in the sources and the declarations; Node reads every byte at every start.
     comments: { legal: true, annotation: true, jsdoc: false },
-    // One file for what the helpers need, one for what sets tracing up: a module costs more than its code.
+    // One file for what the helpers need, one for what sets tracing up, one for what speaks OTLP, one for the runtime
+    // without what reads its YAML: a module costs more than its code.
     codeSplitting: {
       groups: [
         { name: 'helpers', test: HELPERS, priority: 2 },
         { name: 'config', test: /\/src\/telemetry\/config\//, priority: 1 },
-        { name: 'delivery', test: /\/src\/telemetry\//, priority: 0 },
+        { name: 'runtime', test: /\/src\/runtime\/(?!config\/)/, priority: 1 },
+        { name: 'delivery', test: DELIVERY, priority: 0 },
       ],
     },
     // The demo plays the part of an application; everything in `faultline/` is Faultline's own, and Issues say so.

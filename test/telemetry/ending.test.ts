@@ -51,6 +51,24 @@ describe('a process that ends in the middle of a run has its spans delivered', (
   });
 });
 
+describe('a process that ends in the very turn in which tracing was set up has its spans delivered', () => {
+  it.each([
+    ['by process.exit(), as JSON', 'process.exit(7);', { code: 7 }, 'http/json'],
+    ['by process.exit(), as protobuf', 'process.exit(7);', { code: 7 }, 'http/protobuf'],
+    ['by an uncaught exception', "throw new Error('broken');", { code: 1 }, 'http/json'],
+  ])('%s', async (_, end, outcome, protocol) => {
+    const source = `
+      import { setupTracing, traceAgent, traceTool } from 'DIST/index.js';
+      setupTracing();
+      traceAgent({ name: 'helper' }, () => traceTool({ name: 'get_weather' }, () => 21));
+      ${end}
+    `;
+    const env = { SENTRY_DSN: sentry.dsn, OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: protocol };
+    expect(await runScript(source, { env })).toMatchObject(outcome);
+    expect(names()).toEqual(BOTH);
+  });
+});
+
 describe('a listener of the application decides what a signal does', () => {
   it('and the process goes on when that goes on', async () => {
     const source = program(

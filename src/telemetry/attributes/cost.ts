@@ -1,5 +1,3 @@
-import { createRequire } from 'node:module';
-
 import type { ModelPrice } from '../config/options.ts';
 import type { TokenUsage } from './usage.ts';
 
@@ -34,7 +32,7 @@ export function createPricing(overrides: Readonly<Record<string, ModelPrice>> = 
     try {
       const known = models.find((model) => Object.hasOwn(overrides, model));
       if (known !== undefined) return priceByTable(overrides[known]!, usage);
-      library ??= createRequire(import.meta.url)('@pydantic/genai-prices') as PriceLibrary;
+      library ??= loadLibrary();
       for (const model of models) {
         const cost = priceByLibrary(library, provider, model, usage);
         if (cost !== undefined) return cost;
@@ -44,6 +42,12 @@ export function createPricing(overrides: Readonly<Record<string, ModelPrice>> = 
     }
     return undefined;
   };
+}
+
+/** The module of Node is asked for here, not imported: the helpers load this file, and hardly ever price anything. */
+function loadLibrary(): PriceLibrary {
+  const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);
+  return require('@pydantic/genai-prices') as PriceLibrary;
 }
 
 function priceByTable(price: ModelPrice, usage: TokenUsage): CallCost {

@@ -24,7 +24,7 @@ export function readEnvironment(
 ): Environment {
   if (envFile === false) return environment;
   const text = host.readTextFile(resolve(host.workingDirectory, envFile ?? '.env'));
-  if (text !== undefined) return { ...parseEnvFile(text), ...defined(environment) };
+  if (text !== undefined) return { ...parseEnvFile(text, report), ...defined(environment) };
   if (envFile !== undefined) {
     report({
       key: 'envFile',
@@ -35,7 +35,18 @@ export function readEnvironment(
 }
 
 /** dotenv is loaded only for a file that exists: a process without one pays nothing for it. */
-function parseEnvFile(text: string): Environment {
-  const { parse } = createRequire(import.meta.url)('dotenv') as typeof import('dotenv');
-  return parse(text);
+function parseEnvFile(text: string, report: Report): Environment {
+  try {
+    const { parse } = createRequire(import.meta.url)('dotenv') as typeof import('dotenv');
+    return parse(text);
+  } catch {
+    // A bundler does not see the package, and the files it would be in are not there.
+    report({
+      key: 'dotenv',
+      message:
+        'the env file was not read, because the package dotenv is not beside the bundled application; ' +
+        'leave faultline out of the bundle, or start the application with --env-file',
+    });
+    return {};
+  }
 }

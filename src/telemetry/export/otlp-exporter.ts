@@ -1,151 +1,96 @@
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
-import {
-  createOtlpNetworkExportDelegate,
-  ExporterMetrics,
-  OTLPExporterBase,
-  type IOtlpExportDelegate,
-} from '@opentelemetry/otlp-exporter-base';
-import {
-  JsonTraceSerializer,
-  ProtobufTraceSerializer,
-  TraceExporterMetricsHelper,
-} from '@opentelemetry/otlp-transformer';
+import { createRequire } from 'node:module';
+
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import type { Destination } from '../config/destinations.ts';
+import type { Protocol } from '../config/options.ts';
 import { gzipNow } from '../http/compress.ts';
 import type { Connection } from '../http/connection.ts';
 import type { NowRequest } from '../http/send-now.ts';
-import { callBackWith, type DeliveringExporter, type DeliveryFailure, type Outcome } from './delivery-result.ts';
-import type { Verdict } from './otlp-answer.ts';
-import { createOtlpTransport, requestHeaders, type OtlpTransport } from './otlp-transport.ts';
-import { serializeAtOnce, serializeSpans, type SerializedSpans } from './serialize-spans.ts';
+import { callBack, type DeliveringExporter, type DeliveryFailure } from './delivery-result.ts';
+import { requestHeaders } from './request-headers.ts';
+import { serializeAtOnce, type SpanSerializer } from './serialize-spans.ts';
 
 /** The OTLP exporter of one destination. It sends every export once, in the words of the destination. */
 export interface OtlpExporter extends DeliveringExporter {
-  /** The request with these spans, made before it returns, for a process that cannot wait: see `sendNow`. */
-  requestFor(spans: readonly ReadableSpan[]): NowRequest;
+  /**
+   * Makes requests at once, for a process that cannot wait: see `sendNow`. `undefined` when it cannot: a bundled
+   * application that dies before the packages are loaded has no files to load them from.
+   */
+  requestsNow(): ((spans: readonly ReadableSpan[]) => NowRequest) | undefined;
 }
 
-type SpanDelegate = IOtlpExportDelegate<ReadableSpan[]>;
-
-/** Creates the official OTLP exporter, with a transport and slices of ours below it. */
+/**
+ * Creates an OTLP exporter. The packages that speak OTLP are 125 files: they load while the program goes on, and
+ * exports wait for them.
+ */
 export function createOtlpExporter(destination: Destination, connection: Connection): OtlpExporter {
-  const { url, tls, compression } = destination;
-  const transport = createOtlpTransport(destination, connection);
-  const delegate = createDelegate(destination, transport);
-  // Its own constructor would read OTEL_EXPORTER_OTLP_* once more, and send the key of one backend to every other.
-  const official = Reflect.construct(OTLPExporterBase, [delegate], OTLPTraceExporter) as OTLPTraceExporter;
+  const { url, tls, protocol, compression } = destination;
+  let serializer: SpanSerializer | undefined;
+  let loaded: DeliveringExporter | undefined;
+  const load = async (): Promise<DeliveringExporter> => {
+    try {
+      const { createOfficialExporter, serializerOf } = await import('./official-exporter.ts');
+      serializer = serializerOf(protocol);
+      loaded = createOfficialExporter(destination, connection);
+    } catch (error) {
+      loaded = exporterThatCannot(error);
+    }
+    return loaded;
+  };
+  const loading = load();
 
   return {
-    // The results are those of the delegate, which are delivery results.
-    export: (spans, done) => official.export(spans, done as Parameters<typeof official.export>[1]),
-    forceFlush: () => official.forceFlush(),
-    shutdown: () => official.shutdown(),
-    requestFor(spans) {
-      const { body } = serializeAtOnce(spans, destination);
-      return {
-        url,
-        headers: requestHeaders(destination),
-        body: compression === 'gzip' ? gzipNow(body) : body,
-        tls,
-        proxy: connection.proxy,
+    export(spans, done) {
+      if (loaded === undefined) void loading.then((exporter) => exporter.export(spans, done));
+      else loaded.export(spans, done);
+    },
+    async forceFlush() {
+      const exporter = await loading;
+      await exporter.forceFlush();
+    },
+    async shutdown() {
+      const exporter = await loading;
+      await exporter.shutdown();
+    },
+    requestsNow() {
+      const write = serializer ?? serializerAtOnce(protocol);
+      if (write === undefined) return undefined;
+      return (spans) => {
+        const { body } = serializeAtOnce(spans, destination, write);
+        return {
+          url,
+          headers: requestHeaders(destination),
+          body: compression === 'gzip' ? gzipNow(body) : body,
+          tls,
+          proxy: connection.proxy,
+        };
       };
     },
   };
 }
 
-/** More than are ever sent at a time: it is for whoever calls to wait. */
-const MAX_CONCURRENT = 30;
-/** What OpenTelemetry calls exporters of this kind in its own metrics. */
-const COMPONENT_TYPE = 'otlp_http_span_exporter';
-
-/** Writes the spans, hands them to the official delegate, and tells what became of them. */
-function createDelegate(destination: Destination, transport: OtlpTransport): SpanDelegate {
-  const { url, timeoutMs, protocol, compression } = destination;
-  const bodies = new WeakMap<readonly ReadableSpan[], Uint8Array>();
-  const underWay = new Set<Promise<void>>();
-  const serializer = protocol === 'http/protobuf' ? ProtobufTraceSerializer : JsonTraceSerializer;
-  const network: SpanDelegate = createOtlpNetworkExportDelegate(
-    { timeoutMillis: timeoutMs, concurrencyLimit: MAX_CONCURRENT, compression },
-    {
-      serializeRequest: (spans: ReadableSpan[]) => bodies.get(spans),
-      deserializeResponse: (data) => serializer.deserializeResponse(data),
-    },
-    new ExporterMetrics<ReadableSpan[]>({
-      componentType: COMPONENT_TYPE,
-      metricsHelper: TraceExporterMetricsHelper,
-      url,
-      meterProvider: undefined,
-      responseAttributesFromError: () => ({}),
-    }),
-    transport,
-  );
-
-  const send = (spans: ReadableSpan[], { body, unwritable }: SerializedSpans): Promise<Outcome> =>
-    new Promise((resolve) => {
-      if (unwritable === spans.length) return resolve(outcomeOf(NOTHING_TO_SEND, spans, unwritable));
-      bodies.set(spans, body);
-      network.export(spans, ({ error }) => {
-        resolve(outcomeOf(transport.verdictOn(body) ?? notSent(error), spans, unwritable));
-      });
-    });
-
-  const exportAll = async (spans: ReadableSpan[]): Promise<Outcome> => {
-    const serialized = serializeSpans(spans, destination);
-    return send(spans, serialized instanceof Promise ? await serialized : serialized);
-  };
-
-  return {
-    export(spans, done) {
-      const exporting = callBackWith(done, spans, () => exportAll(spans));
-      underWay.add(exporting);
-      void exporting.then(() => underWay.delete(exporting));
-    },
-    async forceFlush() {
-      await Promise.all(underWay);
-    },
-    async shutdown() {
-      await Promise.all(underWay);
-      await network.shutdown();
-    },
-    setMetrics: (metrics) => network.setMetrics(metrics),
-  };
-}
-
-const NOTHING_TO_SEND: Verdict = { kind: 'accepted', rejected: 0, pauseMs: 0 };
-
-/** Nothing went out. The official delegate says so in words alone. */
-function notSent(error: Error | undefined): Verdict {
-  const sentence = `they could not be sent (${error?.message ?? 'no reason was given'})`;
-  return {
-    kind: 'failed',
-    failure: { kind: 'passing', cause: 'not sent', sentence, mayHaveArrived: false },
-    pauseMs: 0,
-  };
-}
-
-function outcomeOf(verdict: Verdict, spans: readonly ReadableSpan[], unwritable: number): Outcome {
-  const { pauseMs } = verdict;
-  if (verdict.kind === 'failed') {
-    const { failure } = verdict;
-    return failure.kind === 'refused'
-      ? { rejected: spans.length, refusal: failure, pauseMs }
-      : { undecided: spans, failure, pauseMs };
+function serializerAtOnce(protocol: Protocol): SpanSerializer | undefined {
+  try {
+    const require = createRequire(import.meta.url);
+    const official = require('@opentelemetry/otlp-transformer') as typeof import('@opentelemetry/otlp-transformer');
+    return protocol === 'http/protobuf' ? official.ProtobufTraceSerializer : official.JsonTraceSerializer;
+  } catch {
+    return undefined;
   }
-  const written = spans.length - unwritable;
-  const refused = Math.min(verdict.rejected, written);
-  return {
-    accepted: written - refused,
-    rejected: refused + unwritable,
-    refusal: verdict.refusal ?? (unwritable > 0 ? UNWRITABLE : undefined),
-    pauseMs,
-  };
 }
 
-const UNWRITABLE: DeliveryFailure = {
-  kind: 'refused',
-  cause: 'unwritable',
-  sentence:
-    'they cannot be written as OTLP; look for attributes whose values are no strings, numbers, booleans or lists',
-};
+/** Stands in where the packages are missing: a bundler left them out, or the installation is damaged. */
+function exporterThatCannot(error: unknown): DeliveringExporter {
+  const reason = error instanceof Error && 'code' in error ? String(error.code) : 'they threw while loading';
+  const failure: DeliveryFailure = {
+    kind: 'misconfigured',
+    cause: 'not loaded',
+    sentence: `the packages that speak OTLP could not be loaded (${reason}); install @opentelemetry/exporter-trace-otlp-http`,
+  };
+  return {
+    export: (spans, done) => callBack(done, { undecided: spans, failure }),
+    async forceFlush() {},
+    async shutdown() {},
+  };
+}

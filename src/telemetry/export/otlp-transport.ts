@@ -3,11 +3,11 @@ import { suppressTracing } from '@opentelemetry/core';
 import { OTLPExporterError, type ExportResponse, type IExporterTransport } from '@opentelemetry/otlp-exporter-base';
 
 import type { Destination } from '../config/destinations.ts';
-import { VERSION } from '../config/version.ts';
 import { gzip } from '../http/compress.ts';
 import type { Connection } from '../http/connection.ts';
 import { post, type PostTarget } from '../http/post.ts';
 import { judgeAnswer, type Verdict } from './otlp-answer.ts';
+import { requestHeaders } from './request-headers.ts';
 
 /** The transport of an OTLP exporter, which knows more about each request than the exporter asks for. */
 export interface OtlpTransport extends IExporterTransport {
@@ -42,15 +42,5 @@ export function createOtlpTransport(destination: Destination, connection: Connec
     },
     verdictOn: (body) => verdicts.get(body),
     shutdown: () => connection.abort(),
-  };
-}
-
-/** The headers of every request to a destination. */
-export function requestHeaders({ headers, protocol, compression }: Destination): Readonly<Record<string, string>> {
-  return {
-    'user-agent': `faultline/${VERSION}`,
-    ...headers,
-    'content-type': protocol === 'http/protobuf' ? 'application/x-protobuf' : 'application/json',
-    ...(compression === 'gzip' ? { 'content-encoding': 'gzip' } : undefined),
   };
 }

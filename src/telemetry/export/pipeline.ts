@@ -1,3 +1,5 @@
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
+
 import type { Destination } from '../config/destinations.ts';
 import type { TelemetryConfig } from '../config/resolve.ts';
 import type { Reporter } from '../diagnostics.ts';
@@ -5,8 +7,9 @@ import { systemClock, type Clock } from '../http/clock.ts';
 import { createConnection } from '../http/connection.ts';
 import type { LastWord } from '../http/last-words.ts';
 import { proxyFor } from '../http/proxy.ts';
+import type { NowRequest } from '../http/send-now.ts';
 import type { DeliveryFailure, DeliveryResult } from './delivery-result.ts';
-import { createOtlpExporter, type OtlpExporter } from './otlp-exporter.ts';
+import { createOtlpExporter } from './otlp-exporter.ts';
 import type { Recorder, Ticket } from './recorder/recorder.ts';
 import { createRetryingExporter } from './retrying-exporter.ts';
 import { createSpanDispatcher, type SpanDispatcher, type SpanDropReason, type SpanFate } from './span-dispatcher.ts';
@@ -177,7 +180,8 @@ export function createPipeline(
     flush: (withinMs) => dispatcher.flush(withinMs),
     lastWords() {
       if (excluded || exporter.pausedUntilMs > clock.now()) return [];
-      return lastWordsOf(dispatcher, otlp);
+      const requestFor = otlp.requestsNow();
+      return requestFor === undefined ? [] : lastWordsOf(dispatcher, requestFor);
     },
     exclude() {
       excluded = true;
@@ -196,10 +200,13 @@ export function createPipeline(
 }
 
 /** The requests of a process that is about to die, oldest spans first. */
-function lastWordsOf(dispatcher: SpanDispatcher, otlp: OtlpExporter): readonly LastWord[] {
+function lastWordsOf(
+  dispatcher: SpanDispatcher,
+  requestFor: (spans: readonly ReadableSpan[]) => NowRequest,
+): readonly LastWord[] {
   const wordOf = (spans: readonly QueuedSpan[]): LastWord => {
     const word: LastWord = {
-      request: otlp.requestFor(spans.map(({ span }) => span)),
+      request: requestFor(spans.map(({ span }) => span)),
       settle(status) {
         if (status === 413 && spans.length > 1) return halvesOf(spans).map(wordOf);
         const fate = fateOf(status);

@@ -1,4 +1,4 @@
-import { JsonTraceSerializer, ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
+import type { JsonTraceSerializer } from '@opentelemetry/otlp-transformer';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import type { Destination } from '../config/destinations.ts';
@@ -16,6 +16,9 @@ export interface SerializedSpans {
 /** How a destination wants its spans. */
 export type Format = Pick<Destination, 'protocol' | 'dialect'>;
 
+/** What writes spans in the protocol of a destination: an official serializer. */
+export type SpanSerializer = Pick<typeof JsonTraceSerializer, 'serializeRequest'>;
+
 /** A slice takes about a millisecond to write, so that nothing else waits for long. */
 const MAX_SLICE_BYTES = 128 * 1024;
 const MAX_SLICE_SPANS = 128;
@@ -27,23 +30,29 @@ const MAX_SLICE_SPANS = 128;
 export function serializeSpans(
   spans: readonly ReadableSpan[],
   format: Format,
+  serializer: SpanSerializer,
 ): SerializedSpans | Promise<SerializedSpans> {
   const slices = slicesOf(spans);
-  return slices.length <= 1 ? serializeAtOnce(spans, format) : serializeInTurns(slices, format);
+  return slices.length <= 1 ? serializeAtOnce(spans, format, serializer) : serializeInTurns(slices, format, serializer);
 }
 
 /** Writes spans as one OTLP request before it returns, for a process that cannot wait. */
-export function serializeAtOnce(spans: readonly ReadableSpan[], format: Format): SerializedSpans {
-  return joined([writeSlice(spans, format)], format);
+export function serializeAtOnce(
+  spans: readonly ReadableSpan[],
+  format: Format,
+  serializer: SpanSerializer,
+): SerializedSpans {
+  return joined([writeSlice(spans, format, serializer)], format);
 }
 
 async function serializeInTurns(
   slices: readonly (readonly ReadableSpan[])[],
   format: Format,
+  serializer: SpanSerializer,
 ): Promise<SerializedSpans> {
   const written: Written[] = [];
   for (const slice of slices) {
-    written.push(writeSlice(slice, format));
+    written.push(writeSlice(slice, format, serializer));
     await new Promise(setImmediate);
   }
   return joined(written, format);
@@ -82,19 +91,23 @@ interface Written {
   readonly unwritable: number;
 }
 
-function writeSlice(spans: readonly ReadableSpan[], format: Format): Written {
+function writeSlice(spans: readonly ReadableSpan[], format: Format, serializer: SpanSerializer): Written {
   if (spans.length === 0) return { requests: [], unwritable: 0 };
-  const request = write(spans, format);
+  const request = write(spans, format, serializer);
   if (request !== undefined) return { requests: [request], unwritable: 0 };
   if (spans.length === 1) return { requests: [], unwritable: 1 };
   // One span that cannot be written must not cost the others.
   const half = Math.ceil(spans.length / 2);
-  const [before, after] = [writeSlice(spans.slice(0, half), format), writeSlice(spans.slice(half), format)];
+  const before = writeSlice(spans.slice(0, half), format, serializer);
+  const after = writeSlice(spans.slice(half), format, serializer);
   return { requests: [...before.requests, ...after.requests], unwritable: before.unwritable + after.unwritable };
 }
 
-function write(spans: readonly ReadableSpan[], { protocol, dialect }: Format): Uint8Array | undefined {
-  const serializer = protocol === 'http/protobuf' ? ProtobufTraceSerializer : JsonTraceSerializer;
+function write(
+  spans: readonly ReadableSpan[],
+  { dialect }: Format,
+  serializer: SpanSerializer,
+): Uint8Array | undefined {
   try {
     return serializer.serializeRequest(spans.map((span) => translateSpan(span, dialect)));
   } catch {
