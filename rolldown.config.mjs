@@ -20,7 +20,8 @@ const OLDEST_API = join(
 );
 
 /** Parts that register something, or stand on the SDK: they use the very API the application and the SDK use. */
-const BESIDE_THE_SDK = /\/src\/(?:telemetry\/(?:export|issues|http|setup|flush-after|metrics)\b|cli|receiver|testing|register)/;
+const BESIDE_THE_SDK =
+  /\/src\/(?:telemetry\/(?:export|issues|http|setup|flush-after|metrics)\b|cli|receiver|testing|register)/;
 
 /** What the helpers are made of: what needs the API alone, but for what only sending asks for. */
 const HELPERS =

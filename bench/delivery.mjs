@@ -2,11 +2,12 @@ import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 
-import { interleave, ratio, summarize } from './measure.mjs';
+import { difference, interleave, ratio, summarize } from './measure.mjs';
 import { spread } from './report.mjs';
 
 const WORKER = fileURLToPath(new URL('delivery/worker.mjs', import.meta.url));
-const ROUNDS = 7;
+const ROUNDS = 11;
+const WITHOUT = 'no exporter';
 const VARIANTS = { stock: 'stock', Faultline: 'faultline', 'Faultline, recorder on': 'recorder' };
 const STALL_LIMIT_MS = 2;
 /** The queue of 16 MiB, two requests under way with their bodies, and what goes with them. */
@@ -25,7 +26,7 @@ export async function measureDelivery() {
       ),
       { rounds, warmUpRounds: 1 },
     );
-  const stalls = await inTurn('stall', ROUNDS, { 'no exporter': 'none', ...VARIANTS });
+  const stalls = await inTurn('stall', ROUNDS, { [WITHOUT]: 'none', ...VARIANTS });
   const sent = await inTurn('throughput');
   const outages = await inTurn('outage', 1);
   const exits = Object.fromEntries(
@@ -49,7 +50,8 @@ export async function measureDelivery() {
     ),
   );
   const held = Math.max(...['Faultline', 'Faultline, recorder on'].map((name) => outages[name][0].heldMb));
-  const stall = summarize(of(stalls, 'Faultline', 'tenthLongestMs'));
+  const stall = difference(of(stalls, 'Faultline', 'longestMs'), of(stalls, WITHOUT, 'longestMs'));
+  const tenthStall = summarize(of(stalls, 'Faultline', 'tenthLongestMs'));
   return {
     title: 'Delivery',
     compares: [
@@ -70,7 +72,7 @@ export async function measureDelivery() {
       'with garbage, MB',
       'exit, s',
     ],
-    rows: ['no exporter', ...names].map((name) => [
+    rows: [WITHOUT, ...names].map((name) => [
       name,
       spread(summarize(of(stalls, name, 'longestMs')), 1),
       spread(summarize(of(stalls, name, 'tenthLongestMs')), 1),
@@ -83,10 +85,16 @@ export async function measureDelivery() {
     ]),
     targets: [
       target(
-        'tenth longest turn of 5 000',
+        'longest turn, beyond that without an exporter',
         `≤ ${STALL_LIMIT_MS} ms`,
         spread(stall, 1, ' ms'),
         stall.median <= STALL_LIMIT_MS,
+      ),
+      target(
+        'tenth longest turn of 5 000',
+        `≤ ${STALL_LIMIT_MS} ms`,
+        spread(tenthStall, 1, ' ms'),
+        tenthStall.median <= STALL_LIMIT_MS,
       ),
       target('throughput', '≥ 1.0 × stock', spread(throughput, 2, ' ×'), Number(throughput.median.toFixed(2)) >= 1),
       target('CPU per span, with export', '≤ 1.1 × stock', spread(cpu, 2, ' ×'), cpu.median <= 1.1),
@@ -96,8 +104,9 @@ export async function measureDelivery() {
     ],
     notes: [
       [
-        'The machine interrupts a process now and then, as the row without an exporter shows, so the nine longest turns say',
-        'as much about it as about the code; the stock processor stalls at every 512th span, which is ten times in 5 000.',
+        'The machine interrupts a process now and then, and collects the garbage of 4 kB a turn, as the row without an',
+        'exporter shows: that row is subtracted, round by round. The stock processor stalls at every 512th span, which is',
+        'ten times in 5 000.',
       ].join('\n'),
       [
         'A turn holds the making of one span as well. The stock queue was made large enough to lose nothing, except in an',

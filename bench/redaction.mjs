@@ -38,7 +38,7 @@ export async function measureRedaction() {
     'base64 of an image': fill(Buffer.from(CODE).toString('base64')),
   };
   const value = Array.from({ length: 500 }, () => ({ ...MESSAGE, content: PROSE }));
-  const valueMegabytes = JSON.stringify(value).length / MEGABYTE;
+  const valueLength = JSON.stringify(value).length;
 
   const variants = Object.fromEntries(
     Object.entries(texts).map(([name, text]) => [
@@ -47,7 +47,7 @@ export async function measureRedaction() {
     ]),
   );
   variants['messages, as values'] = async () =>
-    (await cpuMicros(() => checkLength(redactor.json(value), JSON.stringify(value).length))) / 1000 / valueMegabytes;
+    (await cpuMicros(() => checkLength(redactor.json(value), valueLength))) / 1000 / (valueLength / MEGABYTE);
   const samples = await interleave(variants, { rounds: ROUNDS, warmUpRounds: WARM_UP_ROUNDS });
 
   return {
@@ -55,7 +55,7 @@ export async function measureRedaction() {
     compares: 'A megabyte of text without secrets, redacted with everything on: CPU of the process.',
     columns: ['One megabyte of', 'ms'],
     rows: Object.entries(samples).map(([name, costs]) => [name, spread(summarize(costs), 1)]),
-    targets: ['prose', 'JSON'].map((name) => ({
+    targets: ['prose', 'JSON', 'messages, as values'].map((name) => ({
       what: `redacting a megabyte of ${name}`,
       limit: `≤ ${LIMIT_MS} ms`,
       measured: spread(summarize(samples[name]), 1, ' ms'),

@@ -11,10 +11,13 @@ import {
   ModelUnavailableError,
   resolveModel,
   type Agent,
+  type AgentEvent,
+  type LogListener,
   type ModelLike,
 } from '../runtime/index.ts';
 import { readEnvironment, type Environment } from '../telemetry/config/environment.ts';
 import { nodeHost } from '../telemetry/config/host.ts';
+import { withRunContext } from '../telemetry/context.ts';
 import { setupTracing, type Tracing } from '../telemetry/setup.ts';
 import { list, parseFlags, UsageError, type Command, type CommandProcess } from './command.ts';
 import { explainConfigErrors, loadConfigFor, noticesTo } from './config-file.ts';
@@ -43,6 +46,9 @@ Exit codes: 0 answered, 1 failed, 2 wrong command line, 130 stopped with Ctrl-C.
 `;
 
 const EXIT_INTERRUPTED = 130;
+
+/** What a single question comes in over, as a conversation does. */
+const TRANSPORT = 'cli';
 
 export const run: Command = {
   usage: USAGE,
@@ -224,7 +230,7 @@ async function converse(agent: Agent, logging: Logging, { stdin, stdout }: Comma
 /** Asks once and prints the answer as it is written. */
 async function answer(
   agent: Agent,
-  { prompt, ...logging }: Logging & { readonly prompt: string },
+  { prompt, onLog }: Logging & { readonly prompt: string },
   explainFailure: (error: unknown) => string,
   context: CommandProcess,
 ): Promise<number> {
@@ -235,29 +241,27 @@ async function answer(
   context.once('SIGINT', onInterrupt);
   let traceId: string | undefined;
   let midLine = false;
+  const onEvent = (event: AgentEvent): void => {
+    switch (event.type) {
+      case 'text.delta':
+        stdout.write(event.text);
+        midLine = !event.text.endsWith('\n');
+        break;
+      case 'text.reset':
+        stdout.write('\n');
+        midLine = false;
+        stderr.write('faultline: the model broke off, so it is asked again\n');
+        break;
+      case 'run.error':
+        traceId = event.traceId;
+        break;
+      default:
+    }
+  };
   try {
-    await agent.run(prompt, {
-      ...logging,
-      signal: stop.signal,
-      stream: true,
-      onEvent(event) {
-        switch (event.type) {
-          case 'text.delta':
-            stdout.write(event.text);
-            midLine = !event.text.endsWith('\n');
-            break;
-          case 'text.reset':
-            stdout.write('\n');
-            midLine = false;
-            stderr.write('faultline: the model broke off, so it is asked again\n');
-            break;
-          case 'run.error':
-            traceId = event.traceId;
-            break;
-          default:
-        }
-      },
-    });
+    await withRunContext({ transport: TRANSPORT }, () =>
+      agent.run(prompt, { ...overTransport(onLog), signal: stop.signal, stream: true, onEvent }),
+    );
     return 0;
   } catch (error) {
     if (midLine) stdout.write('\n');
@@ -269,6 +273,11 @@ async function answer(
     if (midLine) stdout.write('\n');
     context.off('SIGINT', onInterrupt);
   }
+}
+
+/** Without tracing a run does not know its transport. */
+function overTransport(onLog: LogListener | undefined): Logging {
+  return onLog === undefined ? {} : { onLog: (entry) => onLog({ ...entry, transport: TRANSPORT }) };
 }
 
 /** One sentence about why a run failed. `hint` continues it when the provider turned the key away. */

@@ -94,7 +94,9 @@ function badRequest(): Response {
 
 /** A name that a foreign page may have pointed at this machine to get around its browser's rules. */
 function refuseHost(response: ServerResponse): void {
-  const message = 'This server answers only to a loopback host name such as 127.0.0.1 or localhost.';
+  const message =
+    'This server answers only to a loopback host name such as 127.0.0.1 or localhost, and to names it was told ' +
+    '(runtime.http.allowed_hosts).';
   const body = JSON.stringify({ error: { type: 'host_not_allowed', message } });
   response.writeHead(421, { 'content-type': 'application/json', connection: 'close' });
   response.end(body);

@@ -70,15 +70,20 @@ function parse(args: readonly string[]): ServeOptions {
   };
 }
 
-/** Everything up to listening. */
+/** Everything up to listening, and nothing that would stay. */
 async function check(config: RuntimeConfig, context: CommandProcess): Promise<number> {
-  const runtime = await createRuntimeFromConfig(config, { ...noticesTo(context), listen: () => Promise.resolve() });
+  const runtime = await createRuntimeFromConfig(config, {
+    ...noticesTo(context),
+    listen: () => Promise.resolve(),
+    makeMemoryFiles: false,
+  });
   await runtime.stop();
   context.stdout.write(`${config.file}: nothing wrong; ${listNames(runtime)} would start\n`);
   return 0;
 }
 
 async function start(config: RuntimeConfig, options: ServeOptions, context: CommandProcess): Promise<number> {
+  const { basePath, allowedHosts } = config.http;
   const { port = config.http.port, host = config.http.host } = options;
   // Before the agents, so that what their tools import is traced as well.
   const tracing = setupTracing({ defaults: config.tracing });
@@ -93,8 +98,10 @@ async function start(config: RuntimeConfig, options: ServeOptions, context: Comm
           fetch,
           port,
           host,
+          allowedHosts,
           signal,
-          onListening: ({ origin }) => context.stdout.write(`faultline serves ${listNames(runtime)} on ${origin}\n`),
+          onListening: ({ origin }) =>
+            context.stdout.write(`faultline serves ${listNames(runtime)} on ${origin}${basePath}\n`),
         }),
     });
     await untilStopped(runtime, stopping, context);

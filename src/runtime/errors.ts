@@ -1,6 +1,6 @@
 /** Every error the runtime throws or hands to a model, and the one description of a failed model call. */
 import { ContentFreeError, declareSafeMessage } from '../telemetry/content/content-free-error.ts';
-import { modelErrorType } from '../telemetry/failure.ts';
+import { errorType, modelErrorType } from '../telemetry/failure.ts';
 import type { PartialAnswer } from './types.ts';
 import { isToolName } from './validate.ts';
 
@@ -131,6 +131,20 @@ export class AgentNotFoundError extends ContentFreeError {
   static {
     // The name came with the message, so it can be anything.
     declareSafeMessage(AgentNotFoundError, (error) => `there is no agent of that name; ${error.#known}`);
+  }
+}
+
+// --- What ends a transport
+
+/** Nothing can be read from the input of a conversation any more, or written to its output. `cause` says why. */
+export class ConversationLostError extends ContentFreeError {
+  override readonly name = 'ConversationLostError';
+
+  constructor(what: 'input' | 'output', cause: unknown) {
+    const code = property(cause, 'code');
+    const why = typeof code === 'string' ? code : errorType(cause);
+    const verb = what === 'input' ? 'read' : 'written';
+    super(`the conversation ended because its ${what} cannot be ${verb} (${why})`, { cause });
   }
 }
 

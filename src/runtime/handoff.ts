@@ -47,7 +47,7 @@ export async function handOver(run: HandingRun, target: Agent, soFar: RunSoFar):
       if (!isOfTheRun(event)) run.emit(event);
     },
   });
-  return {
+  const whole: RunResult = {
     ...result,
     turns: soFar.turns + result.turns,
     usage: addUsage(soFar.usage, result.usage),
@@ -55,6 +55,17 @@ export async function handOver(run: HandingRun, target: Agent, soFar: RunSoFar):
     toolErrors: soFar.toolErrors + result.toolErrors,
     memoryFailed: soFar.memoryFailed || result.memoryFailed,
   };
+  // It may have handed the conversation over again.
+  answeredBy.set(whole, holderOf(result) ?? target);
+  return whole;
+}
+
+/** Beside the result, because that is for people and the agent is not. */
+const answeredBy = new WeakMap<RunResult, Agent>();
+
+/** The agent that has the conversation after a run; undefined when it was not handed over. */
+export function holderOf(result: RunResult): Agent | undefined {
+  return answeredBy.get(result);
 }
 
 /** The run that hands over. */

@@ -68,6 +68,7 @@ export {
   AgentNotFoundError,
   AllModelsFailedError,
   BudgetExceededError,
+  ConversationLostError,
   HandoffTakenError,
   InvalidToolArgumentsError,
   MaxDepthError,

@@ -1,6 +1,7 @@
 /** What happens in runs, as lines for a log: who, in which run and trace, and what, but never a word of content. */
 import { context as contextApi, trace, type SpanContext } from '@opentelemetry/api';
 
+import { active } from '../telemetry/active.ts';
 import type { TokenUsage } from '../telemetry/attributes/usage.ts';
 import type { RunContext } from '../telemetry/context.ts';
 import { defined } from './defined.ts';
@@ -30,15 +31,21 @@ export function logEntry(
     time: new Date(time.now()).toISOString(),
     level: said.level,
     message: said.message,
-    agent,
-    run_id: runId,
-    depth,
-    conversation: conversationId,
-    transport,
+    ...withoutSecrets({ agent, run_id: runId, depth, conversation: conversationId, transport }),
     trace_id: traceId,
     span_id: spanId,
-    ...about.details,
+    ...withoutSecrets(about.details ?? {}),
   });
+}
+
+/** Names and ids are whatever the application has made of them; they are redacted as on spans and Issues. */
+function withoutSecrets<Fields extends Details>(fields: Fields): Fields {
+  const { secretsRedactor } = active().content;
+  const safe = Object.entries(fields).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? secretsRedactor.text(value) : value,
+  ]);
+  return Object.fromEntries(safe) as Fields;
 }
 
 /** One run, for its log. */

@@ -5,6 +5,8 @@ import { errorType } from '../telemetry/failure.ts';
 import { defined } from './defined.ts';
 import { AgentNotFoundError } from './errors.ts';
 import { guardedListener } from './events.ts';
+import { holderOf } from './handoff.ts';
+import { createHolders, type Holders } from './holders.ts';
 import { inProcessHistory } from './memory/history.ts';
 import { logEntry, type LogAbout } from './run-log.ts';
 import { openScope, untilAborted, type AbortScope } from './signals.ts';
@@ -23,7 +25,10 @@ import { requireCount, requireTimeout } from './validate.ts';
 
 export interface RuntimeOptions {
   readonly agents: readonly Agent[];
-  /** Which agent answers what comes in over which transport, when a message does not name one itself. */
+  /**
+   * Which agent answers what comes in over which transport, when a message does not name one itself: that one, or
+   * whoever it has handed the conversation over to. Of such conversations the newest 1000 are remembered.
+   */
   readonly transports: readonly { readonly transport: Transport; readonly agent?: string }[];
   /** Default: `stop`. */
   readonly onCrash?: OnCrash;
@@ -51,7 +56,8 @@ export interface Runtime {
   stop(options?: StopOptions): Promise<StopResult>;
   /**
    * Answers one message. Never rejects for what goes wrong in the conversation: the person is told that
-   * something did, and by which id it can be found. Rejects with `AgentNotFoundError`.
+   * something did, and by which id it can be found. The agent that is named answers, whoever else it has handed the
+   * conversation over to before. Rejects with `AgentNotFoundError`.
    */
   handle(agent: string, message: IncomingMessage): Promise<void>;
 }
@@ -80,11 +86,16 @@ interface Conversation {
   /** What its history is kept under. */
   readonly key: string;
   readonly scope: AbortScope;
+  /** Absent when the message names its agent, which then answers, whoever has the conversation. */
+  readonly holders?: Holders;
   /** Known once its run has started, when tracing is on. */
   spanContext?: SpanContext;
   /** What the person can be told to find the run by. */
   reference?: string;
 }
+
+/** As many as conversations are kept by default: one that is forgotten begins with the agent that is asked first. */
+const MAX_HOLDERS = 1_000;
 
 /** `createRuntime` with a say in how time passes. */
 export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime {
@@ -97,6 +108,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
   const active = new Map<Conversation, Promise<void>>();
   /** The last message of each conversation that is being answered: the next one waits for it. */
   const tails = new Map<string, Promise<void>>();
+  const holders = createHolders(MAX_HOLDERS);
   let working: Promise<void> | undefined;
   let isStopping = false;
   let aborted = 0;
@@ -105,8 +117,8 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
     onLog?.(logEntry(time, { level, message }, about));
   };
 
-  const handle = async (agentName: string | undefined, message: IncomingMessage): Promise<void> => {
-    const agent = requireAgent(agents, agentName);
+  const handle = async (asked: Asked, message: IncomingMessage): Promise<void> => {
+    const agent = requireAgent(agents, asked.agent);
     const refuse = (reason: string, words: string): Promise<void> => {
       const { transport, conversationId } = message;
       log('warn', 'message refused', { run: { agent: agent.name, transport, conversationId }, details: { reason } });
@@ -115,7 +127,8 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
     if (isStopping || life.signal.aborted) return refuse('stopping', STOPPING);
     if (active.size >= maxActive) return refuse('busy', BUSY);
     const key = conversationKey(agent, message);
-    const conversation: Conversation = { message, key, scope: openScope(message.signal, time) };
+    const known = asked.isNamed ? undefined : { holders };
+    const conversation: Conversation = { message, key, scope: openScope(message.signal, time), ...known };
     const answered = (tails.get(key) ?? Promise.resolve()).then(() =>
       converse(agent, conversation, { history, onLog }),
     );
@@ -135,7 +148,8 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
       transports.map(async ({ transport, agent }) => {
         try {
           await superviseTransportWith(time, transport, {
-            receive: (message) => handle(message.agent ?? agent, message),
+            receive: (message) =>
+              handle({ agent: message.agent ?? agent, isNamed: message.agent !== undefined }, message),
             signal: life.signal,
             onCrash,
             runsInFlight: () => runsOf(transport.name),
@@ -185,7 +199,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
   };
 
   return {
-    handle,
+    handle: (agent, message) => handle({ agent, isNamed: true }, message),
     drain,
     start: async () => {
       if (working !== undefined) throw new Error('a runtime is started once');
@@ -203,6 +217,13 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
       return { aborted };
     },
   };
+}
+
+/** Whom a message is for. */
+interface Asked {
+  readonly agent: string | undefined;
+  /** Whether the message says so, and not the transport it came over. */
+  readonly isNamed: boolean;
 }
 
 /**
@@ -232,15 +253,20 @@ async function converse(
   conversation: Conversation,
   { history, onLog }: { readonly history: ConversationHistory; readonly onLog: LogListener | undefined },
 ): Promise<void> {
-  const { message, key, scope } = conversation;
+  const { message, key, scope, holders } = conversation;
   const { text, conversationId, userId, transport, onEvent, stream = onEvent !== undefined } = message;
+  const holder = holders?.of(key) ?? agent;
   const deliver = async (result: RunResult): Promise<void> => {
+    const next = holderOf(result) ?? holder;
     await history.save(key, result.messages);
+    holders?.set(key, next === agent ? undefined : next);
+    // Whoever names agents goes on with the one that has the conversation, who must know what was said.
+    if (holders === undefined && next !== agent) await history.save(conversationKey(next, message), result.messages);
     await message.reply(result.text === '' ? NO_ANSWER : result.text);
   };
   try {
     await withRunContext({ transport }, () =>
-      agent.run(text, {
+      holder.run(text, {
         ...defined({
           user: userId === undefined ? undefined : { id: userId },
           // Without tracing a run does not know its transport.

@@ -420,7 +420,10 @@ export interface IncomingMessage {
   readonly userId?: string;
   /** The transport's name. */
   readonly transport: string;
-  /** The name of the agent that is asked. Default: the one the transport is registered with. */
+  /**
+   * The name of the agent that answers. Default: the one the transport is registered with, or whoever that one has
+   * handed the conversation over to.
+   */
   readonly agent?: string;
   /** Whether models are asked for streams. Default: when there is an `onEvent` to show them to. */
   readonly stream?: boolean;

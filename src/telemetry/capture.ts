@@ -119,6 +119,7 @@ function surroundings(
   return {
     ...scope,
     occurredAtMs: Date.now(),
+    policy: contentPolicyOf(frame),
     tags: { ...scope.tags, ...runTags(frame), ...tags },
     ...(transaction === undefined ? undefined : { transaction }),
     ...(span === undefined || !isSpanContextValid(span)

@@ -205,7 +205,7 @@ export function setTag(name: string, value: string | number | boolean): void {
   currentScope()?.setTag(name, value);
 }
 
-/** Adds a block of facts to Issues; `null` empties it. It is sent as it is: give it nothing that must stay. */
+/** Adds a block of facts to Issues; `null` empties it. It is sent without secrets: give it nothing else that must stay. */
 export function setContext(name: string, context: Readonly<Record<string, unknown>> | null): void {
   currentScope()?.setContext(name, context);
 }

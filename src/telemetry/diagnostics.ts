@@ -1,3 +1,5 @@
+import { active } from './active.ts';
+
 /** One thing a person should know, said once per `key`. */
 export interface Problem {
   readonly key: string;
@@ -8,14 +10,17 @@ export interface Problem {
 /** Says a problem, unless it was said before. Never throws. */
 export type Reporter = (problem: Problem) => void;
 
-/** Creates a reporter that writes one line per problem, by default to standard error. */
+/**
+ * Creates a reporter that writes one line per problem, by default to standard error. What a problem quotes, of an
+ * answer or of a setting, is redacted as everything else is.
+ */
 export function createReporter(write: (message: string) => void = writeToStandardError): Reporter {
   const said = new Set<string>();
   return ({ key, message }) => {
     if (said.has(key)) return;
     said.add(key);
     try {
-      write(message);
+      write(active().content.secretsRedactor.text(message));
     } catch {
       // A diagnostic that cannot be said is no reason to stop the program.
     }

@@ -1,7 +1,9 @@
 import { SpanStatusCode, type Span } from '@opentelemetry/api';
 
+import { cutBetweenWords } from './content/cut.ts';
 import { errorText } from './content/error-text.ts';
 import { STRICT_POLICY, type ContentPolicy } from './content/policy.ts';
+import type { Redactor } from './content/redactor.ts';
 import { seal } from './content/seal.ts';
 import { afterMessage, stackLines } from './content/stack-lines.ts';
 import { ERROR_TYPE, FAULTLINE_FAILURE_POINT } from './semconv.ts';
@@ -45,6 +47,8 @@ export interface Captured {
   };
   /** Name of the agent span of the run. */
   readonly transaction?: string;
+  /** What may be sent of it. Absent where no run has decided: then what holds for the process. */
+  readonly policy?: ContentPolicy;
   readonly tags: Readonly<Record<string, string>>;
   /** What may be sent of the user; e-mail, name and address are there only when they may. */
   readonly user?: {
@@ -79,7 +83,7 @@ export interface CapturedMessage extends Captured {
 
 /** One of the errors a failure consists of: the one that was thrown, what caused it, or a member of a group. */
 export interface LinkedError {
-  /** Class name of the error, never its `code`: the SDK's own `recordException` prefers the code. */
+  /** Class name of the error without secrets, never its `code`: the SDK's own `recordException` prefers the code. */
   readonly type: string;
   /** What may be sent of it: without secrets, cut to length, and without what may be content. */
   readonly message: string;
@@ -126,7 +130,8 @@ export function linkedErrors(
     const type = errorType(found);
     const { cause, members = [], stack } = isObject(found) ? partsOf(found) : {};
     const index = linked.length;
-    linked.push({ ...link, index, type, message: messageOf(found, type, policy, content), stack });
+    const message = messageOf(found, type, policy, content);
+    linked.push({ ...link, index, type: policy.secretsRedactor.text(type), message, stack });
     for (const member of members) waiting.push({ error: member, relation: 'member', parentIndex: index });
     waiting.push({ error: cause, relation: 'cause', parentIndex: index });
   }
@@ -246,19 +251,19 @@ export function thrownMessage(error: unknown): string | undefined {
 }
 
 /** The stacks of linked errors as one text, in the form Node prints causes in. Empty when there is none. */
-function stacktrace(linked: readonly LinkedError[]): string {
+function stacktrace(linked: readonly LinkedError[], { secretsRedactor }: ContentPolicy): string {
   if (linked.length === 1 && linked[0]!.stack === undefined) return '';
   const text = linked.map(({ type, message, stack, relation }) => {
     const heading = relation === 'itself' ? '' : relation === 'cause' ? 'Caused by: ' : 'With: ';
-    return `${heading}${type}: ${message}${framesOf(stack)}`;
+    return `${heading}${type}: ${message}${framesOf(stack, secretsRedactor)}`;
   });
   return text.join('\n').slice(0, MAX_STACK_LENGTH);
 }
 
 /** The frames of a stack without its first lines, which repeat the message as it was thrown. */
-function framesOf(stack: string | undefined): string {
-  const frames = stack === undefined ? [] : stackLines(stack);
-  return frames.length === 0 ? '' : `\n${frames.join('\n')}`;
+function framesOf(stack: string | undefined, redactor: Redactor): string {
+  const frames = stack === undefined ? '' : stackLines(stack).join('\n');
+  return frames === '' ? '' : `\n${redactor.text(cutBetweenWords(frames, MAX_STACK_LENGTH))}`;
 }
 
 /** What was recorded of a failure before, so that one that crosses several spans is recorded once. */
@@ -303,9 +308,10 @@ export function recordSpanFailure(
   const message = known?.message ?? linked[0]!.message;
   span.setStatus({ code: SpanStatusCode.ERROR, message });
   seal(span, message);
+  seal(span, name);
   span.setAttribute(ERROR_TYPE, failure.errorType ?? name);
   if (known === undefined) {
-    const stack = stacktrace(linked);
+    const stack = stacktrace(linked, policy);
     seal(span, stack);
     span.recordException(stack === '' ? { name, message } : { name, message, stack });
   }

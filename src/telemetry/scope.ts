@@ -48,9 +48,8 @@ export class Scope {
   }
 
   setTag(name: string, value: string | number | boolean): void {
-    const safe = typeof value === 'string' ? safeTag(name, value) : value;
-    this.#tags = { ...this.#tags, [name]: String(safe) };
-    this.attributes = { ...this.attributes, [name]: safe };
+    this.#tags = { ...this.#tags, [name]: String(value) };
+    this.attributes = { ...this.attributes, [name]: value };
   }
 
   setContext(name: string, context: Readonly<Record<string, unknown>> | null): void {
@@ -83,12 +82,6 @@ export class Scope {
     for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.#outer) scopes.unshift(scope);
     return scopes;
   }
-}
-
-/** The value of a tag without secrets, of which its own name may say that it is one. */
-function safeTag(name: string, value: string): string {
-  const safe = active().content.secretsRedactor.value({ [name]: value }) as Readonly<Record<string, string>>;
-  return safe[name] ?? '[redacted]';
 }
 
 function userAttributes({ id, email, name, ipAddress }: User): Attributes {

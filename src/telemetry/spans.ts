@@ -13,7 +13,6 @@ import {
   type Link,
   type Span,
   type SpanContext,
-  type SpanOptions as OtelSpanOptions,
   type Tracer,
   type TracerProvider,
 } from '@opentelemetry/api';
@@ -48,7 +47,7 @@ import { addUsage, normalizeUsage, type TokenUsage } from './attributes/usage.ts
 import { captureFailure, decideFailures, type IssueTags } from './capture.ts';
 import { ContentFreeError } from './content/content-free-error.ts';
 import type { CaptureContent, ContentPolicy } from './content/policy.ts';
-import { seal, share, startShared } from './content/seal.ts';
+import { seal } from './content/seal.ts';
 import {
   contentOfRun,
   contentPolicyOf,
@@ -102,7 +101,7 @@ export interface SpanOptions {
 
 /** What every helper hands to the function it traces. */
 export interface SpanHandle {
-  /** What you write on it obeys the content policy on its way out, as what other instrumentations write does. */
+  /** What you write on it obeys the content policy on its way out, as everything on every span does. */
   readonly span: Span;
   /** Marks the span failed although the function returns normally, as an MCP tool does. */
   fail(error: unknown): void;
@@ -277,10 +276,7 @@ export function recordFailure(
   guard(() => {
     const frame = frameOf(contextApi.active());
     const span = context.span ?? trace.getActiveSpan() ?? trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
-    if (context.attributes !== undefined) {
-      share(span);
-      span.setAttributes(context.attributes);
-    }
+    if (context.attributes !== undefined) span.setAttributes(context.attributes);
     const { isNew, recorded } = recordSpanFailure(span, { error, point, policy: contentPolicyOf(frame) });
     const { issues } = active();
     if (!isNew || issues === undefined) return;
@@ -389,7 +385,6 @@ abstract class OperationSpan implements SpanHandle, ResultObserver {
   }
 
   get span(): Span {
-    share(this.traced);
     return this.traced;
   }
 
@@ -715,11 +710,13 @@ const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
     const scope = frame?.agent === undefined ? new Scope(scopeOf(frame)) : frame.scope;
     const parent = parentContext(context, options.parent);
     const name = spanName(active().agentSpanName, options.name);
-    const attributes = agentAttributes(options, run.depth, runAttributes(run));
+    const attributes = agentAttributes(options, runAttributes(run));
     addWhereFree(attributes, scope.attributes);
     addWhereFree(attributes, options.attributes);
-    const span = startSpan(name, { kind: SpanKind.INTERNAL, attributes }, parent, options);
     const content = contentOfRun(frame, options.captureContent);
+    // Whoever sees the span start has to know what its run has decided, which its parent may not have.
+    const start = options.captureContent === undefined ? parent : withFrame(parent, createFrame(run, scope, content));
+    const span = tracer().startSpan(name, { kind: SpanKind.INTERNAL, attributes }, start);
     const signal = options.signal ?? frame?.agent?.signal;
     const opens: AgentFrame = { span, name, totals: newTotals(), signal, held: [] };
     const inner = createFrame(run, scope, content, opens);
@@ -783,7 +780,7 @@ function openChild(options: SpanOptions, { context, frame }: Surroundings, child
   const { attributes } = child;
   addWhereFree(attributes, scopeOf(frame).attributes);
   addWhereFree(attributes, options.attributes);
-  const span = startSpan(name, { kind, attributes }, parent, options);
+  const span = tracer().startSpan(name, { kind, attributes }, parent);
   return {
     span,
     name,
@@ -794,17 +791,6 @@ function openChild(options: SpanOptions, { context, frame }: Surroundings, child
     policy: contentPolicyOf(frame),
     within: frame?.agent,
   };
-}
-
-/** Starts a span, on which the application may have written already. */
-function startSpan(
-  name: string,
-  settings: OtelSpanOptions,
-  parent: Context,
-  { attributes }: Pick<SpanOptions, 'attributes'>,
-): Span {
-  if (attributes === undefined) return tracer().startSpan(name, settings, parent);
-  return startShared(() => tracer().startSpan(name, settings, parent));
 }
 
 /** Adds attributes whose names are not taken, by the span contract or by someone who goes first. */
@@ -843,7 +829,7 @@ function recordCrash(options: TransportSpanOptions, error: unknown, uptimeMs: nu
     const attributes = { ...options.attributes, ...transportCrashAttributes(options.name, uptimeMs) };
     const name = spanName(OPERATIONS.transport.spanName, options.name);
     const settings = { kind: SpanKind.INTERNAL, root: true, attributes, links };
-    const span = startSpan(name, settings, ROOT_CONTEXT, options);
+    const span = tracer().startSpan(name, settings, ROOT_CONTEXT);
     const frame = frameOf(contextApi.active());
     const { isNew, recorded } = recordSpanFailure(span, {
       error,

@@ -54,6 +54,7 @@ describe('faultline run', () => {
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(entries.map(({ message }) => message)).toEqual(['run started', 'turn started', 'turn ended', 'run ended']);
     expect(entries.at(-1)).toMatchObject({ level: 'info', agent: 'assistant', depth: 0, model: 'm-1', turns: 1 });
+    expect(entries.every(({ transport }) => transport === 'cli')).toBe(true);
     expect(stderr).not.toMatch(/umbrella|Rain/);
   });
 

@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -69,6 +70,29 @@ describe('faultline serve', () => {
     child.kill('SIGTERM');
 
     expect(await finished).toEqual({ code: 0, stdout: `faultline serves one and two on ${origin}\n`, stderr: '' });
+  });
+
+  test('may be asked by the name of a proxy and at the path it is told, and not otherwise', async () => {
+    const path = configure(
+      '{ one: { models: [gateway/m-1] } }',
+      'runtime: { http: { base_path: /api, allowed_hosts: [agents.example.com] } }',
+    );
+    const { child, finished, origin } = await serve(path);
+    const { port } = new URL(origin);
+    const statusFor = (host: string, path: string): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        get({ port, path, headers: { host } }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        }).once('error', reject);
+      });
+
+    expect(await statusFor('agents.example.com', '/api/readyz')).toBe(200);
+    expect(await statusFor(`AGENTS.example.com:${port}`, '/api/readyz')).toBe(200);
+    expect(await statusFor('agents.example.com', '/readyz')).toBe(404);
+    expect(await statusFor('evil.example.com', '/api/readyz')).toBe(421);
+    child.kill('SIGTERM');
+    expect((await finished).stdout).toBe(`faultline serves one on http://127.0.0.1:${port}/api\n`);
   });
 
   test('finishes what is under way when it is asked to stop', async () => {
@@ -211,6 +235,20 @@ describe('faultline serve --check', () => {
       );
     },
   );
+
+  test('makes no memory, and says which could not be made', async () => {
+    const path = configure(
+      '{ one: { models: [gateway/m-1], memory: { sqlite: ./memory.db } }, two: { models: [gateway/m-1], memory: { sqlite: ./later/memory.db } } }',
+    );
+
+    const { code, stderr } = await cli(['serve', '--config', path, '--check'], ENV);
+
+    expect(code).toBe(0);
+    expect(stderr).toBe(
+      `faultline: ${path}:2:114: MemoryFileError: memory sqlite: the directory of its file must exist and does not; create it; until then runs go on without it\n`,
+    );
+    expect(readdirSync(directory)).toEqual(['faultline.yaml']);
+  });
 
   test('says that the file is not there', async () => {
     expect(await cli(['serve', '--check'])).toEqual({

@@ -31,6 +31,7 @@ function commandLine(
   return {
     model,
     runtime,
+    streams: { input, output },
     working: runtime.start(),
     type: (text: string) => void input.write(text),
     leave: () => void input.end(),
@@ -137,6 +138,19 @@ test('Ctrl-C twice leaves when there is nothing to abort', async () => {
 
   await working;
   expect(shown()).toContain('(press Ctrl-C again to leave)');
+});
+
+test.each(['input', 'output'] as const)('an %s that breaks is a crash, and does not end the process', async (what) => {
+  const { model, working, streams, type, shows } = commandLine([{ hang: 'Once upon' }]);
+  type('tell me\n');
+  await shows('Once upon');
+  streams[what].destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
+
+  await expect(working).rejects.toMatchObject({
+    name: 'ConversationLostError',
+    message: `the conversation ended because its ${what} cannot be ${what === 'input' ? 'read' : 'written'} (ECONNRESET)`,
+  });
+  expect(model.calls.map((call) => call.abortSignal?.aborted)).toEqual([true]);
 });
 
 test('stopping the runtime ends the conversation and its answer', async () => {

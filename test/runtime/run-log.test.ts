@@ -97,6 +97,22 @@ describe('the log of a run', () => {
     });
   });
 
+  test('has no secret in a name or an id', async () => {
+    const key = ['sk-', 'proj-', 'Q7f3kP9xLm2vTz8R'].join('');
+    const { onLog, lines, entries } = keptLog();
+    const agent = createAgent({
+      name: 'helper',
+      models: [scriptedModel([{ toolCalls: [{ name: 'echo', input: { text: 'hello' } }] }, 'hello'])],
+      tools: [echo()],
+    });
+
+    await agent.run('hello', { onLog, conversationId: `for ${key}` });
+
+    expect(lines.join('')).not.toContain('Q7f3');
+    expect(entries()[0]).toMatchObject({ conversation: 'for [redacted:openai_key]' });
+    expect(entries().map(({ message }) => message)).toContain('tool ended');
+  });
+
   test('says what went wrong by class, and by which limit', async () => {
     const { onLog, entries } = keptLog();
     const failing = createAgent({

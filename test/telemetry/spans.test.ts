@@ -397,7 +397,7 @@ describe('a failure', () => {
     const bytes = JSON.stringify(telemetry.spans, (_key, value: unknown) =>
       typeof value === 'bigint' ? String(value) : value,
     );
-    expect(bytes).toContain('Incorrect API key provided: [redacted]. See docs.');
+    expect(bytes).toContain('Incorrect API key provided: [redacted:openai_key]. See docs.');
     expect(bytes).not.toContain('my secret');
     expect(bytes).not.toContain('wxyz');
   });

@@ -1,3 +1,5 @@
+import { declareSafeMessage } from '../../telemetry/content/content-free-error.ts';
+
 /** A place in a configuration file; both count from 1. */
 export interface ConfigPosition {
   readonly line: number;
@@ -25,5 +27,13 @@ export class ConfigError extends Error {
     super(sorted.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`).join('\n'));
     this.file = file;
     this.problems = sorted;
+  }
+
+  static {
+    // A problem quotes the value that came, which can be a prompt that stands in the wrong place.
+    declareSafeMessage(ConfigError, ({ file, problems }) => {
+      const places = problems.map(({ line, column }) => `${line}:${column}`);
+      return `the configuration file ${file} cannot be used; see ${places.join(', ')}`;
+    });
   }
 }

@@ -13,6 +13,8 @@ import { loadTools } from './tool-modules.ts';
 export interface CreateAgentsOptions extends ConfigOptions {
   /** Names of the agents to create, besides those they may ask or hand over to. Default: all. */
   readonly only?: readonly string[];
+  /** Whether memory files that are not there yet are made now, and not when they are first needed. Default: true. */
+  readonly makeMemoryFiles?: boolean;
 }
 
 /** Agents of a configuration file, with what they hold open. */
@@ -38,7 +40,7 @@ export async function createAgents(
   config: RuntimeConfig,
   options: CreateAgentsOptions = {},
 ): Promise<ConfiguredAgents> {
-  const { environment = process.env } = options;
+  const { environment = process.env, makeMemoryFiles = true } = options;
   const wanted = wantedAgents(config, options.only);
   const say = createNotice(options);
   const notice = ({ line, column }: ConfigPosition, message: string): void =>
@@ -46,7 +48,10 @@ export async function createAgents(
   const problems: ConfigProblem[] = [];
   const workshop: Workshop = {
     models: await makeModels(wanted.values(), config, environment),
-    memories: await openMemories(wanted.values(), ({ position }, message) => notice(position, message)),
+    memories: await openMemories(wanted.values(), {
+      makeFiles: makeMemoryFiles,
+      notice: ({ position }, message) => notice(position, message),
+    }),
     agents: new Map(),
     problem: ({ line, column }, message) => problems.push({ line, column, message }),
     notice,

@@ -2,6 +2,7 @@ import { defined } from '../defined.ts';
 import { createRuntime, type Runtime, type RuntimeOptions } from '../runtime.ts';
 import { cliTransport } from '../transports/cli.ts';
 import { slackTransport } from '../transports/slack.ts';
+import { isBearerToken } from '../transports/http-access.ts';
 import { httpTransport, type HttpTransportOptions } from '../transports/http.ts';
 import type { Agent } from '../types.ts';
 import { ConfigError, type ConfigProblem } from './config-error.ts';
@@ -19,6 +20,8 @@ export interface CreateRuntimeOptions extends ConfigOptions {
   readonly listen?: NonNullable<HttpTransportOptions['listen']>;
   /** What `/readyz` says besides that questions are taken. */
   readonly status?: NonNullable<HttpTransportOptions['status']>;
+  /** Whether memory files that are not there yet are made now, and not when they are first needed. Default: true. */
+  readonly makeMemoryFiles?: boolean;
   /** Told what happens, as lines of a log. */
   readonly onLog?: NonNullable<RuntimeOptions['onLog']>;
 }
@@ -65,14 +68,18 @@ function httpOptions(
   others: readonly RuntimeTransport[],
   { environment = process.env, status, listen }: CreateRuntimeOptions,
 ): HttpTransportOptions {
-  const { corsOrigins, eventSource } = config.http;
+  const { basePath, corsOrigins, eventSource, maxBodyBytes, bodyTimeoutMs, heartbeatMs } = config.http;
   return {
     ...defined({ listen, token: tokenOf(config, environment) }),
     status: () => ({ transports: ['http', ...others.map(({ transport }) => transport.name)], ...status?.() }),
     agents,
     maxActive: config.runtime.maxActive,
+    basePath,
     corsOrigins: corsOrigins.includes('*') ? '*' : corsOrigins,
     eventSource,
+    maxBodyBytes,
+    bodyTimeoutMs,
+    heartbeatMs,
   };
 }
 
@@ -98,8 +105,12 @@ async function ownTransports(
 /** The token callers must send. One that was asked for and is not there must not let everybody in. */
 function tokenOf({ http, file }: RuntimeConfig, environment: MutableEnvironment): string | undefined {
   if (http.token === undefined) return undefined;
-  const token = environment[http.token.env]?.trim() ?? '';
-  if (token !== '') return token;
-  const message = `runtime.http.token_env names ${http.token.env}, which is not set: set it to what callers must send`;
-  throw new ConfigError(file, [{ ...http.token.position, message }]);
+  const { env, position } = http.token;
+  const token = environment[env]?.trim() ?? '';
+  if (isBearerToken(token)) return token;
+  const why =
+    token === ''
+      ? 'which is not set: set it to what callers must send'
+      : 'whose value must be printable ASCII characters without spaces, and is not';
+  throw new ConfigError(file, [{ ...position, message: `runtime.http.token_env names ${env}, ${why}` }]);
 }

@@ -1,10 +1,20 @@
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+
 import { defined } from '../defined.ts';
 import { inProcessMemory } from '../memory/in-process.ts';
+import { MemoryFileError } from '../memory/memory-file-error.ts';
 import { perAgent, perConversation, perUser } from '../memory/scopes.ts';
 import { sqliteMemory } from '../memory/sqlite.ts';
 import type { MemoryOptions, MemoryStore } from '../types.ts';
 import { reasonOf } from './reason.ts';
 import type { AgentConfig, MemoryConfig } from './runtime-config.ts';
+
+export interface OpenMemoriesOptions {
+  /** Whether files that are not there yet are made. */
+  readonly makeFiles: boolean;
+  readonly notice: (memory: MemoryConfig, message: string) => void;
+}
 
 /** The memories of agents. */
 export interface OpenMemories {
@@ -24,7 +34,7 @@ const SCOPES: Readonly<Record<NonNullable<MemoryConfig['scope']>, NonNullable<Me
  */
 export async function openMemories(
   agents: Iterable<AgentConfig>,
-  notice: (memory: MemoryConfig, message: string) => void,
+  { makeFiles, notice }: OpenMemoriesOptions,
 ): Promise<OpenMemories> {
   const files = new Map<string, MemoryStore>();
   const memories = new Map<AgentConfig, MemoryOptions>();
@@ -36,7 +46,7 @@ export async function openMemories(
     if (store === undefined) {
       store = sqliteMemory({ path: sqlite! });
       files.set(sqlite!, store);
-      const failure = await firstSearch(store);
+      const failure = makeFiles || existsSync(sqlite!) ? await firstSearch(store) : whyNotMade(sqlite!);
       if (failure !== undefined) notice(memory, `${failure}; until then runs go on without it`);
     }
     const scopes = scope === undefined ? undefined : SCOPES[scope];
@@ -48,6 +58,11 @@ export async function openMemories(
       await Promise.allSettled([...files.values()].map(async (store) => store.close?.()));
     },
   };
+}
+
+/** Why a file that is not there could not be made, as far as can be said without making it. */
+function whyNotMade(path: string): string | undefined {
+  return existsSync(dirname(path)) ? undefined : reasonOf(new MemoryFileError({ id: 'sqlite', path }, 'directory'));
 }
 
 /** Why a memory cannot be searched, if it cannot. */

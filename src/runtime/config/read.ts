@@ -15,17 +15,19 @@ import type {
   ToolConfig,
   TransportConfig,
 } from './runtime-config.ts';
-import type {
-  AgentSection,
-  ConfigFile,
-  DefaultsSection,
-  HttpSection,
-  LimitsSection,
-  MemorySection,
-  ModelSection,
-  RuntimeSection,
-  SettingsSection,
-  TransportSection,
+import {
+  DEFAULT_APP_TOKEN_ENV,
+  DEFAULT_BOT_TOKEN_ENV,
+  type AgentSection,
+  type ConfigFile,
+  type DefaultsSection,
+  type HttpSection,
+  type LimitsSection,
+  type MemorySection,
+  type ModelSection,
+  type RuntimeSection,
+  type SettingsSection,
+  type TransportSection,
 } from './schema.ts';
 import { findLiteralSecrets, hideSecrets } from './secrets.ts';
 import { parseToolReference } from './tool-modules.ts';
@@ -154,8 +156,13 @@ function httpConfig(http: HttpSection, document: ConfigDocument): HttpConfig {
     ...(env === undefined ? undefined : { token: { env, position } }),
     host: http.host ?? '127.0.0.1',
     port: http.port ?? 8080,
+    basePath: http.base_path ?? '',
+    allowedHosts: http.allowed_hosts ?? [],
     corsOrigins: http.cors_origins ?? [],
     eventSource: http.event_source ?? false,
+    maxBodyBytes: http.max_body_bytes ?? 1024 * 1024,
+    bodyTimeoutMs: http.body_timeout_ms ?? 30_000,
+    heartbeatMs: http.heartbeat_ms ?? 15_000,
   };
 }
 
@@ -254,7 +261,7 @@ function memoryConfig(memory: MemorySection, position: MemoryConfig['position'],
 
 function transportConfig(transport: TransportSection, position: ModelConfig['position']): TransportConfig {
   if (typeof transport === 'string') return { type: transport };
-  const { bot_token_env: botTokenEnv = 'SLACK_BOT_TOKEN', app_token_env: appTokenEnv = 'SLACK_APP_TOKEN' } =
+  const { bot_token_env: botTokenEnv = DEFAULT_BOT_TOKEN_ENV, app_token_env: appTokenEnv = DEFAULT_APP_TOKEN_ENV } =
     transport.slack;
   return { type: 'slack', botTokenEnv, appTokenEnv, position };
 }

@@ -6,6 +6,7 @@ import { KNOWN_PROVIDERS } from '../models/resolve.ts';
 import type { ConfigProblem } from './config-error.ts';
 import { pathName, valueAt, type ConfigDocument, type ConfigPath } from './document.ts';
 import { hint } from './nearest.ts';
+import { DEFAULT_APP_TOKEN_ENV } from './schema.ts';
 import { parseToolReference } from './tool-modules.ts';
 
 /**
@@ -81,6 +82,21 @@ export function checkReferences(document: ConfigDocument, directory: string): re
     ];
   };
 
+  /** Slack gives each message to one of an app's connections, whichever it likes. */
+  const checkSlackApps = (): readonly ConfigProblem[] => {
+    const owners = new Map<unknown, string>();
+    return agents.flatMap((name) => {
+      const slack = at(['agents', name, 'transport', 'slack']);
+      if (!isRecord(slack)) return [];
+      const { app_token_env: variable = DEFAULT_APP_TOKEN_ENV } = slack;
+      const owner = owners.get(variable);
+      owners.set(variable, owner ?? name);
+      if (owner === undefined) return [];
+      const message = `is the app of ${owner} already: give each agent an app of its own, named by app_token_env and bot_token_env`;
+      return [problem(['agents', name, 'transport', 'slack'], message)];
+    });
+  };
+
   const envFile = at(['runtime', 'env_file']);
   // Validation passes over this one name, which is that of no ordinary property.
   const checkName = (section: string, names: readonly string[]): readonly ConfigProblem[] => {
@@ -97,6 +113,7 @@ export function checkReferences(document: ConfigDocument, directory: string): re
     ...ownProviders.flatMap(checkProvider),
     ...checkModels(['defaults', 'models']),
     ...agents.flatMap(checkAgent),
+    ...checkSlackApps(),
   ];
 }
 

@@ -25,9 +25,16 @@ export interface HttpConfig {
   readonly port: number;
   /** The variable that holds the bearer token callers must send. Absent: none is asked for. */
   readonly token?: { readonly env: string; readonly position: ConfigPosition };
+  /** Empty: at the root. */
+  readonly basePath: string;
+  /** Further names of a server on a loopback address. */
+  readonly allowedHosts: readonly string[];
   readonly corsOrigins: readonly string[];
   /** Whether questions can be asked with GET, as the `EventSource` of browsers does. */
   readonly eventSource: boolean;
+  readonly maxBodyBytes: number;
+  readonly bodyTimeoutMs: number;
+  readonly heartbeatMs: number;
 }
 
 /** An agent of the file. What the file leaves to `createAgent` is absent. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { KNOWN_PROVIDERS } from '../models/resolve.ts';
+import { isOrigin } from '../transports/http-access.ts';
 
 /**
  * What a configuration file may say: one description, from which files are validated, editors get their JSON
@@ -46,8 +47,13 @@ export interface HttpSection {
   readonly host?: string | undefined;
   readonly port?: number | undefined;
   readonly token_env?: string | undefined;
+  readonly base_path?: string | undefined;
+  readonly allowed_hosts?: readonly string[] | undefined;
   readonly cors_origins?: readonly string[] | undefined;
   readonly event_source?: boolean | undefined;
+  readonly max_body_bytes?: number | undefined;
+  readonly body_timeout_ms?: number | undefined;
+  readonly heartbeat_ms?: number | undefined;
 }
 
 export interface ProviderSection {
@@ -163,6 +169,18 @@ const timeout = expecting(
 );
 const path = expecting('a path, relative to this file', z.string().min(1));
 const url = expecting('a URL that begins with http:// or https://', z.string().regex(/^https?:\/\/[^\s/]+\S*$/));
+const basePath = expecting('a path such as /api, without a slash at its end', z.string().regex(/^(?:\/[^/?#\s]+)+$/));
+const hostName = expecting(
+  'the name of a host, without a port, such as agents.example.com',
+  z.string().regex(/^(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])$/),
+);
+const origin = expecting(
+  'an origin such as https://app.example.com, or *',
+  z
+    .string()
+    .regex(/^(?:\*|https?:\/\/[^\s/?#]+)$/, { abort: true })
+    .refine((text) => text === '*' || isOrigin(text)),
+);
 const variable = expecting(
   'the name of an environment variable, in capital letters, digits and _',
   z.string().regex(/^[A-Z_][A-Z0-9_]{0,127}$/),
@@ -198,6 +216,9 @@ function section<T extends z.core.$ZodLooseShape>(shape: T): z.ZodObject<T, z.co
 }
 
 // --- The sections
+
+export const DEFAULT_BOT_TOKEN_ENV = 'SLACK_BOT_TOKEN';
+export const DEFAULT_APP_TOKEN_ENV = 'SLACK_APP_TOKEN';
 
 const settings = section({
   temperature: field(positive, 'How freely the model chooses its words.'),
@@ -281,8 +302,16 @@ const transport = expecting(
       slack: expecting(
         'an object with any of bot_token_env, app_token_env',
         section({
-          bot_token_env: field(variable, 'The variable that holds the token of the bot, `xoxb-…`.', 'SLACK_BOT_TOKEN'),
-          app_token_env: field(variable, 'The variable that holds the token of the app, `xapp-…`.', 'SLACK_APP_TOKEN'),
+          bot_token_env: field(
+            variable,
+            'The variable that holds the token of the bot, `xoxb-…`.',
+            DEFAULT_BOT_TOKEN_ENV,
+          ),
+          app_token_env: field(
+            variable,
+            'The variable that holds the token of the app, `xapp-…`. No two agents share an app.',
+            DEFAULT_APP_TOKEN_ENV,
+          ),
         }).meta({ description: 'Slack in socket mode. Needs the package `@slack/bolt`.' }),
       ),
     }),
@@ -313,12 +342,20 @@ const http = section({
   host: field(text, 'Address to listen on. `0.0.0.0` lets other machines in.', '127.0.0.1'),
   port: field(expecting('a port from 0 to 65535', z.int().min(0).max(65_535)), 'Port to listen on.', 8080),
   token_env: field(variable, 'The variable that holds the bearer token callers must send. Default: none is asked for.'),
-  cors_origins: field(listOf(text, 'origins'), 'Origins of web pages that may call. Default: none.'),
+  base_path: field(basePath, 'Where the routes are, such as `/api`. Default: at the root.'),
+  allowed_hosts: field(
+    listOf(hostName, 'names of hosts'),
+    'Names by which a server on a loopback address may be asked, besides those of the loopback, such as that of a proxy before it. Default: none.',
+  ),
+  cors_origins: field(listOf(origin, 'origins'), 'Origins of web pages that may call, `*` for all. Default: none.'),
   event_source: field(
     flag,
     'Lets the `EventSource` of browsers ask with `GET …/run?input=…`. What is asked then ends up in logs of addresses.',
     false,
   ),
+  max_body_bytes: field(atLeast(1), 'Longest question, in bytes of its JSON.', 1_048_576),
+  body_timeout_ms: field(timeout, 'Longest a question may take to arrive.', 30_000),
+  heartbeat_ms: field(timeout, 'Longest silence in a stream, for proxies that end silent connections.', 15_000),
 });
 
 const runtime = section({

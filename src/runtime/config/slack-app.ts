@@ -15,9 +15,12 @@ export type SlackConnection =
 /** The parts of `@slack/bolt` that are used. */
 interface Bolt {
   readonly App: new (options: object) => SlackApp & { init(): Promise<unknown> };
-  readonly SocketModeReceiver: new (options: object) => {
-    readonly client: { on(event: 'disconnected', lost: (error?: Error) => void): unknown };
-  };
+  readonly SocketModeReceiver: new (options: object) => { readonly client: SocketModeClient };
+}
+
+interface SocketModeClient {
+  on(event: 'disconnected', lost: (error?: Error) => void): unknown;
+  start(): Promise<unknown>;
 }
 
 const PACKAGE = '@slack/bolt';
@@ -42,22 +45,46 @@ export async function connectSlack(
     const { App, SocketModeReceiver } = bolt as unknown as Bolt;
     const receiver = new SocketModeReceiver({ appToken: environment[appTokenEnv] });
     const app = new App({ token: environment[botTokenEnv], receiver, deferInitialization: true });
-    return {
-      status: 'made',
-      options: { app: initializedAtStart(app), onStart: (lost) => receiver.client.on('disconnected', lost) },
-    };
+    return { status: 'made', options: superviseConnection(app, receiver.client) };
   } catch (error) {
     return { status: 'failed', why: `Slack cannot be used: ${reasonOf(error)}` };
   }
 }
 
-function initializedAtStart(app: InstanceType<Bolt['App']>): SlackApp {
+/**
+ * Hands the loss of the connection to whoever started the app last. Slack ends connections every few hours and Bolt
+ * makes new ones by itself, but nobody has the rejection when Slack refuses that, which would end the process.
+ */
+function superviseConnection(app: InstanceType<Bolt['App']>, client: SocketModeClient): SlackTransportOptions {
+  let isStarting = false;
+  let onLost: ((error?: Error) => void) | undefined;
+  client.on('disconnected', (error) => onLost?.(error));
+  const connect = client.start.bind(client);
+  client.start = async () => {
+    try {
+      return await connect();
+    } catch (error) {
+      if (isStarting) throw error;
+      onLost?.(error instanceof Error ? error : new Error('Slack refused to renew the connection', { cause: error }));
+      return undefined;
+    }
+  };
   return {
-    event: (name, listener) => app.event(name, listener),
-    start: async () => {
-      await app.init();
-      return app.start();
+    onStart: (lost) => {
+      onLost = lost;
     },
-    stop: () => app.stop(),
+    app: {
+      event: (name, listener) => app.event(name, listener),
+      start: async () => {
+        isStarting = true;
+        try {
+          await app.init();
+          return await app.start();
+        } finally {
+          isStarting = false;
+        }
+      },
+      stop: () => app.stop(),
+    },
   };
 }

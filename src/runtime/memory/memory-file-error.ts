@@ -1,3 +1,5 @@
+import { ContentFreeError } from '../../telemetry/content/content-free-error.ts';
+
 /**
  * Why a memory file cannot be used. `driver`: no SQLite is there to read it with. `directory`: the directory
  * it belongs in is missing. `read-only`: it or its directory may not be written. `locked`: another process
@@ -20,7 +22,7 @@ export type MemoryFileProblem =
  * The file of a memory cannot be used. The message names the memory and not the file, because tools tell it
  * to models.
  */
-export class MemoryFileError extends Error {
+export class MemoryFileError extends ContentFreeError {
   override readonly name = 'MemoryFileError';
   readonly problem: MemoryFileProblem;
   readonly path: string;

@@ -1,3 +1,4 @@
+import { ConversationLostError } from '../errors.ts';
 import type { AgentEvent, IncomingMessage, Transport } from '../types.ts';
 
 export interface CliTransportOptions {
@@ -13,7 +14,8 @@ export interface CliTransportOptions {
 
 /**
  * A conversation on the command line: each line is a message, answers appear as they are written. Ctrl-C
- * aborts the answer, a second one leaves; so does the end of the input, once everything is answered.
+ * aborts the answer, a second one leaves; so does the end of the input, once everything is answered. Input that
+ * cannot be read and output that cannot be written are a crash, with a `ConversationLostError`.
  */
 export function cliTransport(options: CliTransportOptions = {}): Transport {
   const name = 'cli';
@@ -23,6 +25,7 @@ export function cliTransport(options: CliTransportOptions = {}): Transport {
       const { createInterface } = await import('node:readline');
       const { input = process.stdin, output = process.stdout } = options;
       const terminal = options.terminal ?? (output as { isTTY?: boolean }).isTTY === true;
+      const lost = watchStreams(input, output);
       const lines = createInterface({ input, output, terminal, prompt: options.prompt ?? (terminal ? '> ' : '') });
       const conversationId = `cli-${globalThis.crypto.randomUUID()}`;
       let answering: AbortController | undefined;
@@ -44,30 +47,63 @@ export function cliTransport(options: CliTransportOptions = {}): Transport {
       lines.once('close', () => (isOpen = false));
 
       let count = 0;
-      lines.prompt();
-      for await (const line of lines) {
-        if (signal.aborted) break;
-        interrupted = false;
-        if (line.trim() !== '') {
-          answering = new AbortController();
-          const screen = createScreen(output);
-          const message: IncomingMessage = {
-            id: `${conversationId}-${(count += 1)}`,
-            text: line,
-            conversationId,
-            transport: name,
-            signal: answering.signal,
-            onEvent: screen.onEvent,
-            reply: screen.reply,
-          };
-          await receive(message);
-          screen.endLine();
-          answering = undefined;
+      const converse = async (): Promise<void> => {
+        lines.prompt();
+        for await (const line of lines) {
+          if (signal.aborted) break;
+          interrupted = false;
+          if (line.trim() !== '') {
+            answering = new AbortController();
+            const screen = createScreen(output);
+            const message: IncomingMessage = {
+              id: `${conversationId}-${(count += 1)}`,
+              text: line,
+              conversationId,
+              transport: name,
+              signal: answering.signal,
+              onEvent: screen.onEvent,
+              reply: screen.reply,
+            };
+            await receive(message);
+            screen.endLine();
+            answering = undefined;
+          }
+          if (isOpen) lines.prompt();
         }
-        if (isOpen) lines.prompt();
+      };
+      const conversing = converse().finally(lost.close);
+      try {
+        await Promise.race([lost.broken, conversing]);
+        end();
+      } finally {
+        leave();
+        signal.removeEventListener('abort', leave);
       }
-      signal.removeEventListener('abort', leave);
-      end();
+    },
+  };
+}
+
+/** Streams that may break, which without a listener would end the process. */
+interface WatchedStreams {
+  /** Rejects when one of them breaks. */
+  readonly broken: Promise<never>;
+  readonly close: () => void;
+}
+
+function watchStreams(input: NodeJS.ReadableStream, output: NodeJS.WritableStream): WatchedStreams {
+  let onInput!: (error: unknown) => void;
+  let onOutput!: (error: unknown) => void;
+  const broken = new Promise<never>((_resolve, reject) => {
+    onInput = (error) => reject(new ConversationLostError('input', error));
+    onOutput = (error) => reject(new ConversationLostError('output', error));
+  });
+  input.on('error', onInput);
+  output.on('error', onOutput);
+  return {
+    broken,
+    close: () => {
+      input.off('error', onInput);
+      output.off('error', onOutput);
     },
   };
 }

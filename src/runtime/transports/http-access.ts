@@ -75,11 +75,15 @@ export function createHttpAccess(options: HttpAccessOptions): HttpAccess {
   };
 }
 
+/** Whether a header can carry a text as a token. */
+export function isBearerToken(text: string): boolean {
+  return /^[!-~]+$/.test(text);
+}
+
 /** Compares in a time that says nothing about the token: two texts of any length become two of the same. */
 function tokenCheck(token: string | undefined): ((given: string) => boolean) | undefined {
   if (token === undefined) return undefined;
-  // A header could not carry anything else.
-  if (!/^[!-~]+$/.test(token)) {
+  if (!isBearerToken(token)) {
     throw new TypeError('token must be one or more printable ASCII characters without spaces; got another text');
   }
   // Loading it takes longer than the rest of the runtime, and only those with a token need it.
@@ -93,7 +97,12 @@ function hostOf(origin: string): string | undefined {
   return URL.canParse(origin) ? new URL(origin).host : undefined;
 }
 
+/** Whether a text is what browsers send as `origin`. */
+export function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text;
+}
+
 function requireOrigin(origin: string): void {
-  if (URL.canParse(origin) && new URL(origin).origin === origin) return;
+  if (isOrigin(origin)) return;
   throw new TypeError(`an origin looks like https://app.example.com; got ${JSON.stringify(origin)}`);
 }

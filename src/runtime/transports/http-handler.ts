@@ -13,7 +13,7 @@ import {
   STOPPING,
   UNAUTHORIZED,
   UNKNOWN_AGENT,
-  UNKNOWN_ROUTE,
+  unknownRoute,
   wrongMethod,
   type Problem,
 } from './http-problem.ts';
@@ -158,7 +158,7 @@ export function createHttpHandler(name: string, time: Time, options: HttpHandler
     const fixed = fixedRoutes.get(path);
     if (fixed !== undefined) return fixed;
     const agent = /^\/agents\/([^/]+)\/run$/.exec(path)?.[1];
-    if (agent === undefined) return UNKNOWN_ROUTE;
+    if (agent === undefined) return unknownRoute(basePath);
     const decoded = decode(agent);
     return decoded !== undefined && names.has(decoded) ? runRoute(decoded) : UNKNOWN_AGENT;
   };

@@ -184,6 +184,10 @@ const SCHEMAS: Json = {
       conversationId: { $ref: '#/components/schemas/ConversationId' },
       runId: { type: 'string' },
       traceId: { type: 'string', pattern: '^[0-9a-f]{32}$' },
+      agent: {
+        type: 'string',
+        description: 'Who has the conversation now: another agent than was asked when that one has handed it over.',
+      },
       model: { type: 'string' },
       finishReason: { type: 'string' },
       turns: { type: 'integer' },

@@ -42,16 +42,16 @@ export const UNAUTHORIZED: Problem = {
   headers: { 'www-authenticate': 'Bearer' },
 };
 export const UNKNOWN_AGENT: Problem = { status: 404, type: 'unknown_agent', message: 'There is no such agent.' };
-export const UNKNOWN_ROUTE: Problem = {
-  status: 404,
-  type: 'unknown_route',
-  message: 'There is nothing here: POST /agents/{agent}/run, GET /healthz, /readyz or /openapi.json.',
-};
 export const ONLY_EVENTS: Problem = {
   status: 406,
   type: 'not_acceptable',
   message: 'With GET only an event stream can be had: send accept: text/event-stream, or POST.',
 };
+
+export function unknownRoute(basePath: string): Problem {
+  const routes = `POST ${basePath}/agents/{agent}/run, GET ${basePath}/healthz, ${basePath}/readyz or ${basePath}/openapi.json`;
+  return { status: 404, type: 'unknown_route', message: `There is nothing here: ${routes}.` };
+}
 
 export function wrongMethod(methods: readonly string[]): Problem {
   const allow = methods.join(', ');

@@ -90,8 +90,8 @@ function lastEvent(outcome: RunOutcome, conversationId: string): ServerSentEvent
 type Answered = Extract<RunOutcome, { readonly status: 'answered' }>;
 
 function answerBody({ text, run, result }: Answered, conversationId: string): unknown {
-  const { model, finishReason, turns, usage } = result ?? {};
-  return { text, conversationId, ...run, ...defined({ model, finishReason, turns, usage }) };
+  const { agent, model, finishReason, turns, usage } = result ?? {};
+  return { text, conversationId, ...run, ...defined({ agent, model, finishReason, turns, usage }) };
 }
 
 function problemOf(outcome: Exclude<RunOutcome, Answered>): Problem {

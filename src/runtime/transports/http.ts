@@ -27,6 +27,9 @@ export interface HttpTransport extends Transport {
  * the request accepts `text/event-stream`, with what happens as it happens. `GET /healthz`, `/readyz` and
  * `/openapi.json` say the rest.
  *
+ * The answer names the agent that has the conversation now; after a hand-off the caller goes on with that one, which
+ * must be among `agents` for it, and knows what was said under the same `conversationId`.
+ *
  * A run is part of the caller's trace (`traceparent`, `sentry-trace`), is aborted when the caller leaves, and says
  * its trace id in `x-trace-id` and in the body. What went wrong inside stays inside. Throws when an option is wrong.
  */

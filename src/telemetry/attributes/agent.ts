@@ -2,7 +2,6 @@ import type { Attributes } from '@opentelemetry/api';
 
 import {
   FAULTLINE_COST_USD_TOTAL,
-  FAULTLINE_DEPTH,
   FAULTLINE_FALLBACKS,
   FAULTLINE_MEMORY_FAILED,
   FAULTLINE_TOOL_ERRORS,
@@ -37,11 +36,10 @@ export interface RunTotals {
   costUsd?: number;
 }
 
-/** Adds what an `agent.invoke` span says at its creation, by default to nothing. */
-export function agentAttributes(agent: AgentDescription, depth: number, attributes: Attributes = {}): Attributes {
+/** Adds what an `agent.invoke` span says at its creation, besides what every span of its run says. */
+export function agentAttributes(agent: AgentDescription, attributes: Attributes): Attributes {
   attributes[GEN_AI_OPERATION_NAME] = OPERATIONS.agent.operationName;
   attributes[SENTRY_OP] = OPERATIONS.agent.sentryOp;
-  attributes[FAULTLINE_DEPTH] = depth;
   if (agent.description !== undefined) attributes[GEN_AI_AGENT_DESCRIPTION] = agent.description;
   return attributes;
 }

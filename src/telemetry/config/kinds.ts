@@ -1,3 +1,5 @@
+import { STRICT_POLICY } from '../content/policy.ts';
+
 /**
  * What a text or a code value turned out to be: a value, a problem, or both when a part was usable.
  *
@@ -111,13 +113,14 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
 /**
  * A value as it may be shown to a person.
  *
- * Shown as it is only when it is short and plain: what is longer than any correct value, or has the
- * punctuation of a URL, may be a secret pasted into the wrong variable.
+ * Shown as it is only when it is short and plain: what is longer than any correct value, has the punctuation of a
+ * URL, or looks like a key, may be a secret pasted into the wrong variable.
  */
 export function describe(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   if (typeof value === 'string') {
-    return /^[\w ./+%-]{1,24}$/.test(value) ? `"${value}"` : `a text of ${value.length} characters`;
+    const isPlain = /^[\w ./+%-]{1,24}$/.test(value) && STRICT_POLICY.redactor.text(value) === value;
+    return isPlain ? `"${value}"` : `a text of ${value.length} characters`;
   }
   if (value === null || value === undefined) return 'nothing';
   return Array.isArray(value) ? 'a list' : `of type ${typeof value}`;

@@ -6,8 +6,14 @@ const MAX_LENGTH = 500;
 
 const PLACEHOLDER = '[redacted]';
 
+/** What takes secrets out of a text. */
+interface TextRedactor {
+  text(text: string): string;
+}
+
 /** Everything that is known: an error message is no place for any of it. */
 const RULES: ScanRules = { secrets: true, cards: true, emails: true, phones: true, ipAddresses: true, keys: true };
+const EVERYTHING: TextRedactor = { text: (text) => redactText(text, RULES, () => PLACEHOLDER) };
 
 /**
  * Errors whose message quotes the value they choked on: a prompt, a completion or a tool argument. Only
@@ -24,12 +30,31 @@ const QUOTES_ITS_INPUT: Readonly<Record<string, string>> = {
   ZodError: 'Validation failed',
 };
 
-/** An error message that may leave the process: without secrets, without quoted input, cut to length. */
-export function safeErrorMessage(errorType: string, message: string): string {
+/**
+ * An error message that may leave the process: without secrets, without quoted input, cut to length.
+ *
+ * @param redactor by default everything that is known goes
+ */
+export function safeErrorMessage(errorType: string, message: string, redactor: TextRedactor = EVERYTHING): string {
   const generic = Object.hasOwn(QUOTES_ITS_INPUT, errorType) ? QUOTES_ITS_INPUT[errorType] : undefined;
   if (generic !== undefined) return generic;
-  // Cut before matching, so that a huge message costs no more than a long one; the margin keeps a secret
-  // that straddles the cut whole enough to be recognised.
-  const text = redactText(cutBetweenWords(message, MAX_LENGTH * 2).toWellFormed(), RULES, () => PLACEHOLDER);
+  return safeText(message, redactor);
+}
+
+/** A text of people's that may leave the process: without secrets, cut to the length of an error message. */
+export function safeText(text: string, redactor: TextRedactor): string {
+  return shortened(redactor.text(beginning(text)));
+}
+
+/** A text that was redacted, as long as an error message may be. */
+export function shortened(text: string): string {
   return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text;
+}
+
+/**
+ * What is redacted of a text that is to be `shortened`, so that a huge one costs no more than a long one; the margin
+ * keeps a secret that straddles the cut whole enough to be recognised.
+ */
+export function beginning(text: string): string {
+  return cutBetweenWords(text, MAX_LENGTH * 2).toWellFormed();
 }

@@ -1,4 +1,4 @@
-import { safeErrorMessage } from './error-message.ts';
+import { safeErrorMessage, safeText } from './error-message.ts';
 import type { ContentPolicy, ErrorMessages } from './policy.ts';
 import { withholdContent } from './withhold.ts';
 
@@ -37,7 +37,7 @@ export function errorText(thrown: ThrownValue, policy: ContentPolicy): string {
     return withoutMessage(thrown, policy);
   }
   const { type, message, content } = thrown;
-  const safe = policy.redactor.text(safeErrorMessage(type, message));
+  const safe = safeErrorMessage(type, message, policy.redactor);
   return content === undefined ? safe : withholdContent(safe, content());
 }
 
@@ -61,7 +61,7 @@ function quotesRequest({ type, status }: ThrownValue): boolean {
 
 function withoutMessage(thrown: ThrownValue, policy: ContentPolicy): string {
   const own = ownText(thrown.error);
-  if (own !== undefined) return policy.redactor.text(safeErrorMessage('', own));
+  if (own !== undefined) return safeText(own, policy.redactor);
   const { status, type, message, error } = thrown;
   const text =
     (status === undefined ? undefined : (STATUS_TEXTS[status] ?? `HTTP status ${status}`)) ??

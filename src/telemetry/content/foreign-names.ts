@@ -5,7 +5,7 @@
  */
 import type { ContentKind } from './policy.ts';
 
-/** What an attribute of another instrumentation holds. */
+/** What an attribute holds. */
 export type AttributeRole =
   /** Content: it leaves when every kind it may be made of does. */
   | { readonly role: 'content'; readonly needs: readonly ContentKind[] }
@@ -193,20 +193,8 @@ const CONTENT_WORD =
 
 const PLAIN: AttributeRole = { role: 'plain' };
 
-/** Names repeat on every span, but a name can hold an index, so what is remembered has a bound. */
-const MAX_REMEMBERED = 5_000;
-const remembered = new Map<string, AttributeRole>();
-
-/** What an attribute of another instrumentation holds, by its name. */
+/** What an attribute holds, by its name. */
 export function attributeRole(name: string): AttributeRole {
-  const known = remembered.get(name);
-  if (known !== undefined) return known;
-  const role = readRole(name);
-  if (remembered.size < MAX_REMEMBERED) remembered.set(name, role);
-  return role;
-}
-
-function readRole(name: string): AttributeRole {
   if (Object.hasOwn(EXACT, name)) return EXACT[name]!;
   const family = PREFIXES.find(([prefix]) => name.startsWith(prefix))?.[1];
   if (family !== undefined && family.role !== 'plain') return family;

@@ -6,6 +6,8 @@ import { isPhoneNumber } from './redaction/phone-number.ts';
 import { providerKeyAt } from './redaction/provider-key.ts';
 import { redactText, type ScanRules } from './redaction/scan.ts';
 import { schemedAt } from './redaction/scheme.ts';
+import { secretKindOf, type SecretKind } from './redaction/secret-names.ts';
+import { remembering } from './remembering.ts';
 
 export type { JsonValue } from './redaction/copy.ts';
 
@@ -42,8 +44,18 @@ export interface RedactionOptions {
 
 /** Takes secrets and personal data out of texts and values. None of its functions throws. */
 export interface Redactor {
-  /** The text with placeholders such as `[redacted:openai_key]`. Only the first million characters are kept. */
-  text(value: string): Redacted;
+  /** Whether a text always becomes the same: a function of the application need not answer the same each time. */
+  readonly isSteady: boolean;
+  /**
+   * The text with placeholders such as `[redacted:openai_key]`. Only the first million characters are kept.
+   *
+   * @param key the name the text stands under, for the function of the application; the text is not judged by it
+   */
+  text(value: string, key?: string): Redacted;
+  /** The name of an attribute. The function of the application is not asked about names. */
+  name(name: string): string;
+  /** The kind of secret the name of an attribute says its value is: by its last word, or by the last two. */
+  secretKind(name: string): SecretKind | undefined;
   /** A redacted copy of any value, bounded in depth, number of values and text. */
   value(value: unknown): JsonValue;
   /** The JSON text of that copy. */
@@ -68,24 +80,52 @@ export function createRedactor(options: RedactionOptions = {}): Redactor {
     throw new TypeError(`redaction.redact must be a function, but is ${describe(redact)}`);
   }
 
-  const redactOne = (given: string, place: Place, maxLength: number): string => {
+  /** What patterns and rules make of a text. */
+  const byRules = (kept: string): string =>
+    redactText(patterns.length === 0 ? kept : applyPatterns(kept, patterns), rules, placeholder);
+  const nameByRules = remembering((name) => byRules(keptOf(name, MAX_TEXT)));
+  const byFunction = (text: string, key: string | undefined): string =>
+    redact === undefined ? text : applyFunction(redact, text, key);
+  const textOf = (text: string, key?: string): string => {
     try {
-      const kept = cut(given.toWellFormed(), Math.min(maxLength, MAX_TEXT));
-      const named = placeholderForName(kept, place, rules);
-      if (named !== undefined) return named;
-      const text = redactText(applyPatterns(kept, patterns), rules, placeholder);
-      return redact === undefined ? text : applyFunction(redact, text, place.key);
+      return byFunction(byRules(keptOf(text, MAX_TEXT)), key);
     } catch {
       return FAILED;
     }
   };
-  const copy = (value: unknown): JsonValue => copyRedacted(value, { usesNames: rules.keys, text: redactOne });
+  const nameOf = (name: string): string => {
+    try {
+      return nameByRules(name);
+    } catch {
+      return FAILED;
+    }
+  };
+  const memberOf = (text: string, place: Place, maxLength: number): string => {
+    try {
+      const kept = keptOf(text, maxLength);
+      return placeholderForName(kept, place, rules) ?? byFunction(byRules(kept), place.key);
+    } catch {
+      return FAILED;
+    }
+  };
+  const memberNameOf = redact === undefined ? nameOf : textOf;
+  const copy = (value: unknown): JsonValue =>
+    copyRedacted(value, { usesNames: rules.keys, name: (name) => memberNameOf(name), text: memberOf });
 
   return {
-    text: (value) => asRedacted(redactOne(value, {}, MAX_TEXT)),
+    isSteady: redact === undefined,
+    text: (text, key) => asRedacted(textOf(text, key)),
+    name: nameOf,
+    secretKind: (name) => (rules.keys ? secretKindOfAttribute(name) : undefined),
     value: copy,
     json: (value) => asRedacted(JSON.stringify(copy(value))),
   };
+}
+
+function secretKindOfAttribute(name: string): SecretKind | undefined {
+  const last = name.lastIndexOf('.');
+  const kind = secretKindOf(name.slice(last + 1));
+  return kind ?? (last === -1 ? undefined : secretKindOf(name.slice(name.lastIndexOf('.', last - 1) + 1)));
 }
 
 function placeholder(kind: string): string {
@@ -97,7 +137,8 @@ function rulesOf(options: RedactionOptions): ScanRules {
   return { secrets, cards, emails, phones, ipAddresses, keys };
 }
 
-function cut(text: string, maxLength: number): string {
+function keptOf(given: string, maxLength: number): string {
+  const text = given.isWellFormed() ? given : given.toWellFormed();
   if (text.length <= maxLength) return text;
   const kept = cutBetweenWords(text, maxLength);
   return `${kept}… [${text.length - kept.length} characters left out]`;

@@ -2,25 +2,19 @@ import { context as contextApi, type Attributes, type AttributeValue } from '@op
 import type { ReadableSpan, SpanProcessor, TimedEvent } from '@opentelemetry/sdk-trace-node';
 
 import { messageText, WITHHELD } from '../content/error-text.ts';
-import { attributeRole, eventNeeds, EVERYTHING_SAID } from '../content/foreign-names.ts';
+import { eventNeeds, EVERYTHING_SAID } from '../content/foreign-names.ts';
+import { plainValue } from '../content/plain-attribute.ts';
 import type { ContentKind, ContentPolicy } from '../content/policy.ts';
-import { secretKindOf } from '../content/redaction/secret-names.ts';
-import { isSealed, isShared } from '../content/seal.ts';
+import type { SecretKind } from '../content/redaction/secret-names.ts';
+import { sealedTexts } from '../content/seal.ts';
 import { afterMessage, stackLines } from '../content/stack-lines.ts';
 import { withoutParameterValues, withoutQueryValues, withoutValues } from '../content/statement.ts';
 import { copyWithin, fitJson, fitText } from '../content/truncate.ts';
 import { frameOf } from '../context.ts';
-import {
-  DB_SYSTEM_NAME,
-  EXCEPTION_EVENT,
-  EXCEPTION_MESSAGE,
-  EXCEPTION_TYPE,
-  FALLBACK_EVENT,
-  GEN_AI_OPERATION_NAME,
-  OPERATIONS,
-  SCOPE_NAME,
-} from '../semconv.ts';
-import { withChanges } from './span-changes.ts';
+import { DB_SYSTEM_NAME, EXCEPTION_MESSAGE, EXCEPTION_TYPE, GEN_AI_OPERATION_NAME, OPERATIONS } from '../semconv.ts';
+import { createAttributeFacts, type AttributeFacts } from './attribute-facts.ts';
+import { withChanges, type SpanChanges } from './span-changes.ts';
+import { createSpanOrigins } from './span-origin.ts';
 
 /** Remembers under which policy a span began, and applies it to what leaves of the span. */
 export interface ContentGuard {
@@ -30,9 +24,18 @@ export interface ContentGuard {
   readonly allow: (span: ReadableSpan) => ReadableSpan;
 }
 
-/** Creates the guard of one set of spans. `policy` holds where a run has not decided for itself. */
+/**
+ * Creates the guard of one set of spans. `policy` holds where a run has not decided for itself.
+ *
+ * What it allows of a span is pure: content that is not recorded is removed, whoever wrote it, and everything else
+ * loses secrets, whatever name it has. A span that must change is copied, because others hold it too. What Faultline
+ * made under the policy before is known by its seal, and is not redacted twice.
+ */
 export function createContentGuard(policy: ContentPolicy): ContentGuard {
   const policies = new WeakMap<object, ContentPolicy>();
+  // A run decides on content. What is secret is the same for all of them.
+  const factsOf = createAttributeFacts(policy.secretsRedactor);
+  const origins = createSpanOrigins(policy.secretsRedactor);
   return {
     processor: {
       onStart(span, context) {
@@ -43,50 +46,44 @@ export function createContentGuard(policy: ContentPolicy): ContentGuard {
       forceFlush: () => Promise.resolve(),
       shutdown: () => Promise.resolve(),
     },
-    allow: (span) => applyContentPolicy(span, policies.get(span) ?? policy),
+    allow(span) {
+      const changes = new SpanReview(span, policies.get(span) ?? policy, factsOf).changes();
+      const resource = origins.resource(span.resource);
+      const instrumentationScope = origins.scope(span.instrumentationScope);
+      const isSame =
+        changes === undefined && resource === span.resource && instrumentationScope === span.instrumentationScope;
+      return isSame ? span : withChanges(span, { ...changes, resource, instrumentationScope });
+    },
   };
 }
 
 /** Most content of one span of another instrumentation, in bytes of UTF-8. */
 const MAX_SPAN_CONTENT = 262_144;
 
-/**
- * A span as it may leave the process. Content that is not recorded is removed, whoever wrote it, and what else
- * could hold a secret is redacted. Pure: a span that must change is copied, because others hold it too.
- *
- * What Faultline wrote on its own spans was made under the policy and is not looked at again, so an own span costs
- * next to nothing, unless the application was handed it to write on.
- */
-export function applyContentPolicy(span: ReadableSpan, policy: ContentPolicy): ReadableSpan {
-  const looksAtAttributes = !isOwn(span) || isShared(span);
-  if (!looksAtAttributes && span.events.length === 0 && span.status.message === undefined) return span;
-  return new SpanReview(span, policy, isOwn(span)).result(looksAtAttributes);
-}
-
-function isOwn(span: ReadableSpan): boolean {
-  return span.instrumentationScope.name === SCOPE_NAME;
-}
-
 class SpanReview {
   readonly #span: ReadableSpan;
   readonly #policy: ContentPolicy;
-  readonly #isOwn: boolean;
-  readonly #isTool: boolean;
+  readonly #factsOf: (name: string) => AttributeFacts;
+  /** Texts that were made under the policy. */
+  readonly #sealed: ReadonlySet<unknown> | undefined;
   #contentBytes = 0;
 
-  constructor(span: ReadableSpan, policy: ContentPolicy, isOwn: boolean) {
+  constructor(span: ReadableSpan, policy: ContentPolicy, factsOf: (name: string) => AttributeFacts) {
     this.#span = span;
     this.#policy = policy;
-    this.#isOwn = isOwn;
-    this.#isTool = isToolSpan(span.attributes);
+    this.#factsOf = factsOf;
+    // Nothing is sealed but content, and what is said of failures.
+    const mayBeSealed = policy.capturesAny || span.events.length > 0 || span.status.message !== undefined;
+    this.#sealed = mayBeSealed ? sealedTexts(span) : undefined;
   }
 
-  result(looksAtAttributes: boolean): ReadableSpan {
+  /** What must change of the span, if anything. */
+  changes(): SpanChanges | undefined {
     const span = this.#span;
-    const name = this.#isOwn ? span.name : this.#policy.secretsRedactor.text(span.name);
-    const attributes = looksAtAttributes ? this.#attributes(span.attributes) : span.attributes;
-    const events = this.#changed(span.events, (event) => this.#event(event));
-    const links = this.#isOwn ? span.links : this.#changed(span.links, (link) => this.#withAttributes(link));
+    const name = this.#name(span.name);
+    const attributes = this.#attributes(span.attributes);
+    const events = changed(span.events, (event) => this.#event(event));
+    const links = changed(span.links, (link) => this.#withAttributes(link));
     const status = this.#status(span.status);
     const isSame =
       name === span.name &&
@@ -94,70 +91,77 @@ class SpanReview {
       events === span.events &&
       links === span.links &&
       status === span.status;
-    return isSame ? span : withChanges(span, { name, attributes, events, links, status });
+    return isSame ? undefined : { name, attributes, events, links, status };
   }
 
   #status(status: ReadableSpan['status']): ReadableSpan['status'] {
     const { message } = status;
-    if (message === undefined || message === '' || isSealed(this.#span, message)) return status;
+    if (message === undefined || message === '' || this.#sealed?.has(message) === true) return status;
     const safe = this.#message(message, '');
     return safe === message ? status : { ...status, message: safe };
   }
 
-  /** The same list where nothing changes; what becomes nothing is left out. */
-  #changed<T>(list: readonly T[], change: (element: T) => T | undefined): T[] {
-    const changed = list.map(change).filter((element) => element !== undefined);
-    const isSame = changed.length === list.length && changed.every((element, index) => element === list[index]);
-    return isSame ? (list as T[]) : changed;
-  }
-
   #event(event: TimedEvent): TimedEvent | undefined {
-    if (this.#isOwn && event.name === FALLBACK_EVENT) return event;
-    const { attributes = {} } = event;
-    const message = attributes[EXCEPTION_MESSAGE];
-    if (event.name === EXCEPTION_EVENT && typeof message === 'string' && isSealed(this.#span, message)) return event;
     const needs = eventNeeds(event.name);
-    if (needs === undefined) return this.#withAttributes(event);
-    if (!this.#captures(needs)) return undefined;
-    return { ...event, attributes: this.#attributes(attributes, (value) => this.#content(value)) };
+    if (needs !== undefined && !this.#captures(needs)) return undefined;
+    const name = this.#name(event.name);
+    const named = name === event.name ? event : { ...event, name };
+    return this.#withAttributes(named, needs === undefined ? undefined : (value) => this.#content(value));
   }
 
-  #withAttributes<T extends { attributes?: Attributes }>(holder: T): T {
+  #withAttributes<T extends { attributes?: Attributes }>(
+    holder: T,
+    plain?: (value: AttributeValue) => AttributeValue,
+  ): T {
     if (holder.attributes === undefined) return holder;
-    const attributes = this.#attributes(holder.attributes);
+    const attributes = this.#attributes(holder.attributes, plain);
     return attributes === holder.attributes ? holder : { ...holder, attributes };
   }
 
-  /** The same object where nothing changes. */
-  #attributes(attributes: Attributes, otherwise?: (value: AttributeValue) => AttributeValue): Attributes {
-    let changed: Attributes | undefined;
+  /**
+   * The same object where nothing changes.
+   *
+   * @param plain what becomes of values that are not known to be anything else
+   */
+  #attributes(attributes: Attributes, plain?: (value: AttributeValue) => AttributeValue): Attributes {
+    let changes: Attributes | undefined;
     for (const key of Object.keys(attributes)) {
       const value = attributes[key];
-      if (typeof value !== 'string' && !Array.isArray(value)) continue;
-      const safe = this.#attribute(key, value, attributes, otherwise);
-      if (safe === value) continue;
-      changed ??= { ...attributes };
-      if (safe === undefined) delete changed[key];
-      else changed[key] = safe;
+      if (value === undefined) continue;
+      const facts = this.#factsOf(key);
+      const isKnown = isClean(value, facts) && plain === undefined;
+      const safe = isKnown ? value : this.#attribute(key, value, facts, attributes, plain);
+      if (safe === value && facts.name === key) continue;
+      changes ??= { ...attributes };
+      if (safe === undefined || facts.name !== key) delete changes[key];
+      if (safe !== undefined) changes[facts.name] = safe;
     }
-    return changed ?? attributes;
+    return changes ?? attributes;
   }
 
   #attribute(
     key: string,
     value: AttributeValue,
+    facts: AttributeFacts,
     around: Attributes,
-    otherwise: ((value: AttributeValue) => AttributeValue) | undefined,
+    plain: ((value: AttributeValue) => AttributeValue) | undefined,
   ): AttributeValue | undefined {
-    if (this.#isOwn && typeof value === 'string' && isSealed(this.#span, value)) return value;
-    const found = attributeRole(key);
-    switch (found.role) {
+    const { role, secretKind, words } = facts;
+    if (words?.has(value) === true || this.#sealed?.has(value) === true) return value;
+    if (secretKind !== undefined) return this.#plain(key, value, secretKind);
+    // Numbers are counts and sizes.
+    if (role.role === 'plain' || (typeof value !== 'string' && !Array.isArray(value))) {
+      if (plain !== undefined) return plain(value);
+      if (typeof value === 'string') return this.#plainText(key, value, facts);
+      return this.#plain(key, value);
+    }
+    switch (role.role) {
       case 'content':
-        return this.#captures(found.needs) ? this.#content(value) : undefined;
+        return this.#captures(role.needs) ? this.#content(value) : undefined;
       case 'input':
-        return this.#captures(this.#isTool ? ['toolArguments'] : EVERYTHING_SAID) ? this.#content(value) : undefined;
+        return this.#captures(this.#isTool() ? ['toolArguments'] : EVERYTHING_SAID) ? this.#content(value) : undefined;
       case 'output':
-        return this.#captures(this.#isTool ? ['toolResults'] : EVERYTHING_SAID) ? this.#content(value) : undefined;
+        return this.#captures(this.#isTool() ? ['toolResults'] : EVERYTHING_SAID) ? this.#content(value) : undefined;
       case 'message':
         return eachText(value, (text) => this.#message(text, String(around[EXCEPTION_TYPE] ?? '')));
       case 'stack':
@@ -171,9 +175,30 @@ class SpanReview {
           key,
           eachText(value, (text) => withoutValues(text, databaseSystem(around))),
         );
-      case 'plain':
-        return otherwise === undefined ? this.#plain(key, value) : otherwise(value);
     }
+  }
+
+  #plain(key: string, value: AttributeValue, secretKind?: SecretKind): AttributeValue {
+    return plainValue(value, key, secretKind, this.#policy.secretsRedactor);
+  }
+
+  /** The name of a span or an event, of which there are few. */
+  #name(name: string): string {
+    const { secretsRedactor } = this.#policy;
+    return secretsRedactor.isSteady ? secretsRedactor.name(name) : secretsRedactor.text(name);
+  }
+
+  /** A text that is the same as the last one under its name need not be looked through again. */
+  #plainText(key: string, text: string, facts: AttributeFacts): string {
+    if (text === facts.clean) return text;
+    const { secretsRedactor } = this.#policy;
+    const safe = secretsRedactor.text(text, key);
+    if (safe === text && secretsRedactor.isSteady) facts.clean = text;
+    return safe;
+  }
+
+  #isTool(): boolean {
+    return isToolSpan(this.#span.attributes);
   }
 
   #captures(needs: readonly ContentKind[]): boolean {
@@ -199,13 +224,17 @@ class SpanReview {
     const thrown = around[EXCEPTION_MESSAGE];
     const frames = stackLines(afterMessage(stack, thrown));
     const message = typeof thrown === 'string' ? this.#message(thrown, type) : WITHHELD;
-    return [`${this.#policy.secretsRedactor.text(type)}: ${message}`, ...frames].join('\n');
+    const { secretsRedactor } = this.#policy;
+    const heading = `${secretsRedactor.text(type)}: ${message}`;
+    return frames.length === 0 ? heading : `${heading}\n${secretsRedactor.text(frames.join('\n'))}`;
   }
+}
 
-  #plain(key: string, value: AttributeValue): AttributeValue {
-    if (isSecretName(key)) return eachText(value, () => '[redacted]');
-    return eachText(value, (text) => this.#policy.secretsRedactor.text(text));
-  }
+/** The same list where nothing changes; what becomes nothing is left out. */
+function changed<T>(list: readonly T[], change: (element: T) => T | undefined): T[] {
+  const result = list.map(change).filter((element) => element !== undefined);
+  const isSame = result.length === list.length && result.every((element, index) => element === list[index]);
+  return isSame ? (list as T[]) : result;
 }
 
 /** Bytes of content below which nothing more is begun. */
@@ -253,7 +282,7 @@ function databaseSystem(attributes: Attributes): string {
   return String(attributes[DB_SYSTEM_NAME] ?? attributes['db.system'] ?? '').toLowerCase();
 }
 
-/** Whether a name says that its value is a secret, as those of headers do. */
-function isSecretName(name: string): boolean {
-  return secretKindOf(name.slice(name.lastIndexOf('.') + 1)) !== undefined;
+/** Whether nothing can be found in a value: a count, or the text in which nothing was found last. */
+function isClean(value: AttributeValue, { clean, secretKind }: AttributeFacts): boolean {
+  return typeof value === 'number' ? secretKind === undefined : value === clean;
 }

@@ -1,7 +1,9 @@
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 /** Parts of a span that can be exchanged on its way out. */
-export type SpanChanges = Partial<Pick<ReadableSpan, 'name' | 'attributes' | 'status' | 'events' | 'links'>>;
+export type SpanChanges = Partial<
+  Pick<ReadableSpan, 'name' | 'attributes' | 'status' | 'events' | 'links' | 'resource' | 'instrumentationScope'>
+>;
 
 /**
  * A copy of a span with some parts exchanged. The fields are copied one by one: a span's own getters may rest on
@@ -22,8 +24,8 @@ export function withChanges(span: ReadableSpan, changes: SpanChanges): ReadableS
     events: changes.events ?? span.events,
     duration: span.duration,
     ended: span.ended,
-    resource: span.resource,
-    instrumentationScope: span.instrumentationScope,
+    resource: changes.resource ?? span.resource,
+    instrumentationScope: changes.instrumentationScope ?? span.instrumentationScope,
     droppedAttributesCount: span.droppedAttributesCount,
     droppedEventsCount: span.droppedEventsCount,
     droppedLinksCount: span.droppedLinksCount,

@@ -1,6 +1,12 @@
+import type { Attributes } from '@opentelemetry/api';
+
 import { active } from '../active.ts';
 import { defined } from '../config/records.ts';
 import { VERSION } from '../config/version.ts';
+import { safeText } from '../content/error-message.ts';
+import { plainAttributes } from '../content/plain-attribute.ts';
+import type { ContentPolicy } from '../content/policy.ts';
+import type { Redactor } from '../content/redactor.ts';
 import {
   linkedErrors,
   type Breadcrumb,
@@ -11,7 +17,7 @@ import {
 import { SCOPE_NAME } from '../semconv.ts';
 import { exceptionValues } from './exceptions.ts';
 import { failureFingerprint, messageFingerprint } from './fingerprint.ts';
-import { plainRecord, safeText } from './plain-values.ts';
+import { plainRecord } from './plain-values.ts';
 import { runtimeContexts, serverName } from './runtime-contexts.ts';
 import type { SentryBreadcrumb, SentryEvent, SentryUser } from './sentry-event.ts';
 import { issueTags } from './tags.ts';
@@ -41,27 +47,42 @@ const MAX_TRANSACTION = 200;
  * @see https://develop.sentry.dev/sdk/foundations/data-model/event-payloads/
  */
 export function createEvent(captured: CapturedFailure | CapturedMessage, environment: IssueEnvironment): SentryEvent {
-  const tags = readable(() => issueTags(captured.tags)) ?? {};
-  const happening = readable(() => ('message' in captured ? message(captured, tags) : failure(captured, tags)));
-  return { ...circumstances(captured, tags, environment), ...(happening ?? unreadable()) };
+  const { policy = active().content } = captured;
+  const tags = readable(() => issueTags(captured.tags, policy.secretsRedactor)) ?? {};
+  const happening = readable(() =>
+    'message' in captured ? message(captured, tags, policy) : failure(captured, tags, policy),
+  );
+  return { ...circumstances(captured, tags, environment, policy), ...(happening ?? unreadable()) };
 }
 
 /** What happened, as opposed to when, where and to whom. */
 type Happening = Pick<SentryEvent, 'fingerprint' | 'exception' | 'logentry'>;
 
-function failure(captured: CapturedFailure, tags: Readonly<Record<string, string>>): Happening {
+function failure(captured: CapturedFailure, tags: Readonly<Record<string, string>>, policy: ContentPolicy): Happening {
   const { error, point, mechanism: type, handled } = captured;
-  const [itself, ...others] = linkedErrors(error, active().content);
+  const [itself, ...others] = linkedErrors(error, policy);
   const thrownError = { ...itself!, message: captured.safeMessage ?? itself!.message };
-  const values = exceptionValues([thrownError, ...others], { type, handled });
+  const values = exceptionValues([thrownError, ...others], { type, handled }, policy.secretsRedactor);
   const thrown = values.at(-1)!;
   const frames = thrown.stacktrace?.frames ?? [];
-  const fingerprint = failureFingerprint({ point, error, type: thrown.type, message: thrown.value, frames, tags });
+  const fingerprint = failureFingerprint({
+    point,
+    error,
+    type: thrown.type,
+    message: thrown.value,
+    frames,
+    tags,
+    redactor: policy.secretsRedactor,
+  });
   return { fingerprint, exception: { values } };
 }
 
-function message(captured: CapturedMessage, tags: Readonly<Record<string, string>>): Happening {
-  const formatted = safeText(captured.message);
+function message(
+  captured: CapturedMessage,
+  tags: Readonly<Record<string, string>>,
+  { redactor }: ContentPolicy,
+): Happening {
+  const formatted = safeText(captured.message, redactor);
   return { fingerprint: messageFingerprint(formatted, tags), logentry: { formatted } };
 }
 
@@ -73,42 +94,47 @@ function circumstances(
   captured: Captured & Partial<CapturedFailure>,
   tags: SentryEvent['tags'],
   environment: IssueEnvironment,
+  policy: ContentPolicy,
 ): Omit<SentryEvent, keyof Happening> {
   const { occurredAtMs, level, transaction, user } = captured;
-  const breadcrumbs = readable(() => eventBreadcrumbs(captured.breadcrumbs)) ?? [];
+  const { secretsRedactor } = policy;
+  const breadcrumbs = readable(() => eventBreadcrumbs(captured.breadcrumbs, policy)) ?? [];
+  const resource = plainAttributes(environment.resource as Attributes, secretsRedactor);
   return {
     event_id: crypto.randomUUID().replaceAll('-', ''),
     timestamp: occurredAtMs / 1000,
     platform: 'node',
     level,
     logger: SCOPE_NAME,
-    environment: environment.environment,
+    environment: secretsRedactor.text(environment.environment),
     ...defined({
-      transaction: transaction?.slice(0, MAX_TRANSACTION).toWellFormed(),
-      server_name: environment.serverName ?? readable(() => serverName(environment.resource)),
-      release: environment.release,
-      user: user && readable(() => eventUser(user)),
+      transaction: transaction && secretsRedactor.text(transaction).slice(0, MAX_TRANSACTION).toWellFormed(),
+      server_name: environment.serverName ?? readable(() => secretsRedactor.text(serverName(resource))),
+      release: environment.release && secretsRedactor.text(environment.release),
+      user: user && readable(() => eventUser(user, secretsRedactor)),
       breadcrumbs: breadcrumbs.length === 0 ? undefined : { values: breadcrumbs },
     }),
     tags,
-    contexts: eventContexts(captured, tags['run_id'], environment),
+    contexts: eventContexts(captured, tags['run_id'], resource, policy),
     sdk: { name: SCOPE_NAME, version: VERSION },
   };
 }
 
 /** The fields Sentry knows, whatever else the object holds. */
-function eventUser(user: NonNullable<Captured['user']>): SentryUser {
+function eventUser(user: NonNullable<Captured['user']>, redactor: Redactor): SentryUser {
   const { id, email, username, ip_address } = user;
-  return defined({ id, email, username, ip_address });
+  const known = Object.entries(defined({ id, email, username, ip_address }));
+  return Object.fromEntries(known.map(([name, value]) => [name, redactor.text(value, `user.${name}`)]));
 }
 
 /** The contexts of the application, with ours added to them. Where the failure happened is ours to say. */
 function eventContexts(
   { contexts, point, trace }: Captured & Partial<CapturedFailure>,
   runId: string | undefined,
-  { resource }: IssueEnvironment,
+  resource: IssueEnvironment['resource'],
+  policy: ContentPolicy,
 ): SentryEvent['contexts'] {
-  const { trace: _, ...given } = givenContexts(contexts);
+  const { trace: _, ...given } = givenContexts(contexts, policy);
   const { runtime, os, app } = readable(() => runtimeContexts(resource)) ?? {};
   const known = defined({ failure_point: point, run_id: runId });
   return {
@@ -123,9 +149,14 @@ function eventContexts(
   };
 }
 
-function givenContexts(contexts: Captured['contexts']): SentryEvent['contexts'] {
+function givenContexts(contexts: Captured['contexts'], policy: ContentPolicy): SentryEvent['contexts'] {
   const names = readable(() => Object.keys(contexts)) ?? [];
-  return Object.fromEntries(names.map((name) => [name, readable(() => plainRecord(contexts[name]!)) ?? {}]));
+  return Object.fromEntries(
+    names.map((name) => [
+      policy.secretsRedactor.name(name),
+      readable(() => plainRecord(contexts[name]!, policy)) ?? {},
+    ]),
+  );
 }
 
 function traceContext(trace: NonNullable<Captured['trace']>): Record<string, string> {
@@ -133,21 +164,23 @@ function traceContext(trace: NonNullable<Captured['trace']>): Record<string, str
   return { trace_id: traceId, span_id: spanId, ...defined({ parent_span_id: parentSpanId, op, status }) };
 }
 
-function eventBreadcrumbs(breadcrumbs: readonly Breadcrumb[]): SentryBreadcrumb[] {
+function eventBreadcrumbs(breadcrumbs: readonly Breadcrumb[], policy: ContentPolicy): SentryBreadcrumb[] {
   return breadcrumbs
     .slice(-MAX_BREADCRUMBS)
-    .map((breadcrumb) => readable(() => eventBreadcrumb(breadcrumb)))
+    .map((breadcrumb) => readable(() => eventBreadcrumb(breadcrumb, policy)))
     .filter((breadcrumb) => breadcrumb !== undefined);
 }
 
-function eventBreadcrumb({ timestampMs, type, category, message, level, data }: Breadcrumb): SentryBreadcrumb {
+function eventBreadcrumb(breadcrumb: Breadcrumb, policy: ContentPolicy): SentryBreadcrumb {
+  const { timestampMs, type, category, message, level, data } = breadcrumb;
+  const { redactor, secretsRedactor } = policy;
   return {
     timestamp: timestampMs / 1000,
-    category,
-    ...(type === undefined ? undefined : { type }),
-    ...(message === undefined ? undefined : { message: safeText(message) }),
+    category: secretsRedactor.text(category),
+    ...(type === undefined ? undefined : { type: secretsRedactor.text(type) }),
+    ...(message === undefined ? undefined : { message: safeText(message, redactor) }),
     ...(level === undefined ? undefined : { level }),
-    ...(data === undefined ? undefined : { data: plainRecord(data) }),
+    ...(data === undefined ? undefined : { data: plainRecord(data, policy) }),
   };
 }
 

@@ -1,5 +1,6 @@
+import type { Redactor } from '../content/redactor.ts';
 import type { LinkedError } from '../failure.ts';
-import type { SentryException, SentryMechanism } from './sentry-event.ts';
+import type { SentryException, SentryFrame, SentryMechanism } from './sentry-event.ts';
 import { parseStack } from './stack-frames.ts';
 
 /** How the error that was thrown came to be captured. */
@@ -18,18 +19,36 @@ const MAX_TYPE = 128;
  * Ids count from the thrown error on, and tell whose cause or member each one is
  * (getsentry/rfcs 0079, and `aggregate-errors.ts` of getsentry/sentry-javascript).
  */
-export function exceptionValues(linked: readonly LinkedError[], mechanism: Mechanism): SentryException[] {
-  return linked.map((error) => exceptionValue(error, linked, mechanism)).toReversed();
+export function exceptionValues(
+  linked: readonly LinkedError[],
+  mechanism: Mechanism,
+  redactor: Redactor,
+): SentryException[] {
+  return linked.map((error) => exceptionValue(error, linked, mechanism, redactor)).toReversed();
 }
 
-function exceptionValue(error: LinkedError, linked: readonly LinkedError[], mechanism: Mechanism): SentryException {
-  const frames = error.stack === undefined ? [] : parseStack(error.stack);
+function exceptionValue(
+  error: LinkedError,
+  linked: readonly LinkedError[],
+  mechanism: Mechanism,
+  redactor: Redactor,
+): SentryException {
+  const frames = error.stack === undefined ? [] : parseStack(error.stack).map((frame) => safeFrame(frame, redactor));
   return {
     type: error.type,
     value: error.message,
     mechanism: mechanismOf(error, linked, mechanism),
     ...(frames.length === 0 ? undefined : { stacktrace: { frames } }),
   };
+}
+
+/** Paths and names of functions are texts of people, too: an address may hold a password. */
+function safeFrame(frame: SentryFrame, redactor: Redactor): SentryFrame {
+  const texts = Object.entries(frame).map(([name, value]: [string, unknown]) => [
+    name,
+    typeof value === 'string' ? redactor.text(value) : value,
+  ]);
+  return Object.fromEntries(texts) as SentryFrame;
 }
 
 function mechanismOf(

@@ -1,3 +1,4 @@
+import type { Redactor } from '../content/redactor.ts';
 import type { FailurePoint } from '../failure.ts';
 import { messagePattern, namePattern } from './message-pattern.ts';
 import type { SentryFrame } from './sentry-event.ts';
@@ -13,6 +14,8 @@ export interface FingerprintedFailure {
   /** Oldest call first. */
   readonly frames: readonly SentryFrame[];
   readonly tags: Readonly<Record<string, string>>;
+  /** For what is read from the error. */
+  readonly redactor: Redactor;
 }
 
 /** Tags whose values are part of the cause: the same error of another tool is another problem. */
@@ -40,22 +43,24 @@ export function messageFingerprint(message: string, tags: Readonly<Record<string
   return ['message', messagePattern(message), ...subjects(tags)].map(cut);
 }
 
-function cause({ error, type, message, frames }: FingerprintedFailure): readonly string[] {
+function cause({ error, type, message, frames, redactor }: FingerprintedFailure): readonly string[] {
   // Every exhausted chain throws at the same place, and says in its message what only its length may tell.
-  const models = type === 'AllModelsFailedError' ? failedModels(error) : [];
+  const models = type === 'AllModelsFailedError' ? failedModels(error, redactor) : [];
   if (models.length > 0) return models;
   const frame = frames.findLast(({ in_app }) => in_app);
   return [frame === undefined ? messagePattern(message) : `${frame.function} in ${withoutHash(frame.filename)}`];
 }
 
 /** `model:reason` of each model of an exhausted chain; a reason is a class or a status, never a message. */
-function failedModels(error: unknown): readonly string[] {
+function failedModels(error: unknown, redactor: Redactor): readonly string[] {
   try {
     const { attempts } = error as { readonly attempts?: unknown };
     if (!Array.isArray(attempts)) return [];
     return attempts.slice(0, MAX_MODELS).map((attempt: { readonly model?: unknown; readonly reason?: unknown }) => {
       const { model, reason } = attempt;
-      return typeof model === 'string' && typeof reason === 'string' ? `${model}:${namePattern(reason)}` : 'unknown';
+      return typeof model === 'string' && typeof reason === 'string'
+        ? redactor.text(`${model}:${namePattern(reason)}`)
+        : 'unknown';
     });
   } catch {
     // A property that throws when it is read.

@@ -1,6 +1,6 @@
-import { active } from '../active.ts';
-import { safeErrorMessage } from '../content/error-message.ts';
-import { errorType, linkedErrors } from '../failure.ts';
+import { beginning, shortened } from '../content/error-message.ts';
+import type { ContentPolicy } from '../content/policy.ts';
+import { linkedErrors } from '../failure.ts';
 
 /** How deep a context block is copied, as deep as Sentry's own SDKs do by default. */
 const MAX_DEPTH = 3;
@@ -9,31 +9,31 @@ const MAX_ENTRIES = 50;
 /** Most values of one block. */
 const MAX_VALUES = 500;
 
-/** A text that may leave the process: without the shapes of secrets, cut to length. */
-export function safeText(text: string): string {
-  // Only the class of an error makes more of this than a text.
-  return active().content.redactor.text(safeErrorMessage('', text));
-}
-
 /**
  * A copy of a context block an application has set that JSON can write: bounded in depth and size, without
  * secrets. An error in it becomes its class and message, for its other properties may hold a whole prompt.
  * Never throws, also for values whose properties do.
  */
-export function plainRecord(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
+export function plainRecord(record: Readonly<Record<string, unknown>>, policy: ContentPolicy): Record<string, unknown> {
   // Plain first, so that the redactor, which knows secrets by their names, finds nothing but plain values.
-  const copy: unknown = active().content.redactor.value(new PlainCopy().copy(record, 0));
+  const json = policy.redactor.json(new PlainCopy(policy).copy(record, 0));
+  const copy: unknown = JSON.parse(json, (_, value: unknown) => (typeof value === 'string' ? shortened(value) : value));
   return typeof copy === 'object' && copy !== null && !Array.isArray(copy) ? (copy as Record<string, unknown>) : {};
 }
 
 class PlainCopy {
+  readonly #policy: ContentPolicy;
   #values = 0;
+
+  constructor(policy: ContentPolicy) {
+    this.#policy = policy;
+  }
 
   copy(value: unknown, depth: number): unknown {
     this.#values += 1;
     switch (typeof value) {
       case 'string':
-        return safeText(value);
+        return beginning(value);
       case 'boolean':
       case 'undefined':
         return value;
@@ -51,7 +51,7 @@ class PlainCopy {
 
   #copyObject(value: object, depth: number): unknown {
     try {
-      if (value instanceof Error) return `${errorType(value)}: ${linkedErrors(value, active().content)[0]!.message}`;
+      if (value instanceof Error) return errorSummary(value, this.#policy);
       if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
       if (ArrayBuffer.isView(value)) return '[binary]';
       if (depth >= MAX_DEPTH || this.#values >= MAX_VALUES) return Array.isArray(value) ? '[list]' : '[object]';
@@ -76,4 +76,9 @@ class PlainCopy {
       return '[unreadable]';
     }
   }
+}
+
+function errorSummary(error: Error, policy: ContentPolicy): string {
+  const { type, message } = linkedErrors(error, policy)[0]!;
+  return `${type}: ${message}`;
 }

@@ -1,4 +1,5 @@
 import { active } from '../active.ts';
+import type { ContentPolicy } from '../content/policy.ts';
 import { linkedErrors, type CapturedFailure, type CapturedMessage, type LinkedError } from '../failure.ts';
 import { createEvent } from './event.ts';
 import type { SentryBreadcrumb, SentryEvent } from './sentry-event.ts';
@@ -121,10 +122,10 @@ function connect(version: string, client: Client, carrier: unknown): SentrySdk {
 }
 
 function captureFailure(client: Client, current: Scope, captured: CapturedFailure): void {
-  const { error, mechanism, handled } = captured;
+  const { error, mechanism, handled, policy = active().content } = captured;
   if (isMarked(error)) return;
-  const [itself, ...others] = linkedErrors(error, active().content);
-  const copy = copyOf([{ ...itself!, message: captured.safeMessage ?? itself!.message }, ...others]);
+  const [itself, ...others] = linkedErrors(error, policy);
+  const copy = copyOf([{ ...itself!, message: captured.safeMessage ?? itself!.message }, ...others], policy);
   const hint = { originalException: copy, data: { mechanism: { type: mechanism, handled } } };
   client.captureException(copy, hint, scopeFor(eventOf(captured), current));
   mark(error);
@@ -207,8 +208,8 @@ function mark(error: unknown): void {
  * messages as they are, and integrations of its own and of the application read every property of an error:
  * those of model SDKs hold the whole request.
  */
-function copyOf(linked: readonly LinkedError[]): Error {
-  const copies = linked.map(copyOfOne);
+function copyOf(linked: readonly LinkedError[], policy: ContentPolicy): Error {
+  const copies = linked.map((error) => copyOfOne(error, policy));
   for (const { relation, index, parentIndex } of linked) {
     const parent = parentIndex === undefined ? undefined : copies[parentIndex];
     const copy = copies[index];
@@ -219,10 +220,14 @@ function copyOf(linked: readonly LinkedError[]): Error {
   return copies[0]!;
 }
 
-function copyOfOne({ type, message, stack }: LinkedError): Error {
+function copyOfOne({ type, message, stack }: LinkedError, { secretsRedactor }: ContentPolicy): Error {
   const copy = new Error(message);
   define(copy, 'name', type);
-  define(copy, 'stack', [`${type}: ${message}`, ...frameLines(stack)].join('\n'));
+  define(
+    copy,
+    'stack',
+    [`${type}: ${message}`, ...frameLines(stack).map((line) => secretsRedactor.text(line))].join('\n'),
+  );
   return copy;
 }
 

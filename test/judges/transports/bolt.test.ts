@@ -89,7 +89,7 @@ test("Bolt's own HTTP receiver hands the transport signed events, and starts and
 });
 
 test('an app that Slack does not let in is a crash of the transport', async () => {
-  const { origin } = await startWebApi('invalid_auth');
+  const { origin } = await startWebApi(() => ({ ok: false, error: 'invalid_auth' }));
   const { working } = work(boltApp(origin, { appToken: 'xapp-test', socketMode: true }), []);
 
   expect(await rejection(working)).toMatchObject({ message: expect.stringContaining('invalid_auth') });

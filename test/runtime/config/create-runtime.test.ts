@@ -12,6 +12,7 @@ beforeEach(async () => {
   provider = await startStubProvider({
     'm-1': () => ({ type: 'text', text: 'From one.' }),
     'm-2': () => ({ type: 'text', text: 'From two.' }),
+    slow: () => ({ type: 'text', text: 'At last.', latencyMs: 100 }),
   });
 });
 
@@ -81,6 +82,29 @@ describe('the runtime of a configuration file', () => {
     await response.text();
   });
 
+  test('has its routes, its patience and its heartbeat where the file says', async () => {
+    const limits = 'max_body_bytes: 20, body_timeout_ms: 20, heartbeat_ms: 10';
+    const { fetch } = await start(
+      `runtime: { http: { base_path: /api, ${limits} } }\nagents: { one: { models: [gateway/slow] } }`,
+    );
+    const post = (body: string | ReadableStream, headers: Readonly<Record<string, string>> = {}): Promise<Response> =>
+      fetch(
+        new Request('http://127.0.0.1/api/agents/one/run', {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', ...headers },
+          body,
+          duplex: 'half',
+        }),
+      );
+
+    expect((await fetch(ask('one'))).status).toBe(404);
+    expect((await post('{"input":"hi"}')).status).toBe(200);
+    expect((await post('{"input":"a long question"}')).status).toBe(413);
+    expect((await post(new ReadableStream())).status).toBe(408);
+    const stream = await post('{"input":"hi"}', { accept: 'text/event-stream' });
+    expect(await stream.text()).toContain('\n\n:');
+  });
+
   test('asks for the token that token_env names', async () => {
     const text = 'runtime: { http: { token_env: HELPER_TOKEN } }\nagents: { one: { models: [gateway/m-1] } }';
     const { fetch } = await start(text, { HELPER_TOKEN: 'open-sesame' });
@@ -94,6 +118,14 @@ describe('the runtime of a configuration file', () => {
 
     await expect(start(text, { HELPER_TOKEN: ' ' })).rejects.toThrow(
       /:2:31: runtime\.http\.token_env names HELPER_TOKEN, which is not set: set it to what callers must send$/,
+    );
+  });
+
+  test('does not start with a token no header could carry, and does not say what it is', async () => {
+    const text = 'runtime: { http: { token_env: HELPER_TOKEN } }\nagents: { one: { models: [gateway/m-1] } }';
+
+    await expect(start(text, { HELPER_TOKEN: 'open sesame' })).rejects.toThrow(
+      /:2:31: runtime\.http\.token_env names HELPER_TOKEN, whose value must be printable ASCII characters without spaces, and is not$/,
     );
   });
 
@@ -120,7 +152,7 @@ describe('Slack', () => {
   test('is asked nothing before the transport starts', async () => {
     const calls: unknown[] = [];
     class SocketModeReceiver {
-      readonly client = { on: (event: string) => calls.push(['on', event]) };
+      readonly client = { on: (event: string) => calls.push(['on', event]), start: () => Promise.resolve() };
 
       constructor(options: object) {
         calls.push(['receiver', options]);
@@ -145,12 +177,13 @@ describe('Slack', () => {
     const made = [
       ['receiver', { appToken: 'app-token' }],
       ['app', true, { token: 'bot-token', deferInitialization: true }],
+      ['on', 'disconnected'],
     ];
 
     expect(calls).toEqual(made);
     if (connection.status === 'failed') throw new Error(connection.why);
     connection.options.onStart?.(() => {});
     await connection.options.app.start();
-    expect(calls).toEqual([...made, ['on', 'disconnected'], ['init'], ['start']]);
+    expect(calls).toEqual([...made, ['init'], ['start']]);
   });
 });

@@ -16,7 +16,7 @@ describe('a configuration file', () => {
 runtime:
   sentry: { environment: staging, release: helper@1, sample_rate: 0.5, traces_sample_rate: 0.25, send_default_pii: true, debug: false }
   telemetry: { service_name: helper, capture_content: true, recorder_directory: ./spool }
-  http: { host: 0.0.0.0, port: 0, token_env: HELPER_TOKEN, cors_origins: ['https://app.example.com'], event_source: true }
+  http: { host: 0.0.0.0, port: 0, token_env: HELPER_TOKEN, cors_origins: ['https://app.example.com'], event_source: true, base_path: /api, allowed_hosts: [agents.example.com], max_body_bytes: 1000, body_timeout_ms: 2000, heartbeat_ms: 3000 }
   on_crash: restart
   max_active: 4
 providers:
@@ -71,8 +71,13 @@ agents:
         host: '0.0.0.0',
         port: 0,
         token: { env: 'HELPER_TOKEN', position: { line: 5, column: 46 } },
+        basePath: '/api',
+        allowedHosts: ['agents.example.com'],
         corsOrigins: ['https://app.example.com'],
         eventSource: true,
+        maxBodyBytes: 1_000,
+        bodyTimeoutMs: 2_000,
+        heartbeatMs: 3_000,
       },
       providers: { gateway: { baseUrl: 'http://127.0.0.1:1/v1', apiKeyEnv: 'GATEWAY_KEY' } },
       agents: [
@@ -153,7 +158,7 @@ agents:
       tracing: { envFile: false },
       runtime: { onCrash: 'stop', maxActive: 256 },
       shutdownTimeoutMs: 10_000,
-      http: { host: '127.0.0.1', port: 8080, corsOrigins: [], eventSource: false },
+      http: { host: '127.0.0.1', port: 8080, basePath: '', allowedHosts: [], corsOrigins: [], eventSource: false },
       providers: {},
       agents: [{ name: 'helper', settings: {}, tools: [], agents: [], transport: { type: 'http' } }],
     });

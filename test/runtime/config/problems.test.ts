@@ -77,6 +77,27 @@ agents:
     ['agents: { a: { models: [constructor/b] } }', '1:25: agents.a.models[0] names a provider nobody knows; expected'],
     ['agents: { a: { models: [openai/b], agents: [a] } }', '1:45: agents.a.agents[0] goes round in circles: a asks a'],
     [
+      `${AGENTS}\nruntime: { http: { base_path: api/ } }`,
+      '2:31: runtime.http.base_path must be a path such as /api, without a slash at its end, but is "api/"',
+    ],
+    [
+      `${AGENTS}\nruntime: { http: { allowed_hosts: ['a.example:80'] } }`,
+      '2:36: runtime.http.allowed_hosts[0] must be the name of a host, without a port, such as agents.example.com, but is a text of 12',
+    ],
+    [
+      `${AGENTS}\nruntime: { http: { cors_origins: ['*', app.example.com] } }`,
+      '2:40: runtime.http.cors_origins[1] must be an origin such as https://app.example.com, or *, but is "app.example.com"',
+    ],
+    [
+      // Browsers leave out the port everybody knows, so this origin would never be let in.
+      `${AGENTS}\nruntime: { http: { cors_origins: ['https://app.example.com:443'] } }`,
+      '2:35: runtime.http.cors_origins[0] must be an origin such as https://app.example.com, or *, but is',
+    ],
+    [
+      'defaults: { models: [openai/a] }\nagents: { a: { transport: { slack: {} } }, b: { transport: { slack: { bot_token_env: B } } } }',
+      '2:69: agents.b.transport.slack is the app of a already: give each agent an app of its own, named by app_token_env',
+    ],
+    [
       `${AGENTS}\nruntime: { max_active: 1.5 }`,
       '2:24: runtime.max_active must be a whole number of at least 1, but is 1.5',
     ],

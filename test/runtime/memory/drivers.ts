@@ -1,7 +1,11 @@
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+
 import {
   DRIVER_NAMES,
   findDriver,
   importDriver,
+  type ImportDriver,
   type SqliteDriver,
 } from '../../../src/runtime/memory/sqlite/driver.ts';
 import type { SqliteDriverName } from '../../../src/runtime/memory/sqlite/driver.ts';
@@ -10,18 +14,36 @@ import type { SqliteDriverName } from '../../../src/runtime/memory/sqlite/driver
 export interface DriverHere {
   readonly name: SqliteDriverName;
   readonly driver: SqliteDriver | undefined;
+  /** What it is imported by, from anywhere. */
+  readonly specifier: string;
   /** For the title of what is skipped. */
   readonly note: string;
 }
+
+/** better-sqlite3 is compiled where it is installed, which takes a minute: it has a directory of its own. */
+const { resolve } = createRequire(new URL('../../judges/memory/package.json', import.meta.url));
 
 /** Every driver, and whether it is installed. */
 export async function driversHere(): Promise<readonly DriverHere[]> {
   return Promise.all(
     DRIVER_NAMES.map(async (name) => {
-      const found = await findDriver([name], importDriver, () => {});
+      const found = await findDriver([name], importHere, () => {});
       const driver = found.status === 'found' ? found.driver : undefined;
       const note = found.status === 'found' ? '' : ` (skipped: ${found.reasons.join(', ')})`;
-      return { name, driver, note };
+      return { name, driver, specifier: specifierOf(name), note };
     }),
   );
+}
+
+/** Imports a driver from wherever the tests have it. */
+export const importHere: ImportDriver = (name) => importDriver(specifierOf(name) as SqliteDriverName);
+
+/** Where a driver is; its name when it comes with Node or is not there. */
+function specifierOf(name: SqliteDriverName): string {
+  if (name.startsWith('node:')) return name;
+  try {
+    return pathToFileURL(resolve(name)).href;
+  } catch {
+    return name;
+  }
 }

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { sqliteMemory } from '../../../src/runtime/memory/sqlite.ts';
+import { sqliteMemoryWith } from '../../../src/runtime/memory/sqlite.ts';
+import { systemTime } from '../../../src/runtime/time.ts';
 import { runScript } from '../../support/run-script.ts';
 import { search } from './contract.ts';
-import { driversHere } from './drivers.ts';
+import { driversHere, importHere } from './drivers.ts';
 
 let directory: string;
 let path: string;
@@ -19,16 +20,19 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true }));
 
 const OPEN = `
-  import { sqliteMemory } from 'DIST/runtime/memory/sqlite.js';
-  const memory = sqliteMemory({ path: process.env.MEMORY, driver: process.env.DRIVER });
+  import { sqliteMemoryWith } from 'DIST/runtime/memory/sqlite.js';
+  import { systemTime } from 'DIST/runtime/time.js';
+  const { MEMORY: path, DRIVER: driver, SPECIFIER: specifier } = process.env;
+  const memory = sqliteMemoryWith({ time: systemTime, importDriver: () => import(specifier) }, { path, driver });
 `;
 
-for (const { name, driver, note } of await driversHere()) {
+for (const { name, driver, specifier, note } of await driversHere()) {
   const here = driver === undefined ? describe.skip : describe;
 
   here(`processes over ${name}${note}`, () => {
     const run = (source: string, env: Readonly<Record<string, string>> = {}) =>
-      runScript(OPEN + source, { env: { MEMORY: path, DRIVER: name, ...env } });
+      runScript(OPEN + source, { env: { MEMORY: path, DRIVER: name, SPECIFIER: specifier, ...env } });
+    const open = () => sqliteMemoryWith({ time: systemTime, importDriver: importHere }, { path, driver: name });
 
     test('write to one file at the same time, from its making on, and lose nothing', async () => {
       const write = `
@@ -37,7 +41,7 @@ for (const { name, driver, note } of await driversHere()) {
         }
       `;
       const ended = await Promise.all(['a', 'b'].map((writer) => run(write, { WRITER: writer })));
-      const memory = sqliteMemory({ path, driver: name });
+      const memory = open();
 
       expect(ended.map(({ code, stderr }) => ({ code, stderr }))).toEqual([
         { code: 0, stderr: '' },
@@ -55,7 +59,7 @@ for (const { name, driver, note } of await driversHere()) {
         stdout: '',
         stderr: '',
       });
-      const memory = sqliteMemory({ path, driver: name });
+      const memory = open();
 
       expect(await search(memory, 'tea')).toEqual(['1']);
       await memory.close?.();
@@ -68,7 +72,7 @@ for (const { name, driver, note } of await driversHere()) {
         new Worker('process.kill(process.pid, "SIGKILL")', { eval: true });
         for (let index = 2; ; index += 1) await memory.add({ id: String(index), text: 'tea' });
       `);
-      const memory = sqliteMemory({ path, driver: name });
+      const memory = open();
 
       expect(ended.signal).toBe('SIGKILL');
       expect(await search(memory, 'tea', Infinity)).toContain('1');

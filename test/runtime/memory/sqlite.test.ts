@@ -18,15 +18,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createAgent, type MemoryStore } from '../../../src/runtime/index.ts';
 import { MemoryFileError } from '../../../src/runtime/memory/memory-file-error.ts';
 import { sqliteMemory, sqliteMemoryWith } from '../../../src/runtime/memory/sqlite.ts';
-import { importDriver, type ImportDriver } from '../../../src/runtime/memory/sqlite/driver.ts';
-import type { SqliteDatabase, SqliteDriverName } from '../../../src/runtime/memory/sqlite/driver.ts';
+import type { ImportDriver, SqliteDatabase, SqliteDriverName } from '../../../src/runtime/memory/sqlite/driver.ts';
 import { systemTime } from '../../../src/runtime/time.ts';
 import { scriptedModel } from '../../../src/testing/scripted-model.ts';
 import { rejection } from '../support/agents.ts';
 import { manualTime } from '../support/manual-time.ts';
 import { recordSpans, type SpanRecorder } from '../support/spans.ts';
 import { describeMemory, search } from './contract.ts';
-import { driversHere } from './drivers.ts';
+import { driversHere, importHere } from './drivers.ts';
 
 let directory: string;
 const opened: { close?(): unknown }[] = [];
@@ -57,7 +56,7 @@ for (const { name, driver, note } of await driversHere()) {
   here(`over ${name}${note}`, () => {
     const raw = (path: string): SqliteDatabase => keep(driver!.open(path));
     const memory = (path: string, options: { readonly id?: string; readonly maxRecords?: number } = {}): MemoryStore =>
-      keep(sqliteMemory({ ...options, path, driver: name }));
+      keep(sqliteMemoryWith({ time: systemTime, importDriver: importHere }, { ...options, path, driver: name }));
     let files = 0;
     const file = (): string => join(directory, `memory-${(files += 1)}.db`);
 
@@ -247,7 +246,7 @@ for (const { name, driver, note } of await driversHere()) {
       const locked = async () => {
         const time = manualTime();
         const path = file();
-        const setting = { time, importDriver };
+        const setting = { time, importDriver: importHere };
         const store = keep(sqliteMemoryWith(setting, { id: 'notes', path, driver: name, busyTimeoutMs: 1_000 }));
         await store.add({ id: '1', text: 'tea' });
         const holder = raw(path);

@@ -141,7 +141,8 @@ describe.each(Object.entries(TRANSPORTS))('over %s', (name, answerOf) => {
     expect(others).toEqual([]);
     expect(span).toMatchObject({ name: failure.span, status: { code: SpanStatusCode.ERROR } });
     expect(issue).toMatchObject({
-      tags: { 'failure.point': point, transport: name === 'Slack' ? 'slack' : 'http' },
+      level: failure.text === undefined ? 'error' : 'warning',
+      tags: { 'failure.point': point, agent: 'helper', transport: name === 'Slack' ? 'slack' : 'http' },
       contexts: { trace: { trace_id: span!.traceId, span_id: span!.spanId } },
     });
     expect([answer.text, answer.traceId]).toEqual(

@@ -79,6 +79,7 @@ describe('a question', () => {
       conversationId: 'c-1',
       runId: run.attributes['faultline.run.id'],
       traceId,
+      agent: 'helper',
       model: 'scripted-model',
       finishReason: 'stop',
       turns: 1,
@@ -666,7 +667,11 @@ describe('a transport', () => {
     const { send } = without({ basePath: '/api/v1' });
 
     expect((await send('/api/v1/healthz')).status).toBe(200);
-    expect((await send('/healthz')).status).toBe(404);
+    expect(await problem(await send('/healthz'))).toMatchObject({
+      status: 404,
+      message:
+        'There is nothing here: POST /api/v1/agents/{agent}/run, GET /api/v1/healthz, /api/v1/readyz or /api/v1/openapi.json.',
+    });
     expect((await send('/api/v11/healthz')).status).toBe(404);
   });
 

@@ -1,5 +1,6 @@
 import { context, SpanStatusCode, trace, type Attributes, type Span } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
   InMemorySpanExporter,
   NodeTracerProvider,
@@ -10,9 +11,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { MaxTurnsError } from '../../../src/runtime/errors.ts';
 import { activate } from '../../../src/telemetry/active.ts';
-import { createContentPolicy, type ContentOptions } from '../../../src/telemetry/content/policy.ts';
+import { createContentPolicy, type ContentOptions, type ContentPolicy } from '../../../src/telemetry/content/policy.ts';
 import { withRunContext } from '../../../src/telemetry/context.ts';
-import { applyContentPolicy, createContentGuard } from '../../../src/telemetry/export/content-policy.ts';
+import { createContentGuard } from '../../../src/telemetry/export/content-policy.ts';
 import { traceAgent, traceTool } from '../../../src/telemetry/spans.ts';
 
 const KEY = ['sk', 'proj', 'Ab3'.repeat(12)].join('-');
@@ -39,8 +40,13 @@ function foreign(attributes: Attributes, write: (span: Span) => void = () => {})
   return exporter.getFinishedSpans().at(-1)!;
 }
 
+/** The span as it leaves. */
+function allowUnder(span: ReadableSpan, policy: ContentPolicy): ReadableSpan {
+  return createContentGuard(policy).allow(span);
+}
+
 function attributesOf(attributes: Attributes, options: ContentOptions = {}): Attributes {
-  return applyContentPolicy(foreign(attributes), createContentPolicy(options)).attributes;
+  return allowUnder(foreign(attributes), createContentPolicy(options)).attributes;
 }
 
 /** Names under which other instrumentations write content. */
@@ -132,7 +138,7 @@ describe('a span of another instrumentation, while content is not recorded', () 
       writing.addEvent('gen_ai.client.inference.operation.details', { 'gen_ai.input.messages': 'canary' });
       writing.addEvent('cache.miss', { key: 'k1', 'input.value': 'canary' });
     });
-    const allowed = applyContentPolicy(span, createContentPolicy());
+    const allowed = allowUnder(span, createContentPolicy());
     expect(allowed.attributes).toEqual({});
     expect(allowed.events.map(({ name, attributes }) => [name, attributes])).toEqual([['cache.miss', { key: 'k1' }]]);
   });
@@ -173,7 +179,7 @@ describe('a span of another instrumentation, while content is not recorded', () 
       writing.recordException(thrown);
       writing.setStatus({ code: SpanStatusCode.ERROR, message: 'canary' });
     });
-    const allowed = applyContentPolicy(span, createContentPolicy());
+    const allowed = allowUnder(span, createContentPolicy());
     expect(JSON.stringify([allowed.events, allowed.status, allowed.attributes])).not.toContain('canary');
     expect(allowed.status).toEqual({ code: SpanStatusCode.ERROR, message: '[message withheld]' });
     expect(allowed.events[0]?.attributes?.['exception.type']).toBe('ApiError');
@@ -190,7 +196,7 @@ describe('a span of another instrumentation, while content is not recorded', () 
       note: `the key is ${KEY}`,
       list: ['ok', KEY],
     });
-    const bytes = JSON.stringify(applyContentPolicy(span, createContentPolicy()).attributes);
+    const bytes = JSON.stringify(allowUnder(span, createContentPolicy()).attributes);
     expect(bytes).not.toContain('Ab3');
     expect(bytes).not.toContain('plain');
     expect(bytes).not.toContain('a=b');
@@ -199,10 +205,10 @@ describe('a span of another instrumentation, while content is not recorded', () 
 
   it('is the same object when nothing changes, and is never changed itself', () => {
     const clean = foreign(OTHERS);
-    expect(applyContentPolicy(clean, createContentPolicy())).toBe(clean);
+    expect(allowUnder(clean, createContentPolicy())).toBe(clean);
     const span = foreign({ ...OTHERS, 'input.value': 'canary' });
     const before = { ...span.attributes };
-    const allowed = applyContentPolicy(span, createContentPolicy());
+    const allowed = allowUnder(span, createContentPolicy());
     expect(span.attributes).toEqual(before);
     expect(allowed.spanContext()).toEqual(span.spanContext());
     expect(allowed.duration).toEqual(span.duration);
@@ -266,10 +272,37 @@ describe('a span of another instrumentation, while content is recorded', () => {
 });
 
 describe('a span of ours', () => {
-  it('is not looked at, because it was made under the policy', () => {
+  it('is the same object when nothing changes, and is never changed itself', () => {
+    traceAgent({ name: 'helper' }, () => undefined);
+    traceAgent({ name: `helper ${KEY}` }, () => undefined);
+    const [clean, span] = exporter.getFinishedSpans();
+    expect(allowUnder(clean!, createContentPolicy())).toBe(clean);
+    expect(allowUnder(span!, createContentPolicy()).attributes['gen_ai.agent.name']).toBe(
+      'helper [redacted:openai_key]',
+    );
+    expect(span?.attributes['gen_ai.agent.name']).toBe(`helper ${KEY}`);
+  });
+
+  it('is asked of the function of the application every time, because it may answer something else', () => {
+    let count = 0;
+    const policy = createContentPolicy({ redaction: { redact: (text) => `${text} ${(count += 1)}` } });
+    const { allow } = createContentGuard(policy);
     traceAgent({ name: 'helper' }, () => undefined);
     const [span] = exporter.getFinishedSpans();
-    expect(applyContentPolicy(span!, createContentPolicy())).toBe(span);
+    const names = [1, 2].map(() => allow(span!).attributes['gen_ai.agent.name']);
+    expect(new Set(names).size).toBe(2);
+  });
+
+  it('comes from the same redacted resource every time', () => {
+    const provider = new NodeTracerProvider({
+      resource: resourceFromAttributes({ 'service.name': 'shop', note: KEY }),
+      spanProcessors: [new SimpleSpanProcessor(exporter)],
+    });
+    const { allow } = createContentGuard(createContentPolicy());
+    for (const name of ['one', 'two']) provider.getTracer('theirs').startSpan(name).end();
+    const [one, two] = exporter.getFinishedSpans().map(allow);
+    expect(one?.resource.attributes).toEqual({ 'service.name': 'shop', note: '[redacted:openai_key]' });
+    expect(one?.resource).toBe(two?.resource);
   });
 
   it('keeps the failure it recorded', () => {
@@ -280,7 +313,7 @@ describe('a span of ours', () => {
     ).toThrow('within 3 turns');
     const [span] = exporter.getFinishedSpans();
     expect(span?.status.message).toBe('no final answer within 3 turns');
-    expect(applyContentPolicy(span!, createContentPolicy())).toBe(span);
+    expect(allowUnder(span!, createContentPolicy())).toBe(span);
   });
 
   it('loses what the application writes on it that must stay, and keeps the rest', () => {
@@ -295,7 +328,7 @@ describe('a span of ours', () => {
       },
     );
     const [span] = exporter.getFinishedSpans();
-    const allowed = applyContentPolicy(span!, content);
+    const allowed = allowUnder(span!, content);
     expect(JSON.stringify([allowed.attributes, allowed.events])).not.toMatch(/canary|Ab3/);
     expect(allowed.attributes).toMatchObject({
       team: 'search',

@@ -45,6 +45,11 @@ function createTypes(): Uint16Array {
   return types;
 }
 
+/** The kinds of a character; 0 for all but ASCII. */
+export function typeOf(code: number): number {
+  return code < 128 ? TYPES[code]! : 0;
+}
+
 /** The kinds of the character at a position; 0 outside of the text, and for all but ASCII. */
 export function typeAt(text: string, position: number): number {
   // Asked for what is not there, `charCodeAt` answers with no number, which slows it down ever after.
@@ -66,8 +71,13 @@ export function isWordStart(text: string, position: number): boolean {
 
 /** The first position from `start` on whose character is of none of the given kinds, or `limit`. */
 export function endOf(text: string, start: number, types: number, limit: number = text.length): number {
+  const last = Math.min(limit, text.length);
   let end = start;
-  while (end < limit && (typeAt(text, end) & types) !== 0) end += 1;
+  while (end < last) {
+    const code = text.charCodeAt(end);
+    if (code >= 128 || (TYPES[code]! & types) === 0) break;
+    end += 1;
+  }
   return end;
 }
 

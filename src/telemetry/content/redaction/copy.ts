@@ -37,6 +37,8 @@ export interface TextRedactor {
   readonly usesNames: boolean;
   /** @param maxLength most that may be read, in UTF-16 units */
   text(text: string, place: Place, maxLength: number): string;
+  /** The name of a member. */
+  name(name: string): string;
 }
 
 /**
@@ -54,7 +56,8 @@ export function copyRedacted(value: unknown, redactor: TextRedactor): JsonValue 
 
 class RedactedCopy {
   readonly #redactor: TextRedactor;
-  readonly #ancestors = new Set<object>();
+  /** The objects around the one being copied, which are few. */
+  readonly #ancestors: object[] = [];
   #values = 0;
   #text = 0;
 
@@ -99,57 +102,62 @@ class RedactedCopy {
   }
 
   #copyObject(value: object, place: Place, depth: number): JsonValue | undefined {
-    if (this.#ancestors.has(value)) return CIRCULAR;
+    if (this.#ancestors.includes(value)) return CIRCULAR;
     if (depth >= MAX_DEPTH) return TOO_DEEP;
-    this.#ancestors.add(value);
+    this.#ancestors.push(value);
     try {
       return this.#copyReadable(value, place, depth);
     } catch {
       return UNREADABLE;
     } finally {
-      this.#ancestors.delete(value);
+      this.#ancestors.pop();
     }
   }
 
   #copyReadable(value: object, place: Place, depth: number): JsonValue | undefined {
-    const text = textOf(value);
-    if (text !== undefined) return this.#copyText(text, place);
-    if (Array.isArray(value)) return this.#copyList(value.length, (index) => value[index] as unknown, place, depth);
-    if (value instanceof Map) return this.#copyMap(value, place, depth);
-    if (value instanceof Set) {
-      const items = firstOf(value, MAX_VALUES - this.#values);
-      return this.#copyList(value.size, (index) => items[index], place, depth);
+    if (Array.isArray(value)) return this.#copyList(value, value.length, place, depth);
+    // Most objects are plain, and have nothing of what is asked for below.
+    if (Object.getPrototypeOf(value) !== Object.prototype) {
+      const text = textOf(value);
+      if (text !== undefined) return this.#copyText(text, place);
+      if (value instanceof Map) return this.#copyMap(value, place, depth);
+      if (value instanceof Set) return this.#copyList(this.#firstOf(value), value.size, place, depth);
     }
     const { toJSON } = value as { toJSON?: unknown };
     if (typeof toJSON === 'function') {
       const replaced: unknown = Reflect.apply(toJSON, value, [place.key ?? '']);
       if (replaced !== value) return this.copy(replaced, place, depth + 1);
     }
-    return this.#copyMembers(Object.keys(value), (key) => (value as Record<string, unknown>)[key], place, depth);
+    return this.#copyMembers(value as Record<string, unknown>, Object.keys(value), place, depth);
   }
 
-  #copyList(length: number, item: (index: number) => unknown, place: Place, depth: number): JsonValue {
+  #copyList(items: readonly unknown[], length: number, place: Place, depth: number): JsonValue {
     const copies: JsonValue[] = [];
     for (let index = 0; index < length; index += 1) {
       if (this.#isFull) {
         copies.push(`[${length - index} left out]`);
         break;
       }
-      copies.push(this.#copyMember(() => item(index), place, depth) ?? null);
+      copies.push(this.#copyMember(items, index, place, depth) ?? null);
     }
     return copies;
   }
 
   #copyMap(map: Map<unknown, unknown>, place: Place, depth: number): JsonValue {
-    const entries = firstOf(map, MAX_VALUES - this.#values);
+    const entries = this.#firstOf(map);
     if (entries.some(([key]) => typeof key === 'object' && key !== null)) {
-      return this.#copyList(map.size, (index) => entries[index], place, depth);
+      return this.#copyList(entries, map.size, place, depth);
     }
-    const values = new Map(entries.map(([key, value]) => [String(key), value]));
-    return this.#copyMembers([...values.keys()], (key) => values.get(key), place, depth);
+    const values = Object.fromEntries(entries.map(([key, value]) => [String(key), value]));
+    return this.#copyMembers(values, Object.keys(values), place, depth);
   }
 
-  #copyMembers(keys: readonly string[], member: (key: string) => unknown, place: Place, depth: number): JsonValue {
+  #copyMembers(
+    object: Readonly<Record<string, unknown>>,
+    keys: readonly string[],
+    place: Place,
+    depth: number,
+  ): JsonValue {
     const inherited = isSchema(keys, place.kind) ? undefined : inheritedKind(place.kind);
     const copies: Record<string, JsonValue> = {};
     for (let index = 0; index < keys.length; index += 1) {
@@ -159,15 +167,16 @@ class RedactedCopy {
       }
       const key = keys[index]!;
       const kind = this.#redactor.usesNames ? (secretKindOf(key) ?? inherited) : undefined;
-      const copy = this.#copyMember(() => member(key), { key, kind }, depth);
+      const copy = this.#copyMember(object, key, { key, kind }, depth);
       if (copy !== undefined) setMember(copies, this.#copyKey(key, copies), copy);
     }
     return copies;
   }
 
-  #copyMember(read: () => unknown, place: Place, depth: number): JsonValue | undefined {
+  /** Reading a member may run code of the application. */
+  #copyMember(holder: object, key: string | number, place: Place, depth: number): JsonValue | undefined {
     try {
-      return this.copy(read(), place, depth + 1);
+      return this.copy((holder as Readonly<Record<string | number, unknown>>)[key], place, depth + 1);
     } catch {
       return UNREADABLE;
     }
@@ -175,11 +184,21 @@ class RedactedCopy {
 
   /** Objects are also indexed by e-mail addresses and by keys. */
   #copyKey(key: string, copies: Readonly<Record<string, JsonValue>>): string {
-    const copy = this.#copyText(key, {});
+    this.#text += key.length;
+    const copy = this.#redactor.name(key);
     if (copy === key || !Object.hasOwn(copies, copy)) return copy;
     let number = 2;
     while (Object.hasOwn(copies, `${copy} (${number})`)) number += 1;
     return `${copy} (${number})`;
+  }
+
+  #firstOf<T>(items: Iterable<T>): readonly T[] {
+    const first: T[] = [];
+    for (const item of items) {
+      if (this.#values + first.length >= MAX_VALUES) break;
+      first.push(item);
+    }
+    return first;
   }
 
   get #isFull(): boolean {
@@ -196,15 +215,6 @@ function textOf(value: object): string | undefined {
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[binary: ${value.byteLength} bytes]`;
   // Without this a `String` object would be copied letter by letter.
   return Object.prototype.toString.call(value) === '[object String]' ? String.prototype.valueOf.call(value) : undefined;
-}
-
-function firstOf<T>(items: Iterable<T>, max: number): readonly T[] {
-  const first: T[] = [];
-  for (const item of items) {
-    if (first.length >= max) break;
-    first.push(item);
-  }
-  return first;
 }
 
 /** Everything in an object called `credentials`, `cookies` or `secrets` is one. */

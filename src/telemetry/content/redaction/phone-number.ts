@@ -10,6 +10,8 @@ const NORTH_AMERICAN =
 const NATIONAL = /\(?\d(?:[ \-/()\u00a0]{0,2}\d){6,14}(?![\w])/y;
 const WORD_BEFORE =
   /(?:phone|mobile|\btel|\bfax|whatsapp|telefon)[a-z_ ]{0,8}["'\\]{0,4}\.? ?(?:[:=] ?|is |at |no\.? |number )?["'\\]{0,4}$/i;
+/** Fewest digits of a telephone number, and fewer than a card has. */
+export const FEWEST_DIGITS = 7;
 /** Longest way back to a word for telephone. */
 const MAX_BEFORE = 32;
 
@@ -23,6 +25,7 @@ export function phoneNumberAt(text: string, start: number, floor: number): Findi
 }
 
 function nationalAt(text: string, start: number, floor: number): RegExpExecArray | null {
+  if (start === floor) return null;
   const match = matchAt(NATIONAL, text, start);
   if (match === null) return null;
   return WORD_BEFORE.test(text.slice(Math.max(floor, start - MAX_BEFORE), start)) ? match : null;
@@ -30,7 +33,13 @@ function nationalAt(text: string, start: number, floor: number): RegExpExecArray
 
 /** Whether a text is nothing but a telephone number, going by the name it stands under. */
 export function isPhoneNumber(text: string, name: string): boolean {
-  if (text.length > 32 || !/^[+(\d]/.test(text)) return false;
+  if (text.length < FEWEST_DIGITS || text.length > 32 || !beginsLikeNumber(text)) return false;
   if (!/(?:phone|mobile|fax|whatsapp|^tel|_tel)(?:_?number|_?no)?$/i.test(name)) return false;
-  return /^\+?[\d ().\-/]+$/.test(text) && text.replaceAll(/\D/g, '').length >= 7;
+  return /^\+?[\d ().\-/]+$/.test(text) && text.replaceAll(/\D/g, '').length >= FEWEST_DIGITS;
+}
+
+/** With a digit, a plus or a bracket. */
+function beginsLikeNumber(text: string): boolean {
+  const code = text.charCodeAt(0);
+  return (code >= 48 && code <= 57) || code === 43 || code === 40;
 }

@@ -26,7 +26,7 @@ export function findProviderKey(text: string, start: number, end: number, floor:
   let triesWebToken = true;
   for (let at = start; at < end; at = nextPart(text, at, end)) {
     let judgement = judgeForm(text, at) ?? judgeWhole(text, at, end);
-    if (judgement === undefined && triesWebToken && text.startsWith('eyJ', at)) {
+    if (judgement === undefined && triesWebToken && text.charCodeAt(at) === LETTER_E && text.startsWith('eyJ', at)) {
       triesWebToken = false;
       judgement = judgeWebToken(text, at);
     }
@@ -120,6 +120,7 @@ function joinedToWord(text: string, start: number, end: number, floor: number): 
   }
 }
 
+const LETTER_E = 101;
 const DOLLAR = 36;
 const FULL_STOP = 46;
 const SLASH = 47;

@@ -1,10 +1,10 @@
 import { findAssigned, findElementText, findOptionValue, findStated } from './assignment.ts';
-import { DIGIT, endOf, isWordStart, STAR, TRIGGER, typeAt, WORD } from './characters.ts';
+import { DIGIT, endOf, isWordStart, STAR, TRIGGER, typeAt, typeOf, WORD } from './characters.ts';
 import { findEmail } from './email.ts';
 import type { Finding } from './finding.ts';
 import { ipAddressAt } from './ip-address.ts';
 import { paymentCardAt } from './payment-card.ts';
-import { phoneNumberAt } from './phone-number.ts';
+import { FEWEST_DIGITS, phoneNumberAt } from './phone-number.ts';
 import { createPrivateKeyFinder, type PrivateKeyFinder } from './private-key.ts';
 import { findProviderKey, MIN_KEY } from './provider-key.ts';
 import { findSchemed, LONGEST_SCHEME, SHORTEST_SCHEME } from './scheme.ts';
@@ -20,11 +20,11 @@ export interface ScanRules {
   readonly keys: boolean;
 }
 
-/** Fewest digits of a telephone number, and fewer than a card has. */
-const FEWEST_DIGITS = 7;
-
 const BEGIN = '-----BEGIN';
 
+const LETTER_B = 98;
+const LETTER_N = 78;
+const HYPHEN = 45;
 const BACKSLASH = 92;
 const PERCENT = 37;
 const DOT = 46;
@@ -54,7 +54,7 @@ export function redactText(text: string, rules: ScanRules, placeholder: (kind: s
   let output = '';
   let position = 0;
   while (position < text.length) {
-    const type = typeAt(text, position);
+    const type = typeOf(text.charCodeAt(position));
     if ((type & (WORD | TRIGGER)) === 0) {
       position += 1;
       continue;
@@ -76,7 +76,7 @@ export function redactText(text: string, rules: ScanRules, placeholder: (kind: s
 
 /** A word behind `\n` or `%20` begins behind the letters that belong to those. */
 function startOfWord(text: string, start: number, end: number): number {
-  const before = text.charCodeAt(start - 1);
+  const before = start === 0 ? 0 : text.charCodeAt(start - 1);
   if (before !== BACKSLASH && before !== PERCENT) return start;
   const word = text.slice(start, Math.min(end, start + 5));
   const escape = before === PERCENT ? /^[0-9a-f]{2}/i.exec(word) : /^(?:u[0-9a-f]{4}|[nrtbf])/i.exec(word);
@@ -91,7 +91,7 @@ function findInWord(scan: Scan, position: number, end: number): Finding | undefi
   scan.wordEnd = end;
   const length = end - start;
   const type = typeAt(text, start);
-  if (length >= SHORTEST_SCHEME || (typeAt(text, end) & STAR) !== 0) {
+  if (length >= MIN_KEY || (typeAt(text, end) & STAR) !== 0 || (length >= SHORTEST_SCHEME && beginsAny(text, start))) {
     const found = findInLongWord(scan, start, end);
     if (found !== undefined) return found;
   }
@@ -102,12 +102,19 @@ function findInWord(scan: Scan, position: number, end: number): Finding | undefi
   return length > 0 && (type & DIGIT) !== 0 ? findNumber(scan, start, end) : undefined;
 }
 
+/** Whether a word too short for a key may be the name of a scheme, an option, or the beginning of a private key. */
+function beginsAny(text: string, start: number): boolean {
+  const code = text.charCodeAt(start);
+  return code === HYPHEN || (code | 32) === LETTER_B;
+}
+
 function findInLongWord(scan: Scan, start: number, end: number): Finding | undefined {
   const { text, rules, floor } = scan;
   const length = end - start;
   const begin = end - BEGIN.length;
   if (rules.secrets) {
-    if (begin >= start && text.startsWith(BEGIN, begin)) {
+    // Looking at one character first is many times faster, and of most words it is enough.
+    if (begin >= start && text.charCodeAt(end - 1) === LETTER_N && text.startsWith(BEGIN, begin)) {
       scan.privateKeys ??= createPrivateKeyFinder(text);
       return scan.privateKeys.at(begin);
     }
@@ -119,18 +126,18 @@ function findInLongWord(scan: Scan, start: number, end: number): Finding | undef
           : undefined;
     if (found !== undefined) return found;
   }
-  return rules.keys && text.startsWith('--', start) && text[end] === ' '
+  return rules.keys && text.charCodeAt(start) === HYPHEN && text.startsWith('--', start) && text[end] === ' '
     ? findOptionValue(text, start, end)
     : undefined;
 }
 
 /** What begins with a digit. The digits behind a decimal point are no number of their own. */
 function findNumber({ text, rules, floor }: Scan, start: number, end: number): Finding | undefined {
-  const behind = text.charCodeAt(end);
+  const behind = end === text.length ? 0 : text.charCodeAt(end);
   const mayBeAddress = (behind === DOT && end - start <= 3) || (behind === COLON && end - start === 4);
   const hasMany = hasManyDigits(text, start);
   if (!mayBeAddress && !hasMany) return undefined;
-  if (text.charCodeAt(start - 1) === DOT || !isWordStart(text, start)) return undefined;
+  if ((start > 0 && text.charCodeAt(start - 1) === DOT) || !isWordStart(text, start)) return undefined;
   const address = rules.ipAddresses && mayBeAddress ? ipAddressAt(text, start, floor) : undefined;
   if (address !== undefined || !hasMany) return address;
   // A card's digits are one word, or the first four of them are.
@@ -145,8 +152,9 @@ function findNumber({ text, rules, floor }: Scan, start: number, end: number): F
 function hasManyDigits(text: string, start: number): boolean {
   let digits = 0;
   let gap = 0;
+  if (text.length - start < FEWEST_DIGITS) return false;
   if (text.charCodeAt(start) === ZERO && text.charCodeAt(start + 1) === DOT) return false;
-  for (let at = start; digits < FEWEST_DIGITS; at += 1) {
+  for (let at = start; at < text.length && digits < FEWEST_DIGITS; at += 1) {
     const code = text.charCodeAt(at);
     if (code >= 48 && code <= 57) {
       digits += 1;
@@ -156,7 +164,7 @@ function hasManyDigits(text: string, start: number): boolean {
       if (gap > 2 || !isNumberSign(code)) return false;
     }
   }
-  return true;
+  return digits === FEWEST_DIGITS;
 }
 
 /** Spaces, brackets, dash, dot and slash. */

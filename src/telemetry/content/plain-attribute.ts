@@ -1,0 +1,58 @@
+import type { Attributes, AttributeValue } from '@opentelemetry/api';
+
+import { isNumberSecret } from './redaction/assignment.ts';
+import type { SecretKind } from './redaction/secret-names.ts';
+import type { Redactor } from './redactor.ts';
+
+/**
+ * Attributes that are no content without the secrets in them: in values, under the names of secrets, and in names.
+ * The same object where there is none.
+ */
+export function plainAttributes(attributes: Attributes, redactor: Redactor): Attributes {
+  let isSame = true;
+  const plain: Attributes = {};
+  for (const [key, value] of Object.entries(attributes)) {
+    const name = redactor.name(key);
+    const safe = value === undefined ? undefined : plainValue(value, key, redactor.secretKind(key), redactor);
+    isSame &&= safe === value && name === key;
+    plain[name] = safe;
+  }
+  return isSame ? attributes : plain;
+}
+
+/** The value of one of them. The same where there is nothing secret about it. */
+export function plainValue(
+  value: AttributeValue,
+  key: string,
+  kind: SecretKind | undefined,
+  redactor: Redactor,
+): AttributeValue {
+  if (kind !== undefined) return underSecretName(value, kind);
+  if (typeof value === 'string') return redactor.text(value, key);
+  return Array.isArray(value) ? plainList(value, key, redactor) : value;
+}
+
+function underSecretName(value: AttributeValue, kind: SecretKind): AttributeValue {
+  const isSecret = typeof value !== 'boolean' && (typeof value !== 'number' || isNumberSecret(kind));
+  return isSecret ? placeholderFor(kind) : value;
+}
+
+function placeholderFor(kind: SecretKind): string {
+  return `[redacted:${kind}]`;
+}
+
+/** A list may be the words of a command line, of which one can say that the next is a secret: `--api-key`. */
+function plainList(list: readonly unknown[], key: string, redactor: Redactor): AttributeValue {
+  let announced: SecretKind | undefined;
+  let changed: unknown[] | undefined;
+  for (const [index, element] of list.entries()) {
+    if (typeof element !== 'string') continue;
+    const isOption = element.startsWith('-');
+    const safe = isOption || announced === undefined ? redactor.text(element, key) : placeholderFor(announced);
+    announced = isOption ? redactor.secretKind(element.replace(/^-{1,2}/, '')) : undefined;
+    if (safe === element) continue;
+    changed ??= [...list];
+    changed[index] = safe;
+  }
+  return (changed ?? list) as AttributeValue;
+}

@@ -1,0 +1,62 @@
+import { attributeRole, type AttributeRole } from '../content/foreign-names.ts';
+import type { SecretKind } from '../content/redaction/secret-names.ts';
+import type { Redactor } from '../content/redactor.ts';
+import { FAILURE_POINTS } from '../failure.ts';
+import * as semconv from '../semconv.ts';
+import {
+  ERROR_TYPE,
+  FAULTLINE_FAILURE_POINT,
+  FAULTLINE_OUTCOME,
+  GEN_AI_OPERATION_NAME,
+  GEN_AI_TOOL_TYPE,
+  OPERATIONS,
+  SENTRY_OP,
+} from '../semconv.ts';
+
+/** What is known of the attributes of one name. */
+export interface AttributeFacts {
+  /** The name without a secret in it. */
+  readonly name: string;
+  readonly role: AttributeRole;
+  /** The secret the name says its value is. */
+  readonly secretKind: SecretKind | undefined;
+  /** Values that are words of the conventions: nothing is to be found in them, and backends count by them. */
+  readonly words: ReadonlySet<unknown> | undefined;
+  /** The last text under the name in which there was nothing to redact: names come again with the next span. */
+  clean: string | undefined;
+}
+
+/** Names repeat on every span, but a name can hold an index, so what is remembered has a bound. */
+const MAX_REMEMBERED = 5_000;
+
+/** Creates what answers what is known of an attribute, by its name. */
+export function createAttributeFacts(redactor: Redactor): (name: string) => AttributeFacts {
+  const remembered = new Map<string, AttributeFacts>();
+  return (name) => {
+    const known = remembered.get(name);
+    if (known !== undefined) return known;
+    const facts: AttributeFacts = {
+      name: CONTRACT.has(name) ? name : redactor.name(name),
+      role: attributeRole(name),
+      secretKind: redactor.secretKind(name),
+      words: WORDS.get(name),
+      clean: undefined,
+    };
+    if (remembered.size < MAX_REMEMBERED) remembered.set(name, facts);
+    return facts;
+  };
+}
+
+/** Names no pattern of an application is to break. */
+const CONTRACT: ReadonlySet<unknown> = new Set(Object.values(semconv));
+
+const OPERATION_NAMES = Object.values(OPERATIONS);
+
+const WORDS: ReadonlyMap<string, ReadonlySet<unknown>> = new Map<string, ReadonlySet<unknown>>([
+  [GEN_AI_OPERATION_NAME, new Set(OPERATION_NAMES.map(({ operationName }) => operationName))],
+  [SENTRY_OP, new Set(OPERATION_NAMES.map(({ sentryOp }) => sentryOp))],
+  [GEN_AI_TOOL_TYPE, new Set(['function', 'extension', 'datastore'])],
+  [FAULTLINE_FAILURE_POINT, new Set(FAILURE_POINTS)],
+  [FAULTLINE_OUTCOME, new Set(['aborted'])],
+  [ERROR_TYPE, new Set(['aborted'])],
+]);

@@ -1,0 +1,347 @@
+import { context, propagation, trace } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { resourceFromAttributes, type Resource } from '@opentelemetry/resources';
+import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import {
+  addBreadcrumb,
+  captureMessage,
+  setContext,
+  setTag,
+  setupTracing,
+  setUser,
+  traceAgent,
+  traceChat,
+  traceMemory,
+  traceTool,
+  traceTransport,
+  withRunContext,
+  type SentryEvent,
+  type SetupOptions,
+  type Tracing,
+} from '../../src/index.ts';
+import { startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
+
+const SECRET = 'Q7f3kP9xLm2vTz8R';
+const KEY = ['sk-', 'proj-', SECRET].join('');
+
+let sentry: FakeSentry;
+let tracing: Tracing | undefined;
+
+beforeEach(async () => {
+  sentry = await startFakeSentry();
+});
+
+afterEach(async () => {
+  await tracing?.shutdown(1000);
+  tracing = undefined;
+  trace.disable();
+  context.disable();
+  propagation.disable();
+  await sentry.close();
+});
+
+function setup(options: SetupOptions = {}): Tracing {
+  tracing = setupTracing({ env: {}, dsn: sentry.dsn, onDiagnostic: () => {}, ...options });
+  return tracing;
+}
+
+/** Every byte Sentry got. */
+function bytes(): string {
+  return sentry.requests.map(({ body }) => body.toString()).join('\n');
+}
+
+function events(): SentryEvent[] {
+  return sentry.envelopes.flatMap(({ items }) => items.map(({ payload }) => payload as SentryEvent));
+}
+
+function spanOf(operation: string): FakeSentry['spans'][number] {
+  const found = sentry.spans.find(({ name }) => name.startsWith(operation));
+  expect(found).toBeDefined();
+  return found!;
+}
+
+describe('what the application writes on a span of ours with the API alone', () => {
+  it('loses its content where content is not recorded, and its secrets', async () => {
+    const { flush } = setup();
+    traceChat({ model: 'gpt-5-mini', provider: 'openai' }, () => {
+      const span = trace.getActiveSpan()!;
+      span.setAttributes({ note: `the key is ${KEY}`, 'gen_ai.input.messages': 'canary', 'output.value': 'canary' });
+      span.addEvent(`asked with ${KEY}`, { key: KEY, 'input.value': 'canary' });
+      span.addLink({ context: span.spanContext(), attributes: { note: KEY } });
+      span.setAttribute(`of ${KEY}`, 1);
+      span.setAttribute('db.password', 123_456);
+      span.updateName(`chat with ${KEY}`);
+    });
+    await flush();
+    expect(spanOf('chat').name).toBe('chat with [redacted:openai_key]');
+    expect(spanOf('chat').attributes).toMatchObject({
+      note: 'the key is [redacted:openai_key]',
+      'of [redacted:openai_key]': 1,
+      'db.password': '[redacted:password]',
+      'gen_ai.operation.name': 'chat',
+      'gen_ai.request.model': 'gpt-5-mini',
+    });
+    expect(bytes()).not.toContain(SECRET);
+    expect(bytes()).not.toContain('canary');
+  });
+
+  it('is redacted where content is recorded, once, beside what the helpers have redacted', async () => {
+    const { flush } = setup({
+      captureContent: true,
+      redaction: { redact: (text) => text.replace('Lisbon', 'Lisbon!') },
+    });
+    traceTool({ name: 'get_weather', arguments: () => ({ city: 'Lisbon' }) }, () => {
+      trace.getActiveSpan()?.setAttribute('input.value', `Lisbon with ${KEY}`);
+    });
+    await flush();
+    expect(spanOf('execute_tool').attributes).toMatchObject({
+      'gen_ai.tool.call.arguments': '{"city":"Lisbon!"}',
+      'input.value': 'Lisbon! with [redacted:openai_key]',
+    });
+  });
+
+  it('obeys the run, also on the span of the agent that decided', async () => {
+    const { flush } = setup({ captureContent: true });
+    traceAgent({ name: 'doctor', captureContent: false }, () => {
+      trace.getActiveSpan()?.setAttribute('gen_ai.input.messages', 'canary');
+    });
+    traceAgent({ name: 'open' }, () => trace.getActiveSpan()?.setAttribute('gen_ai.input.messages', 'shown'));
+    await flush();
+    expect(bytes()).not.toContain('canary');
+    expect(bytes()).toContain('shown');
+  });
+});
+
+/** Every helper, with this text wherever a name or an id can stand, and a failure. */
+function everyHelper(text: string): void {
+  withRunContext({ conversationId: text, transport: text, user: { id: text } }, () => {
+    setTag('note', text);
+    setUser({ id: text });
+    const agent = { name: text, description: text, runId: text };
+    expect(() =>
+      traceAgent(agent, () => {
+        const chat = {
+          model: text,
+          provider: text,
+          server: { address: text },
+          request: { stopSequences: [text], reasoningLevel: text, outputType: text },
+        };
+        traceChat(chat, (span) => {
+          span.fallback({ from: text, fromProvider: text, to: text, toProvider: text, reason: text });
+          span.record({ id: text, model: text, finishReasons: [text] });
+        });
+        traceMemory({ store: text, system: text }, () => []);
+        traceTool({ name: text, type: text, callId: text, description: text }, () => {
+          throw Object.assign(new Error('no'), { name: text });
+        });
+      }),
+    ).toThrow('no');
+    expect(() =>
+      traceTransport({ name: text }, () => {
+        throw new Error('down');
+      }),
+    ).toThrow('down');
+  });
+}
+
+describe('a name or an id', () => {
+  it('has no secret in it, on spans and Issues', async () => {
+    const { flush } = setup();
+    everyHelper(KEY);
+    await flush();
+    expect(sentry.spans.length).toBeGreaterThanOrEqual(5);
+    expect(events().length).toBeGreaterThanOrEqual(2);
+    expect(bytes()).not.toContain(SECRET);
+    expect(spanOf('execute_tool').attributes['gen_ai.tool.call.id']).toBe('[redacted:openai_key]');
+  });
+
+  it('is redacted by patterns and the function of the application, too', async () => {
+    const { flush } = setup({
+      redaction: { patterns: [{ name: 'patient', pattern: /PAT-\d{6}/ }], redact: (text) => text.replace('Ada', 'A.') },
+    });
+    everyHelper('PAT-123456');
+    traceAgent({ name: 'Ada' }, () => undefined);
+    await flush();
+    expect(bytes()).not.toContain('PAT-1');
+    expect(bytes()).not.toContain('Ada');
+    expect(sentry.spans.map(({ name }) => name)).toContain('agent.invoke A.');
+    expect(sentry.spans.map(({ attributes }) => attributes['sentry.op'])).toContain('gen_ai.execute_tool');
+  });
+
+  it('is not sent when the function throws, and what the conventions name is', async () => {
+    const { flush } = setup({
+      redaction: {
+        redact: () => {
+          throw new Error('out of order');
+        },
+      },
+    });
+    traceChat({ model: 'canary', provider: 'canary' }, () => undefined);
+    await flush();
+    expect(bytes()).not.toContain('canary');
+    expect(sentry.spans[0]?.attributes).toMatchObject({
+      'gen_ai.operation.name': 'chat',
+      'sentry.op': 'gen_ai.chat',
+      'gen_ai.request.model': '[redaction failed]',
+    });
+  });
+
+  it.each([
+    'chatcmpl-9fKq2RxT7bLmVwZpYcNdE3sG',
+    'call_aBcDeFgHiJkLmNoPqRsTuVwX',
+    'toolu_01A09q90qw90lq917835lq9',
+    'resp_67ccd2bed1ec8190b14f964abc0542670bb6a6b452d3795b',
+    'msg_01XFDUDYJgAACzvnptvVoYEL',
+    'tooluse_kZJMlvQmRJ6eAyJE5GIl7Q',
+    '550e8400-e29b-41d4-a716-446655440000',
+    '01ARZ3NDEKTSV4RRFFQ69G5FAV',
+    'C0123ABCD:1699999999.000100',
+    'ada.lovelace@example.com',
+    'auth0|5f7c8ec7c33c6c004bbafe82',
+    'gpt-5-mini-2026-05-01',
+    '+49 30 1234567',
+    '203.0.113.9',
+  ])('stays as it is when it is an ordinary one, the same on span and Issue: %s', async (id) => {
+    const { flush } = setup();
+    withRunContext({ conversationId: id }, () => {
+      setTag('order', id);
+      expect(() =>
+        traceAgent({ name: 'helper', runId: id }, () =>
+          traceTool({ name: 'get', callId: id }, () => {
+            throw new Error('no');
+          }),
+        ),
+      ).toThrow('no');
+    });
+    await flush();
+    expect(spanOf('execute_tool').attributes).toMatchObject({
+      'gen_ai.tool.call.id': id,
+      'faultline.run.id': id,
+      order: id,
+    });
+    for (const { tags } of events()) expect(tags).toMatchObject({ conversation_id: id, run_id: id, order: id });
+  });
+
+  it('says the same on span and Issue where something was taken out', async () => {
+    const { flush } = setup();
+    withRunContext({}, () => {
+      setTag('session_token', 'abc def');
+      setTag('note', `for ${KEY}`);
+      traceTool({ name: 'get' }, (span) => span.fail(new Error('no')));
+    });
+    await flush();
+    const expected = { session_token: '[redacted:token]', note: 'for [redacted:openai_key]' };
+    expect(spanOf('execute_tool').attributes).toMatchObject(expected);
+    expect(events()[0]?.tags).toMatchObject(expected);
+  });
+});
+
+describe('where spans come from', () => {
+  const LEAKY = {
+    'service.name': 'shop',
+    'process.command_args': ['node', 'shop.js', `--api-key=${SECRET}`, '--password', SECRET, '--port', '80'],
+    'process.command_line': `node shop.js --api-key=${SECRET} --password ${SECRET}`,
+    'deployment.api.key': SECRET,
+    'db.url': `postgres://shop:${SECRET}@db/shop`,
+  };
+
+  /** Sends two spans of a provider of the application's. */
+  async function joined(resource: Resource): Promise<string> {
+    context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+    const { spanProcessor, flush } = setup({ register: false });
+    const provider = new NodeTracerProvider({ resource, spanProcessors: [spanProcessor] });
+    const tracer = provider.getTracer('theirs');
+    for (const name of ['one', 'two']) {
+      tracer.startSpan(name).end();
+      await resource.waitForAsyncAttributes?.();
+    }
+    await flush();
+    return bytes();
+  }
+
+  it('is a resource without secrets, which stands in a request once and is not changed itself', async () => {
+    const resource = resourceFromAttributes(LEAKY);
+    const sent = await joined(resource);
+    expect(sent).not.toContain(SECRET);
+    expect(sent.split('"resourceSpans":[')[1]?.split('"scopeSpans"')).toHaveLength(2);
+    expect(sentry.spans[0]?.resource).toMatchObject({ 'service.name': 'shop' });
+    expect(sentry.spans[0]?.resource['process.command_args']).toContain('shop.js');
+    expect(resource.attributes).toEqual(LEAKY);
+  });
+
+  it('is redacted also where it is found out later', async () => {
+    const later = Promise.resolve(`node --token=${SECRET}`);
+    const sent = await joined(resourceFromAttributes({ 'service.name': 'shop', 'process.command_line': later }));
+    expect(sent).not.toContain(SECRET);
+    expect(sent).toContain('node --token=[redacted:token]');
+  });
+
+  it('is redacted when it comes from the environment', async () => {
+    const { flush } = setup({ env: { OTEL_RESOURCE_ATTRIBUTES: `app.token=${SECRET},team=search` } });
+    traceAgent({ name: 'helper' }, () => undefined);
+    captureMessage('hello');
+    await flush();
+    expect(bytes()).not.toContain(SECRET);
+    expect(bytes()).toContain('search');
+  });
+});
+
+describe('what people write into an Issue', () => {
+  it('is redacted with their own patterns and function, once', async () => {
+    const { flush } = setup({
+      sendDefaultPii: true,
+      errorMessages: 'redacted',
+      redaction: {
+        patterns: [{ name: 'patient', pattern: /PAT-\d{6}/ }],
+        redact: (text) => text.replace('Ada', 'Ada!'),
+      },
+    });
+    withRunContext({}, () => {
+      setUser({ id: 'PAT-000001', name: 'PAT-000002' });
+      setTag('note', 'PAT-000003');
+      setContext('visit', { who: 'PAT-000004 Ada', ['PAT-000005']: { deep: ['PAT-000006'] } });
+      addBreadcrumb({ category: 'PAT-000007', message: 'PAT-000008 Ada', data: { who: 'PAT-000009' } });
+      captureMessage('PAT-000010 Ada', 'warning', { tags: { more: 'PAT-000011 Ada' } });
+      traceTool({ name: 'get' }, (span) => span.fail(new Error(`${'x '.repeat(245)}PAT-000012 Ada`)));
+    });
+    await flush();
+    expect(events()).toHaveLength(2);
+    expect(bytes()).not.toContain('PAT-0');
+    expect(events()[0]).toMatchObject({
+      logentry: { formatted: '[redacted:patient] Ada!' },
+      tags: { more: '[redacted:patient] Ada!' },
+      contexts: { visit: { who: '[redacted:patient] Ada!' } },
+    });
+    expect(bytes()).not.toContain('Ada!!');
+  });
+
+  it('keeps what redaction is told to keep', async () => {
+    const { flush } = setup({ redaction: { emails: false } });
+    captureMessage('mail ada@example.com');
+    await flush();
+    expect(events()[0]?.logentry?.formatted).toBe('mail ada@example.com');
+  });
+
+  it('has no secret in the frames of a stack, nor has the span', async () => {
+    const { flush } = setup();
+    const error = new Error('no');
+    error.stack = `Error: no\n    at load (https://ada:${SECRET}@files.test/app.js:1:2)`;
+    traceTool({ name: 'get' }, (span) => span.fail(error));
+    await flush();
+    expect(events()).toHaveLength(1);
+    expect(bytes()).not.toContain(SECRET);
+    expect(bytes()).toContain('files.test/app.js');
+  });
+
+  it('is withheld where the run withholds it, also in an error among the facts', async () => {
+    const { flush } = setup({ captureContent: true });
+    withRunContext({ captureContent: false }, () => {
+      setContext('last', { error: new Error('canary in an error') });
+      captureMessage('hello');
+    });
+    await flush();
+    expect(events()[0]?.contexts['last']).toEqual({ error: 'Error: [message withheld]' });
+  });
+});
