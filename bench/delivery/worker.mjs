@@ -35,7 +35,7 @@ const METADATA = {
 
 const directory = mkdtempSync(join(tmpdir(), 'faultline-bench-'));
 const sending = await { none, stock, faultline, recorder: faultline }[variant]();
-// As the spans of the helpers, which are built under the content policy and not gone through once more.
+// As the spans of the helpers.
 const tracer = trace.getTracer('faultline');
 
 const SCENARIOS = { stall, throughput, cpu: throughput, outage, exit };

@@ -371,7 +371,11 @@ test('the server says how it is', async () => {
   const health = await curl(`${serving.origin}/healthz`);
   const readiness = await curl(`${serving.origin}/readyz`);
 
-  const details = { agents: ['trip-helper', 'packer'], transports: ['http'], tracing: 'on' };
+  const details = {
+    agents: ['trip-helper', 'packer'],
+    transports: [{ name: 'http', state: 'running' }],
+    tracing: 'on',
+  };
   expect([health.status, JSON.parse(health.body)]).toEqual([200, { ...details, status: 'ok' }]);
   expect([readiness.status, JSON.parse(readiness.body)]).toEqual([200, { ...details, status: 'ready' }]);
 });

@@ -1,4 +1,4 @@
-import { context, propagation, trace } from '@opentelemetry/api';
+import { context, createTraceState, propagation, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { resourceFromAttributes, type Resource } from '@opentelemetry/resources';
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
@@ -100,6 +100,20 @@ describe('what the application writes on a span of ours with the API alone', () 
       'gen_ai.tool.call.arguments': '{"city":"Lisbon!"}',
       'input.value': 'Lisbon! with [redacted:openai_key]',
     });
+  });
+
+  it('loses the values of a query and a trace state with a secret, also where content is recorded', async () => {
+    const { flush } = setup({ captureContent: true });
+    const [traceId, spanId] = ['4'.repeat(32), '4'.repeat(16)] as const;
+    const context = { traceId, spanId, traceFlags: 1, traceState: createTraceState(`shop=${KEY}`) };
+    traceTool({ name: 'get', parent: context }, (tool) => {
+      tool.span.addLink({ context });
+      trace.getActiveSpan()?.setAttribute('url.full', `https://shop.test/?mail=ada%40example.com&q=${SECRET}`);
+    });
+    await flush();
+    expect(spanOf('execute_tool').attributes).toMatchObject({ 'url.full': 'https://shop.test/?mail=?&q=?' });
+    expect(spanOf('execute_tool')).toMatchObject({ traceId, parentSpanId: spanId });
+    expect(bytes()).not.toContain(SECRET);
   });
 
   it('obeys the run, also on the span of the agent that decided', async () => {

@@ -1,4 +1,10 @@
-import { context as contextApi, type Attributes, type AttributeValue } from '@opentelemetry/api';
+import {
+  context as contextApi,
+  type Attributes,
+  type AttributeValue,
+  type Link,
+  type SpanContext,
+} from '@opentelemetry/api';
 import type { ReadableSpan, SpanProcessor, TimedEvent } from '@opentelemetry/sdk-trace-node';
 
 import { messageText, WITHHELD } from '../content/error-text.ts';
@@ -15,6 +21,7 @@ import { DB_SYSTEM_NAME, EXCEPTION_MESSAGE, EXCEPTION_TYPE, GEN_AI_OPERATION_NAM
 import { createAttributeFacts, type AttributeFacts } from './attribute-facts.ts';
 import { withChanges, type SpanChanges } from './span-changes.ts';
 import { createSpanOrigins } from './span-origin.ts';
+import { withoutSecretState } from './trace-state.ts';
 
 /** Remembers under which policy a span began, and applies it to what leaves of the span. */
 export interface ContentGuard {
@@ -83,15 +90,23 @@ class SpanReview {
     const name = this.#name(span.name);
     const attributes = this.#attributes(span.attributes);
     const events = changed(span.events, (event) => this.#event(event));
-    const links = changed(span.links, (link) => this.#withAttributes(link));
+    const links = changed(span.links, (link) => this.#link(link));
     const status = this.#status(span.status);
+    const context = span.spanContext();
+    const spanContext = this.#context(context);
+    const parent = span.parentSpanContext;
+    const parentSpanContext = parent && this.#context(parent);
     const isSame =
       name === span.name &&
       attributes === span.attributes &&
       events === span.events &&
       links === span.links &&
-      status === span.status;
-    return isSame ? undefined : { name, attributes, events, links, status };
+      status === span.status &&
+      spanContext === context &&
+      parentSpanContext === parent;
+    if (isSame) return undefined;
+    const changes = { name, attributes, events, links, status, spanContext };
+    return parentSpanContext === undefined ? changes : { ...changes, parentSpanContext };
   }
 
   #status(status: ReadableSpan['status']): ReadableSpan['status'] {
@@ -107,6 +122,15 @@ class SpanReview {
     const name = this.#name(event.name);
     const named = name === event.name ? event : { ...event, name };
     return this.#withAttributes(named, needs === undefined ? undefined : (value) => this.#content(value));
+  }
+
+  #link(link: Link): Link {
+    const context = this.#context(link.context);
+    return this.#withAttributes(context === link.context ? link : { ...link, context });
+  }
+
+  #context(context: SpanContext): SpanContext {
+    return withoutSecretState(context, this.#policy.secretsRedactor);
   }
 
   #withAttributes<T extends { attributes?: Attributes }>(
@@ -167,9 +191,9 @@ class SpanReview {
       case 'stack':
         return eachText(value, (text) => this.#stack(text, around));
       case 'url':
-        return this.#plain(key, this.#policy.capturesAll ? value : eachText(value, withoutQueryValues));
+        return this.#plain(key, eachText(value, withoutQueryValues));
       case 'query':
-        return this.#plain(key, this.#policy.capturesAll ? value : eachText(value, withoutParameterValues));
+        return this.#plain(key, eachText(value, withoutParameterValues));
       case 'statement':
         return this.#plain(
           key,

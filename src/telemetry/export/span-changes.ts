@@ -1,21 +1,30 @@
+import type { SpanContext } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
+type Exchanged =
+  | 'name'
+  | 'attributes'
+  | 'status'
+  | 'events'
+  | 'links'
+  | 'parentSpanContext'
+  | 'resource'
+  | 'instrumentationScope';
+
 /** Parts of a span that can be exchanged on its way out. */
-export type SpanChanges = Partial<
-  Pick<ReadableSpan, 'name' | 'attributes' | 'status' | 'events' | 'links' | 'resource' | 'instrumentationScope'>
->;
+export type SpanChanges = Partial<Pick<ReadableSpan, Exchanged>> & { readonly spanContext?: SpanContext };
 
 /**
  * A copy of a span with some parts exchanged. The fields are copied one by one: a span's own getters may rest on
  * private fields a proxy cannot reach.
  */
 export function withChanges(span: ReadableSpan, changes: SpanChanges): ReadableSpan {
-  const { parentSpanContext } = span;
+  const { parentSpanContext = span.parentSpanContext, spanContext = span.spanContext() } = changes;
   return {
     name: changes.name ?? span.name,
     attributes: changes.attributes ?? span.attributes,
     kind: span.kind,
-    spanContext: () => span.spanContext(),
+    spanContext: () => spanContext,
     ...(parentSpanContext === undefined ? undefined : { parentSpanContext }),
     startTime: span.startTime,
     endTime: span.endTime,

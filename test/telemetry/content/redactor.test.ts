@@ -44,6 +44,21 @@ describe('a redacted text', () => {
     });
   });
 
+  it('knows a value by the name before it, also in the entries of headers', () => {
+    const headers = [
+      ['x-api-key', 'hunter2'],
+      ['cookie', 'a=b; c=d'],
+      ['accept', '*/*'],
+    ];
+    expect(redactor.value({ headers })).toEqual({
+      headers: [
+        ['x-api-key', '[redacted:api_key]'],
+        ['cookie', '[redacted:cookie]'],
+        ['accept', '*/*'],
+      ],
+    });
+  });
+
   it('is the same when it is redacted once more', () => {
     for (const { text } of secretCases()) {
       const redacted = redactor.text(text);

@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
 import { afterEach, describe, expect, it } from 'vitest';
 
+// Loaded before the clock is turned, whose hours pass in less time than loading takes.
+import '../../../src/telemetry/export/official-exporter.ts';
 import { resolveConfig } from '../../../src/telemetry/config/resolve.ts';
 import { createReporter } from '../../../src/telemetry/diagnostics.ts';
 import { createPipeline, type Pipeline } from '../../../src/telemetry/export/pipeline.ts';

@@ -133,12 +133,13 @@ class RedactedCopy {
 
   #copyList(items: readonly unknown[], length: number, place: Place, depth: number): JsonValue {
     const copies: JsonValue[] = [];
+    const named = this.#redactor.usesNames ? pairedPlace(items, length) : undefined;
     for (let index = 0; index < length; index += 1) {
       if (this.#isFull) {
         copies.push(`[${length - index} left out]`);
         break;
       }
-      copies.push(this.#copyMember(items, index, place, depth) ?? null);
+      copies.push(this.#copyMember(items, index, index === 1 ? (named ?? place) : place, depth) ?? null);
     }
     return copies;
   }
@@ -215,6 +216,14 @@ function textOf(value: object): string | undefined {
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[binary: ${value.byteLength} bytes]`;
   // Without this a `String` object would be copied letter by letter.
   return Object.prototype.toString.call(value) === '[object String]' ? String.prototype.valueOf.call(value) : undefined;
+}
+
+/** A list of two may be an entry, such as that of a header: what the second is, going by the first. */
+function pairedPlace(items: readonly unknown[], length: number): Place | undefined {
+  const key = items[0];
+  if (length !== 2 || typeof key !== 'string') return undefined;
+  const kind = secretKindOf(key);
+  return kind === undefined ? undefined : { key, kind };
 }
 
 /** Everything in an object called `credentials`, `cookies` or `secrets` is one. */
