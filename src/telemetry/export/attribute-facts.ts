@@ -24,15 +24,20 @@ export interface AttributeFacts {
   readonly words: ReadonlySet<unknown> | undefined;
   /** The last text under the name in which there was nothing to redact: names come again with the next span. */
   clean: string | undefined;
+  /** What came behind it the last time: attributes of one kind of span come in one order. */
+  next: { readonly name: string; readonly facts: AttributeFacts } | undefined;
 }
+
+/** Answers what is known of an attribute, by its name and by what is known of the one before it. */
+export type FactsOf = (name: string, before: AttributeFacts | undefined) => AttributeFacts;
 
 /** Names repeat on every span, but a name can hold an index, so what is remembered has a bound. */
 const MAX_REMEMBERED = 5_000;
 
 /** Creates what answers what is known of an attribute, by its name. */
-export function createAttributeFacts(redactor: Redactor): (name: string) => AttributeFacts {
+export function createAttributeFacts(redactor: Redactor): FactsOf {
   const remembered = new Map<string, AttributeFacts>();
-  return (name) => {
+  const lookUp = (name: string): AttributeFacts => {
     const known = remembered.get(name);
     if (known !== undefined) return known;
     const facts: AttributeFacts = {
@@ -41,8 +46,15 @@ export function createAttributeFacts(redactor: Redactor): (name: string) => Attr
       secretKind: redactor.secretKind(name),
       words: WORDS.get(name),
       clean: undefined,
+      next: undefined,
     };
     if (remembered.size < MAX_REMEMBERED) remembered.set(name, facts);
+    return facts;
+  };
+  return (name, before) => {
+    if (before?.next?.name === name) return before.next.facts;
+    const facts = lookUp(name);
+    if (before !== undefined) before.next = { name, facts };
     return facts;
   };
 }

@@ -18,7 +18,7 @@ import { withoutParameterValues, withoutQueryValues, withoutValues } from '../co
 import { copyWithin, fitJson, fitText } from '../content/truncate.ts';
 import { frameOf } from '../context.ts';
 import { DB_SYSTEM_NAME, EXCEPTION_MESSAGE, EXCEPTION_TYPE, GEN_AI_OPERATION_NAME, OPERATIONS } from '../semconv.ts';
-import { createAttributeFacts, type AttributeFacts } from './attribute-facts.ts';
+import { createAttributeFacts, type AttributeFacts, type FactsOf } from './attribute-facts.ts';
 import { withChanges, type SpanChanges } from './span-changes.ts';
 import { createSpanOrigins } from './span-origin.ts';
 import { withoutSecretState } from './trace-state.ts';
@@ -70,12 +70,12 @@ const MAX_SPAN_CONTENT = 262_144;
 class SpanReview {
   readonly #span: ReadableSpan;
   readonly #policy: ContentPolicy;
-  readonly #factsOf: (name: string) => AttributeFacts;
+  readonly #factsOf: FactsOf;
   /** Texts that were made under the policy. */
   readonly #sealed: ReadonlySet<unknown> | undefined;
   #contentBytes = 0;
 
-  constructor(span: ReadableSpan, policy: ContentPolicy, factsOf: (name: string) => AttributeFacts) {
+  constructor(span: ReadableSpan, policy: ContentPolicy, factsOf: FactsOf) {
     this.#span = span;
     this.#policy = policy;
     this.#factsOf = factsOf;
@@ -149,10 +149,11 @@ class SpanReview {
    */
   #attributes(attributes: Attributes, plain?: (value: AttributeValue) => AttributeValue): Attributes {
     let changes: Attributes | undefined;
-    for (const key of Object.keys(attributes)) {
+    let facts: AttributeFacts | undefined;
+    for (const key in attributes) {
       const value = attributes[key];
       if (value === undefined) continue;
-      const facts = this.#factsOf(key);
+      facts = this.#factsOf(key, facts);
       const isKnown = isClean(value, facts) && plain === undefined;
       const safe = isKnown ? value : this.#attribute(key, value, facts, attributes, plain);
       if (safe === value && facts.name === key) continue;
@@ -255,10 +256,11 @@ class SpanReview {
 }
 
 /** The same list where nothing changes; what becomes nothing is left out. */
-function changed<T>(list: readonly T[], change: (element: T) => T | undefined): T[] {
+function changed<T>(list: T[], change: (element: T) => T | undefined): T[] {
+  if (list.length === 0) return list;
   const result = list.map(change).filter((element) => element !== undefined);
   const isSame = result.length === list.length && result.every((element, index) => element === list[index]);
-  return isSame ? (list as T[]) : result;
+  return isSame ? list : result;
 }
 
 /** Bytes of content below which nothing more is begun. */
