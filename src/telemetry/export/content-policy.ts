@@ -89,8 +89,9 @@ class SpanReview {
     const span = this.#span;
     const name = this.#name(span.name);
     const attributes = this.#attributes(span.attributes);
-    const events = changed(span.events, (event) => this.#event(event));
-    const links = changed(span.links, (link) => this.#link(link));
+    // Nearly all spans have neither, and none should cost what is made for those that have.
+    const events = span.events.length === 0 ? span.events : changed(span.events, (event) => this.#event(event));
+    const links = span.links.length === 0 ? span.links : changed(span.links, (link) => this.#link(link));
     const status = this.#status(span.status);
     const context = span.spanContext();
     const spanContext = this.#context(context);
@@ -178,6 +179,8 @@ class SpanReview {
     if (role.role === 'plain' || (typeof value !== 'string' && !Array.isArray(value))) {
       if (plain !== undefined) return plain(value);
       if (typeof value === 'string') return this.#plainText(key, value, facts);
+      const only = onlyText(value);
+      if (only !== undefined && this.#plainText(key, only, facts) === only) return value;
       return this.#plain(key, value);
     }
     switch (role.role) {
@@ -257,7 +260,6 @@ class SpanReview {
 
 /** The same list where nothing changes; what becomes nothing is left out. */
 function changed<T>(list: T[], change: (element: T) => T | undefined): T[] {
-  if (list.length === 0) return list;
   const result = list.map(change).filter((element) => element !== undefined);
   const isSame = result.length === list.length && result.every((element, index) => element === list[index]);
   return isSame ? list : result;
@@ -310,5 +312,13 @@ function databaseSystem(attributes: Attributes): string {
 
 /** Whether nothing can be found in a value: a count, or the text in which nothing was found last. */
 function isClean(value: AttributeValue, { clean, secretKind }: AttributeFacts): boolean {
-  return typeof value === 'number' ? secretKind === undefined : value === clean;
+  if (typeof value === 'number') return secretKind === undefined;
+  return clean !== undefined && (value === clean || onlyText(value) === clean);
+}
+
+/** The text of a list that has but one. */
+function onlyText(value: AttributeValue): string | undefined {
+  if (!Array.isArray(value) || value.length !== 1) return undefined;
+  const first: unknown = value[0];
+  return typeof first === 'string' ? first : undefined;
 }
