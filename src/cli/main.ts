@@ -82,18 +82,33 @@ function version(): string {
   return (manifest as { version: string }).version;
 }
 
-// `faultline demo | head` closes the pipe early. That is how head works, not an error.
+/** What a shell says of a program that SIGPIPE ended, which Node ignores: 128 + 13. */
+const EXIT_READER_LEFT = 141;
+
+/** Says why there is no further output, and gives the exit code. `faultline demo | head` is nothing to speak of. */
+function explainLostOutput({ code }: NodeJS.ErrnoException): number {
+  if (code === 'EPIPE') return EXIT_READER_LEFT;
+  process.stderr.write(`faultline: standard output cannot be written (${code})\n`);
+  return 1;
+}
+
+/** Known once output is lost; what comes of that is no other failure. */
+let exitLost: number | undefined;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  exitLost ??= explainLostOutput(error);
+  // A command that listens as well ends by itself. For any other, telemetry sends what is left as the process exits.
+  if (process.stdout.listenerCount('error') === 1) process.exit(exitLost);
 });
+// There is nowhere left to say it.
+process.stderr.on('error', () => {});
 
 try {
   // Not process.exit: it would cut off output that is still on its way to a pipe.
-  process.exitCode = await main(process.argv.slice(2));
+  const exitCode = await main(process.argv.slice(2));
+  process.exitCode = exitLost ?? exitCode;
 } catch (error) {
   const usage = error instanceof UsageError;
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`${usage ? '' : 'faultline: '}${message}\n`);
-  process.exitCode = usage ? 2 : 1;
+  if (exitLost === undefined) process.stderr.write(`${usage ? '' : 'faultline: '}${message}\n`);
+  process.exitCode = exitLost ?? (usage ? 2 : 1);
 }

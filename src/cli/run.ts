@@ -42,7 +42,7 @@ Usage: faultline run [--config FILE] [--agent NAME] [--log json] [prompt]
 
 Keys come from the variables of the providers: OPENAI_API_KEY, also for openai-compatible. Traces go where the
 environment says (SENTRY_DSN or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT), else where the file says, else nowhere.
-Exit codes: 0 answered, 1 failed, 2 wrong command line, 130 stopped with Ctrl-C.
+Exit codes: 0 answered, 1 failed, 2 wrong command line, 130 stopped with Ctrl-C, 141 whoever read the answer left.
 `;
 
 const EXIT_INTERRUPTED = 130;
@@ -54,10 +54,16 @@ export const run: Command = {
   usage: USAGE,
   async run(args, context) {
     const source = parse(args);
-    const asked: Talk = { prompt: source.prompt ?? (await pipedPrompt(context)), log: source.log };
-    return source.type === 'config'
-      ? explainConfigErrors(context, () => runConfigured(source, asked, context))
-      : runModel(source, asked, context);
+    const prompt = source.prompt ?? (await pipedPrompt(context));
+    const output = watchOutput(context);
+    const asked: Talk = { prompt, log: source.log, outputLost: output.lost };
+    try {
+      return source.type === 'config'
+        ? await explainConfigErrors(context, () => runConfigured(source, asked, context))
+        : await runModel(source, asked, context);
+    } finally {
+      output.close();
+    }
   },
 };
 
@@ -85,6 +91,16 @@ interface ModelSource {
 interface Talk {
   readonly prompt: string | undefined;
   readonly log: 'json' | undefined;
+  /** Aborted, with the error of the stream, once standard output cannot be written. */
+  readonly outputLost: AbortSignal;
+}
+
+/** As long as this watches, a run whose answer has nowhere to go is stopped, and its trace is still delivered. */
+function watchOutput({ stdout }: CommandProcess): { readonly lost: AbortSignal; readonly close: () => void } {
+  const lost = new AbortController();
+  const onError = (error: Error): void => lost.abort(error);
+  stdout.on('error', onError);
+  return { lost: lost.signal, close: () => void stdout.off('error', onError) };
 }
 
 async function runConfigured(source: ConfigSource, asked: Talk, context: CommandProcess): Promise<number> {
@@ -146,14 +162,14 @@ async function untilAnswered(tracing: Tracing, run: () => Promise<number>): Prom
 /** Asks once, or talks for as long as there is somebody at the terminal. */
 function talk(
   agent: Agent,
-  { prompt, log }: Talk,
+  { prompt, log, outputLost }: Talk,
   explainFailure: (error: unknown) => string,
   context: CommandProcess,
 ): Promise<number> {
   const logging = logTo(log, context);
   return prompt === undefined
-    ? converse(agent, logging, context)
-    : answer(agent, { prompt, ...logging }, explainFailure, context);
+    ? converse(agent, outputLost, logging, context)
+    : answer(agent, { prompt, outputLost, ...logging }, explainFailure, context);
 }
 
 function parse(args: readonly string[]): ConfigSource | ModelSource {
@@ -221,21 +237,32 @@ async function resolve({ model, baseUrl }: ModelSource, environment: Environment
 }
 
 /** Talks with the person at the terminal until they leave. */
-async function converse(agent: Agent, logging: Logging, { stdin, stdout }: CommandProcess): Promise<number> {
+async function converse(
+  agent: Agent,
+  outputLost: AbortSignal,
+  logging: Logging,
+  { stdin, stdout }: CommandProcess,
+): Promise<number> {
   const transport = cliTransport({ input: stdin, output: stdout });
-  await createRuntime({ agents: [agent], transports: [{ transport, agent: agent.name }], ...logging }).start();
+  const runtime = createRuntime({ agents: [agent], transports: [{ transport, agent: agent.name }], ...logging });
+  outputLost.addEventListener('abort', () => {
+    // Whoever leaves has not crashed the transport; anything else has.
+    if ((outputLost.reason as NodeJS.ErrnoException).code === 'EPIPE') void runtime.stop();
+  });
+  await runtime.start();
   return 0;
 }
 
 /** Asks once and prints the answer as it is written. */
 async function answer(
   agent: Agent,
-  { prompt, onLog }: Logging & { readonly prompt: string },
+  { prompt, onLog, outputLost }: Logging & { readonly prompt: string; readonly outputLost: AbortSignal },
   explainFailure: (error: unknown) => string,
   context: CommandProcess,
 ): Promise<number> {
   const { stdout, stderr } = context;
   const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, outputLost]);
   // Once: a second Ctrl-C ends the process the usual way.
   const onInterrupt = (): void => stop.abort(new DOMException('stopped with Ctrl-C', 'AbortError'));
   context.once('SIGINT', onInterrupt);
@@ -260,13 +287,13 @@ async function answer(
   };
   try {
     await withRunContext({ transport: TRANSPORT }, () =>
-      agent.run(prompt, { ...overTransport(onLog), signal: stop.signal, stream: true, onEvent }),
+      agent.run(prompt, { ...overTransport(onLog), signal, stream: true, onEvent }),
     );
     return 0;
   } catch (error) {
     if (midLine) stdout.write('\n');
     midLine = false;
-    if (stop.signal.aborted) return EXIT_INTERRUPTED;
+    if (signal.aborted) return EXIT_INTERRUPTED;
     stderr.write(`faultline: ${explainFailure(error)}${traceId === undefined ? '' : ` (trace ${traceId})`}\n`);
     return 1;
   } finally {

@@ -18,6 +18,8 @@ export function agentTool(
       required: ['task'],
       additionalProperties: false,
     },
+    // It has limits of its own, and a long task is no tool that hangs.
+    timeoutMs: Infinity,
     attributes: { [GEN_AI_TRANSFER_TARGET_NAME]: agent.name, [GEN_AI_TRANSFER_MODE]: 'return_to_caller' },
     execute: async ({ task }, { signal }) => (await agent.run(task, { signal })).text,
   };

@@ -30,7 +30,7 @@ import type {
   RunStream,
   Tool,
 } from './types.ts';
-import { requireToolName } from './validate.ts';
+import { requireTimeoutOrNone, requireToolName } from './validate.ts';
 
 /** Creates an agent. Throws when an option is wrong; models known by name are loaded when first asked. */
 export function createAgent(options: AgentOptions): Agent {
@@ -88,6 +88,7 @@ function toolsByName(agent: string, tools: readonly Tool[]): ReadonlyMap<string,
   const byName = new Map<string, Tool>();
   for (const tool of tools) {
     requireToolName(tool.name);
+    requireTimeoutOrNone(`timeoutMs of tool ${tool.name}`, tool.timeoutMs);
     if (byName.has(tool.name)) throw new TypeError(`agent ${agent} has two tools called ${tool.name}`);
     byName.set(tool.name, tool);
   }

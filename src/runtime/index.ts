@@ -33,7 +33,14 @@ export type { TokenUsage } from '../telemetry/attributes/usage.ts';
 export type { RunContext, User } from '../telemetry/context.ts';
 
 // Putting them behind transports
-export { createRuntime, type Runtime, type RuntimeOptions, type StopOptions, type StopResult } from './runtime.ts';
+export {
+  createRuntime,
+  type Runtime,
+  type RuntimeOptions,
+  type RuntimeStatus,
+  type StopOptions,
+  type StopResult,
+} from './runtime.ts';
 export { cliTransport, type CliTransportOptions } from './transports/cli.ts';
 export { httpTransport, type HttpTransport, type HttpTransportOptions } from './transports/http.ts';
 export type { HttpStatus } from './transports/http-handler.ts';
@@ -116,4 +123,6 @@ export type {
   MemoryRecord,
   MemoryStore,
   Transport,
+  TransportState,
+  TransportStatus,
 } from './types.ts';

@@ -31,6 +31,7 @@ export interface LoopSettings {
 export interface Run extends LoopSettings, CallSurroundings {
   readonly chain: Chain;
   readonly toolConcurrency: number;
+  readonly toolTimeoutMs: number;
   readonly maxTurns: number;
   readonly budget: Budget;
   readonly handoffs: Handoffs;

@@ -20,6 +20,8 @@ import type {
   LogListener,
   RunResult,
   Transport,
+  TransportState,
+  TransportStatus,
 } from './types.ts';
 import { requireCount, requireTimeout } from './validate.ts';
 
@@ -60,7 +62,17 @@ export interface Runtime {
    * conversation over to before. Rejects with `AgentNotFoundError`.
    */
   handle(agent: string, message: IncomingMessage): Promise<void>;
+  /** How it is: what `httpTransport` wants to know for its health checks. Never throws. */
+  status(): RuntimeStatus;
 }
+
+/** How a runtime is. Holds no error texts. */
+export type RuntimeStatus = {
+  /** Whether messages are taken over every transport that is not done. */
+  readonly ready: boolean;
+  /** In the order in which they were given. */
+  readonly transports: readonly TransportStatus[];
+};
 
 export interface StopOptions {
   /** How long runs under way may go on. Default: not at all, they are aborted at once. */
@@ -109,6 +121,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
   /** The last message of each conversation that is being answered: the next one waits for it. */
   const tails = new Map<string, Promise<void>>();
   const holders = createHolders(MAX_HOLDERS);
+  const statuses = transports.map((registered) => statusOf(registered, { state: 'stopped' }));
   let working: Promise<void> | undefined;
   let isStopping = false;
   let aborted = 0;
@@ -145,7 +158,8 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
 
   const work = async (): Promise<void> => {
     const ends = await Promise.allSettled(
-      transports.map(async ({ transport, agent }) => {
+      transports.map(async (registered, index) => {
+        const { transport, agent } = registered;
         try {
           await superviseTransportWith(time, transport, {
             receive: (message) =>
@@ -153,6 +167,9 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
             signal: life.signal,
             onCrash,
             runsInFlight: () => runsOf(transport.name),
+            onState: (state) => {
+              statuses[index] = statusOf(registered, state);
+            },
             onCrashed: ({ error, crashes, restartInMs: restart_in_ms }) => {
               const details = { error_type: errorType(error), crashes, restart_in_ms };
               log('error', 'transport crashed', { run: { transport: transport.name }, details });
@@ -168,6 +185,9 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
     const crash = ends.find((end) => end.status === 'rejected');
     if (crash !== undefined) throw crash.reason;
   };
+
+  const isReady = (): boolean =>
+    !isStopping && !life.signal.aborted && statuses.every(({ state }) => state === 'running' || state === 'done');
 
   const runsOf = (transport: string): readonly SpanContext[] =>
     [...active.keys()].flatMap((run) => (run.message.transport === transport ? (run.spanContext ?? []) : []));
@@ -201,6 +221,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
   return {
     handle: (agent, message) => handle({ agent, isNamed: true }, message),
     drain,
+    status: () => ({ ready: isReady(), transports: [...statuses] }),
     start: async () => {
       if (working !== undefined) throw new Error('a runtime is started once');
       working = work();
@@ -299,6 +320,13 @@ async function say(message: IncomingMessage, text: string): Promise<void> {
   } catch {
     return;
   }
+}
+
+function statusOf(
+  { transport: { name }, agent }: RuntimeOptions['transports'][number],
+  state: TransportState,
+): TransportStatus {
+  return { name, ...defined({ agent }), ...state };
 }
 
 function agentsByName(agents: readonly Agent[]): ReadonlyMap<string, Agent> {

@@ -3,7 +3,7 @@ import type { SpanContext } from '@opentelemetry/api';
 import { traceTransport, TransportExitedError } from '../telemetry/spans.ts';
 import { openScope, sleep, whenAborted } from './signals.ts';
 import { systemTime, type Time } from './time.ts';
-import type { IncomingMessage, Transport } from './types.ts';
+import type { IncomingMessage, Transport, TransportState } from './types.ts';
 
 /** What becomes of a transport that crashed. */
 export type OnCrash = 'stop' | 'restart';
@@ -18,6 +18,8 @@ export interface SuperviseOptions {
   readonly runsInFlight?: () => readonly SpanContext[];
   /** Told of every crash. Must not throw. */
   readonly onCrashed?: (crash: TransportCrash) => void;
+  /** Told how the transport is, whenever that changes. Must not throw. */
+  readonly onState?: (state: TransportState) => void;
 }
 
 export interface TransportCrash {
@@ -50,25 +52,35 @@ export async function superviseTransportWith(
   transport: Transport,
   options: SuperviseOptions,
 ): Promise<void> {
+  const { signal, onState } = options;
   let crashes = 0;
-  while (!options.signal.aborted) {
+  let since = '';
+  while (!signal.aborted) {
     const startedAt = time.now();
+    onState?.({ state: 'running' });
     const end = await runOnce(time, transport, options);
-    if (end.status === 'stopped') return;
+    if (end.status !== 'crashed') {
+      onState?.({ state: end.status });
+      return;
+    }
     crashes = time.now() - startedAt >= RECOVERED_MS ? 1 : crashes + 1;
     const crash = { transport: transport.name, error: end.error, crashes };
     if (options.onCrash !== 'restart') {
+      onState?.({ state: 'stopped' });
       options.onCrashed?.(crash);
       throw end.error;
     }
     const restartInMs = Math.min(FIRST_RESTART_MS * 2 ** (crashes - 1), MAX_RESTART_MS);
+    if (crashes === 1) since = new Date(time.now()).toISOString();
+    onState?.({ state: 'restarting', since });
     options.onCrashed?.({ ...crash, restartInMs });
     // Being stopped meanwhile ends the wait, and the loop.
-    await sleep(restartInMs, options.signal, time).catch(() => {});
+    await sleep(restartInMs, signal, time).catch(() => {});
   }
+  onState?.({ state: 'stopped' });
 }
 
-type TransportEnd = { readonly status: 'stopped' } | { readonly status: 'crashed'; readonly error: unknown };
+type TransportEnd = { readonly status: 'stopped' | 'done' } | { readonly status: 'crashed'; readonly error: unknown };
 
 /** Starts a transport once and waits for its end. Only called while nothing has been stopped. */
 async function runOnce(time: Time, transport: Transport, options: SuperviseOptions): Promise<TransportEnd> {
@@ -77,14 +89,16 @@ async function runOnce(time: Time, transport: Transport, options: SuperviseOptio
   const { signal } = scope;
   const watched = { name: transport.name, signal, ...(runsInFlight === undefined ? undefined : { runsInFlight }) };
   const grace = startGrace(signal, time);
+  const wantedEnd = (): TransportEnd | undefined => {
+    if (!signal.aborted) return undefined;
+    return { status: options.signal.aborted ? 'stopped' : 'done' };
+  };
   try {
     const work = traceTransport(watched, async () => transport.start(receive, signal, () => scope.abort()));
     await Promise.race([work, grace.over]);
-    return signal.aborted
-      ? { status: 'stopped' }
-      : { status: 'crashed', error: new TransportExitedError(transport.name) };
+    return wantedEnd() ?? { status: 'crashed', error: new TransportExitedError(transport.name) };
   } catch (error) {
-    return signal.aborted ? { status: 'stopped' } : { status: 'crashed', error };
+    return wantedEnd() ?? { status: 'crashed', error };
   } finally {
     grace.cancel();
     scope.close();

@@ -9,7 +9,7 @@ import type { ToolCall } from './models/answer.ts';
 import { openScope, untilAborted } from './signals.ts';
 import type { Time } from './time.ts';
 import type { AgentEvent, JsonSchema, Message, Tool, ToolContext, ToolOutput, ToolResultPart } from './types.ts';
-import { isToolName, requireTimeout, requireToolName } from './validate.ts';
+import { isToolName, requireTimeoutOrNone, requireToolName } from './validate.ts';
 
 // --- Defining a tool
 
@@ -21,6 +21,7 @@ export interface ToolDefinition<Schema extends StandardSchemaV1> {
   readonly input: Schema;
   /** Needed for a schema that cannot turn itself into JSON Schema; wins over one that can. */
   readonly jsonSchema?: JsonSchema;
+  /** Longest one call may take; `Infinity`: as long as it needs. Default: `toolTimeoutMs` of the run. */
   readonly timeoutMs?: number;
   readonly attributes?: Tool['attributes'];
   execute(input: StandardSchemaV1.InferOutput<Schema>, context: ToolContext): unknown;
@@ -32,7 +33,7 @@ export function defineTool<Schema extends StandardSchemaV1>(
 ): Tool<StandardSchemaV1.InferOutput<Schema>> {
   const { name, description, timeoutMs, attributes } = definition;
   requireToolName(name);
-  requireTimeout(`timeoutMs of tool ${name}`, timeoutMs);
+  requireTimeoutOrNone(`timeoutMs of tool ${name}`, timeoutMs);
   return {
     ...defined({ description, timeoutMs, attributes }),
     name,
@@ -72,6 +73,7 @@ function convertSchema(tool: string, schema: StandardSchemaV1): JsonSchema {
 export interface ToolRun {
   readonly tools: ReadonlyMap<string, Tool>;
   readonly toolConcurrency: number;
+  readonly toolTimeoutMs: number;
   readonly signal: AbortSignal;
   readonly time: Time;
   readonly context: RunContext;
@@ -143,13 +145,14 @@ function shownName(name: string): string {
 
 /** Validates the arguments and calls the tool, which is left behind when it outlives its time or the run. */
 async function callTool(tool: Tool, call: ToolCall, run: ToolRun): Promise<unknown> {
-  const input = await untilAborted(run.signal, () => validArguments(tool, call));
-  const { name, timeoutMs } = tool;
+  const { name, timeoutMs = run.toolTimeoutMs } = tool;
   const deadline =
-    timeoutMs === undefined ? undefined : { ms: timeoutMs, onExpired: () => new ToolTimeoutError(name, timeoutMs) };
+    timeoutMs === Infinity ? undefined : { ms: timeoutMs, onExpired: () => new ToolTimeoutError(name, timeoutMs) };
   const scope = openScope(run.signal, run.time, deadline);
   const context: ToolContext = { signal: scope.signal, toolCallId: call.id, run: run.context, messages: run.messages };
   try {
+    // A schema may take its time as well.
+    const input = await untilAborted(scope.signal, () => validArguments(tool, call));
     return await untilAborted(scope.signal, () => tool.execute(input, context));
   } finally {
     scope.close();

@@ -140,7 +140,7 @@ export interface Tool<Input = unknown> {
   readonly input?: StandardSchemaV1<unknown, Input>;
   /** What the model is told about the arguments. */
   readonly jsonSchema: JsonSchema;
-  /** Default: none but the run's. */
+  /** Longest one call may take; `Infinity`: as long as it needs. Default: `toolTimeoutMs` of the run. */
   readonly timeoutMs?: number;
   /** Attributes of your own on the tool's spans. */
   readonly attributes?: Readonly<Record<string, string | number | boolean>>;
@@ -230,6 +230,11 @@ export interface RunLimits {
   readonly timeoutMs?: number;
   /** How many tools of one turn run at the same time. Default: all of them. */
   readonly toolConcurrency?: number;
+  /**
+   * Longest one call of a tool may take that does not say so itself; then the model is told, and the run goes on.
+   * `Infinity`: as long as it needs. An agent as a tool goes by its own limits. Default: 300 000.
+   */
+  readonly toolTimeoutMs?: number;
 }
 
 /**
@@ -449,6 +454,19 @@ export interface Transport {
    */
   drain?(): void | Promise<void>;
 }
+
+/** How a transport is. */
+export type TransportState =
+  | { readonly state: 'running' }
+  /** Down, and started again in a while. `since` when it has not worked for long, in ISO 8601. */
+  | { readonly state: 'restarting'; readonly since: string }
+  /** It said that it is done for good. */
+  | { readonly state: 'done' }
+  /** Not started yet, stopped, or crashed for good. */
+  | { readonly state: 'stopped' };
+
+/** How a transport of a runtime is. `agent` is the one it is registered with. */
+export type TransportStatus = TransportState & { readonly name: string; readonly agent?: string };
 
 /**
  * Where conversations are kept between messages. `conversation` is a text that is another one for each agent,

@@ -14,6 +14,14 @@ export function requireTimeout(what: string, value: number | undefined): void {
   throw new RangeError(`${what} must be more than 0 and at most ${MAX_TIMEOUT_MS} milliseconds; got ${value}`);
 }
 
+/** A timeout, or `Infinity` for none, where there is one by default. */
+export function requireTimeoutOrNone(what: string, value: number | undefined): void {
+  if (value === undefined || value === Infinity || (value > 0 && value <= MAX_TIMEOUT_MS)) return;
+  throw new RangeError(
+    `${what} must be more than 0 and at most ${MAX_TIMEOUT_MS} milliseconds, or Infinity for none; got ${value}`,
+  );
+}
+
 const TOOL_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** What every vendor accepts. */

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 
@@ -36,6 +37,28 @@ function configure(agents: string, more = ''): string {
   return path;
 }
 
+/** Gives the flags with which Node finds a `@slack/bolt` whose Slack turns everybody away. */
+function slackThatRefuses(): string {
+  const bolt = join(directory, 'bolt.mjs');
+  writeFileSync(
+    bolt,
+    `export class SocketModeReceiver { client = { on() {}, start: async () => {} }; }
+     export class App {
+       event() {}
+       async init() {}
+       async start() { throw new Error('invalid_auth xoxb-1'); }
+       async stop() {}
+     }`,
+  );
+  const resolve = `(name, context, next) => name === '@slack/bolt'
+    ? { url: '${pathToFileURL(bolt).href}', shortCircuit: true }
+    : next(name, context)`;
+  const hooks = `data:text/javascript,${encodeURIComponent(`export const resolve = ${resolve};`)}`;
+  const register = join(directory, 'register.mjs');
+  writeFileSync(register, `import { register } from 'node:module'; register(${JSON.stringify(hooks)});`);
+  return `--import=${pathToFileURL(register).href}`;
+}
+
 /** Starts serving and gives where. */
 async function serve(
   path: string,
@@ -43,6 +66,7 @@ async function serve(
   flags: readonly string[] = [],
 ): Promise<RunningCli & { origin: string }> {
   const running = startCli(['serve', '--config', path, '--port', '0', ...flags], env);
+  onTestFinished(() => void running.child.kill('SIGKILL'));
   const line = await new Promise<string>((resolve, reject) => {
     running.child.stdout.once('data', (text) => resolve(String(text)));
     void running.finished.then(({ stderr }) => reject(new Error(`it did not start: ${stderr}`)));
@@ -66,7 +90,12 @@ describe('faultline serve', () => {
 
     expect(await (await ask(origin, 'two')).json()).toMatchObject({ text: 'Take an umbrella.' });
     expect((await fetch(`${origin}/healthz`)).status).toBe(200);
-    expect(await (await fetch(`${origin}/readyz`)).json()).toMatchObject({ status: 'ready', tracing: 'off' });
+    expect(await (await fetch(`${origin}/readyz`)).json()).toEqual({
+      status: 'ready',
+      agents: ['one', 'two'],
+      transports: [{ name: 'http', state: 'running' }],
+      tracing: 'off',
+    });
     child.kill('SIGTERM');
 
     expect(await finished).toEqual({ code: 0, stdout: `faultline serves one and two on ${origin}\n`, stderr: '' });
@@ -93,6 +122,36 @@ describe('faultline serve', () => {
     expect(await statusFor('evil.example.com', '/api/readyz')).toBe(421);
     child.kill('SIGTERM');
     expect((await finished).stdout).toBe(`faultline serves one on http://127.0.0.1:${port}/api\n`);
+  });
+
+  test('is not ready while another transport is down, and does not say why', async () => {
+    const path = configure(
+      '{ one: { models: [gateway/m-1] }, two: { models: [gateway/m-1], transport: { slack: {} } } }',
+      'runtime: { on_crash: restart }',
+    );
+    const tokens = { SLACK_BOT_TOKEN: 'xoxb-1', SLACK_APP_TOKEN: 'xapp-1' };
+    const { child, finished, origin } = await serve(path, { ...ENV, ...tokens, NODE_OPTIONS: slackThatRefuses() });
+    const readiness = async () => {
+      const response = await fetch(`${origin}/readyz`);
+      return [response.status, await response.json()];
+    };
+
+    await expect.poll(readiness).toEqual([
+      503,
+      {
+        status: 'unready',
+        agents: ['one', 'two'],
+        transports: [
+          { name: 'http', state: 'running' },
+          { name: 'slack', agent: 'two', state: 'restarting', since: expect.any(String) },
+        ],
+        tracing: 'off',
+      },
+    ]);
+    expect((await fetch(`${origin}/healthz`)).status).toBe(200);
+    expect(await (await ask(origin, 'one')).json()).toMatchObject({ text: 'Take an umbrella.' });
+    child.kill('SIGTERM');
+    expect((await finished).code).toBe(0);
   });
 
   test('finishes what is under way when it is asked to stop', async () => {
@@ -204,7 +263,7 @@ describe('faultline serve --check', () => {
       stdout: '',
       stderr: [
         `${path}:2:27: agents.one.models[0] names a provider nobody knows; did you mean gateway?`,
-        `${path}:2:40: agents.one has no key "x"; expected one of description, instructions, instructions_file, models, tools, agents, handoffs, memory, transport, capture_content, settings, max_turns, max_retries, model_timeout_ms, timeout_ms, tool_concurrency, max_depth, max_total_tokens, max_cost_usd`,
+        `${path}:2:40: agents.one has no key "x"; expected one of description, instructions, instructions_file, models, tools, agents, handoffs, memory, transport, capture_content, settings, max_turns, max_retries, model_timeout_ms, timeout_ms, tool_concurrency, tool_timeout_ms, max_depth, max_total_tokens, max_cost_usd`,
         `${path}:3:22: runtime.sentry has no key "dsn"; did you mean dsn_env?`,
         `${path}:3:28: a Sentry DSN does not belong in this file: put it into an environment variable, and name that variable in runtime.sentry.dsn_env`,
         '',

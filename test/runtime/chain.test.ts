@@ -377,6 +377,14 @@ describe('an agent', () => {
         'timeoutMs of agent a must be more than 0 and at most 2147483647 milliseconds; got 0',
       ],
       [
+        { name: 'a', models, toolTimeoutMs: 0 },
+        'toolTimeoutMs of agent a must be more than 0 and at most 2147483647 milliseconds, or Infinity for none; got 0',
+      ],
+      [
+        { name: 'a', models, tools: [{ ...echo(), timeoutMs: 2 ** 31 }] },
+        'timeoutMs of tool echo must be more than 0 and at most 2147483647 milliseconds, or Infinity for none; got 2147483648',
+      ],
+      [
         { name: 'a', models, modelTimeoutMs: Infinity },
         'timeoutMs of model m must be more than 0 and at most 2147483647 milliseconds; got Infinity',
       ],

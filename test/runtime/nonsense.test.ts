@@ -1,10 +1,12 @@
 /** What models and tools of other people do that they should not: one clear failure each, and the run is not held up. */
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
+import { createAgentWith } from '../../src/runtime/agent.ts';
 import { createAgent, inProcessMemory } from '../../src/runtime/index.ts';
 import type { Agent, MemoryStore, ModelLike, Tool } from '../../src/runtime/index.ts';
 import { scriptedModel } from '../../src/testing/scripted-model.ts';
 import { echo, gate, rejection } from './support/agents.ts';
+import { manualTime } from './support/manual-time.ts';
 import { recordSpans, type SpanRecorder } from './support/spans.ts';
 
 let recorder: SpanRecorder;
@@ -77,6 +79,47 @@ describe('a tool that throws', () => {
         'agent.invoke helper',
         '  chat scripted-model',
         '    execute_tool odd ! x point=tool.execution',
+        '  chat scripted-model',
+      ].join('\n'),
+    );
+    expect(rejections).toEqual([]);
+  });
+});
+
+describe('a tool that does not return', () => {
+  test('has failed after five minutes, whatever it does later, and the run goes on', async () => {
+    const rejections = watchRejections();
+    const time = manualTime();
+    const asked = gate();
+    const late = gate();
+    const tool: Tool = {
+      ...echo('deaf'),
+      execute: async () => {
+        asked.open();
+        await late.opened;
+        throw new Error('late');
+      },
+    };
+    const asks = { toolCalls: [{ name: 'deaf', input: { text: 'a' } }] };
+    const models = [scriptedModel([asks, 'done'])];
+
+    const run = createAgentWith(time, { name: 'helper', models, tools: [tool] }).run('hi');
+    await asked.opened;
+    expect(await time.nextTimer()).toBe(300_000);
+    time.advance(300_000);
+    const { text, toolErrors, messages } = await run;
+    late.open();
+    await settle();
+
+    expect({ text, toolErrors, running: time.running }).toEqual({ text: 'done', toolErrors: 1, running: 0 });
+    expect(messages[2]).toMatchObject({
+      content: [{ output: { type: 'error-text', value: 'ToolTimeoutError: deaf took longer than 300000 ms' } }],
+    });
+    expect(recorder.tree('error.type', 'faultline.failure.point')).toBe(
+      [
+        'agent.invoke helper',
+        '  chat scripted-model',
+        '    execute_tool deaf ! x type=ToolTimeoutError point=tool.execution',
         '  chat scripted-model',
       ].join('\n'),
     );

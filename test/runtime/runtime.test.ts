@@ -38,6 +38,51 @@ function held(answer: Turn = 'late') {
   return { turn, asked: asked.opened, release: () => release.open() };
 }
 
+describe('the status of a runtime', () => {
+  test('says of every transport how it is, and of the runtime whether it takes messages', async () => {
+    const leaves = gate();
+    const cli: Transport = { name: 'cli', start: (_receive, _signal, end) => leaves.opened.then(end) };
+    const transports = [{ transport: steady('http') }, { transport: cli, agent: 'helper' }];
+    const runtime = runtimeOf([agentNamed('helper')], { transports });
+    const statusWith = (ready: boolean, ...states: string[]) => ({
+      ready,
+      transports: [
+        { name: 'http', state: states[0] },
+        { name: 'cli', agent: 'helper', state: states[1] },
+      ],
+    });
+
+    expect(runtime.status()).toEqual(statusWith(false, 'stopped', 'stopped'));
+    const ended = runtime.start();
+    expect(runtime.status()).toEqual(statusWith(true, 'running', 'running'));
+    leaves.open();
+    await expect.poll(() => runtime.status()).toEqual(statusWith(true, 'running', 'done'));
+    await runtime.drain();
+    expect(runtime.status()).toEqual(statusWith(false, 'running', 'done'));
+    await runtime.stop();
+    await ended;
+    expect(runtime.status()).toEqual(statusWith(false, 'stopped', 'done'));
+  });
+
+  test('is not good while a transport restarts, nor once one has crashed for good', async () => {
+    const time = manualTime();
+    const crashing: Transport = { name: 'slack', start: () => Promise.reject(new Error('no')) };
+    const transports = [{ transport: crashing, agent: 'helper' }];
+    const restarts = createRuntimeWith(time, { agents: [agentNamed('helper')], transports, onCrash: 'restart' });
+    const stops = runtimeOf([agentNamed('helper')], { transports });
+
+    const ended = restarts.start();
+    await time.nextTimer();
+    const slack = { name: 'slack', agent: 'helper' };
+    const since = new Date(time.now()).toISOString();
+    expect(restarts.status()).toEqual({ ready: false, transports: [{ ...slack, state: 'restarting', since }] });
+    await restarts.stop();
+    await ended;
+    await rejection(stops.start());
+    expect(stops.status()).toEqual({ ready: false, transports: [{ ...slack, state: 'stopped' }] });
+  });
+});
+
 describe('the history of a conversation', () => {
   test('is not that of the same id over another transport', async () => {
     const model = scriptedModel(['The launch code is 1234.', 'Who are you?']);

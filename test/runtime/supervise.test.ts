@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { createAgentWith } from '../../src/runtime/agent.ts';
 import { createAgent, createRuntime } from '../../src/runtime/index.ts';
-import type { Agent, Message, RuntimeOptions, Transport } from '../../src/runtime/index.ts';
+import type { Agent, Message, RuntimeOptions, Transport, TransportState } from '../../src/runtime/index.ts';
 import { createRuntimeWith } from '../../src/runtime/runtime.ts';
 import { superviseTransportWith, type SuperviseOptions } from '../../src/runtime/supervise.ts';
 import { scriptedModel, type ScriptedTurn, type ScriptedTurnFunction } from '../../src/testing/scripted-model.ts';
@@ -148,6 +148,75 @@ describe('a supervised transport', () => {
     await done;
 
     expect(delays).toEqual([1_000, 2_000, 1_000, 2_000]);
+  });
+});
+
+describe('how a supervised transport is', () => {
+  const at = (time: ManualTime, ms = 0): string => new Date(time.now() + ms).toISOString();
+
+  test('is running until it is stopped', async () => {
+    const states: TransportState[] = [];
+    const { done, stop } = supervise(manualTime(), steady(), { onState: (state) => states.push(state) });
+    expect(states).toEqual([{ state: 'running' }]);
+    stop();
+
+    await done;
+
+    expect(states.slice(1)).toEqual([{ state: 'stopped' }]);
+  });
+
+  test('is done once it says so', async () => {
+    const states: TransportState[] = [];
+    const transport: Transport = { name: 'cli', start: (_receive, _signal, end) => Promise.resolve(end()) };
+
+    await supervise(manualTime(), transport, { onState: (state) => states.push(state) }).done;
+
+    expect(states).toEqual([{ state: 'running' }, { state: 'done' }]);
+  });
+
+  test('is stopped once it has crashed for good, before anybody hears of the crash', async () => {
+    const told: unknown[] = [];
+    const transport: Transport = { name: 'slack', start: () => Promise.reject(new Error('no')) };
+
+    await rejection(
+      supervise(manualTime(), transport, {
+        onState: ({ state }) => told.push(state),
+        onCrashed: ({ crashes }) => told.push(crashes),
+      }).done,
+    );
+
+    expect(told).toEqual(['running', 'stopped', 1]);
+  });
+
+  test('is restarting since it last worked for a while, and stopped when nobody waits for that', async () => {
+    const time = manualTime();
+    const states: TransportState[] = [];
+    const uptimes = [0, 10, 60_000];
+    const transport: Transport = {
+      name: 'slack',
+      start: () => {
+        time.advance(uptimes.shift() ?? 0);
+        return Promise.reject(new Error('no'));
+      },
+    };
+    const first = at(time);
+    const recovered = at(time, 1_000 + 10 + 2_000 + 60_000);
+
+    const { done, stop } = supervise(time, transport, { onCrash: 'restart', onState: (state) => states.push(state) });
+    for (let crash = 0; crash < 2; crash += 1) time.advance(await time.nextTimer());
+    await time.nextTimer();
+    stop();
+    await done;
+
+    expect(states).toEqual([
+      { state: 'running' },
+      { state: 'restarting', since: first },
+      { state: 'running' },
+      { state: 'restarting', since: first },
+      { state: 'running' },
+      { state: 'restarting', since: recovered },
+      { state: 'stopped' },
+    ]);
   });
 });
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 import { createAgentWith } from '../../src/runtime/agent.ts';
 import { createAgent, defineTool } from '../../src/runtime/index.ts';
-import type { AgentEvent, AgentOptions, Tool, ToolContext, ToolOutput } from '../../src/runtime/index.ts';
+import type { AgentEvent, AgentOptions, RunLimits, Tool, ToolContext, ToolOutput } from '../../src/runtime/index.ts';
 import { scriptedModel, type ScriptedToolCall } from '../../src/testing/scripted-model.ts';
 import { gate, rejection } from './support/agents.ts';
 import { manualTime } from './support/manual-time.ts';
@@ -186,6 +186,7 @@ describe('a tool call that fails', () => {
 
   test('for time is left behind, and its signal aborted', async () => {
     const time = manualTime();
+    const asked = gate();
     let seen: AbortSignal | undefined;
     const slow = defineTool({
       name: 'slow',
@@ -193,11 +194,13 @@ describe('a tool call that fails', () => {
       timeoutMs: 100,
       execute: (_input, { signal }) => {
         seen = signal;
+        asked.open();
         return new Promise(() => {});
       },
     });
     const models = [scriptedModel([{ toolCalls: [{ name: 'slow', input: {} }] }, 'done'])];
     const run = createAgentWith(time, { name: 'helper', models, tools: [slow] }).run('go');
+    await asked.opened;
     time.advance(await time.nextTimer());
 
     expect((await run).messages[2]).toMatchObject({
@@ -205,6 +208,92 @@ describe('a tool call that fails', () => {
     });
     expect(seen?.aborted).toBe(true);
     expect(time.running).toBe(0);
+  });
+});
+
+describe('the time a tool call may take', () => {
+  const never = (): Promise<never> => new Promise(() => {});
+  const call = { toolCalls: [{ name: 'tool', input: {} }] };
+  const toolThat = (execute: Tool['execute'], more: Partial<Tool> = {}): Tool => ({
+    name: 'tool',
+    jsonSchema: { type: 'object' },
+    execute,
+    ...more,
+  });
+
+  test.each<[string, Partial<Tool>, RunLimits, RunLimits, number]>([
+    ['the agent', {}, { toolTimeoutMs: 50 }, {}, 50],
+    ['the run, over the agent', {}, { toolTimeoutMs: 50 }, { toolTimeoutMs: 70 }, 70],
+    ['the tool, over both', { timeoutMs: 100 }, { toolTimeoutMs: 50 }, { toolTimeoutMs: 70 }, 100],
+    ['the tool, over nothing', { timeoutMs: 100 }, { toolTimeoutMs: Infinity }, {}, 100],
+  ])('is what is said by %s', async (_who, own, ofAgent, ofRun, expected) => {
+    const time = manualTime();
+    const models = [scriptedModel([call, 'done'])];
+    const agent = createAgentWith(time, { name: 'helper', models, tools: [toolThat(never, own)], ...ofAgent });
+
+    const run = agent.run('go', ofRun);
+    expect(await time.nextTimer()).toBe(expected);
+    time.advance(expected);
+
+    expect(await run).toMatchObject({ text: 'done', toolErrors: 1 });
+  });
+
+  test.each<[string, Partial<Tool>, RunLimits]>([
+    ['the agent', {}, { toolTimeoutMs: Infinity }],
+    ['the tool', { timeoutMs: Infinity }, { toolTimeoutMs: 50 }],
+  ])('is any, when %s says Infinity', async (_who, own, ofAgent) => {
+    const time = manualTime();
+    const asked = gate();
+    const done = gate();
+    const slow = toolThat(async () => {
+      asked.open();
+      await done.opened;
+      return 'at last';
+    }, own);
+    const models = [scriptedModel([call, 'done'])];
+
+    const run = createAgentWith(time, { name: 'helper', models, tools: [slow], ...ofAgent }).run('go');
+    await asked.opened;
+    expect(time.running).toBe(0);
+    done.open();
+
+    expect((await run).messages[2]).toMatchObject({ content: [{ output: { type: 'text', value: 'at last' } }] });
+  });
+
+  test('is also that of a schema, which may never say whether arguments fit', async () => {
+    const time = manualTime();
+    const input: StandardSchemaV1 = { '~standard': { version: 1, vendor: 'slow', validate: never } };
+    const models = [scriptedModel([call, 'done'])];
+    const tools = [toolThat(() => 'unreachable', { input })];
+
+    const run = createAgentWith(time, { name: 'helper', models, tools }).run('go');
+    time.advance(await time.nextTimer());
+
+    expect((await run).messages[2]).toMatchObject({
+      content: [{ output: { value: 'ToolTimeoutError: tool took longer than 300000 ms' } }],
+    });
+  });
+
+  test('does not hold for another agent, which goes by limits of its own', async () => {
+    const time = manualTime();
+    const asked = gate();
+    const done = gate();
+    const thinks = async () => {
+      asked.open();
+      await done.opened;
+      return 'thought through';
+    };
+    const writer = createAgentWith(time, { name: 'writer', models: [scriptedModel([thinks])] });
+    const models = [scriptedModel([{ toolCalls: [{ name: 'ask_writer', input: { task: 'think' } }] }, 'done'])];
+
+    const run = createAgentWith(time, { name: 'helper', models, tools: [writer.asTool()], toolTimeoutMs: 50 }).run(
+      'go',
+    );
+    await asked.opened;
+    time.advance(600_000);
+    done.open();
+
+    expect((await run).messages[2]).toMatchObject({ content: [{ output: { value: 'thought through' } }] });
   });
 });
 

@@ -92,7 +92,7 @@ function wantedAgents(config: RuntimeConfig, only: readonly string[] | undefined
 
 async function createOne(agent: AgentConfig, workshop: Workshop): Promise<void> {
   const { name, description, instructions, settings, captureContent } = agent;
-  const { maxTurns, maxRetries, modelTimeoutMs, timeoutMs, toolConcurrency } = agent;
+  const { maxTurns, maxRetries, modelTimeoutMs, timeoutMs, toolConcurrency, toolTimeoutMs } = agent;
   const { maxDepth, maxTotalTokens, maxCostUsd } = agent;
   const memory = workshop.memories.of(agent);
   const models = modelsOf(agent, workshop);
@@ -101,7 +101,7 @@ async function createOne(agent: AgentConfig, workshop: Workshop): Promise<void> 
     ...agent.agents.flatMap((asked) => workshop.agents.get(asked)?.asTool() ?? []),
     ...(memory !== undefined && agent.memory?.tools === true ? memoryTools(memory) : []),
   ];
-  const limits = defined({ maxTurns, maxDepth, maxTotalTokens, maxCostUsd, timeoutMs, toolConcurrency });
+  const limits = defined({ maxTurns, maxDepth, maxTotalTokens, maxCostUsd, timeoutMs, toolConcurrency, toolTimeoutMs });
   const known = defined({ description, instructions, memory, captureContent, maxRetries, modelTimeoutMs });
   try {
     workshop.agents.set(

@@ -1,5 +1,5 @@
 import { defined } from '../defined.ts';
-import { createRuntime, type Runtime, type RuntimeOptions } from '../runtime.ts';
+import { createRuntime, type Runtime, type RuntimeOptions, type RuntimeStatus } from '../runtime.ts';
 import { cliTransport } from '../transports/cli.ts';
 import { slackTransport } from '../transports/slack.ts';
 import { isBearerToken } from '../transports/http-access.ts';
@@ -18,7 +18,7 @@ export interface CreateRuntimeOptions extends ConfigOptions {
    * nobody sits in front of a server. Without it no agent answers over HTTP.
    */
   readonly listen?: NonNullable<HttpTransportOptions['listen']>;
-  /** What `/readyz` says besides that questions are taken. */
+  /** What `/readyz` says besides how the runtime is. */
   readonly status?: NonNullable<HttpTransportOptions['status']>;
   /** Whether memory files that are not there yet are made now, and not when they are first needed. Default: true. */
   readonly makeMemoryFiles?: boolean;
@@ -43,8 +43,10 @@ export async function createConfiguredRuntime(
   try {
     const own = await ownTransports(config, environment, listen !== undefined);
     // Every question over HTTP names the agent it is for.
-    const http = listen === undefined ? [] : [{ transport: httpTransport(httpOptions(config, agents, own, options)) }];
-    const runtime = createRuntime({
+    const statusOfAll = (): RuntimeStatus => runtime.status();
+    const http =
+      listen === undefined ? [] : [{ transport: httpTransport(httpOptions(config, agents, statusOfAll, options)) }];
+    const runtime: Runtime = createRuntime({
       ...config.runtime,
       ...defined({ onLog: options.onLog }),
       agents,
@@ -65,13 +67,17 @@ export async function createConfiguredRuntime(
 function httpOptions(
   config: RuntimeConfig,
   agents: readonly Agent[],
-  others: readonly RuntimeTransport[],
+  statusOfAll: () => RuntimeStatus,
   { environment = process.env, status, listen }: CreateRuntimeOptions,
 ): HttpTransportOptions {
   const { basePath, corsOrigins, eventSource, maxBodyBytes, bodyTimeoutMs, heartbeatMs } = config.http;
   return {
     ...defined({ listen, token: tokenOf(config, environment) }),
-    status: () => ({ transports: ['http', ...others.map(({ transport }) => transport.name)], ...status?.() }),
+    status: () => {
+      const { ready, transports } = statusOfAll();
+      const { ready: isMoreReady = true, ...more } = status?.() ?? {};
+      return { transports, ...more, ready: ready && isMoreReady };
+    },
     agents,
     maxActive: config.runtime.maxActive,
     basePath,

@@ -211,6 +211,7 @@ function limits(section: LimitsSection): Pick<AgentConfig, 'maxTurns' | 'maxRetr
     modelTimeoutMs: section.model_timeout_ms,
     timeoutMs: section.timeout_ms,
     toolConcurrency: section.tool_concurrency,
+    toolTimeoutMs: section.tool_timeout_ms === 'none' ? Infinity : section.tool_timeout_ms,
     maxDepth: section.max_depth,
     maxTotalTokens: section.max_total_tokens,
     maxCostUsd: section.max_cost_usd,

@@ -67,6 +67,7 @@ export interface LimitsSection {
   readonly model_timeout_ms?: number | undefined;
   readonly timeout_ms?: number | undefined;
   readonly tool_concurrency?: number | undefined;
+  readonly tool_timeout_ms?: number | 'none' | undefined;
   readonly max_depth?: number | undefined;
   readonly max_total_tokens?: number | undefined;
   readonly max_cost_usd?: number | undefined;
@@ -167,6 +168,10 @@ const timeout = expecting(
   `a number of milliseconds above 0 and up to ${MAX_TIMEOUT_MS}`,
   z.number().gt(0).max(MAX_TIMEOUT_MS),
 );
+const timeoutOrNone = expecting(
+  `${expectationOf(timeout)}, or none`,
+  z.union([timeout, expecting('none', z.literal('none'))]),
+);
 const path = expecting('a path, relative to this file', z.string().min(1));
 const url = expecting('a URL that begins with http:// or https://', z.string().regex(/^https?:\/\/[^\s/]+\S*$/));
 const basePath = expecting('a path such as /api, without a slash at its end', z.string().regex(/^(?:\/[^/?#\s]+)+$/));
@@ -266,6 +271,11 @@ const limits = {
   model_timeout_ms: field(timeout, 'Longest one model call may take. Default: as long as the provider lets it.'),
   timeout_ms: field(timeout, 'Longest one run may take. Default: as long as it needs.'),
   tool_concurrency: field(atLeast(1), 'How many tools of one turn run at the same time. Default: all of them.'),
+  tool_timeout_ms: field(
+    timeoutOrNone,
+    'Longest one call of a tool may take that does not say so itself; then the model is told, and the run goes on. `none`: as long as it needs. Agents that are asked go by their own limits.',
+    300_000,
+  ),
   max_depth: field(atLeast(0), 'How many levels of agents there may be below this one in a run.', 10),
   max_total_tokens: field(
     atLeast(1),

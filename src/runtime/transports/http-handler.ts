@@ -1,6 +1,6 @@
 /** The HTTP transport without a server: from a web-standard request to a web-standard response. */
 import type { Time } from '../time.ts';
-import type { Agent } from '../types.ts';
+import type { Agent, TransportStatus } from '../types.ts';
 import { requireCount, requireTimeout } from '../validate.ts';
 import { createHttpAccess, type HttpAccessOptions } from './http-access.ts';
 import { jsonResponse, problemResponse } from './http-answer.ts';
@@ -40,14 +40,15 @@ export interface HttpHandlerOptions extends HttpAccessOptions {
   /** Longest silence in a stream. Default: 15 000. */
   readonly heartbeatMs?: number;
   /**
-   * What `/readyz` says besides that questions are taken, such as the state of transports and of telemetry, to
-   * callers with the token. `ready: false` makes it a 503.
+   * What `/healthz` and `/readyz` say besides that questions are taken, to callers with the token: how the transports
+   * are (`() => runtime.status()`), and whatever else. `ready: false` makes `/readyz` a 503, for everybody.
    */
   readonly status?: () => HttpStatus;
 }
 
 export interface HttpStatus {
   readonly ready?: boolean;
+  readonly transports?: readonly TransportStatus[];
   readonly [detail: string]: unknown;
 }
 

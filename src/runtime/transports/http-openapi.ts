@@ -100,7 +100,7 @@ const STATUS_CONTENT = { 'application/json': { schema: { $ref: '#/components/sch
 const HEALTH: Json = {
   operationId: 'health',
   summary: 'Whether the process answers',
-  responses: { 200: { description: 'It does.', content: STATUS_CONTENT } },
+  responses: { 200: { description: 'It does, whatever state its transports are in.', content: STATUS_CONTENT } },
 };
 
 const READINESS: Json = {
@@ -108,7 +108,7 @@ const READINESS: Json = {
   summary: 'Whether questions are taken',
   responses: {
     200: { description: 'They are.', content: STATUS_CONTENT },
-    503: { description: 'Not now.', content: STATUS_CONTENT },
+    503: { description: 'Not now, or not over every transport.', content: STATUS_CONTENT },
   },
 };
 
@@ -209,5 +209,24 @@ const SCHEMAS: Json = {
       },
     },
   },
-  Status: { type: 'object', required: ['status'], properties: { status: { type: 'string' } } },
+  Status: {
+    type: 'object',
+    required: ['status'],
+    description: 'What is more than `status` is said to callers with the token, when one is asked for.',
+    properties: {
+      status: { type: 'string', enum: ['ok', 'ready', 'unready', 'stopped'] },
+      agents: { type: 'array', items: { type: 'string' } },
+      transports: { type: 'array', items: { $ref: '#/components/schemas/Transport' } },
+    },
+  },
+  Transport: {
+    type: 'object',
+    required: ['name', 'state'],
+    properties: {
+      name: { type: 'string' },
+      agent: { type: 'string', description: 'The agent that is asked first over this transport.' },
+      state: { type: 'string', enum: ['running', 'restarting', 'done', 'stopped'] },
+      since: { type: 'string', format: 'date-time', description: 'Since when a transport that restarts is down.' },
+    },
+  },
 };

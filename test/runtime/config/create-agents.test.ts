@@ -19,6 +19,10 @@ beforeEach(async () => {
       turn === 0
         ? { type: 'toolCalls', calls: [{ id: 'c-1', name: 'ask_writer', arguments: { task: 'Write.' } }] }
         : { type: 'text', text: 'Done.' },
+    'asks-tool': (_request, turn) =>
+      turn === 0
+        ? { type: 'toolCalls', calls: [{ id: 'c-1', name: 'hang', arguments: {} }] }
+        : { type: 'text', text: 'Without it.' },
     hands: () => ({ type: 'toolCalls', calls: [{ id: 'c-1', name: 'transfer_to_writer', arguments: {} }] }),
   });
 });
@@ -185,6 +189,25 @@ export default getWeather;
     expect(await problems(created)).toEqual([
       '2:11: agent helper cannot be created: TypeError: agent helper has two tools called same',
     ]);
+  });
+});
+
+describe('the time of a tool call', () => {
+  const HANG = `export const hang = {
+    name: 'hang',
+    jsonSchema: { type: 'object' },
+    execute: () => new Promise((resolve) => setTimeout(resolve, 200, 'at last')),
+  };`;
+
+  test.each([
+    ['for all agents', 'defaults: { tool_timeout_ms: 10 }', '', 1],
+    ['for one of them', 'defaults: { tool_timeout_ms: none }', ', tool_timeout_ms: 10', 1],
+    ['not to matter', 'defaults: { tool_timeout_ms: 10 }', ', tool_timeout_ms: none', 0],
+  ])('is what the file says, %s', async (_what, defaults, own, toolErrors) => {
+    const agents = `agents: { helper: { models: [gateway/asks-tool], tools: [./hang.mjs]${own} } }`;
+    const { agents: created } = await create(`${defaults}\n${agents}`, {}, { 'hang.mjs': HANG });
+
+    expect(await created[0]!.run('hi')).toMatchObject({ text: 'Without it.', toolErrors });
   });
 });
 

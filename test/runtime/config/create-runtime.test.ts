@@ -138,6 +138,63 @@ describe('the runtime of a configuration file', () => {
   });
 });
 
+describe('the health checks of a configuration file', () => {
+  type Options = Parameters<typeof createRuntimeFromConfig>[1];
+
+  /** Starts the runtime of one agent and gives what `/readyz` says, which is asked once `ask` has settled. */
+  async function readiness(options: Options, text = '', ask: Promise<unknown> = Promise.resolve()): Promise<unknown[]> {
+    const { config } = await load(`${text}\nagents: { one: { models: [openai/m-1] } }`);
+    let fetch!: Fetch;
+    const { listen, ...others } = options ?? {};
+    runtime = await createRuntimeFromConfig(config, {
+      ...loading({ OPENAI_API_KEY: 'k-1' }).options,
+      ...others,
+      listen: (given, signal) => {
+        fetch = given;
+        return listen?.(given, signal) ?? new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
+      },
+    });
+    void runtime.start();
+    await ask;
+    const response = await fetch(new Request('http://127.0.0.1/readyz'));
+    return [response.status, await response.json()];
+  }
+
+  test('say how its transports are, beside what the caller says', async () => {
+    const transports = [{ name: 'http', state: 'running' }];
+
+    expect(await readiness({ status: () => ({ tracing: 'off' }) })).toEqual([
+      200,
+      { status: 'ready', agents: ['one'], transports, tracing: 'off' },
+    ]);
+    await runtime?.stop();
+    expect(await readiness({ status: () => ({ ready: false }) })).toEqual([
+      503,
+      { status: 'unready', agents: ['one'], transports },
+    ]);
+  });
+
+  test('say that a transport restarts, whatever the caller says', async () => {
+    let crashed!: () => void;
+    const crash = new Promise<void>((resolve) => {
+      crashed = resolve;
+    });
+    const options: Options = {
+      listen: () => Promise.reject(new Error('no')),
+      status: () => ({ ready: true }),
+      onLog: ({ message }) => {
+        if (message === 'transport crashed') crashed();
+      },
+    };
+
+    expect(await readiness(options, 'runtime: { on_crash: restart }', crash)).toMatchObject([
+      503,
+      { transports: [{ name: 'http', state: 'restarting', since: expect.stringMatching(/^\d{4}-.*Z$/) }] },
+    ]);
+    expect(runtime?.status()).toMatchObject({ ready: false });
+  });
+});
+
 describe('Slack', () => {
   const slack = { type: 'slack', botTokenEnv: 'BOT', appTokenEnv: 'APP', position: { line: 1, column: 1 } } as const;
   const environment = { BOT: 'bot-token', APP: 'app-token' };

@@ -39,6 +39,7 @@ agents:
     model_timeout_ms: 1000
     timeout_ms: 2000
     tool_concurrency: 1
+    tool_timeout_ms: 3000
     max_depth: 2
     max_total_tokens: 50000
     max_cost_usd: 0.25
@@ -126,25 +127,26 @@ agents:
           modelTimeoutMs: 1000,
           timeoutMs: 2000,
           toolConcurrency: 1,
+          toolTimeoutMs: 3000,
           maxDepth: 2,
           maxTotalTokens: 50_000,
           maxCostUsd: 0.25,
         },
         {
           name: 'writer',
-          position: { line: 31, column: 3 },
+          position: { line: 32, column: 3 },
           instructions: 'Write well.\n',
-          models: [{ ref: 'openai/gpt-5', position: { line: 32, column: 14 } }],
+          models: [{ ref: 'openai/gpt-5', position: { line: 33, column: 14 } }],
           settings: {},
           tools: [],
           agents: [],
           handoffs: [],
-          memory: { tools: false, position: { line: 34, column: 13 } },
+          memory: { tools: false, position: { line: 35, column: 13 } },
           transport: {
             type: 'slack',
             botTokenEnv: 'SLACK_BOT_TOKEN',
             appTokenEnv: 'SLACK_APP_TOKEN',
-            position: { line: 35, column: 16 },
+            position: { line: 36, column: 16 },
           },
         },
       ],

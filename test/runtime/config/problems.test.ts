@@ -102,6 +102,14 @@ agents:
       '2:24: runtime.max_active must be a whole number of at least 1, but is 1.5',
     ],
     [
+      `${AGENTS}\ndefaults: { tool_timeout_ms: never }`,
+      '2:30: defaults.tool_timeout_ms must be a number of milliseconds above 0 and up to 2147483647, or none, but is "never"',
+    ],
+    [
+      `${AGENTS}\ndefaults: { tool_timeout_ms: 0 }`,
+      '2:30: defaults.tool_timeout_ms must be a number of milliseconds above 0 and up to 2147483647, or none, but is 0',
+    ],
+    [
       `${AGENTS}\nruntime: { http: { token_env: my-token } }`,
       '2:31: runtime.http.token_env must be the name of an environment variable, in capital letters',
     ],

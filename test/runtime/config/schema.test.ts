@@ -96,7 +96,7 @@ const SAMPLE = {
     max_active: 4,
   },
   providers: { gateway: { base_url: 'https://gateway.example.com/v1', api_key_env: 'GATEWAY_KEY' } },
-  defaults: { models: ['openai/gpt-5-mini'], settings: { temperature: 0 }, max_turns: 3 },
+  defaults: { models: ['openai/gpt-5-mini'], settings: { temperature: 0 }, max_turns: 3, tool_timeout_ms: 'none' },
   agents: {
     helper: {
       description: 'Helps.',
@@ -118,6 +118,7 @@ const SAMPLE = {
       memory: { sqlite: './memory.db', limit: 3, timeout_ms: 100, scope: 'user', tools: true },
       transport: { slack: { bot_token_env: 'BOT', app_token_env: 'APP' } },
       tool_concurrency: 1,
+      tool_timeout_ms: 1_000,
     },
     writer: { instructions_file: './writer.md', memory: 'in_process', transport: 'cli', timeout_ms: 2_147_483_647 },
   },

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 
-import { createAgent, createRuntime } from '../../../src/runtime/index.ts';
+import { createAgent, createRuntime, type Runtime } from '../../../src/runtime/index.ts';
 import { httpTransport, type HttpTransportOptions } from '../../../src/runtime/transports/http.ts';
 import { scriptedModel } from '../../../src/testing/scripted-model.ts';
 
@@ -13,6 +13,7 @@ interface Document {
   readonly info: { readonly description: string };
   readonly servers?: unknown;
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, { readonly properties: object }>> };
 }
 
 async function describedBy(options: Partial<HttpTransportOptions> = {}) {
@@ -21,8 +22,8 @@ async function describedBy(options: Partial<HttpTransportOptions> = {}) {
     description: 'Knows the weather',
     models: [scriptedModel(Array.from({ length: 5 }, () => 'Hello.'))],
   });
-  const http = httpTransport({ agents: [agent], ...options });
-  const runtime = createRuntime({ agents: [agent], transports: [{ transport: http, agent: 'helper' }] });
+  const http = httpTransport({ agents: [agent], status: () => runtime.status(), ...options });
+  const runtime: Runtime = createRuntime({ agents: [agent], transports: [{ transport: http, agent: 'helper' }] });
   const working = runtime.start();
   onTestFinished(async () => {
     await runtime.stop();
@@ -84,6 +85,16 @@ test('every answer to a question is one that is described', async () => {
   const statuses = responses.map(({ status }) => String(status));
   expect(statuses).toEqual(['200', '200', '400', '401', '403', '404', '413', '415']);
   expect(described.toSorted()).toEqual([...new Set([...statuses, '408', '500', '503'])].toSorted());
+});
+
+test.each(['/healthz', '/readyz'])('what %s says is described, down to the transports', async (path) => {
+  const { document, send } = await describedBy({ token: 'sesame' });
+  const { Status, Transport } = document.components.schemas;
+
+  const status = (await (await send(path)).json()) as { readonly transports: readonly object[] };
+
+  expect(Object.keys(Status!.properties)).toEqual(expect.arrayContaining(Object.keys(status)));
+  expect(Object.keys(Transport!.properties)).toEqual(expect.arrayContaining(Object.keys(status.transports[0]!)));
 });
 
 test('every reference leads somewhere', async () => {

@@ -5,6 +5,8 @@ import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
 import { createAgent, createRuntime, superviseTransport } from '../../../src/runtime/index.ts';
+import type { Runtime, Transport } from '../../../src/runtime/index.ts';
+import { createRuntimeWith } from '../../../src/runtime/runtime.ts';
 import type { AddressedMessage } from '../../../src/runtime/transports/http-run.ts';
 import { httpTransport, httpTransportWith, type HttpTransportOptions } from '../../../src/runtime/transports/http.ts';
 import { scriptedModel } from '../../../src/testing/scripted-model.ts';
@@ -623,17 +625,65 @@ describe('a server that is stopped', () => {
 describe('health', () => {
   test('is said with what the caller knows about the rest', async () => {
     const telemetry = { delivered: 3, dropped: 0 };
-    const { send } = without({ status: () => ({ transports: ['http'], telemetry }) });
+    const transports = [{ name: 'http', state: 'running' }] as const;
+    const { send } = without({ status: () => ({ transports, telemetry }) });
 
     expect(await (await send('/readyz')).json()).toEqual({
       status: 'ready',
       agents: ['helper'],
-      transports: ['http'],
+      transports,
       telemetry,
     });
     expect(await (await send('/healthz')).json()).toMatchObject({ status: 'ok', agents: ['helper'] });
     const head = await send('/healthz', { method: 'HEAD' });
     expect([head.status, await head.text()]).toEqual([200, '']);
+  });
+
+  test('is that of every transport of the runtime, without a word about why', async () => {
+    const time = manualTime();
+    const agent = helper('Hello.');
+    const slack: Transport = {
+      name: 'slack',
+      start: (_receive, signal) => {
+        starts += 1;
+        if (starts === 1) return Promise.reject(new Error('xoxb-1 was refused'));
+        return new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
+      },
+    };
+    let starts = 0;
+    const http = httpTransport({ agents: [agent], token: 'sesame', status: () => runtime.status() });
+    const runtime: Runtime = createRuntimeWith(time, {
+      agents: [agent],
+      transports: [{ transport: http }, { transport: slack, agent: 'helper' }],
+      onCrash: 'restart',
+    });
+    const working = runtime.start();
+    onTestFinished(async () => {
+      await runtime.stop();
+      await working;
+    });
+    const get = async (path: string, headers: Record<string, string> = { authorization: 'Bearer sesame' }) => {
+      const response = await http.fetch(new Request(`http://localhost${path}`, { headers }));
+      return [response.status, await response.json()];
+    };
+    const states = (slack: object) => ({
+      agents: ['helper'],
+      transports: [
+        { name: 'http', state: 'running' },
+        { name: 'slack', agent: 'helper', ...slack },
+      ],
+    });
+
+    const delayMs = await time.nextTimer();
+    const restarting = states({ state: 'restarting', since: new Date(time.now()).toISOString() });
+    expect(await get('/readyz')).toEqual([503, { status: 'unready', ...restarting }]);
+    expect(await get('/readyz', {})).toEqual([503, { status: 'unready' }]);
+    expect(await get('/healthz')).toEqual([200, { status: 'ok', ...restarting }]);
+    time.advance(delayMs);
+    await expect.poll(() => starts).toBe(2);
+
+    expect(await get('/readyz')).toEqual([200, { status: 'ready', ...states({ state: 'running' }) }]);
+    expect(await get('/readyz', {})).toEqual([200, { status: 'ready' }]);
   });
 
   test('is not good when the caller says so, and no worse when it cannot tell', async () => {
