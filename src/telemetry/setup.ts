@@ -1,9 +1,11 @@
 import {
   context as contextApi,
+  createContextKey,
   diag,
   DiagConsoleLogger,
   DiagLogLevel,
   propagation,
+  ROOT_CONTEXT,
   trace,
   type Attributes,
   type MeterProvider,
@@ -376,8 +378,15 @@ function registerProvider(options: ProvideOptions): Provision | undefined {
 
 /** Makes context follow asynchronous calls, unless the application has seen to that. */
 function registerContextManager(): () => void {
+  if (isContextManaged()) return () => {};
   const manager = new AsyncLocalStorageContextManager().enable();
   return contextApi.setGlobalContextManager(manager) ? () => contextApi.disable() : () => {};
+}
+
+/** Asked this way because the API tells in no other, and calls a second registration an error. */
+function isContextManaged(): boolean {
+  const probe = createContextKey('faultline.probe');
+  return contextApi.with(ROOT_CONTEXT.setValue(probe, true), () => contextApi.active().getValue(probe) === true);
 }
 
 /**
