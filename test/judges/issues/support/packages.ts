@@ -1,9 +1,10 @@
 import { createRequire } from 'node:module';
 
 import { MissingJudgeError } from '../../support/judge.ts';
+import { installCommand } from '../../support/pinned-packages.ts';
 
 /** Installs the judges that come from npm. */
-export const INSTALL_FROM_NPM = 'npm ci --prefix test/judges/issues';
+export const HERE = 'test/judges/issues';
 
 /** What a judge's npm package exports. They are none of the repository's own dependencies. */
 export function loadPackage(name: string): unknown {
@@ -11,7 +12,7 @@ export function loadPackage(name: string): unknown {
   try {
     require.resolve(name);
   } catch {
-    throw new MissingJudgeError(name, INSTALL_FROM_NPM);
+    throw new MissingJudgeError(name, installCommand(HERE));
   }
   return require(name);
 }

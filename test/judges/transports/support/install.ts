@@ -1,27 +1,7 @@
-import { execSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-import { INSTALL } from './packages.ts';
-
-const HERE = fileURLToPath(new URL('..', import.meta.url));
+import { installPinned } from '../../support/pinned-packages.ts';
+import { HERE } from './packages.ts';
 
 /** Installs the judges that are not there yet. One that cannot be installed fails its own tests. */
 export default function install(): void {
-  const { dependencies } = readJson('package.json') as { readonly dependencies: Record<string, string> };
-  const isInstalled = Object.entries(dependencies).every(([name, version]) => {
-    const manifest = join('node_modules', name, 'package.json');
-    return existsSync(join(HERE, manifest)) && (readJson(manifest) as { version: string }).version === version;
-  });
-  if (isInstalled) return;
-  try {
-    execSync(INSTALL, { cwd: join(HERE, '../../..'), stdio: ['ignore', 'ignore', 'inherit'] });
-  } catch {
-    // The command has said why.
-  }
-}
-
-function readJson(path: string): unknown {
-  return JSON.parse(readFileSync(join(HERE, path), 'utf8'));
+  installPinned(HERE);
 }

@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module';
 
 import { MissingJudgeError } from '../../support/judge.ts';
+import { installCommand } from '../../support/pinned-packages.ts';
 
-/** Installs the judges. */
-export const INSTALL = 'npm ci --prefix test/judges/transports';
+export const HERE = 'test/judges/transports';
 
 /** What a judge's package exports. They are none of the repository's own dependencies. */
 export function loadPackage(name: string): unknown {
@@ -11,7 +11,7 @@ export function loadPackage(name: string): unknown {
   try {
     require.resolve(name);
   } catch {
-    throw new MissingJudgeError(name, INSTALL);
+    throw new MissingJudgeError(name, installCommand(HERE));
   }
   return require(name);
 }
