@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { MissingJudgeError } from '../../support/judge.ts';
 import { installCommand } from '../../support/pinned-packages.ts';
 
-/** Installs the judges that come from npm. */
+/** Where the judges that come from npm are pinned. */
 export const HERE = 'test/judges/issues';
 
 /** What a judge's npm package exports. They are none of the repository's own dependencies. */

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { MissingJudgeError } from '../../support/judge.ts';
 import { installCommand } from '../../support/pinned-packages.ts';
 
+/** Where the judges are pinned. */
 export const HERE = 'test/judges/transports';
 
 /** What a judge's package exports. They are none of the repository's own dependencies. */
