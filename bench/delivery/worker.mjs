@@ -93,23 +93,39 @@ function nextTick() {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** The longest time the event loop could not turn, while an agent ends a span of 4 kB content in every turn. */
+/**
+ * The longest time the event loop could not turn, while an agent ends a span of 4 kB content in every turn.
+ *
+ * When the machine gives the processor to another process for some milliseconds, that is nobody's stall: a turn takes
+ * no longer than the clock says, and no longer than all threads of the process have run.
+ */
 async function stall() {
   const SPANS = 6_000;
   let longestEndMs = 0;
   const turns = [];
   for (let index = 0; index < SPANS; index += 1) {
-    const before = performance.now();
+    const turn = startTurn();
     endSpan({ 'gen_ai.output.messages': CONTENT });
-    const after = performance.now();
-    longestEndMs = Math.max(longestEndMs, after - before);
+    longestEndMs = Math.max(longestEndMs, turn.takenMs());
     await nextTick();
-    turns.push(performance.now() - before);
+    turns.push(turn.takenMs());
   }
   await sending.flush();
   // The first ones load code and compile it.
   const warm = turns.slice(1_000).toSorted((left, right) => right - left);
   return { spans: SPANS, longestMs: warm[0], tenthLongestMs: warm[9], longestEndMs };
+}
+
+function startTurn() {
+  const cpu = process.cpuUsage();
+  const start = performance.now();
+  return {
+    takenMs() {
+      const clockMs = performance.now() - start;
+      const { user, system } = process.cpuUsage(cpu);
+      return Math.min(clockMs, (user + system) / 1_000);
+    },
+  };
 }
 
 /** Spans with the metadata of a model call, as many as fit, until the backend has all of them. */

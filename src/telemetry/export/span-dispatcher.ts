@@ -75,8 +75,11 @@ export interface DispatcherCounts {
   readonly dropped: Readonly<Partial<Record<SpanDropReason, number>>>;
 }
 
-/** A request is about this large before compression: Sentry takes 12 MiB, small gateways 1 MiB. */
-const MAX_BATCH_BYTES = 1024 * 1024;
+/**
+ * A request is about this large before compression. Sentry takes 12 MiB and small gateways 1 MiB, but handing one over
+ * to the network is work that cannot be interrupted, and a megabyte of it takes more than a millisecond.
+ */
+const MAX_BATCH_BYTES = 512 * 1024;
 /** Reading a span back takes some microseconds, and all of a batch are read in one go. */
 const MAX_BATCH_FROM_DISK = 100;
 /** A second request is on its way while the answer to the first one is awaited. */
