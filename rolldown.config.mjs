@@ -25,7 +25,7 @@ const BESIDE_THE_SDK =
 
 /** What the helpers are made of: what needs the API alone, but for what only sending asks for. */
 const HELPERS =
-  /\/src\/telemetry\/(?!(?:export|issues|http|sampling)\/|(?:setup|flush-after|metrics|deadline)\.ts|content\/(?:foreign-names|statement)\.ts|config\/(?!version))|\/api-1\.9\.0\//;
+  /\/src\/telemetry\/(?!(?:export|issues|http|sampling)\/|(?:setup|flush-after|metrics|deadline)\.ts|content\/(?:foreign-names|statement|plain-attribute)\.ts|config\/(?!version))|\/api-1\.9\.0\//;
 
 /** What stands on the packages that speak OTLP, which load when tracing is set up: see `otlp-exporter.ts`. */
 const DELIVERY = /\/src\/telemetry\/(?!export\/(?:official-exporter|otlp-transport|otlp-answer|explain-failure)\.)/;

@@ -45,7 +45,8 @@ const SENDING_PROGRAMS = {
 
 const SENDING = /\/node_modules\/@opentelemetry\/(?:sdk|exporter|otlp)-/;
 
-const SPANS_LIMIT_MS = 10;
+/** 10 ms on the machine on which minimal OpenTelemetry took 55: a limit in milliseconds would be one of machines. */
+const SPANS_LIMIT = 10 / 55;
 const MAIN_LIMIT = 1.2;
 
 /** What importing Faultline adds to the start of a process, beside what OpenTelemetry alone adds. */
@@ -135,9 +136,9 @@ function report(samples, files, missing) {
     targets: [
       {
         what: '`faultline/spans` beyond bare Node',
-        limit: `≤ ${SPANS_LIMIT_MS} ms`,
-        measured: `${spans.median.toFixed(1)} ms`,
-        met: spans.median <= SPANS_LIMIT_MS,
+        limit: `≤ ${SPANS_LIMIT.toFixed(2)} × minimal OpenTelemetry, which is 10 ms where that takes 55`,
+        measured: `${(spans.median / minimal.median).toFixed(2)} ×, ${spans.median.toFixed(1)} ms`,
+        met: spans.median / minimal.median <= SPANS_LIMIT,
       },
       {
         what: '`faultline` beyond bare Node',

@@ -2,7 +2,6 @@ import { attributeRole, type AttributeRole } from '../content/foreign-names.ts';
 import type { SecretKind } from '../content/redaction/secret-names.ts';
 import type { Redactor } from '../content/redactor.ts';
 import { FAILURE_POINTS } from '../failure.ts';
-import * as semconv from '../semconv.ts';
 import {
   ERROR_TYPE,
   FAULTLINE_FAILURE_POINT,
@@ -41,7 +40,7 @@ export function createAttributeFacts(redactor: Redactor): FactsOf {
     const known = remembered.get(name);
     if (known !== undefined) return known;
     const facts: AttributeFacts = {
-      name: CONTRACT.has(name) ? name : redactor.name(name),
+      name: CONVENTIONAL.test(name) ? name : redactor.name(name),
       role: attributeRole(name),
       secretKind: redactor.secretKind(name),
       words: WORDS.get(name),
@@ -59,8 +58,8 @@ export function createAttributeFacts(redactor: Redactor): FactsOf {
   };
 }
 
-/** Names no pattern of an application is to break. */
-const CONTRACT: ReadonlySet<unknown> = new Set(Object.values(semconv));
+/** Names of the conventions, which no pattern of an application is to break, and which have no place for a secret. */
+const CONVENTIONAL = /^(?:code|db|error|exception|faultline|gen_ai|sentry|server|service|user)\.[a-z_.]{1,60}$/;
 
 const OPERATION_NAMES = Object.values(OPERATIONS);
 
