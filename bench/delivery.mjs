@@ -50,8 +50,9 @@ export async function measureDelivery() {
     ),
   );
   const held = Math.max(...['Faultline', 'Faultline, recorder on'].map((name) => outages[name][0].heldMb));
-  const stall = difference(of(stalls, 'Faultline', 'longestMs'), of(stalls, WITHOUT, 'longestMs'));
-  const tenthStall = summarize(of(stalls, 'Faultline', 'tenthLongestMs'));
+  const beyondLoop = (key) => difference(of(stalls, 'Faultline', key), of(stalls, WITHOUT, key));
+  const stall = beyondLoop('longestMs');
+  const tenthStall = beyondLoop('tenthLongestMs');
   return {
     title: 'Delivery',
     compares: [
@@ -91,7 +92,7 @@ export async function measureDelivery() {
         stall.median <= STALL_LIMIT_MS,
       ),
       target(
-        'tenth longest turn of 5 000',
+        'tenth longest turn of 5 000, beyond that',
         `≤ ${STALL_LIMIT_MS} ms`,
         spread(tenthStall, 1, ' ms'),
         tenthStall.median <= STALL_LIMIT_MS,
