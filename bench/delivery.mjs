@@ -126,12 +126,15 @@ function target(what, limit, measured, met) {
 /** Counts the spans that arrive. A request to `/hang` is never answered. */
 async function startCounter() {
   let spans = 0;
+  let bytes = 0;
   const server = createServer((request, response) => {
     const chunks = [];
     request.on('data', (chunk) => chunks.push(chunk));
     request.on('end', () => {
       if (request.url === '/hang') return;
-      spans += Buffer.concat(chunks).toString().split('"spanId"').length - 1;
+      const body = Buffer.concat(chunks);
+      bytes += body.length;
+      spans += body.toString().split('"spanId"').length - 1;
       response.setHeader('content-type', 'application/json').end('{}');
     });
   });
@@ -141,8 +144,9 @@ async function startCounter() {
     url: `${origin}/v1/traces`,
     hang: `${origin}/hang`,
     take() {
-      const taken = spans;
+      const taken = { spans, bytes };
       spans = 0;
+      bytes = 0;
       return taken;
     },
     close: () => {
@@ -155,11 +159,11 @@ async function startCounter() {
 async function runWorker(variant, scenario, server) {
   const url = scenario === 'outage' ? server.hang : server.url;
   const { measured, livedMs } = await spawnWorker([WORKER, variant, scenario, url]);
-  const arrived = server.take?.() ?? 0;
+  const arrived = server.take?.() ?? { spans: 0, bytes: 0 };
   const isCounted = variant !== 'none' && scenario !== 'outage' && scenario !== 'exit';
-  if (isCounted && arrived !== measured.spans) {
+  if (isCounted && (arrived.spans !== measured.spans || arrived.bytes < measured.bytes)) {
     throw new Error(
-      `Expected ${measured.spans} spans of ${variant} to arrive, got ${arrived}: the work did not happen.`,
+      `Expected ${measured.spans} spans of ${variant}, of ${measured.bytes} bytes or more, got ${arrived.spans} of ${arrived.bytes}: the work did not happen.`,
     );
   }
   return { ...measured, livedMs };

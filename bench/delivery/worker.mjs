@@ -78,6 +78,8 @@ async function faultline() {
     endpoint: url,
     onDiagnostic: () => {},
     release: RELEASE,
+    // What the spans hold in these scenarios is content, which is redacted on its way.
+    captureContent: scenario === 'stall' || scenario === 'outage',
     ...(variant === 'recorder' ? { recorder: { directory } } : undefined),
   });
   return { flush: () => tracing.flush(60_000) };
@@ -113,7 +115,7 @@ async function stall() {
   await sending.flush();
   // The first ones load code and compile it.
   const warm = turns.slice(1_000).toSorted((left, right) => right - left);
-  return { spans: SPANS, longestMs: warm[0], tenthLongestMs: warm[9], longestEndMs };
+  return { spans: SPANS, bytes: SPANS * CONTENT.length, longestMs: warm[0], tenthLongestMs: warm[9], longestEndMs };
 }
 
 function startTurn() {
@@ -144,6 +146,7 @@ async function throughput() {
   const { user, system } = process.cpuUsage(cpuBefore);
   return {
     spans: SPANS + 2_000,
+    bytes: 0,
     spansPerSecond: (SPANS / elapsedMs) * 1_000,
     cpuMicrosPerSpan: (user + system) / SPANS,
   };
