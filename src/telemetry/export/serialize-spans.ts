@@ -20,8 +20,8 @@ export type Format = Pick<Destination, 'protocol' | 'dialect'>;
 export type SpanSerializer = Pick<typeof JsonTraceSerializer, 'serializeRequest'>;
 
 /** A slice takes about a millisecond to write, so that nothing else waits for long. */
-const MAX_SLICE_BYTES = 256 * 1024;
-const MAX_SLICE_SPANS = 256;
+const MAX_SLICE_BYTES = 192 * 1024;
+const MAX_SLICE_SPANS = 192;
 
 /**
  * Writes spans as an OTLP request, in the words and the protocol of the destination: few of them at once, many in
