@@ -7,7 +7,7 @@ import { closeConnections, makeRuns } from './load.mjs';
 import { startProvider, startServer } from './processes.mjs';
 import { startSpanCheck } from './span-check.mjs';
 
-const CONCURRENCY = 200;
+const CONCURRENCY = 500;
 const INTERVAL_MS = 10_000;
 /** The first part, in which caches fill and code is compiled, says nothing about the rest. */
 const WARM_UP_SHARE = 0.25;
