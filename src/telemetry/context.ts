@@ -13,6 +13,7 @@ import {
 import { active, isSetUp, type HeldFailure } from './active.ts';
 import type { RunTotals } from './attributes/agent.ts';
 import { overridePolicy, type CaptureContent, type ContentPolicy } from './content/policy.ts';
+import type { Redactor } from './content/redactor.ts';
 import type { Breadcrumb, RecordedFailure } from './failure.ts';
 import { Scope, type User } from './scope.ts';
 import {
@@ -46,11 +47,25 @@ export interface RunContext {
  */
 export interface RunFrame {
   readonly run: RunContext;
+  readonly said: SaidOfRun;
   readonly scope: Scope;
   /** Present inside an agent span. */
   readonly agent?: AgentFrame;
   /** What may leave of the content of the run. */
   readonly content: ContentPolicy;
+}
+
+/**
+ * What the spans of a run say of it: its names and ids without secrets.
+ *
+ * @internal
+ */
+export interface SaidOfRun {
+  readonly agent?: string | undefined;
+  readonly conversationId?: string | undefined;
+  readonly runId?: string | undefined;
+  readonly depth?: number | undefined;
+  readonly transport?: string | undefined;
 }
 
 /**
@@ -143,8 +158,30 @@ export function withFrame(context: Context, frame: RunFrame): Context {
 }
 
 /** @internal */
-export function createFrame(run: RunContext, scope: Scope, content: ContentPolicy, agent?: AgentFrame): RunFrame {
-  return agent === undefined ? { run, scope, content } : { run, scope, content, agent };
+export function createFrame(
+  run: RunContext,
+  scope: Scope,
+  content: ContentPolicy,
+  agent?: AgentFrame,
+  said: SaidOfRun = saidOfRun(run, content.secretsRedactor),
+): RunFrame {
+  return agent === undefined ? { run, said, scope, content } : { run, said, scope, content, agent };
+}
+
+/**
+ * Redacts once for a run what all of its spans say.
+ *
+ * @param ownRunId an id that was made here, in which there is nothing to look for
+ * @internal
+ */
+export function saidOfRun(run: RunContext, { label }: Redactor, ownRunId?: string): SaidOfRun {
+  const agent = run.agent && label(run.agent, GEN_AI_AGENT_NAME);
+  const conversationId = run.conversationId && label(run.conversationId, GEN_AI_CONVERSATION_ID);
+  const runId = run.runId === ownRunId ? ownRunId : run.runId && label(run.runId, FAULTLINE_RUN_ID);
+  const transport = run.transport && label(run.transport, FAULTLINE_TRANSPORT);
+  const isSame =
+    agent === run.agent && conversationId === run.conversationId && runId === run.runId && transport === run.transport;
+  return isSame ? run : { agent, conversationId, runId, depth: run.depth, transport };
 }
 
 /**
@@ -173,14 +210,14 @@ export function contentOfRun(outer: RunFrame | undefined, captureContent: Captur
  *
  * @internal
  */
-export function runAttributes(run: RunContext | undefined): Attributes {
+export function runAttributes(said: SaidOfRun | undefined): Attributes {
   const attributes: Attributes = {};
-  if (run === undefined) return attributes;
-  if (run.agent !== undefined) attributes[GEN_AI_AGENT_NAME] = run.agent;
-  if (run.conversationId !== undefined) attributes[GEN_AI_CONVERSATION_ID] = run.conversationId;
-  if (run.runId !== undefined) attributes[FAULTLINE_RUN_ID] = run.runId;
-  if (run.depth !== undefined) attributes[FAULTLINE_DEPTH] = run.depth;
-  if (run.transport !== undefined) attributes[FAULTLINE_TRANSPORT] = run.transport;
+  if (said === undefined) return attributes;
+  if (said.agent !== undefined) attributes[GEN_AI_AGENT_NAME] = said.agent;
+  if (said.conversationId !== undefined) attributes[GEN_AI_CONVERSATION_ID] = said.conversationId;
+  if (said.runId !== undefined) attributes[FAULTLINE_RUN_ID] = said.runId;
+  if (said.depth !== undefined) attributes[FAULTLINE_DEPTH] = said.depth;
+  if (said.transport !== undefined) attributes[FAULTLINE_TRANSPORT] = said.transport;
   return attributes;
 }
 

@@ -1,6 +1,8 @@
 import type { Attributes } from '@opentelemetry/api';
 
 import { active } from './active.ts';
+import { plainAttributes } from './content/plain-attribute.ts';
+import type { Redactor } from './content/redactor.ts';
 import type { Breadcrumb, Captured } from './failure.ts';
 import { USER_EMAIL, USER_ID, USER_IP_ADDRESS, USER_NAME } from './semconv.ts';
 
@@ -20,8 +22,7 @@ const MAX_BREADCRUMBS = 100;
  * another one sees what the outer one knows, and keeps its own to itself.
  */
 export class Scope {
-  /** User and tags as span attributes, those of the outer scope included. */
-  attributes: Attributes | undefined;
+  #said: SaidAttributes | undefined;
   readonly #outer: Scope | undefined;
   #user: User | undefined;
   #tags: Record<string, string> | undefined;
@@ -30,7 +31,12 @@ export class Scope {
 
   constructor(outer?: Scope) {
     this.#outer = outer;
-    this.attributes = outer?.attributes;
+    this.#said = outer === undefined ? undefined : outer.#said;
+  }
+
+  /** User and tags as span attributes, those of the outer scope included, without secrets. */
+  attributes(redactor: Redactor): Attributes | undefined {
+    return this.#said?.without(redactor);
   }
 
   setUser(user: User | null): void {
@@ -42,14 +48,14 @@ export class Scope {
       [USER_IP_ADDRESS]: _ip,
       ...others
     } = {
-      ...this.attributes,
+      ...this.#said?.given,
     };
-    this.attributes = { ...others, ...userAttributes(this.#user) };
+    this.#said = new SaidAttributes({ ...others, ...userAttributes(this.#user) });
   }
 
   setTag(name: string, value: string | number | boolean): void {
     this.#tags = { ...this.#tags, [name]: String(value) };
-    this.attributes = { ...this.attributes, [name]: value };
+    this.#said = new SaidAttributes({ ...this.#said?.given, [name]: value });
   }
 
   setContext(name: string, context: Readonly<Record<string, unknown>> | null): void {
@@ -81,6 +87,24 @@ export class Scope {
     // oxlint-disable-next-line typescript/no-this-alias -- the walk starts here
     for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.#outer) scopes.unshift(scope);
     return scopes;
+  }
+}
+
+/** What all spans of a scope say, made safe for the first of them. */
+class SaidAttributes {
+  readonly given: Attributes;
+  #safe: { readonly redactor: Redactor; readonly attributes: Attributes } | undefined;
+
+  constructor(given: Attributes) {
+    this.given = given;
+  }
+
+  /** Without what this redactor takes out. Another one holds when tracing is set up anew. */
+  without(redactor: Redactor): Attributes {
+    if (this.#safe?.redactor !== redactor) {
+      this.#safe = { redactor, attributes: plainAttributes(this.given, redactor) };
+    }
+    return this.#safe.attributes;
   }
 }
 

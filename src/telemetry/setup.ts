@@ -14,7 +14,7 @@ import {
 } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core';
-import { defaultResource, resourceFromAttributes } from '@opentelemetry/resources';
+import { defaultResource, resourceFromAttributes, type Resource } from '@opentelemetry/resources';
 import {
   AlwaysOffSampler,
   AlwaysOnSampler,
@@ -31,6 +31,7 @@ import type { Propagator, TracingOptions } from './config/options.ts';
 import { resolveConfig, type TelemetryConfig } from './config/resolve.ts';
 import type { SamplerDescription } from './config/sampler.ts';
 import { createContentPolicy } from './content/policy.ts';
+import type { Redactor } from './content/redactor.ts';
 import { createReporter, type Problem, type Reporter } from './diagnostics.ts';
 import { createContentGuard } from './export/content-policy.ts';
 import { createCountingSampler, type CountingSampler } from './export/counting-sampler.ts';
@@ -223,7 +224,15 @@ function startTracing(config: TelemetryConfig, options: SetupOptions, report: Re
     }
   };
   const sampler = createCountingSampler(createSampler(config.sampler));
-  const provision = provide({ config, processors, sampler, onJoin: excludeServed });
+  const { secretsRedactor } = content;
+  const provision = provide({
+    config,
+    processors,
+    sampler,
+    redactor: secretsRedactor,
+    safeResource: guard.resource,
+    onJoin: excludeServed,
+  });
   if (provision === undefined) {
     report(NOT_JOINED);
     if (config.dsn === undefined) {
@@ -280,7 +289,10 @@ function startTracing(config: TelemetryConfig, options: SetupOptions, report: Re
     get status() {
       return statusOf();
     },
-    spanProcessor: combineProcessors([createStampProcessor(stampFor(config, 'foreign')), ...processors]),
+    spanProcessor: combineProcessors([
+      createStampProcessor(stampFor(config, 'foreign'), secretsRedactor),
+      ...processors,
+    ]),
     flush: (timeoutMs = config.exitTimeoutMs) => flush(timeoutMs),
     shutdown(timeoutMs = config.exitTimeoutMs) {
       closing ??= close(timeoutMs);
@@ -319,6 +331,8 @@ interface ProvideOptions {
   readonly config: TelemetryConfig;
   readonly processors: readonly SpanProcessor[];
   readonly sampler: CountingSampler;
+  readonly redactor: Redactor;
+  readonly safeResource: (resource: Resource) => Resource;
   /** Hears of the provider of the application's that is joined, now or later. */
   readonly onJoin: (theirs: TracerProvider) => void;
 }
@@ -341,18 +355,19 @@ function provide(options: ProvideOptions): Provision | undefined {
   };
 }
 
-function join(theirs: TracerProvider, { config, processors, onJoin }: ProvideOptions): (() => void) | undefined {
+function join(theirs: TracerProvider, options: ProvideOptions): (() => void) | undefined {
+  const { config, redactor, processors, onJoin } = options;
   onJoin(theirs);
-  return joinProvider(theirs, [createStampProcessor(stampFor(config, 'foreign')), ...processors]);
+  return joinProvider(theirs, [createStampProcessor(stampFor(config, 'foreign'), redactor), ...processors]);
 }
 
 function registerProvider(options: ProvideOptions): Provision | undefined {
-  const { config, processors, sampler } = options;
+  const { config, redactor, processors, sampler } = options;
   const provider = new NodeTracerProvider({
-    resource: defaultResource().merge(resourceFromAttributes(config.resourceAttributes)),
+    resource: options.safeResource(defaultResource().merge(resourceFromAttributes(config.resourceAttributes))),
     sampler,
     spanLimits: config.spanLimits,
-    spanProcessors: [createStampProcessor(stampFor(config, 'own')), ...processors],
+    spanProcessors: [createStampProcessor(stampFor(config, 'own'), redactor), ...processors],
   });
   if (!trace.setGlobalTracerProvider(provider)) return undefined;
   let withdrawFromTheirs: (() => void) | undefined;

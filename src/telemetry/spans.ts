@@ -47,27 +47,34 @@ import { addUsage, normalizeUsage, type TokenUsage } from './attributes/usage.ts
 import { captureFailure, decideFailures, type IssueTags } from './capture.ts';
 import { ContentFreeError } from './content/content-free-error.ts';
 import type { CaptureContent, ContentPolicy } from './content/policy.ts';
-import { seal } from './content/seal.ts';
+import { plainAttributes } from './content/plain-attribute.ts';
+import type { Redactor } from './content/redactor.ts';
+import { seal, sealLabels } from './content/seal.ts';
 import {
   contentOfRun,
   contentPolicyOf,
   createFrame,
   frameOf,
   runAttributes,
+  saidOfRun,
   scopeOf,
   withFrame,
   type AgentFrame,
   type RunContext,
   type RunFrame,
 } from './context.ts';
-import { modelErrorType, recordSpanFailure, type FailurePoint } from './failure.ts';
+import { httpStatus, recordSpanFailure, type FailurePoint } from './failure.ts';
 import {
   FALLBACK_EVENT,
   ERROR_TYPE,
   FAULTLINE_OUTCOME,
+  FAULTLINE_TRANSPORT,
   GEN_AI_MEMORY_RECORD_COUNT,
+  GEN_AI_MEMORY_STORE_ID,
+  GEN_AI_REQUEST_MODEL,
   GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK,
   GEN_AI_TOOL_CALL_RESULT_SIZE,
+  GEN_AI_TOOL_NAME,
   OPERATIONS,
   SCOPE_NAME,
   type Operation,
@@ -276,8 +283,10 @@ export function recordFailure(
   guard(() => {
     const frame = frameOf(contextApi.active());
     const span = context.span ?? trace.getActiveSpan() ?? trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
-    if (context.attributes !== undefined) span.setAttributes(context.attributes);
-    const { isNew, recorded } = recordSpanFailure(span, { error, point, policy: contentPolicyOf(frame) });
+    const policy = contentPolicyOf(frame);
+    if (context.attributes !== undefined)
+      writeLabels(span, plainAttributes(context.attributes, policy.secretsRedactor), policy);
+    const { isNew, recorded } = recordSpanFailure(span, { error, point, policy });
     const { issues } = active();
     if (!isNew || issues === undefined) return;
     const { message } = recorded;
@@ -589,7 +598,12 @@ class ChatOperation extends OperationSpan implements ChatSpan {
   }
 
   fallback(hop: FallbackHop): void {
-    guard(() => this.traced.addEvent(FALLBACK_EVENT, fallbackAttributes(hop)));
+    guard(() => {
+      const { secretsRedactor } = this.policy;
+      const attributes = fallbackAttributes(hop, secretsRedactor);
+      sealLabels(this.traced, FALLBACK_EVENT, attributes, secretsRedactor);
+      this.traced.addEvent(FALLBACK_EVENT, attributes);
+    });
     if (this.within !== undefined) this.within.totals.fallbacks += 1;
   }
 
@@ -597,15 +611,16 @@ class ChatOperation extends OperationSpan implements ChatSpan {
     this.firstChunk();
   }
 
-  protected override describeError(error: unknown): { readonly errorType: string } {
-    return { errorType: modelErrorType(error) };
+  protected override describeError(error: unknown): { readonly errorType?: string } {
+    const status = httpStatus(error);
+    return status === undefined ? {} : { errorType: String(status) };
   }
 
   protected override beforeEnd(succeeded: boolean): void {
     const response = this.#response ?? {};
     const usage = response.usage === undefined ? undefined : normalizeUsage(response.usage, this.#chat.provider);
     const cost = this.#cost(response, usage);
-    this.traced.setAttributes(chatResponseAttributes(response, usage, cost));
+    writeLabels(this.traced, chatResponseAttributes(response, usage, cost, this.policy.secretsRedactor), this.policy);
     this.write(chatOutput, response);
     if (this.within === undefined) return;
     const { totals } = this.within;
@@ -705,21 +720,28 @@ class MemoryOperation extends OperationSpan implements MemorySpan {
 
 const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
   open(options, { context, frame }) {
-    const run = agentRun(options, frame);
+    const ownRunId = (options.runId ?? frame?.run.runId) === undefined ? newRunId() : undefined;
+    const run = agentRun(options, frame, ownRunId);
     // A run's own scope; a sub-agent is part of the run that called it.
     const scope = frame?.agent === undefined ? new Scope(scopeOf(frame)) : frame.scope;
     const parent = parentContext(context, options.parent);
-    const name = spanName(active().agentSpanName, options.name);
-    const attributes = agentAttributes(options, runAttributes(run));
-    addWhereFree(attributes, scope.attributes);
-    addWhereFree(attributes, options.attributes);
     const content = contentOfRun(frame, options.captureContent);
+    const { secretsRedactor } = content;
+    const said = saidOfRun(run, secretsRedactor, ownRunId);
+    const name = spanName(active().agentSpanName, options.name);
+    const safeName = said.agent === options.name ? name : spanName(active().agentSpanName, said.agent ?? '');
+    const attributes = agentAttributes(options, runAttributes(said), secretsRedactor);
+    addOwn(attributes, scope, options.attributes, secretsRedactor);
     // Whoever sees the span start has to know what its run has decided, which its parent may not have.
-    const start = options.captureContent === undefined ? parent : withFrame(parent, createFrame(run, scope, content));
-    const span = tracer().startSpan(name, { kind: SpanKind.INTERNAL, attributes }, start);
+    const start =
+      options.captureContent === undefined
+        ? parent
+        : withFrame(parent, createFrame(run, scope, content, undefined, said));
+    const span = tracer().startSpan(safeName, { kind: SpanKind.INTERNAL, attributes }, start);
+    sealLabels(span, safeName, attributes, secretsRedactor);
     const signal = options.signal ?? frame?.agent?.signal;
     const opens: AgentFrame = { span, name, totals: newTotals(), signal, held: [] };
-    const inner = createFrame(run, scope, content, opens);
+    const inner = createFrame(run, scope, content, opens, said);
     return {
       span,
       name,
@@ -736,51 +758,63 @@ const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
 };
 
 const CHAT: TracedOperation<ChatSpanOptions, ChatOperation> = {
-  open: (options, surroundings) =>
-    openChild(options, surroundings, {
-      name: spanName(OPERATIONS.chat.spanName, options.model),
-      kind: SpanKind.CLIENT,
-      attributes: chatAttributes(options, runAttributes(surroundings.frame?.run)),
-    }),
+  open(options, surroundings) {
+    const policy = contentPolicyOf(surroundings.frame);
+    const attributes = chatAttributes(options, runAttributes(surroundings.frame?.said), policy.secretsRedactor);
+    const { spanName: verb } = OPERATIONS.chat;
+    const name = spanName(verb, options.model);
+    const safe = attributes[GEN_AI_REQUEST_MODEL];
+    const safeName = safe === options.model ? name : spanName(verb, String(safe));
+    return openChild(options, surroundings, { name, safeName, kind: SpanKind.CLIENT, attributes, policy });
+  },
   handle: (opened, options) => new ChatOperation(opened, options),
 };
 
 const TOOL: TracedOperation<ToolSpanOptions, ToolOperation> = {
-  open: (options, surroundings) =>
-    openChild(options, surroundings, {
-      name: spanName(OPERATIONS.tool.spanName, options.name),
-      kind: SpanKind.INTERNAL,
-      attributes: toolAttributes(options, runAttributes(surroundings.frame?.run)),
-      parent: askingChat(surroundings),
-    }),
+  open(options, surroundings) {
+    const policy = contentPolicyOf(surroundings.frame);
+    const attributes = toolAttributes(options, runAttributes(surroundings.frame?.said), policy.secretsRedactor);
+    const parent = askingChat(surroundings);
+    const { spanName: verb } = OPERATIONS.tool;
+    const name = spanName(verb, options.name);
+    const safe = attributes[GEN_AI_TOOL_NAME];
+    const safeName = safe === options.name ? name : spanName(verb, String(safe));
+    return openChild(options, surroundings, { name, safeName, kind: SpanKind.INTERNAL, attributes, policy, parent });
+  },
   handle: (opened, options) => new ToolOperation(opened, options),
 };
 
 const MEMORY: TracedOperation<MemorySpanOptions, MemoryOperation> = {
-  open: (options, surroundings) =>
-    openChild(options, surroundings, {
-      name: spanName(OPERATIONS.memory.spanName, options.store),
-      kind: SpanKind.INTERNAL,
-      attributes: memoryAttributes(options, runAttributes(surroundings.frame?.run)),
-    }),
+  open(options, surroundings) {
+    const policy = contentPolicyOf(surroundings.frame);
+    const attributes = memoryAttributes(options, runAttributes(surroundings.frame?.said), policy.secretsRedactor);
+    const { spanName: verb } = OPERATIONS.memory;
+    const name = spanName(verb, options.store);
+    const safe = attributes[GEN_AI_MEMORY_STORE_ID];
+    const safeName = safe === options.store ? name : spanName(verb, String(safe));
+    return openChild(options, surroundings, { name, safeName, kind: SpanKind.INTERNAL, attributes, policy });
+  },
   handle: (opened, options) => new MemoryOperation(opened, options),
 };
 
 interface ChildSpan {
   readonly name: string;
+  /** The name as it may be written. */
+  readonly safeName: string;
   readonly kind: SpanKind;
+  /** What the contract says of it; those of the scope and of the caller are added. */
   readonly attributes: Attributes;
+  readonly policy: ContentPolicy;
   /** Parent to prefer over the active span. */
   readonly parent?: SpanContext | undefined;
 }
 
 function openChild(options: SpanOptions, { context, frame }: Surroundings, child: ChildSpan): Opened {
-  const { name, kind } = child;
+  const { name, safeName, kind, attributes, policy } = child;
   const parent = parentContext(context, options.parent ?? child.parent);
-  const { attributes } = child;
-  addWhereFree(attributes, scopeOf(frame).attributes);
-  addWhereFree(attributes, options.attributes);
-  const span = tracer().startSpan(name, { kind, attributes }, parent);
+  addOwn(attributes, scopeOf(frame), options.attributes, policy.secretsRedactor);
+  const span = tracer().startSpan(safeName, { kind, attributes }, parent);
+  sealLabels(span, safeName, attributes, policy.secretsRedactor);
   return {
     span,
     name,
@@ -788,9 +822,21 @@ function openChild(options: SpanOptions, { context, frame }: Surroundings, child
     context: trace.setSpan(parent, span),
     frame,
     signal: options.signal ?? frame?.agent?.signal,
-    policy: contentPolicyOf(frame),
+    policy,
     within: frame?.agent,
   };
+}
+
+/** Adds what the application says, the secrets in it excepted. */
+function addOwn(attributes: Attributes, scope: Scope, own: Attributes | undefined, redactor: Redactor): void {
+  addWhereFree(attributes, scope.attributes(redactor));
+  if (own !== undefined) addWhereFree(attributes, plainAttributes(own, redactor));
+}
+
+/** Writes names and ids on a span that has started. */
+function writeLabels(span: Span, attributes: Attributes, { secretsRedactor }: ContentPolicy): void {
+  sealLabels(span, '', attributes, secretsRedactor);
+  span.setAttributes(attributes);
 }
 
 /** Adds attributes whose names are not taken, by the span contract or by someone who goes first. */
@@ -809,33 +855,37 @@ function askingChat({ context, frame }: Surroundings): SpanContext | undefined {
   return trace.getSpan(context) === agent.span ? agent.lastChat : undefined;
 }
 
-function agentRun(options: AgentSpanOptions, outer: RunFrame | undefined): RunContext & { readonly depth: number } {
-  const conversationId = options.conversationId ?? outer?.run.conversationId;
-  const outerDepth = outer?.run.depth;
-  return {
-    ...outer?.run,
-    agent: options.name,
-    runId: options.runId ?? outer?.run.runId ?? newRunId(),
-    depth: options.depth ?? (outer?.agent === undefined ? (outerDepth ?? 0) : (outerDepth ?? 0) + 1),
-    ...(conversationId === undefined ? undefined : { conversationId }),
-    ...(options.captureContent === undefined ? undefined : { captureContent: options.captureContent }),
-  };
+/** The run an agent opens. Names are added one by one: added to a spread copy, each takes 0.4 µs on Node 20. */
+function agentRun(options: AgentSpanOptions, outer: RunFrame | undefined, ownRunId: string | undefined): RunContext {
+  const around = outer?.run ?? {};
+  const run: { -readonly [Key in keyof RunContext]: RunContext[Key] } = { agent: options.name };
+  const runId = options.runId ?? around.runId ?? ownRunId;
+  if (runId !== undefined) run.runId = runId;
+  run.depth = options.depth ?? (around.depth ?? 0) + (outer?.agent === undefined ? 0 : 1);
+  const conversationId = options.conversationId ?? around.conversationId;
+  if (conversationId !== undefined) run.conversationId = conversationId;
+  if (around.transport !== undefined) run.transport = around.transport;
+  if (around.user !== undefined) run.user = around.user;
+  const captureContent = options.captureContent ?? around.captureContent;
+  if (captureContent !== undefined) run.captureContent = captureContent;
+  return run;
 }
 
 /** A transport's crash, as a root span that lasts no time. */
 function recordCrash(options: TransportSpanOptions, error: unknown, uptimeMs: number): void {
   guard(() => {
     const links: Link[] = (options.runsInFlight?.() ?? []).map((context) => ({ context }));
-    const attributes = { ...options.attributes, ...transportCrashAttributes(options.name, uptimeMs) };
-    const name = spanName(OPERATIONS.transport.spanName, options.name);
-    const settings = { kind: SpanKind.INTERNAL, root: true, attributes, links };
-    const span = tracer().startSpan(name, settings, ROOT_CONTEXT);
     const frame = frameOf(contextApi.active());
-    const { isNew, recorded } = recordSpanFailure(span, {
-      error,
-      point: 'transport.crash',
-      policy: contentPolicyOf(frame),
-    });
+    const policy = contentPolicyOf(frame);
+    const { secretsRedactor } = policy;
+    const attributes = transportCrashAttributes(options.name, uptimeMs, secretsRedactor);
+    addWhereFree(attributes, options.attributes && plainAttributes(options.attributes, secretsRedactor));
+    const name = spanName(OPERATIONS.transport.spanName, options.name);
+    const safeName = spanName(OPERATIONS.transport.spanName, String(attributes[FAULTLINE_TRANSPORT]));
+    const settings = { kind: SpanKind.INTERNAL, root: true, attributes, links };
+    const span = tracer().startSpan(safeName, settings, ROOT_CONTEXT);
+    sealLabels(span, safeName, attributes, secretsRedactor);
+    const { isNew, recorded } = recordSpanFailure(span, { error, point: 'transport.crash', policy });
     span.end();
     if (!isNew) return;
     active().issues?.capture(

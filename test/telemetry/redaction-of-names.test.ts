@@ -1,12 +1,13 @@
 import { context, createTraceState, propagation, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { resourceFromAttributes, type Resource } from '@opentelemetry/resources';
-import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
+import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import {
   addBreadcrumb,
   captureMessage,
+  recordFailure,
   setContext,
   setTag,
   setupTracing,
@@ -249,6 +250,81 @@ describe('a name or an id', () => {
     const expected = { session_token: '[redacted:token]', note: 'for [redacted:openai_key]' };
     expect(spanOf('execute_tool').attributes).toMatchObject(expected);
     expect(events()[0]?.tags).toMatchObject(expected);
+  });
+});
+
+describe('a span as an exporter of the application sees it', () => {
+  /** Sets up tracing with an exporter of the application's, which is handed the spans themselves. */
+  function setupBeside(options: SetupOptions = {}): {
+    readonly seen: () => string;
+    readonly exporter: InMemorySpanExporter;
+  } {
+    const exporter = new InMemorySpanExporter();
+    setup({ ...options, spanProcessors: [new SimpleSpanProcessor(exporter)] });
+    const seen = (): string =>
+      JSON.stringify(
+        exporter.getFinishedSpans().map(({ name, attributes, events: written, status, resource }) => ({
+          name,
+          attributes,
+          events: written,
+          status,
+          resource: resource.attributes,
+        })),
+      );
+    return { seen, exporter };
+  }
+
+  it('has no secret in a name, an id, a tag, an attribute or its resource', () => {
+    const { seen, exporter } = setupBeside({
+      release: `shop-${KEY}`,
+      env: { OTEL_RESOURCE_ATTRIBUTES: `app.token=${SECRET},team=search` },
+    });
+    everyHelper(KEY);
+    traceTool({ name: 'get', attributes: { [`of ${KEY}`]: 1, note: KEY, 'session.token': SECRET } }, () => {
+      recordFailure('tool.execution', new Error('no'), { attributes: { more: KEY, 'db.password': SECRET } });
+    });
+    expect(exporter.getFinishedSpans().length).toBeGreaterThanOrEqual(6);
+    expect(seen()).not.toContain(SECRET);
+    expect(exporter.getFinishedSpans().at(-1)?.attributes).toMatchObject({
+      note: '[redacted:openai_key]',
+      more: '[redacted:openai_key]',
+      'of [redacted:openai_key]': 1,
+      'session.token': '[redacted:token]',
+      'db.password': '[redacted:password]',
+    });
+  });
+
+  it('went through the patterns and the function of the application, once, and is sent as it is', async () => {
+    const { seen, exporter } = setupBeside({
+      release: 'Ada',
+      env: { OTEL_RESOURCE_ATTRIBUTES: 'team=Ada' },
+      redaction: {
+        patterns: [{ name: 'patient', pattern: /PAT-\d{6}/ }],
+        redact: (text, { key }) => (key === 'team' ? 'no team' : text.replace('Ada', 'Adam')),
+      },
+    });
+    everyHelper('PAT-123456 Ada');
+    traceTool({ name: 'get', attributes: { note: 'Ada', list: ['Ada', 'Ada', 'x'] } }, () => undefined);
+    await tracing?.flush();
+    for (const text of [seen(), bytes()]) {
+      expect(text).not.toContain('PAT-1');
+      expect(text).not.toContain('Adamm');
+      expect(text).not.toMatch(/Ada(?!m)/);
+      expect(text).toContain('no team');
+    }
+    expect(sentry.spans.map(({ name }) => name)).toEqual(exporter.getFinishedSpans().map(({ name }) => name));
+  });
+
+  it('has the tags of the process as the tracing of today redacts them', async () => {
+    setup();
+    setTag('note', `for ${KEY} and PAT-123456`);
+    await tracing?.shutdown(1000);
+    trace.disable();
+    context.disable();
+    const { exporter } = setupBeside({ redaction: { patterns: [{ name: 'patient', pattern: /PAT-\d{6}/ }] } });
+    traceTool({ name: 'get' }, () => undefined);
+    expect(exporter.getFinishedSpans()[0]?.attributes['note']).toBe('for [redacted:openai_key] and [redacted:patient]');
+    setTag('note', 'nothing');
   });
 });
 

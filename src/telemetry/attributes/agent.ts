@@ -16,6 +16,7 @@ import {
   OPERATIONS,
   SENTRY_OP,
 } from '../semconv.ts';
+import type { Redactor } from '../content/redactor.ts';
 import type { TokenUsage } from './usage.ts';
 
 /** What an agent run is known by when it starts; its name and ids come from the run context. */
@@ -37,10 +38,12 @@ export interface RunTotals {
 }
 
 /** Adds what an `agent.invoke` span says at its creation, besides what every span of its run says. */
-export function agentAttributes(agent: AgentDescription, attributes: Attributes): Attributes {
+export function agentAttributes(agent: AgentDescription, attributes: Attributes, { label }: Redactor): Attributes {
   attributes[GEN_AI_OPERATION_NAME] = OPERATIONS.agent.operationName;
   attributes[SENTRY_OP] = OPERATIONS.agent.sentryOp;
-  if (agent.description !== undefined) attributes[GEN_AI_AGENT_DESCRIPTION] = agent.description;
+  if (agent.description !== undefined) {
+    attributes[GEN_AI_AGENT_DESCRIPTION] = label(agent.description, GEN_AI_AGENT_DESCRIPTION);
+  }
   return attributes;
 }
 

@@ -1,5 +1,7 @@
 import type { Attributes } from '@opentelemetry/api';
 
+import { cutBetweenWords } from '../content/cut.ts';
+import type { Redactor } from '../content/redactor.ts';
 import {
   FAULTLINE_ATTEMPT,
   FAULTLINE_FALLBACK_FROM,
@@ -89,24 +91,25 @@ export interface FallbackHop {
   readonly reason: string;
 }
 
-/** Adds what a `chat` span says at its creation, by default to nothing. */
-export function chatAttributes(chat: ChatDescription, attributes: Attributes = {}): Attributes {
+/** Adds what a `chat` span says at its creation. */
+export function chatAttributes(chat: ChatDescription, attributes: Attributes, redactor: Redactor): Attributes {
+  const { label } = redactor;
   attributes[GEN_AI_OPERATION_NAME] = OPERATIONS.chat.operationName;
   attributes[SENTRY_OP] = OPERATIONS.chat.sentryOp;
-  attributes[GEN_AI_PROVIDER_NAME] = chat.provider;
-  attributes[GEN_AI_REQUEST_MODEL] = chat.model;
+  attributes[GEN_AI_PROVIDER_NAME] = label(chat.provider, GEN_AI_PROVIDER_NAME);
+  attributes[GEN_AI_REQUEST_MODEL] = label(chat.model, GEN_AI_REQUEST_MODEL);
   // The conventions leave the flag out for a call that does not stream.
   if (chat.stream === true) attributes[GEN_AI_REQUEST_STREAM] = true;
   if (chat.attempt !== undefined) attributes[FAULTLINE_ATTEMPT] = chat.attempt;
   if (chat.server !== undefined) {
-    attributes[SERVER_ADDRESS] = chat.server.address;
+    attributes[SERVER_ADDRESS] = label(chat.server.address, SERVER_ADDRESS);
     if (chat.server.port !== undefined) attributes[SERVER_PORT] = chat.server.port;
   }
-  if (chat.request !== undefined) addRequest(attributes, chat.request);
+  if (chat.request !== undefined) addRequest(attributes, chat.request, redactor);
   return attributes;
 }
 
-function addRequest(attributes: Attributes, request: ChatRequest): void {
+function addRequest(attributes: Attributes, request: ChatRequest, { label }: Redactor): void {
   if (request.temperature !== undefined) attributes[GEN_AI_REQUEST_TEMPERATURE] = request.temperature;
   if (request.topP !== undefined) attributes[GEN_AI_REQUEST_TOP_P] = request.topP;
   if (request.topK !== undefined) attributes[GEN_AI_REQUEST_TOP_K] = request.topK;
@@ -114,9 +117,22 @@ function addRequest(attributes: Attributes, request: ChatRequest): void {
   if (request.frequencyPenalty !== undefined) attributes[GEN_AI_REQUEST_FREQUENCY_PENALTY] = request.frequencyPenalty;
   if (request.presencePenalty !== undefined) attributes[GEN_AI_REQUEST_PRESENCE_PENALTY] = request.presencePenalty;
   if (request.seed !== undefined) attributes[GEN_AI_REQUEST_SEED] = request.seed;
-  if (request.stopSequences !== undefined) attributes[GEN_AI_REQUEST_STOP_SEQUENCES] = [...request.stopSequences];
-  if (request.reasoningLevel !== undefined) attributes[GEN_AI_REQUEST_REASONING_LEVEL] = request.reasoningLevel;
-  if (request.outputType !== undefined) attributes[GEN_AI_OUTPUT_TYPE] = request.outputType;
+  if (request.stopSequences !== undefined) {
+    attributes[GEN_AI_REQUEST_STOP_SEQUENCES] = labels(request.stopSequences, GEN_AI_REQUEST_STOP_SEQUENCES, label);
+  }
+  if (request.reasoningLevel !== undefined) {
+    attributes[GEN_AI_REQUEST_REASONING_LEVEL] = label(request.reasoningLevel, GEN_AI_REQUEST_REASONING_LEVEL);
+  }
+  if (request.outputType !== undefined) {
+    attributes[GEN_AI_OUTPUT_TYPE] = label(request.outputType, GEN_AI_OUTPUT_TYPE);
+  }
+}
+
+/** A copy, for the caller may change its list. A loop, because this is done for every answer. */
+function labels(texts: readonly string[], key: string, label: Redactor['label']): string[] {
+  const copy: string[] = [];
+  for (const text of texts) copy.push(label(text, key));
+  return copy;
 }
 
 /** Attributes of a `chat` span that come with the answer, `usage` and `cost` being what it used. */
@@ -124,11 +140,14 @@ export function chatResponseAttributes(
   response: ChatResponse,
   usage: TokenUsage | undefined,
   cost: CallCost | undefined,
+  { label }: Redactor,
 ): Attributes {
   const attributes: Attributes = {};
-  if (response.id !== undefined) attributes[GEN_AI_RESPONSE_ID] = response.id;
-  if (response.model !== undefined) attributes[GEN_AI_RESPONSE_MODEL] = response.model;
-  if (response.finishReasons !== undefined) attributes[GEN_AI_RESPONSE_FINISH_REASONS] = [...response.finishReasons];
+  if (response.id !== undefined) attributes[GEN_AI_RESPONSE_ID] = label(response.id, GEN_AI_RESPONSE_ID);
+  if (response.model !== undefined) attributes[GEN_AI_RESPONSE_MODEL] = label(response.model, GEN_AI_RESPONSE_MODEL);
+  if (response.finishReasons !== undefined) {
+    attributes[GEN_AI_RESPONSE_FINISH_REASONS] = labels(response.finishReasons, GEN_AI_RESPONSE_FINISH_REASONS, label);
+  }
   if (usage !== undefined) addUsageCounts(attributes, usage);
   if (cost !== undefined) addCallCost(attributes, cost);
   return attributes;
@@ -150,13 +169,17 @@ function addCallCost(attributes: Attributes, cost: CallCost): void {
 }
 
 /** Attributes of the `gen_ai.chat.fallback` event. */
-export function fallbackAttributes(hop: FallbackHop): Attributes {
+export function fallbackAttributes(hop: FallbackHop, { label }: Redactor): Attributes {
   const attributes: Attributes = {
-    [FAULTLINE_FALLBACK_FROM]: hop.from,
-    [FAULTLINE_FALLBACK_TO]: hop.to,
-    [FAULTLINE_FALLBACK_REASON]: hop.reason.slice(0, 200),
+    [FAULTLINE_FALLBACK_FROM]: label(hop.from, FAULTLINE_FALLBACK_FROM),
+    [FAULTLINE_FALLBACK_TO]: label(hop.to, FAULTLINE_FALLBACK_TO),
+    [FAULTLINE_FALLBACK_REASON]: cutBetweenWords(label(hop.reason, FAULTLINE_FALLBACK_REASON), 200),
   };
-  if (hop.fromProvider !== undefined) attributes[FAULTLINE_FALLBACK_FROM_PROVIDER] = hop.fromProvider;
-  if (hop.toProvider !== undefined) attributes[FAULTLINE_FALLBACK_TO_PROVIDER] = hop.toProvider;
+  if (hop.fromProvider !== undefined) {
+    attributes[FAULTLINE_FALLBACK_FROM_PROVIDER] = label(hop.fromProvider, FAULTLINE_FALLBACK_FROM_PROVIDER);
+  }
+  if (hop.toProvider !== undefined) {
+    attributes[FAULTLINE_FALLBACK_TO_PROVIDER] = label(hop.toProvider, FAULTLINE_FALLBACK_TO_PROVIDER);
+  }
   return attributes;
 }

@@ -1,5 +1,6 @@
 import type { Attributes } from '@opentelemetry/api';
 
+import type { Redactor } from '../content/redactor.ts';
 import { DB_SYSTEM_NAME, GEN_AI_MEMORY_STORE_ID, OPERATIONS, SENTRY_OP } from '../semconv.ts';
 
 /** A memory store as its searches are known by. */
@@ -10,10 +11,10 @@ export interface MemoryDescription {
   readonly system?: string;
 }
 
-/** Adds what a `search_memory` span says at its creation, by default to nothing. */
-export function memoryAttributes(memory: MemoryDescription, attributes: Attributes = {}): Attributes {
+/** Adds what a `search_memory` span says at its creation. */
+export function memoryAttributes(memory: MemoryDescription, attributes: Attributes, { label }: Redactor): Attributes {
   attributes[SENTRY_OP] = OPERATIONS.memory.sentryOp;
-  attributes[GEN_AI_MEMORY_STORE_ID] = memory.store;
-  if (memory.system !== undefined) attributes[DB_SYSTEM_NAME] = memory.system;
+  attributes[GEN_AI_MEMORY_STORE_ID] = label(memory.store, GEN_AI_MEMORY_STORE_ID);
+  if (memory.system !== undefined) attributes[DB_SYSTEM_NAME] = label(memory.system, DB_SYSTEM_NAME);
   return attributes;
 }

@@ -12,12 +12,20 @@ export function plainAttributes(attributes: Attributes, redactor: Redactor): Att
   let isSame = true;
   const plain: Attributes = {};
   for (const [key, value] of Object.entries(attributes)) {
-    const name = redactor.name(key);
+    const name = attributeName(key, redactor);
     const safe = value === undefined ? undefined : plainValue(value, key, redactor.secretKind(key), redactor);
     isSame &&= safe === value && name === key;
     plain[name] = safe;
   }
   return isSame ? attributes : plain;
+}
+
+/** Names of the conventions, which no pattern of an application is to break, and which have no place for a secret. */
+const CONVENTIONAL = /^(?:code|db|error|exception|faultline|gen_ai|sentry|server|service|user)\.[a-z_.]{1,60}$/;
+
+/** The name of one of them. */
+export function attributeName(name: string, redactor: Redactor): string {
+  return CONVENTIONAL.test(name) ? name : redactor.name(name);
 }
 
 /** The value of one of them. The same where there is nothing secret about it. */

@@ -54,6 +54,8 @@ export interface Redactor {
   text(value: string, key?: string): Redacted;
   /** The name of an attribute. The function of the application is not asked about names. */
   name(name: string): string;
+  /** A short text that comes again with every span: a name, an id. Redacted as any text, but remembered if it can be. */
+  readonly label: (value: string, key?: string) => Redacted;
   /** The kind of secret the name of an attribute says its value is: by its last word, or by the last two. */
   secretKind(name: string): SecretKind | undefined;
   /** A redacted copy of any value, bounded in depth, number of values and text. */
@@ -83,7 +85,6 @@ export function createRedactor(options: RedactionOptions = {}): Redactor {
   /** What patterns and rules make of a text. */
   const byRules = (kept: string): string =>
     redactText(patterns.length === 0 ? kept : applyPatterns(kept, patterns), rules, placeholder);
-  const nameByRules = remembering((name) => byRules(keptOf(name, MAX_TEXT)));
   const byFunction = (text: string, key: string | undefined): string =>
     redact === undefined ? text : applyFunction(redact, text, key);
   const textOf = (text: string, key?: string): string => {
@@ -93,13 +94,13 @@ export function createRedactor(options: RedactionOptions = {}): Redactor {
       return FAILED;
     }
   };
-  const nameOf = (name: string): string => {
+  const nameOf = remembering((name) => {
     try {
-      return nameByRules(name);
+      return byRules(keptOf(name, MAX_TEXT));
     } catch {
       return FAILED;
     }
-  };
+  });
   const memberOf = (text: string, place: Place, maxLength: number): string => {
     try {
       const kept = keptOf(text, maxLength);
@@ -116,6 +117,7 @@ export function createRedactor(options: RedactionOptions = {}): Redactor {
     isSteady: redact === undefined,
     text: (text, key) => asRedacted(textOf(text, key)),
     name: nameOf,
+    label: (redact === undefined ? nameOf : textOf) as Redactor['label'],
     secretKind: (name) => (rules.keys ? secretKindOfAttribute(name) : undefined),
     value: copy,
     json: (value) => asRedacted(JSON.stringify(copy(value))),

@@ -1,25 +1,32 @@
 /** Longest text that is remembered, in UTF-16 units: longer than names and ids are. */
 const MAX_LENGTH = 200;
-/** Texts after which those that did not come again are forgotten; up to twice as many are held. */
-const MAX_TEXTS = 500;
+/** Texts that are remembered at most; a power of two. */
+const PLACES = 1_024;
 
 /**
  * The same function, which remembers what it answered to short texts: names come again with every object. It has
  * to answer the same to the same text, always.
+ *
+ * Each text has one place, which the next one with the same place takes: ids that never come again then cost no more
+ * than to answer them. A `Map` that forgets costs twice that, for it grows and is thrown away again and again.
  */
 export function remembering(answer: (text: string) => string): (text: string) => string {
-  let recent = new Map<string, string>();
-  let older = new Map<string, string>();
+  const texts: string[] = Array.from({ length: PLACES }, () => '');
+  const answers: string[] = Array.from({ length: PLACES }, () => '');
   return (text) => {
-    if (text.length > MAX_LENGTH) return answer(text);
-    const known = recent.get(text);
-    if (known !== undefined) return known;
-    const found = older.get(text) ?? answer(text);
-    if (recent.size >= MAX_TEXTS) {
-      older = recent;
-      recent = new Map();
-    }
-    recent.set(text, found);
+    const { length } = text;
+    if (length > MAX_LENGTH || length === 0) return answer(text);
+    const place = placeOf(text, length);
+    if (texts[place] === text) return answers[place]!;
+    const found = answer(text);
+    texts[place] = text;
+    answers[place] = found;
     return found;
   };
+}
+
+/** By a few signs of the text, those at its end above all: that is where ids and versions differ. */
+function placeOf(text: string, length: number): number {
+  const end = text.charCodeAt(length - 1) * 31 + text.charCodeAt(length >> 1);
+  return (((end * 31 + text.charCodeAt(0)) * 31 + text.charCodeAt(length >> 2)) * 31 + length) & (PLACES - 1);
 }

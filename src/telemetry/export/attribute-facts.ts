@@ -1,4 +1,5 @@
 import { attributeRole, type AttributeRole } from '../content/foreign-names.ts';
+import { attributeName } from '../content/plain-attribute.ts';
 import type { SecretKind } from '../content/redaction/secret-names.ts';
 import type { Redactor } from '../content/redactor.ts';
 import { FAILURE_POINTS } from '../failure.ts';
@@ -40,7 +41,7 @@ export function createAttributeFacts(redactor: Redactor): FactsOf {
     const known = remembered.get(name);
     if (known !== undefined) return known;
     const facts: AttributeFacts = {
-      name: CONVENTIONAL.test(name) ? name : redactor.name(name),
+      name: attributeName(name, redactor),
       role: attributeRole(name),
       secretKind: redactor.secretKind(name),
       words: WORDS.get(name),
@@ -57,9 +58,6 @@ export function createAttributeFacts(redactor: Redactor): FactsOf {
     return facts;
   };
 }
-
-/** Names of the conventions, which no pattern of an application is to break, and which have no place for a secret. */
-const CONVENTIONAL = /^(?:code|db|error|exception|faultline|gen_ai|sentry|server|service|user)\.[a-z_.]{1,60}$/;
 
 const OPERATION_NAMES = Object.values(OPERATIONS);
 

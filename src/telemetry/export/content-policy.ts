@@ -5,6 +5,7 @@ import {
   type Link,
   type SpanContext,
 } from '@opentelemetry/api';
+import type { Resource } from '@opentelemetry/resources';
 import type { ReadableSpan, SpanProcessor, TimedEvent } from '@opentelemetry/sdk-trace-node';
 
 import { messageText, WITHHELD } from '../content/error-text.ts';
@@ -12,7 +13,7 @@ import { eventNeeds, EVERYTHING_SAID } from '../content/foreign-names.ts';
 import { plainValue } from '../content/plain-attribute.ts';
 import type { ContentKind, ContentPolicy } from '../content/policy.ts';
 import type { SecretKind } from '../content/redaction/secret-names.ts';
-import { sealedTexts } from '../content/seal.ts';
+import { sealedLabelsOf, sealedTexts } from '../content/seal.ts';
 import { afterMessage, stackLines } from '../content/stack-lines.ts';
 import { withoutParameterValues, withoutQueryValues, withoutValues } from '../content/statement.ts';
 import { copyWithin, fitJson, fitText } from '../content/truncate.ts';
@@ -29,6 +30,8 @@ export interface ContentGuard {
   readonly processor: SpanProcessor;
   /** The span as it may leave the process: itself, or a copy without what must stay. */
   readonly allow: (span: ReadableSpan) => ReadableSpan;
+  /** The resource as it may leave, for a provider of our own: its spans then say nothing else to anybody. */
+  readonly resource: (resource: Resource) => Resource;
 }
 
 /**
@@ -53,6 +56,7 @@ export function createContentGuard(policy: ContentPolicy): ContentGuard {
       forceFlush: () => Promise.resolve(),
       shutdown: () => Promise.resolve(),
     },
+    resource: (resource) => origins.resource(resource),
     allow(span) {
       const changes = new SpanReview(span, policies.get(span) ?? policy, factsOf).changes();
       const resource = origins.resource(span.resource);
@@ -73,6 +77,8 @@ class SpanReview {
   readonly #factsOf: FactsOf;
   /** Texts that were made under the policy. */
   readonly #sealed: ReadonlySet<unknown> | undefined;
+  /** Names and ids the function of the application has seen. */
+  readonly #labels: ReadonlySet<unknown> | undefined;
   #contentBytes = 0;
 
   constructor(span: ReadableSpan, policy: ContentPolicy, factsOf: FactsOf) {
@@ -82,6 +88,7 @@ class SpanReview {
     // Nothing is sealed but content, and what is said of failures.
     const mayBeSealed = policy.capturesAny || span.events.length > 0 || span.status.message !== undefined;
     this.#sealed = mayBeSealed ? sealedTexts(span) : undefined;
+    this.#labels = policy.secretsRedactor.isSteady ? undefined : sealedLabelsOf(span);
   }
 
   /** What must change of the span, if anything. */
@@ -179,6 +186,7 @@ class SpanReview {
     if (role.role === 'plain' || (typeof value !== 'string' && !Array.isArray(value))) {
       if (plain !== undefined) return plain(value);
       if (typeof value === 'string') return this.#plainText(key, value, facts);
+      if (this.#isLabelled(value)) return value;
       const only = onlyText(value);
       if (only !== undefined && this.#plainText(key, only, facts) === only) return value;
       return this.#plain(key, value);
@@ -213,16 +221,21 @@ class SpanReview {
   /** The name of a span or an event, of which there are few. */
   #name(name: string): string {
     const { secretsRedactor } = this.#policy;
-    return secretsRedactor.isSteady ? secretsRedactor.name(name) : secretsRedactor.text(name);
+    return this.#labels?.has(name) === true ? name : secretsRedactor.label(name);
   }
 
   /** A text that is the same as the last one under its name need not be looked through again. */
   #plainText(key: string, text: string, facts: AttributeFacts): string {
-    if (text === facts.clean) return text;
+    if (text === facts.clean || this.#labels?.has(text) === true) return text;
     const { secretsRedactor } = this.#policy;
-    const safe = secretsRedactor.text(text, key);
+    const safe = secretsRedactor.label(text, key);
     if (safe === text && secretsRedactor.isSteady) facts.clean = text;
     return safe;
+  }
+
+  #isLabelled(value: AttributeValue): boolean {
+    const labels = this.#labels;
+    return labels !== undefined && Array.isArray(value) && value.every((element) => labels.has(element));
   }
 
   #isTool(): boolean {

@@ -28,6 +28,8 @@ function onceFor<T extends object>(change: (object: T) => T): (object: T) => T {
     if (last?.object === object) return last.result;
     const result = changed.get(object) ?? change(object);
     changed.set(object, result);
+    // What was made safe is safe: a function of the application is not to see it twice.
+    changed.set(result, result);
     last = { object, result };
     return result;
   };
