@@ -8,7 +8,13 @@ import { spread } from './report.mjs';
 const WORKER = fileURLToPath(new URL('delivery/worker.mjs', import.meta.url));
 const ROUNDS = 11;
 const WITHOUT = 'no exporter';
-const VARIANTS = { stock: 'stock', Faultline: 'faultline', 'Faultline, recorder on': 'recorder' };
+/** As it comes, with a queue of 2 048 spans: it loses what does not fit. */
+const STOCK = 'stock';
+/** With a queue that everything fits in: it loses nothing, so that its work can be compared with work that loses nothing. */
+const ROOMY = 'stock, room for all';
+const OURS = 'Faultline';
+const RECORDED = 'Faultline, recorder on';
+const WORKERS = { [WITHOUT]: 'none', [STOCK]: 'stock', [ROOMY]: 'roomy', [OURS]: 'faultline', [RECORDED]: 'recorder' };
 const STALL_LIMIT_MS = 2;
 /** The queue of 16 MiB, two requests under way with their bodies, and what goes with them. */
 const HELD_LIMIT_MB = 24;
@@ -19,48 +25,42 @@ const HELD_LIMIT_MB = 24;
  */
 export async function measureDelivery() {
   const server = await startCounter();
-  const inTurn = async (scenario, rounds = ROUNDS, variants = VARIANTS) =>
-    interleave(
-      Object.fromEntries(
-        Object.entries(variants).map(([name, variant]) => [name, () => runWorker(variant, scenario, server)]),
-      ),
-      { rounds, warmUpRounds: 1 },
-    );
-  const stalls = await inTurn('stall', ROUNDS, { [WITHOUT]: 'none', ...VARIANTS });
-  const sent = await inTurn('throughput');
-  const outages = await inTurn('outage', 1);
+  const inTurn = async (scenario, names, rounds = ROUNDS) =>
+    interleave(Object.fromEntries(names.map((name) => [name, () => runWorker(WORKERS[name], scenario, server)])), {
+      rounds,
+      warmUpRounds: 1,
+    });
+  const stalls = await inTurn('stall', [WITHOUT, ROOMY, OURS, RECORDED]);
+  const sent = await inTurn('throughput', [STOCK, ROOMY, OURS, RECORDED]);
+  const outages = await inTurn('outage', [STOCK, OURS, RECORDED], 1);
   const exits = Object.fromEntries(
     await Promise.all(
-      ['stock', 'Faultline'].map(async (name) => [
-        name,
-        (await runWorker(VARIANTS[name], 'exit', { url: CLOSED })).livedMs,
-      ]),
+      [STOCK, OURS].map(async (name) => [name, (await runWorker(WORKERS[name], 'exit', { url: CLOSED })).livedMs]),
     ),
   );
   await server.close();
 
-  const of = (samples, name, key) => samples[name].map((sample) => sample[key]);
-  const names = Object.keys(VARIANTS);
-  const throughput = ratio(of(sent, 'Faultline', 'spansPerSecond'), of(sent, 'stock', 'spansPerSecond'));
-  const cpu = ratio(of(sent, 'Faultline', 'cpuMicrosPerSpan'), of(sent, 'stock', 'cpuMicrosPerSpan'));
-  const recorded = ratio(of(sent, 'Faultline, recorder on', 'cpuMicrosPerSpan'), of(sent, 'stock', 'cpuMicrosPerSpan'));
-  const recordedMicros = summarize(
-    of(sent, 'Faultline, recorder on', 'cpuMicrosPerSpan').map(
-      (micros, round) => micros - sent['Faultline'][round].cpuMicrosPerSpan,
-    ),
-  );
-  const held = Math.max(...['Faultline', 'Faultline, recorder on'].map((name) => outages[name][0].heldMb));
-  const beyondLoop = (key) => difference(of(stalls, 'Faultline', key), of(stalls, WITHOUT, key));
+  const of = (samples, name, key) => samples[name]?.map((sample) => sample[key]);
+  const throughput = ratio(of(sent, OURS, 'spansPerSecond'), of(sent, STOCK, 'spansPerSecond'));
+  const work = ratio(of(sent, OURS, 'spansPerSecond'), of(sent, ROOMY, 'spansPerSecond'));
+  const lost = summarize(of(sent, STOCK, 'lostPercent'));
+  const cpu = ratio(of(sent, OURS, 'cpuMicrosPerSpan'), of(sent, ROOMY, 'cpuMicrosPerSpan'));
+  const recorded = ratio(of(sent, RECORDED, 'cpuMicrosPerSpan'), of(sent, ROOMY, 'cpuMicrosPerSpan'));
+  const recordedMicros = difference(of(sent, RECORDED, 'cpuMicrosPerSpan'), of(sent, OURS, 'cpuMicrosPerSpan'));
+  const held = Math.max(...[OURS, RECORDED].map((name) => outages[name][0].heldMb));
+  const beyondLoop = (key) => difference(of(stalls, OURS, key), of(stalls, WITHOUT, key));
   const stall = beyondLoop('longestMs');
   const tenthStall = beyondLoop('tenthLongestMs');
+  const cell = (samples, digits) => (samples === undefined ? '' : spread(summarize(samples), digits));
   return {
     title: 'Delivery',
     compares: [
       'Spans on their way out, against `BatchSpanProcessor` and `OTLPTraceExporter` of the SDK, each in a process of its',
-      'own that sends JSON to a server on this machine; every span was counted there. *Stall*: 6 000 spans with 4 kB of',
-      'content, one in each turn of the event loop, and the turns after the first thousand. *Throughput*: 22 000',
-      'spans with the metadata of a model call, until the server has them. *Outage*: 10 000 spans of 50 kB while the',
-      'server hangs. *Exit*: 2 048 spans and a port nobody listens at, from the last span to the end of the process.',
+      'own that sends JSON to a server on this machine, which counts. *Stall*: 6 000 spans with 4 kB of content, one in',
+      'each turn of the event loop, and the turns after the first thousand. *Throughput*: 20 000 spans with the metadata of',
+      'a model call, made as fast as they can be and sent meanwhile; the spans that arrived in a second, and how many of',
+      'the made ones did not. *Outage*: 10 000 spans of 50 kB while the server hangs. *Exit*: 2 048 spans and a port nobody',
+      'listens at, from the last span to the end of the process.',
     ].join('\n'),
     columns: [
       '',
@@ -68,20 +68,22 @@ export async function measureDelivery() {
       'tenth longest, ms',
       'longest `end()`, ms',
       'spans/s',
+      'lost, %',
       'µs of CPU per span',
       'held in an outage, MB',
       'with garbage, MB',
       'exit, s',
     ],
-    rows: [WITHOUT, ...names].map((name) => [
+    rows: Object.keys(WORKERS).map((name) => [
       name,
-      spread(summarize(of(stalls, name, 'longestMs')), 1),
-      spread(summarize(of(stalls, name, 'tenthLongestMs')), 1),
-      spread(summarize(of(stalls, name, 'longestEndMs')), 1),
-      sent[name] === undefined ? '' : spread(summarize(of(sent, name, 'spansPerSecond')), 0),
-      sent[name] === undefined ? '' : spread(summarize(of(sent, name, 'cpuMicrosPerSpan')), 1),
-      outages[name] === undefined ? '' : summarize(of(outages, name, 'heldMb')).median.toFixed(0),
-      outages[name] === undefined ? '' : summarize(of(outages, name, 'highestMb')).median.toFixed(0),
+      cell(of(stalls, name, 'longestMs'), 1),
+      cell(of(stalls, name, 'tenthLongestMs'), 1),
+      cell(of(stalls, name, 'longestEndMs'), 1),
+      cell(of(sent, name, 'spansPerSecond'), 0),
+      cell(of(sent, name, 'lostPercent'), 0),
+      name === STOCK ? '' : cell(of(sent, name, 'cpuMicrosPerSpan'), 1),
+      outages[name] === undefined ? '' : outages[name][0].heldMb.toFixed(0),
+      outages[name] === undefined ? '' : outages[name][0].highestMb.toFixed(0),
       exits[name] === undefined ? '' : (exits[name] / 1_000).toFixed(1),
     ]),
     targets: [
@@ -97,10 +99,15 @@ export async function measureDelivery() {
         spread(tenthStall, 1, ' ms'),
         tenthStall.median <= STALL_LIMIT_MS,
       ),
-      target('throughput', '≥ 1.0 × stock', spread(throughput, 2, ' ×'), Number(throughput.median.toFixed(2)) >= 1),
-      target('CPU per span, with export', '≤ 1.1 × stock', spread(cpu, 2, ' ×'), cpu.median <= 1.1),
+      target(
+        'throughput, spans that arrive',
+        '≥ 1.0 × stock',
+        spread(throughput, 2, ' ×'),
+        Number(throughput.median.toFixed(2)) >= 1,
+      ),
+      target('CPU per span, with export', '≤ 1.1 × stock, room for all', spread(cpu, 2, ' ×'), cpu.median <= 1.1),
       target('memory held in an outage', `≤ ${HELD_LIMIT_MB} MB`, `${held.toFixed(0)} MB`, held <= HELD_LIMIT_MB),
-      target('the same CPU, recorder on', '≤ 2 × stock', spread(recorded, 2, ' ×'), recorded.median <= 2),
+      target('the same CPU, recorder on', '≤ 2 × stock, room for all', spread(recorded, 2, ' ×'), recorded.median <= 2),
       target('what the recorder adds', '≤ 15 µs a span', spread(recordedMicros, 1, ' µs'), recordedMicros.median <= 15),
     ],
     notes: [
@@ -110,8 +117,10 @@ export async function measureDelivery() {
         'ten times in 5 000.',
       ].join('\n'),
       [
-        'A turn holds the making of one span as well. The stock queue was made large enough to lose nothing, except in an',
-        'outage and at the exit, where it has its defaults.',
+        `Of the spans of the throughput the stock processor loses ${lost.median.toFixed(0)} % as it comes. With room for all it`,
+        `loses none, and then Faultline has ${spread(work, 2)} × its throughput: it looks through every span for secrets, and`,
+        'keeps spans until the server has answered. CPU per span is compared with that one, because work that is not done',
+        'costs nothing. A turn holds the making of one span as well.',
       ].join('\n'),
     ],
   };
@@ -161,12 +170,20 @@ async function runWorker(variant, scenario, server) {
   const { measured, livedMs } = await spawnWorker([WORKER, variant, scenario, url]);
   const arrived = server.take?.() ?? { spans: 0, bytes: 0 };
   const isCounted = variant !== 'none' && scenario !== 'outage' && scenario !== 'exit';
-  if (isCounted && (arrived.spans !== measured.spans || arrived.bytes < measured.bytes)) {
+  const mayLose = variant === 'stock';
+  if (isCounted && !mayLose && (arrived.spans !== measured.spans || arrived.bytes < measured.bytes)) {
     throw new Error(
       `Expected ${measured.spans} spans of ${variant}, of ${measured.bytes} bytes or more, got ${arrived.spans} of ${arrived.bytes}: the work did not happen.`,
     );
   }
-  return { ...measured, livedMs };
+  return { ...measured, livedMs, ...(scenario === 'throughput' ? throughputOf(measured, arrived) : undefined) };
+}
+
+function throughputOf({ spans, warmUpSpans, elapsedMs }, arrived) {
+  return {
+    spansPerSecond: ((arrived.spans - warmUpSpans) / elapsedMs) * 1_000,
+    lostPercent: ((spans - arrived.spans) / (spans - warmUpSpans)) * 100,
+  };
 }
 
 function spawnWorker(args) {
