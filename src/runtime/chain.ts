@@ -1,5 +1,5 @@
 import { addBreadcrumb } from '../telemetry/context.ts';
-import type { FallbackHop } from '../telemetry/spans.ts';
+import { announceFallback, type FallbackHop } from '../telemetry/spans.ts';
 import { attempt, type CallSurroundings } from './attempt.ts';
 import { AllModelsFailedError, type ModelAttempt, type ModelFailure } from './errors.ts';
 import type { Candidate } from './models/candidate.ts';
@@ -37,32 +37,36 @@ export interface ChainAnswer {
  */
 export async function askChain(chain: Chain, request: TurnRequest, run: CallSurroundings): Promise<ChainAnswer> {
   const failed: ModelAttempt[] = [];
+  const errors: unknown[] = [];
   const hops: FallbackHop[] = [];
   for (;;) {
     const candidate = chain.candidates[chain.position]!;
     const outcome = await askModel(candidate, request, hops, run);
     if (outcome.status === 'answered') return { answer: outcome.answer, candidate };
 
-    const { failure, attempts } = outcome;
+    const { failure, errors: failures } = outcome;
+    const attempts = failures.length;
     const { modelId: model, provider } = candidate;
     if (failure.kind === 'caller') throw failure.error;
     failed.push({ model, provider, attempts, reason: failure.reason, error: failure.error });
+    errors.push(...failures);
 
     const next = chain.candidates[chain.position + 1];
     const mayFallBack = chain.shouldFallback?.(failure, { model, attempt: attempts }) ?? true;
-    if (next === undefined || !mayFallBack) throw new AllModelsFailedError(failed);
+    if (next === undefined || !mayFallBack) throw new AllModelsFailedError(failed, errors);
     chain.position += 1;
     chain.fallbacks += 1;
     const { reason } = failure;
-    hops.push({ from: model, fromProvider: provider, to: next.modelId, toProvider: next.provider, reason });
+    const hop = { from: model, fromProvider: provider, to: next.modelId, toProvider: next.provider, reason };
+    hops.push(hop);
     run.emit({ type: 'model.fallback', from: model, to: next.modelId, reason });
-    addBreadcrumb({ category: 'model.fallback', message: `${model} → ${next.modelId}`, data: { reason } });
+    announceFallback(hop);
   }
 }
 
 type ModelOutcome =
   | { readonly status: 'answered'; readonly answer: ModelAnswer }
-  | { readonly status: 'failed'; readonly failure: ModelFailure; readonly attempts: number };
+  | { readonly status: 'failed'; readonly failure: ModelFailure; readonly errors: readonly unknown[] };
 
 /** Asks one model until it answers, or until asking it again makes no sense. */
 async function askModel(
@@ -71,13 +75,15 @@ async function askModel(
   hops: readonly FallbackHop[],
   run: CallSurroundings,
 ): Promise<ModelOutcome> {
+  const errors: unknown[] = [];
   for (let number = 1; ; number += 1) {
     const outcome = await attempt({ candidate, request, number, hops }, run);
     if (outcome.status === 'answered') return outcome;
 
     const { failure } = outcome;
+    errors.push(failure.error);
     const delayMs = number > candidate.maxRetries ? undefined : retryDelay(failure, number, run.time);
-    if (delayMs === undefined) return { status: 'failed', failure, attempts: number };
+    if (delayMs === undefined) return { status: 'failed', failure, errors };
     const { reason } = failure;
     run.emit({ type: 'model.retry', model: candidate.modelId, attempt: number + 1, delayMs, reason });
     addBreadcrumb({

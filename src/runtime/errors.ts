@@ -18,17 +18,17 @@ export interface ModelAttempt {
   readonly error: unknown;
 }
 
-/** No model of the chain answered. `errors` has the last failure of each, `cause` is the last of all. */
+/** No model of the chain answered. `errors` has every failure, oldest first, `cause` is the last of all. */
 export class AllModelsFailedError extends AggregateError {
   override readonly name = 'AllModelsFailedError';
   readonly attempts: readonly ModelAttempt[];
 
-  constructor(attempts: readonly ModelAttempt[]) {
+  /** @param errors every failure, oldest first; by default the last one of each model */
+  constructor(attempts: readonly ModelAttempt[], errors: readonly unknown[] = attempts.map(({ error }) => error)) {
     // A model that could not be loaded is the one failure whose message is ours, and says what to do.
     const why = ({ error, reason }: ModelAttempt): string =>
       error instanceof ModelUnavailableError ? error.message : reason;
     const list = attempts.map((attempt) => `${attempt.model} (${why(attempt)})`).join(', ');
-    const errors = attempts.map((attempt) => attempt.error);
     super(errors, `no model answered: ${list}`, { cause: errors.at(-1) });
     this.attempts = attempts;
   }

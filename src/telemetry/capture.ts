@@ -1,30 +1,44 @@
-import { context as contextApi, isSpanContextValid, trace, type SpanContext } from '@opentelemetry/api';
+import {
+  context as contextApi,
+  isSpanContextValid,
+  trace,
+  type Attributes,
+  type Span,
+  type SpanContext,
+} from '@opentelemetry/api';
 
 import { active, type HeldFailure } from './active.ts';
-import { contentPolicyOf, frameOf, scopeOf, type RunFrame } from './context.ts';
+import { contentPolicyOf, failurePlace, frameOf, scopeOf, type RunFrame } from './context.ts';
 import {
-  isPartOf,
+  isObject,
   linkedErrors,
+  partsOf,
+  recordedAnywhere,
+  recordedFailure,
+  rememberFailure,
   type Captured,
   type CapturedFailure,
   type FailurePoint,
   type Level,
 } from './failure.ts';
-
-/** Tags of an Issue that say what failed. */
-export interface IssueTags {
-  readonly model?: string;
-  readonly provider?: string;
-  readonly tool?: string;
-  readonly memory_store?: string;
-  readonly transport?: string;
-}
+import { guard } from './guard.ts';
+import {
+  FAULTLINE_RUN_ID,
+  FAULTLINE_TRANSPORT,
+  GEN_AI_AGENT_NAME,
+  GEN_AI_CONVERSATION_ID,
+  GEN_AI_MEMORY_STORE_ID,
+  GEN_AI_PROVIDER_NAME,
+  GEN_AI_REQUEST_MODEL,
+  GEN_AI_TOOL_NAME,
+  SENTRY_OP,
+} from './semconv.ts';
 
 /** The span and the run something happened in. */
 interface Site {
   readonly span: SpanContext | undefined;
   readonly parentSpanId?: string | undefined;
-  readonly op?: string;
+  readonly op?: string | undefined;
   readonly transaction?: string | undefined;
   readonly frame: RunFrame | undefined;
 }
@@ -35,7 +49,43 @@ export interface FailureSite extends Site {
   /** Its message as the span says it. */
   readonly message: string;
   readonly point: FailurePoint;
-  readonly tags?: IssueTags;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+/** The tags that say what attributes of the conventions say. */
+const TAGS: Readonly<Record<string, string>> = {
+  [GEN_AI_AGENT_NAME]: 'agent',
+  [GEN_AI_CONVERSATION_ID]: 'conversation_id',
+  [FAULTLINE_RUN_ID]: 'run_id',
+  [FAULTLINE_TRANSPORT]: 'transport',
+  [GEN_AI_REQUEST_MODEL]: 'model',
+  [GEN_AI_PROVIDER_NAME]: 'provider',
+  [GEN_AI_TOOL_NAME]: 'tool',
+  [GEN_AI_MEMORY_STORE_ID]: 'memory_store',
+};
+
+/** Tags from attributes of a span, for a failure of which the application tells by itself. */
+export function tagsFrom(attributes: Attributes): Readonly<Record<string, string>> {
+  const known = Object.entries(attributes).filter(([name, value]) => Object.hasOwn(TAGS, name) && value !== undefined);
+  return Object.fromEntries(known.map(([name, value]) => [TAGS[name]!, String(value)]));
+}
+
+/**
+ * What is known of a span that somebody else has started: the API tells its ids, the SDK more while it is sampled.
+ *
+ * @param usualOp what is taken for its op when it does not say
+ */
+export function spanSite(span: Span, usualOp?: string): Pick<Site, 'span' | 'parentSpanId' | 'op'> {
+  const { attributes, parentSpanContext } = span as Span & {
+    readonly attributes?: Attributes;
+    readonly parentSpanContext?: SpanContext;
+  };
+  const op = attributes?.[SENTRY_OP];
+  return {
+    span: span.spanContext(),
+    parentSpanId: parentSpanContext?.spanId,
+    op: typeof op === 'string' ? op : usualOp,
+  };
 }
 
 /** Points a run goes on from: the model is told, and may do without. */
@@ -46,9 +96,9 @@ export function captureFailure(site: FailureSite): CapturedFailure {
   const { error, point } = site;
   const handled = RECOVERABLE.has(point);
   return {
-    ...surroundings(site, { ...site.tags, 'failure.point': point }),
+    ...surroundings(site, 'internal_error', { ...site.tags, 'failure.point': point }),
     error,
-    ...(typeof error === 'object' ? undefined : { safeMessage: site.message }),
+    ...(isObject(error) ? undefined : { safeMessage: site.message }),
     point,
     handled,
     level: handled ? 'warning' : 'error',
@@ -61,10 +111,12 @@ export function captureFailure(site: FailureSite): CapturedFailure {
  * cause of it are told in its Issue; the run went on from all others.
  */
 export function decideFailures(held: readonly HeldFailure[], end: { readonly value: unknown } | undefined): void {
+  if (held.length === 0) return;
+  const parts = partsOf(end?.value);
   for (const { failure, decide } of held) {
     if (end !== undefined && Object.is(end.value, failure.error)) {
       decide({ ...failure, handled: false, level: 'error' });
-    } else if (end !== undefined && isPartOf(failure.error, end.value)) {
+    } else if (parts.has(failure.error)) {
       decide('dropped');
     } else {
       decide({ ...failure, handled: true });
@@ -85,34 +137,68 @@ export interface CaptureContext {
 export function captureException(error: unknown, context: CaptureContext = {}): void {
   const { issues } = active();
   if (issues === undefined) return;
-  issues.capture({ ...captureHere(context, 'error'), ...safeReading(error), handled: true, mechanism: 'generic' });
+  guard(() => {
+    const failure = captureHere(error, { level: 'error', handled: true, mechanism: 'generic' }, context);
+    if (failure !== undefined) issues.capture(failure);
+  });
 }
 
 /**
- * An error, read as far as it may be sent from here. An object is remembered as it was read first; a thrown value
- * that is none has to bring what may be said of it along.
+ * An error as it is captured where the code is that runs now; undefined when it is an Issue already. An object is
+ * remembered as it was read first; a thrown value that is none has to bring what may be said of it along.
  *
  * @internal
  */
-export function safeReading(error: unknown): Pick<CapturedFailure, 'error' | 'safeMessage'> {
-  const [itself] = linkedErrors(error, contentPolicyOf(frameOf(contextApi.active())));
-  return typeof error === 'object' ? { error } : { error, safeMessage: itself!.message };
+export function captureHere(
+  error: unknown,
+  how: Pick<CapturedFailure, 'level' | 'handled' | 'mechanism'>,
+  context: CaptureContext | null = {},
+): CapturedFailure | undefined {
+  const frame = frameOf(contextApi.active());
+  const place = failurePlace(trace.getSpanContext(contextApi.active()), frame?.agent);
+  const known = place.run === undefined ? recordedAnywhere(error) : recordedFailure(error, place);
+  if (known?.isCaptured === true || known?.point !== undefined) return undefined;
+  const [itself] = linkedErrors(error, contentPolicyOf(frame));
+  const { message } = known ?? itself!;
+  // A value without identity is captured as often as somebody asks for it.
+  if (isObject(error)) rememberFailure(error, place, { message, isOnSpan: known?.isOnSpan === true, isCaptured: true });
+  return {
+    ...surroundingsHere('internal_error', context),
+    ...how,
+    ...levelOf(context),
+    error,
+    ...(isObject(error) ? undefined : { safeMessage: message }),
+  };
 }
 
 /** Sends a sentence as an Issue, linked to the active span. Does nothing without a DSN, and never throws. */
 export function captureMessage(message: string, level: Level = 'info', context: CaptureContext = {}): void {
-  active().issues?.capture({ ...captureHere({ level, ...context }, level), message });
+  const { issues } = active();
+  if (issues === undefined) return;
+  guard(() => issues.capture({ ...surroundingsHere(undefined, context), level, ...levelOf(context), message }));
 }
 
-function captureHere({ level, tags }: CaptureContext, defaultLevel: Level): Captured {
-  const frame = frameOf(contextApi.active());
-  const span = trace.getSpanContext(contextApi.active());
-  return { ...surroundings({ span, frame, transaction: frame?.agent?.name }, tags), level: level ?? defaultLevel };
+function levelOf(context: CaptureContext | null): { readonly level?: Level } {
+  const level = guard(() => context?.level);
+  return level === undefined ? {} : { level };
 }
+
+function surroundingsHere(status: SpanStatus, context: CaptureContext | null): Omit<Captured, 'level'> {
+  const here = contextApi.active();
+  const frame = frameOf(here);
+  const span = trace.getSpan(here);
+  const site = span === undefined ? { span } : spanSite(span);
+  const tags = guard(() => ({ ...context?.tags }));
+  return surroundings({ ...site, frame, transaction: frame?.agent?.name }, status, tags);
+}
+
+/** What an Issue says of the state of its span, when that is one of a failure. */
+type SpanStatus = 'internal_error' | undefined;
 
 /** What is known of the place: its span, its run, its scope. */
 function surroundings(
   { span, parentSpanId, op, transaction, frame }: Site,
+  status: SpanStatus,
   tags: Readonly<Record<string, string>> = {},
 ): Omit<Captured, 'level'> {
   const scope = scopeOf(frame).read();
@@ -130,7 +216,7 @@ function surroundings(
             spanId: span.spanId,
             ...(parentSpanId === undefined ? undefined : { parentSpanId }),
             ...(op === undefined ? undefined : { op }),
-            status: 'internal_error',
+            ...(status === undefined ? undefined : { status }),
           },
         }),
   };
@@ -143,5 +229,8 @@ function runTags(frame: RunFrame | undefined): Record<string, string> {
   if (runId !== undefined) tags['run_id'] = runId;
   if (conversationId !== undefined) tags['conversation_id'] = conversationId;
   if (transport !== undefined) tags['transport'] = transport;
+  const { model, provider } = frame?.agent?.lastModel ?? {};
+  if (model !== undefined) tags['model'] = model;
+  if (provider !== undefined) tags['provider'] = provider;
   return tags;
 }

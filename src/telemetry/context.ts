@@ -14,7 +14,8 @@ import { active, isSetUp, type HeldFailure } from './active.ts';
 import type { RunTotals } from './attributes/agent.ts';
 import { overridePolicy, type CaptureContent, type ContentPolicy } from './content/policy.ts';
 import type { Redactor } from './content/redactor.ts';
-import type { Breadcrumb, RecordedFailure } from './failure.ts';
+import type { Breadcrumb, FailurePlace } from './failure.ts';
+import { guard } from './guard.ts';
 import { Scope, type User } from './scope.ts';
 import {
   FAULTLINE_DEPTH,
@@ -78,10 +79,10 @@ export interface AgentFrame {
   readonly name: string;
   readonly totals: RunTotals;
   readonly signal: AbortSignal | undefined;
+  /** The span of the agent that began the run: the one that was called by no other. */
+  readonly outermost: Span;
   /** The model call that answered last: the parent of the tools it asked for. */
   lastChat?: SpanContext;
-  /** The last thrown value that is no object, as a span inside has recorded it. */
-  thrown?: { readonly value: unknown; readonly recorded: RecordedFailure };
   /** The model call that was made last, for the tags of an Issue. */
   lastModel?: { readonly model: string; readonly provider: string };
   /** Failures of this run that wait for its end; absent once it has ended. */
@@ -132,12 +133,15 @@ class RunFrameContext implements Context {
  */
 export function withRunContext<T>(context: RunContext, run: () => T): T {
   const current = contextApi.active();
-  const outer = frameOf(current);
+  return contextApi.with(guard(() => withFrame(current, frameWithin(frameOf(current), context))) ?? current, run);
+}
+
+function frameWithin(outer: RunFrame | undefined, context: RunContext): RunFrame {
+  const run = { ...outer?.run, ...context };
   const scope = new Scope(scopeOf(outer));
-  if (context.user !== undefined) scope.setUser(context.user);
-  const content = contentOfRun(outer, context.captureContent);
-  const frame = createFrame({ ...outer?.run, ...context }, scope, content, outer?.agent);
-  return contextApi.with(withFrame(current, frame), run);
+  const { user } = context;
+  if (user !== undefined) guard(() => scope.setUser(user));
+  return createFrame(run, scope, contentOfRun(outer, context.captureContent), outer?.agent);
 }
 
 /** The run context of the code that is running now. */
@@ -166,6 +170,15 @@ export function createFrame(
   said: SaidOfRun = saidOfRun(run, content.secretsRedactor),
 ): RunFrame {
   return agent === undefined ? { run, said, scope, content } : { run, said, scope, content, agent };
+}
+
+/**
+ * Where a span inside a run, or outside of any, meets a failure.
+ *
+ * @internal
+ */
+export function failurePlace(span: SpanContext | undefined, agent: AgentFrame | undefined): FailurePlace {
+  return { traceId: span?.traceId, run: agent?.outermost.spanContext().spanId };
 }
 
 /**
@@ -234,23 +247,23 @@ export function scopeOf(frame: RunFrame | undefined): Scope {
  * the process. E-mail, name and address leave the process only with `SENTRY_SEND_DEFAULT_PII=true`.
  */
 export function setUser(user: User | null): void {
-  currentScope()?.setUser(user);
+  guard(() => currentScope()?.setUser(user));
 }
 
 /** Sets a tag on the spans that start from now on, and on Issues. */
 export function setTag(name: string, value: string | number | boolean): void {
-  currentScope()?.setTag(name, value);
+  guard(() => currentScope()?.setTag(name, value));
 }
 
 /** Adds a block of facts to Issues; `null` empties it. It is sent without secrets: give it nothing else that must stay. */
 export function setContext(name: string, context: Readonly<Record<string, unknown>> | null): void {
-  currentScope()?.setContext(name, context);
+  guard(() => currentScope()?.setContext(name, context));
 }
 
 /** Adds a step to what an Issue tells of the way to a failure. The newest hundred of a run are kept. */
 export function addBreadcrumb(breadcrumb: Omit<Breadcrumb, 'timestampMs'>): void {
   if (active().issues === undefined) return;
-  currentScope()?.addBreadcrumb({ timestampMs: Date.now(), ...breadcrumb });
+  guard(() => currentScope()?.addBreadcrumb({ timestampMs: Date.now(), ...breadcrumb }));
 }
 
 /** The scope of the code that is running now. Without tracing nothing is kept, so that nothing can pile up. */
@@ -268,12 +281,15 @@ export type IncomingHeaders = Headers | Readonly<Record<string, string | readonl
  * only that one unless told otherwise. Headers that hold no trace change nothing.
  */
 export function continueTrace<T>(headers: IncomingHeaders, run: () => T): T {
+  return contextApi.with(guard(() => callersContext(headers)) ?? contextApi.active(), run);
+}
+
+function callersContext(headers: IncomingHeaders): Context {
   const carrier = readHeaders(headers);
   const extracted = propagation.extract(contextApi.active(), carrier);
   const remote = trace.getSpanContext(extracted);
   const fallback = remote?.isRemote === true ? undefined : parseSentryTrace(carrier['sentry-trace']);
-  const context = fallback === undefined ? extracted : trace.setSpanContext(extracted, fallback);
-  return contextApi.with(context, run);
+  return fallback === undefined ? extracted : trace.setSpanContext(extracted, fallback);
 }
 
 /**

@@ -99,6 +99,8 @@ export interface LinkedError {
 const MAX_STACK_LENGTH = 16_384;
 /** Most errors followed along `cause` and `errors`. */
 const MAX_LINKED_ERRORS = 10;
+/** Most members that are read of the error that was thrown: all attempts of an exhausted chain are one failure. */
+const MAX_MEMBERS = 50;
 const MAX_TYPE_LENGTH = 120;
 
 /**
@@ -122,17 +124,22 @@ export function linkedErrors(
   const linked: LinkedError[] = [];
   const seen = new Set<unknown>();
   const waiting: FoundError[] = [{ error, relation: 'itself' }];
+  let most = MAX_LINKED_ERRORS;
   // Breadth first, members before causes: all attempts of an exhausted chain come before what lies behind one.
   for (const { error: found, ...link } of waiting) {
-    if (linked.length >= MAX_LINKED_ERRORS) break;
+    if (linked.length >= most) break;
     if (seen.has(found) || (link.relation !== 'itself' && !isObject(found))) continue;
     seen.add(found);
     const type = errorType(found);
-    const { cause, members = [], stack } = isObject(found) ? partsOf(found) : {};
+    const { cause, members = [] } = isObject(found) ? linksOf(found) : {};
+    const stack = isObject(found) ? stackOf(found) : undefined;
     const index = linked.length;
     const message = messageOf(found, type, policy, content);
     linked.push({ ...link, index, type: policy.secretsRedactor.text(type), message, stack });
-    for (const member of members) waiting.push({ error: member, relation: 'member', parentIndex: index });
+    const taken = members.slice(0, index === 0 ? MAX_MEMBERS : MAX_LINKED_ERRORS);
+    // Itself, all its members and its cause.
+    if (index === 0) most = Math.max(most, taken.length + 2);
+    for (const member of taken) waiting.push({ error: member, relation: 'member', parentIndex: index });
     waiting.push({ error: cause, relation: 'cause', parentIndex: index });
   }
   return linked;
@@ -143,39 +150,51 @@ interface FoundError extends Pick<LinkedError, 'relation' | 'parentIndex'> {
   readonly error: unknown;
 }
 
-function isObject(value: unknown): value is object {
+/** Whether a thrown value has an identity. */
+export function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-/** Whether an error is one of the causes or members of another one. */
-export function isPartOf(part: unknown, whole: unknown): boolean {
+/** The causes and members of an error, and theirs: what is told together with it, however long the list. */
+export function partsOf(whole: unknown): ReadonlySet<unknown> {
+  const parts = new Set<unknown>();
   const seen = new Set<unknown>();
   const waiting: unknown[] = [whole];
-  while (waiting.length > 0 && seen.size < MAX_LINKED_ERRORS) {
-    const error = waiting.pop();
+  for (const error of waiting) {
+    if (seen.size > MAX_MEMBERS) break;
     if (!isObject(error) || seen.has(error)) continue;
     seen.add(error);
-    const { cause, members = [] } = partsOf(error);
-    if (cause === part || members.includes(part)) return true;
-    waiting.push(cause, ...members);
+    const { cause, members = [] } = linksOf(error);
+    for (const part of [...members, cause]) {
+      if (part === undefined) continue;
+      parts.add(part);
+      waiting.push(part);
+    }
   }
-  return false;
+  return parts;
 }
 
-interface ErrorParts {
+interface ErrorLinks {
   readonly cause?: unknown;
   readonly members?: readonly unknown[];
-  readonly stack?: string | undefined;
 }
 
-/** What links an error to others, and its frames. Reading them may run code of the application, and fail. */
-function partsOf(value: object): ErrorParts {
+/** What links an error to others. Reading it may run code of the application, and fail. */
+function linksOf(value: object): ErrorLinks {
   try {
-    const { cause, errors, stack, message } = value as Readonly<Record<string, unknown>>;
-    const members = Array.isArray(errors) ? errors.slice(0, MAX_LINKED_ERRORS) : [];
-    return { cause, members, stack: typeof stack === 'string' ? afterMessage(stack, message) : undefined };
+    const { cause, errors } = value as Readonly<Record<string, unknown>>;
+    return { cause, members: Array.isArray(errors) ? (errors.slice() as unknown[]) : [] };
   } catch {
     return {};
+  }
+}
+
+function stackOf(value: object): string | undefined {
+  try {
+    const { stack, message } = value as Readonly<Record<string, unknown>>;
+    return typeof stack === 'string' ? afterMessage(stack, message) : undefined;
+  } catch {
+    return undefined;
   }
 }
 
@@ -253,11 +272,13 @@ export function thrownMessage(error: unknown): string | undefined {
 /** The stacks of linked errors as one text, in the form Node prints causes in. Empty when there is none. */
 function stacktrace(linked: readonly LinkedError[], { secretsRedactor }: ContentPolicy): string {
   if (linked.length === 1 && linked[0]!.stack === undefined) return '';
-  const text = linked.map(({ type, message, stack, relation }) => {
-    const heading = relation === 'itself' ? '' : relation === 'cause' ? 'Caused by: ' : 'With: ';
-    return `${heading}${type}: ${message}${framesOf(stack, secretsRedactor)}`;
-  });
-  return text.join('\n').slice(0, MAX_STACK_LENGTH);
+  let text = '';
+  for (const { type, message, stack, relation } of linked) {
+    if (text.length > MAX_STACK_LENGTH) break;
+    const heading = relation === 'itself' ? '' : relation === 'cause' ? '\nCaused by: ' : '\nWith: ';
+    text += `${heading}${type}: ${message}${framesOf(stack, secretsRedactor)}`;
+  }
+  return text.slice(0, MAX_STACK_LENGTH);
 }
 
 /** The frames of a stack without its first lines, which repeat the message as it was thrown. */
@@ -266,13 +287,95 @@ function framesOf(stack: string | undefined, redactor: Redactor): string {
   return frames === '' ? '' : `\n${redactor.text(cutBetweenWords(frames, MAX_STACK_LENGTH))}`;
 }
 
-/** What was recorded of a failure before, so that one that crosses several spans is recorded once. */
+/** What is known of a failure, so that one that crosses several spans is recorded once. */
 export interface RecordedFailure {
   readonly message: string;
   readonly point?: FailurePoint;
+  /** Whether a span has its exception event. */
+  readonly isOnSpan: boolean;
+  /** Whether the application captured it by itself. */
+  readonly isCaptured: boolean;
 }
 
-const recordedErrors = new WeakMap<object, RecordedFailure>();
+/** Where a failure is met. One error object thrown in two runs, or in two traces, is two failures. */
+export interface FailurePlace {
+  /** Decides outside of runs. */
+  readonly traceId: string | undefined;
+  /** Inside a run the id of the span of its outermost agent. */
+  readonly run: string | undefined;
+}
+
+/** A failure that was recorded. */
+interface Occurrence {
+  readonly place: FailurePlace;
+  /** On the clock of `performance`. */
+  readonly at: number;
+  recorded: RecordedFailure;
+}
+
+/** Most occurrences of one error that are told apart, such as of one that is a constant of a module. */
+const MAX_OCCURRENCES = 50;
+
+const occurrences = new WeakMap<object, Occurrence[]>();
+
+/** Thrown values that are no objects: nothing but their value tells them apart. Newest last. */
+const thrownValues: (Occurrence & { readonly value: unknown })[] = [];
+
+/** For how long a thrown value that is no object is taken for the same one outside the run it was thrown in. */
+const SAME_VALUE_MS = 1_000;
+
+/** What is known of a failure where it is met. */
+export function recordedFailure(error: unknown, place: FailurePlace): RecordedFailure | undefined {
+  return occurrenceAt(error, place)?.recorded;
+}
+
+/** What is known of a failure that may have left its trace, when it was met after `since` on the clock of `performance`. */
+export function recordedAnywhere(error: unknown, since = 0): RecordedFailure | undefined {
+  const earliest = isObject(error) ? since : Math.max(since, performance.now() - SAME_VALUE_MS);
+  return occurrencesOf(error).findLast(({ at }) => at >= earliest)?.recorded;
+}
+
+/** The thrown values that are no objects and became failures of late. */
+export function recentThrownValues(): readonly unknown[] {
+  const earliest = performance.now() - SAME_VALUE_MS;
+  const failures = thrownValues.filter(({ at, recorded }) => at >= earliest && recorded.point !== undefined);
+  return failures.map(({ value }) => value);
+}
+
+/** Remembers what is known of a failure from now on. */
+export function rememberFailure(error: unknown, place: FailurePlace, recorded: RecordedFailure): void {
+  const known = occurrenceAt(error, place);
+  if (known !== undefined) {
+    known.recorded = recorded;
+    return;
+  }
+  const occurrence = { place, recorded, at: performance.now() };
+  if (!isObject(error)) {
+    addBounded(thrownValues, { ...occurrence, value: error });
+    return;
+  }
+  const others = occurrences.get(error);
+  if (others === undefined) occurrences.set(error, [occurrence]);
+  else addBounded(others, occurrence);
+}
+
+function addBounded<T>(list: T[], element: T): void {
+  list.push(element);
+  if (list.length > MAX_OCCURRENCES) list.shift();
+}
+
+function occurrenceAt(error: unknown, place: FailurePlace): Occurrence | undefined {
+  return occurrencesOf(error).findLast((other) => isSamePlace(other.place, place));
+}
+
+function occurrencesOf(error: unknown): readonly Occurrence[] {
+  return isObject(error) ? (occurrences.get(error) ?? []) : thrownValues.filter(({ value }) => Object.is(value, error));
+}
+
+function isSamePlace(one: FailurePlace, other: FailurePlace): boolean {
+  const areRuns = one.run !== undefined && other.run !== undefined;
+  return areRuns ? one.run === other.run : one.traceId === other.traceId;
+}
 
 /** How one span failed. */
 export interface SpanFailure {
@@ -280,8 +383,9 @@ export interface SpanFailure {
   /** `error.type` when it differs from the class name. */
   readonly errorType?: string;
   readonly point?: FailurePoint;
-  /** What a span inside this one recorded of it, when it is a thrown value without an identity. */
-  readonly recorded?: RecordedFailure | undefined;
+  readonly place: FailurePlace;
+  /** What is known of it, when that was recorded at another place. */
+  readonly known?: RecordedFailure | undefined;
   /** What the error may quote and the span must not say. Called only to read the message. */
   readonly content?: (() => unknown) | undefined;
   /** What may be sent of the message. */
@@ -293,16 +397,15 @@ export interface SpanFailure {
  * on the innermost one only, and the failure point on the innermost span that has one.
  *
  * Recording an exception more than once is what the conventions advise against
- * (semantic-conventions, docs/general/recording-errors.md). Answers what is recorded of the failure now, and
- * whether this span is the one that gave it its failure point.
+ * (semantic-conventions, docs/general/recording-errors.md). Answers the message that is recorded, and whether the
+ * failure is to become an Issue: this span is the one that gave it its failure point, and nobody has captured it.
  */
 export function recordSpanFailure(
   span: Span,
   failure: SpanFailure,
-): { readonly recorded: RecordedFailure; readonly isNew: boolean } {
-  const { error, policy, content } = failure;
-  const identity = isObject(error) ? error : undefined;
-  const known = identity === undefined ? failure.recorded : recordedErrors.get(identity);
+): { readonly message: string; readonly isNew: boolean } {
+  const { error, policy, content, place } = failure;
+  const known = failure.known ?? recordedFailure(error, place);
   const linked = linkedErrors(error, policy, content);
   const { type: name } = linked[0]!;
   const message = known?.message ?? linked[0]!.message;
@@ -310,15 +413,16 @@ export function recordSpanFailure(
   seal(span, message);
   seal(span, name);
   span.setAttribute(ERROR_TYPE, failure.errorType ?? name);
-  if (known === undefined) {
+  if (known?.isOnSpan !== true) {
     const stack = stacktrace(linked, policy);
     seal(span, stack);
     span.recordException(stack === '' ? { name, message } : { name, message, stack });
   }
-  const isNew = known?.point === undefined && failure.point !== undefined;
-  if (isNew) span.setAttribute(FAULTLINE_FAILURE_POINT, failure.point);
+  const isPoint = known?.point === undefined && failure.point !== undefined;
+  if (isPoint) span.setAttribute(FAULTLINE_FAILURE_POINT, failure.point);
   const point = known?.point ?? failure.point;
-  const recorded = point === undefined ? { message } : { message, point };
-  if (identity !== undefined) recordedErrors.set(identity, recorded);
-  return { recorded, isNew };
+  const isCaptured = known?.isCaptured === true;
+  const recorded = { message, isOnSpan: true, isCaptured };
+  rememberFailure(error, place, point === undefined ? recorded : { ...recorded, point });
+  return { message, isNew: isPoint && !isCaptured };
 }

@@ -1,10 +1,11 @@
-import type { Attributes } from '@opentelemetry/api';
+import type { Attributes, Span } from '@opentelemetry/api';
 
 import { active } from './active.ts';
+import { defined } from './config/records.ts';
 import { plainAttributes } from './content/plain-attribute.ts';
 import type { Redactor } from './content/redactor.ts';
 import type { Breadcrumb, Captured } from './failure.ts';
-import { USER_EMAIL, USER_ID, USER_IP_ADDRESS, USER_NAME } from './semconv.ts';
+import { OPERATIONS, USER_EMAIL, USER_ID, USER_IP_ADDRESS, USER_NAME, type Operation } from './semconv.ts';
 
 /** The person a run is made for. Everything but the id leaves the process only with `sendDefaultPii`. */
 export interface User {
@@ -17,6 +18,94 @@ export interface User {
 /** Newest breadcrumbs that are kept of a run. */
 const MAX_BREADCRUMBS = 100;
 
+/** How an operation ended. */
+export type Outcome = 'done' | 'failed' | 'aborted';
+
+/**
+ * An operation of a run, as breadcrumbs tell of it: that it began, and how it ended. They are made when a failure
+ * asks for them; until then it costs next to nothing. It keeps nothing of the span, whose content may be large.
+ */
+export interface Step {
+  readonly operation: Operation;
+  readonly name: string;
+  readonly startedAt: unknown;
+  endedAt: unknown;
+  /** Absent while it goes on. */
+  outcome: Outcome | undefined;
+  beginning: Breadcrumb | undefined;
+  end: Breadcrumb | undefined;
+}
+
+/** What a span of the SDK that is sampled knows of its times: asking it costs less than asking the clock. */
+interface SpanTimes extends Span {
+  readonly startTime?: unknown;
+  readonly endTime?: unknown;
+}
+
+/** Says that an operation begins. */
+export function beginStep(scope: Scope, operation: Operation, name: string, span: Span): Step {
+  const step: Step = {
+    operation,
+    name,
+    startedAt: (span as SpanTimes).startTime ?? Date.now(),
+    endedAt: undefined,
+    outcome: undefined,
+    beginning: undefined,
+    end: undefined,
+  };
+  scope.addBreadcrumb(step);
+  return step;
+}
+
+/** Says how it ended; its span has ended by then. */
+export function endStep(scope: Scope, step: Step, outcome: Outcome, span: Span): void {
+  step.endedAt = (span as SpanTimes).endTime ?? Date.now();
+  step.outcome = outcome;
+  scope.addBreadcrumb(step);
+}
+
+/** The breadcrumbs of what a scope has kept: a step is there when it begins, and again when it has ended. */
+function breadcrumbsOf(kept: readonly (Breadcrumb | Step)[]): readonly Breadcrumb[] {
+  const told = new Set<Step>();
+  return kept
+    .toReversed()
+    .map((entry) => {
+      if ('timestampMs' in entry) return entry;
+      if (entry.outcome === undefined || told.has(entry)) return beginning(entry);
+      told.add(entry);
+      return end(entry, entry.outcome);
+    })
+    .toReversed();
+}
+
+function beginning(step: Step): Breadcrumb {
+  step.beginning ??= {
+    timestampMs: epochMs(step.startedAt),
+    category: OPERATIONS[step.operation].sentryOp,
+    message: step.name,
+    level: 'info',
+  };
+  return step.beginning;
+}
+
+function end(step: Step, outcome: Outcome): Breadcrumb {
+  step.end ??= {
+    timestampMs: epochMs(step.endedAt),
+    category: OPERATIONS[step.operation].sentryOp,
+    message: `${step.name}: ${outcome}`,
+    level: outcome === 'failed' ? 'error' : 'info',
+  };
+  return step.end;
+}
+
+/** Milliseconds of a time of the SDK, which is seconds and nanoseconds. */
+function epochMs(time: unknown): number {
+  if (typeof time === 'number') return time;
+  const [seconds, nanoseconds] = Array.isArray(time) ? (time as readonly unknown[]) : [];
+  const isTime = typeof seconds === 'number' && typeof nanoseconds === 'number';
+  return isTime ? seconds * 1_000 + nanoseconds / 1_000_000 : Date.now();
+}
+
 /**
  * What an application says about the work at hand: user, tags, contexts and breadcrumbs. A scope inside
  * another one sees what the outer one knows, and keeps its own to itself.
@@ -27,7 +116,7 @@ export class Scope {
   #user: User | undefined;
   #tags: Record<string, string> | undefined;
   #contexts: Record<string, Readonly<Record<string, unknown>>> | undefined;
-  #breadcrumbs: Breadcrumb[] | undefined;
+  #breadcrumbs: (Breadcrumb | Step)[] | undefined;
 
   constructor(outer?: Scope) {
     this.#outer = outer;
@@ -40,7 +129,8 @@ export class Scope {
   }
 
   setUser(user: User | null): void {
-    this.#user = user ?? {};
+    const { id, email, name, ipAddress } = user ?? {};
+    this.#user = defined({ id, email, name, ipAddress });
     const {
       [USER_ID]: _id,
       [USER_EMAIL]: _email,
@@ -62,7 +152,8 @@ export class Scope {
     this.#contexts = { ...this.#contexts, [name]: context ?? {} };
   }
 
-  addBreadcrumb(breadcrumb: Breadcrumb): void {
+  /** Adds a breadcrumb; a step is added when it begins, and again when it has ended. */
+  addBreadcrumb(breadcrumb: Breadcrumb | Step): void {
     this.#breadcrumbs ??= [];
     this.#breadcrumbs.push(breadcrumb);
     // Twice the bound before it is cut, so that most additions move nothing.
@@ -77,7 +168,7 @@ export class Scope {
     return {
       tags: Object.assign({}, ...scopes.map((scope) => scope.#tags)) as Record<string, string>,
       contexts: Object.assign({}, ...scopes.map((scope) => scope.#contexts)) as Captured['contexts'],
-      breadcrumbs: breadcrumbs.slice(-MAX_BREADCRUMBS),
+      breadcrumbs: breadcrumbsOf(breadcrumbs.slice(-MAX_BREADCRUMBS)),
       ...(user === undefined ? undefined : { user: issueUser(user) }),
     };
   }

@@ -48,9 +48,9 @@ import { createPipeline, destinationKey, type DestinationStatus } from './export
 import { createRecorder, type Recorder, type RecorderStatus } from './export/recorder/recorder.ts';
 import { createSpanIntake, processorOf } from './export/span-intake.ts';
 import { createStampProcessor } from './export/stamp-processor.ts';
+import { checkIssueOptions, type IssueOptions } from './issues/options.ts';
 import { createIssuePipeline } from './issues/pipeline.ts';
 import type { IssueStatus } from './issues/sender.ts';
-import type { IssueOptions } from './issues/sink.ts';
 import {
   exporterUrls,
   findRegisteredProvider,
@@ -72,7 +72,7 @@ export interface SetupOptions extends TracingOptions, IssueOptions {
   readonly spanProcessors?: readonly SpanProcessor[];
   /**
    * Makes an Issue of an uncaught exception or an unhandled rejection, without changing what Node does about
-   * it. Default false.
+   * it. A rejection that Node was told to warn of at most, or that a listener takes, makes none. Default false.
    */
   readonly captureUncaught?: boolean;
   /** Where tracing shows how it fares, as metrics under `faultline.*`. Default: the registered meter provider. */
@@ -92,7 +92,7 @@ export type TracingStatus =
       readonly joined: boolean;
       readonly spans: SpanStatus;
       readonly destinations: readonly DestinationStatus[];
-      /** Absent without a DSN, and when a Sentry SDK of the application sends the Issues. */
+      /** Absent without a DSN. Of Issues left to a Sentry SDK of the application it counts those held back only. */
       readonly issues?: IssueStatus;
       /** Absent when the flight recorder is off. */
       readonly recorder?: RecorderStatus;
@@ -149,6 +149,7 @@ export function setupTracing(options: SetupOptions = {}): Tracing {
     return current.tracing;
   }
   const report = createReporter(options.onDiagnostic);
+  checkIssueOptions(options);
   const config = resolveConfig(options, options.env ?? process.env, report);
   const tracing =
     config.destinations.length === 0 && config.dsn === undefined

@@ -44,16 +44,18 @@ import { toolAttributes, type ToolDescription } from './attributes/tool.ts';
 import { transportCrashAttributes } from './attributes/transport.ts';
 import type { CallCost } from './attributes/cost.ts';
 import { addUsage, normalizeUsage, type TokenUsage } from './attributes/usage.ts';
-import { captureFailure, decideFailures, type IssueTags } from './capture.ts';
+import { captureFailure, decideFailures, spanSite, tagsFrom } from './capture.ts';
 import { ContentFreeError } from './content/content-free-error.ts';
 import type { CaptureContent, ContentPolicy } from './content/policy.ts';
 import { plainAttributes } from './content/plain-attribute.ts';
 import type { Redactor } from './content/redactor.ts';
 import { seal, sealLabels } from './content/seal.ts';
 import {
+  addBreadcrumb,
   contentOfRun,
   contentPolicyOf,
   createFrame,
+  failurePlace,
   frameOf,
   runAttributes,
   saidOfRun,
@@ -63,7 +65,8 @@ import {
   type RunContext,
   type RunFrame,
 } from './context.ts';
-import { httpStatus, recordSpanFailure, type FailurePoint } from './failure.ts';
+import { errorType, httpStatus, recordedAnywhere, recordSpanFailure, type FailurePoint } from './failure.ts';
+import { guard } from './guard.ts';
 import {
   FALLBACK_EVENT,
   ERROR_TYPE,
@@ -79,7 +82,7 @@ import {
   SCOPE_NAME,
   type Operation,
 } from './semconv.ts';
-import { Scope } from './scope.ts';
+import { beginStep, endStep, Scope, type Outcome, type Step } from './scope.ts';
 import { observeResult, type ResultObserver } from './span-result.ts';
 import { VERSION } from './config/version.ts';
 
@@ -250,7 +253,7 @@ export function traceMemory<T>(options: MemorySpanOptions, run: (span: MemorySpa
  */
 export function traceTransport<T>(options: TransportSpanOptions, run: () => T): T {
   const startedAt = performance.now();
-  const crashed = (error: unknown): void => recordCrash(options, error, performance.now() - startedAt);
+  const crashed = (error: unknown): void => recordCrash(options, error, startedAt);
   let result: T;
   try {
     result = run();
@@ -286,16 +289,32 @@ export function recordFailure(
     const policy = contentPolicyOf(frame);
     if (context.attributes !== undefined)
       writeLabels(span, plainAttributes(context.attributes, policy.secretsRedactor), policy);
-    const { isNew, recorded } = recordSpanFailure(span, { error, point, policy });
+    const place = failurePlace(span.spanContext(), frame?.agent);
+    const { isNew, message } = recordSpanFailure(span, { error, point, policy, place });
     const { issues } = active();
     if (!isNew || issues === undefined) return;
-    const { message } = recorded;
-    const transaction = frame?.agent?.name;
-    const failure = captureFailure({ error, message, point, span: span.spanContext(), frame, transaction });
+    const failure = captureFailure({
+      ...spanSite(span, OPERATIONS[OPERATION_OF[point]].sentryOp),
+      error,
+      message,
+      point,
+      frame,
+      transaction: frame?.agent?.name,
+      tags: tagsFrom(context.attributes ?? {}),
+    });
     if (frame?.agent?.held === undefined) issues.capture(failure);
     else frame.agent.held.push(issues.hold(failure));
   });
 }
+
+/** What fails at each point. */
+const OPERATION_OF: Readonly<Record<FailurePoint, Operation>> = {
+  'conversation.unhandled': 'agent',
+  'transport.crash': 'transport',
+  'model.fallback_exhausted': 'agent',
+  'tool.execution': 'tool',
+  'memory.search': 'memory',
+};
 
 // --- One skeleton for the four helpers that trace a function.
 
@@ -328,6 +347,14 @@ interface Opened {
   readonly within: AgentFrame | undefined;
   /** The agent run this span is. */
   readonly opens?: AgentFrame;
+  /** What an Issue of the run would say of it. Absent where no Issues are made, and outside of runs. */
+  readonly step: Step | undefined;
+}
+
+/** Outside of a run nothing tells whose failure an operation would lead to. */
+function stepOf(operation: Operation, name: string, span: Span, frame: RunFrame | undefined): Step | undefined {
+  if (frame === undefined || active().issues === undefined) return undefined;
+  return beginStep(frame.scope, operation, name, span);
 }
 
 /** What work runs under whose span could not be started: a span that records nothing. */
@@ -341,6 +368,7 @@ function notOpened(context: Context): Opened {
     signal: undefined,
     policy: contentPolicyOf(undefined),
     within: undefined,
+    step: undefined,
   };
 }
 
@@ -352,7 +380,6 @@ function traced<Options extends SpanOptions, Handle extends OperationSpan, T>(
   const context = contextApi.active();
   const opened = guard(() => operation.open(options, { context, frame: frameOf(context) })) ?? notOpened(context);
   const handle = operation.handle(opened, options);
-  handle.leaveCrumb();
   handle.begin();
   let result: T;
   try {
@@ -363,15 +390,6 @@ function traced<Options extends SpanOptions, Handle extends OperationSpan, T>(
     throw error;
   }
   return observeResult(result, opened.context, handle);
-}
-
-/** Telemetry never changes the program: what goes wrong in here stays in here. */
-function guard<T>(work: () => T): T | undefined {
-  try {
-    return work();
-  } catch {
-    return undefined;
-  }
 }
 
 /** The life of one span: it fails at most once and ends exactly once. */
@@ -431,24 +449,14 @@ abstract class OperationSpan implements SpanHandle, ResultObserver {
   onSettled(): void {
     if (this.#ended) return;
     this.#ended = true;
-    guard(() => this.beforeEnd(this.#outcome() === 'done', this.#error));
+    const outcome = this.#outcome();
+    guard(() => this.beforeEnd(outcome === 'done', this.#error));
     guard(() => this.traced.end());
-    this.leaveCrumb(this.#outcome());
+    const { step, frame, span } = this.#opened;
+    if (step !== undefined && frame !== undefined) endStep(frame.scope, step, outcome, span);
   }
 
-  /** Tells an Issue of this run that the operation began or, with an outcome, how it ended. */
-  leaveCrumb(outcome?: 'done' | 'failed' | 'aborted'): void {
-    if (active().issues === undefined) return;
-    const { name, frame } = this.#opened;
-    scopeOf(frame).addBreadcrumb({
-      timestampMs: Date.now(),
-      category: OPERATIONS[this.operation].sentryOp,
-      message: outcome === undefined ? name : `${name}: ${outcome}`,
-      level: outcome === 'failed' ? 'error' : 'info',
-    });
-  }
-
-  #outcome(): 'done' | 'failed' | 'aborted' {
+  #outcome(): Outcome {
     if (this.#error !== undefined) return 'failed';
     return this.#aborted ? 'aborted' : 'done';
   }
@@ -470,7 +478,7 @@ abstract class OperationSpan implements SpanHandle, ResultObserver {
   protected abstract content(): readonly unknown[];
 
   /** Tags of an Issue that say what this operation was about. */
-  protected issueTags(): IssueTags {
+  protected issueTags(): Readonly<Record<string, string>> {
     return {};
   }
 
@@ -480,19 +488,17 @@ abstract class OperationSpan implements SpanHandle, ResultObserver {
   protected beforeEnd(_succeeded: boolean, _error: { readonly value: unknown } | undefined): void {}
 
   #recordOnce(error: unknown): void {
-    const { opens, policy } = this.#opened;
-    // An error object is known by its identity; a thrown string is known by the run it was thrown in.
-    const thrown = (opens ?? this.within)?.thrown;
-    const before = thrown !== undefined && Object.is(thrown.value, error) ? thrown.recorded : undefined;
-    const { recorded, isNew } = recordSpanFailure(this.traced, {
+    const { span, opens, within, policy } = this.#opened;
+    const described = this.describeError(error);
+    const { isNew, message } = recordSpanFailure(span, {
       error,
-      recorded: before,
+      place: failurePlace(span.spanContext(), opens ?? within),
       policy,
       content: () => this.content(),
-      ...this.describeError(error),
+      ...described,
     });
-    if (this.within !== undefined && typeof error !== 'object') this.within.thrown = { value: error, recorded };
-    if (isNew && recorded.point !== undefined) this.#report(error, recorded.message, recorded.point);
+    const { point } = described;
+    if (isNew && point !== undefined) this.#report(error, message, point);
   }
 
   /** Hands a failure over to become an Issue, when its run has ended and says whether it went on. */
@@ -545,13 +551,8 @@ class AgentOperation extends OperationSpan implements AgentSpan {
   }
 
   protected override describeError(error: unknown): { readonly point: FailurePoint } {
-    const exhausted = error instanceof Error && error.name === 'AllModelsFailedError';
+    const exhausted = errorType(error) === 'AllModelsFailedError';
     return { point: exhausted ? 'model.fallback_exhausted' : 'conversation.unhandled' };
-  }
-
-  protected override issueTags(): IssueTags {
-    const { model, provider } = this.#run?.lastModel ?? {};
-    return model === undefined || provider === undefined ? {} : { model, provider };
   }
 
   protected override beforeEnd(_succeeded: boolean, error: { readonly value: unknown } | undefined): void {
@@ -603,6 +604,7 @@ class ChatOperation extends OperationSpan implements ChatSpan {
       const attributes = fallbackAttributes(hop, secretsRedactor);
       sealLabels(this.traced, FALLBACK_EVENT, attributes, secretsRedactor);
       this.traced.addEvent(FALLBACK_EVENT, attributes);
+      if (!announcedHops.has(hop)) addFallbackBreadcrumb(hop);
     });
     if (this.within !== undefined) this.within.totals.fallbacks += 1;
   }
@@ -640,6 +642,25 @@ class ChatOperation extends OperationSpan implements ChatSpan {
   }
 }
 
+/** Hops whose breadcrumb was left when they were made. */
+const announcedHops = new WeakSet<FallbackHop>();
+
+/**
+ * Tells an Issue of this run that a model failed and another one is asked, before that one has answered: it may
+ * never do. `ChatSpan.fallback` records the same hop later, and does not tell of it again.
+ *
+ * @internal
+ */
+export function announceFallback(hop: FallbackHop): void {
+  announcedHops.add(hop);
+  addFallbackBreadcrumb(hop);
+}
+
+function addFallbackBreadcrumb({ from, to, reason }: FallbackHop): void {
+  if (frameOf(contextApi.active()) === undefined) return;
+  addBreadcrumb({ category: 'model.fallback', message: to, data: { from, reason } });
+}
+
 class ToolOperation extends OperationSpan implements ToolSpan {
   protected readonly operation = 'tool';
   readonly #tool: ToolSpanOptions;
@@ -658,7 +679,7 @@ class ToolOperation extends OperationSpan implements ToolSpan {
     return [this.#tool.withhold?.(), this.#tool.arguments?.()];
   }
 
-  protected override issueTags(): IssueTags {
+  protected override issueTags(): Readonly<Record<string, string>> {
     return { tool: this.#tool.name };
   }
 
@@ -697,7 +718,7 @@ class MemoryOperation extends OperationSpan implements MemorySpan {
     return [this.#memory.withhold?.(), this.#memory.query?.()];
   }
 
-  protected override issueTags(): IssueTags {
+  protected override issueTags(): Readonly<Record<string, string>> {
     return { memory_store: this.#memory.store };
   }
 
@@ -740,7 +761,8 @@ const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
     const span = tracer().startSpan(safeName, { kind: SpanKind.INTERNAL, attributes }, start);
     sealLabels(span, safeName, attributes, secretsRedactor);
     const signal = options.signal ?? frame?.agent?.signal;
-    const opens: AgentFrame = { span, name, totals: newTotals(), signal, held: [] };
+    const outermost = frame?.agent?.outermost ?? span;
+    const opens: AgentFrame = { span, name, totals: newTotals(), signal, outermost, held: [] };
     const inner = createFrame(run, scope, content, opens, said);
     return {
       span,
@@ -752,6 +774,7 @@ const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
       policy: content,
       within: frame?.agent,
       opens,
+      step: stepOf('agent', name, span, inner),
     };
   },
   handle: (opened, options) => new AgentOperation(opened, options),
@@ -765,7 +788,14 @@ const CHAT: TracedOperation<ChatSpanOptions, ChatOperation> = {
     const name = spanName(verb, options.model);
     const safe = attributes[GEN_AI_REQUEST_MODEL];
     const safeName = safe === options.model ? name : spanName(verb, String(safe));
-    return openChild(options, surroundings, { name, safeName, kind: SpanKind.CLIENT, attributes, policy });
+    return openChild(options, surroundings, {
+      operation: 'chat',
+      name,
+      safeName,
+      kind: SpanKind.CLIENT,
+      attributes,
+      policy,
+    });
   },
   handle: (opened, options) => new ChatOperation(opened, options),
 };
@@ -779,7 +809,15 @@ const TOOL: TracedOperation<ToolSpanOptions, ToolOperation> = {
     const name = spanName(verb, options.name);
     const safe = attributes[GEN_AI_TOOL_NAME];
     const safeName = safe === options.name ? name : spanName(verb, String(safe));
-    return openChild(options, surroundings, { name, safeName, kind: SpanKind.INTERNAL, attributes, policy, parent });
+    return openChild(options, surroundings, {
+      operation: 'tool',
+      name,
+      safeName,
+      kind: SpanKind.INTERNAL,
+      attributes,
+      policy,
+      parent,
+    });
   },
   handle: (opened, options) => new ToolOperation(opened, options),
 };
@@ -792,12 +830,20 @@ const MEMORY: TracedOperation<MemorySpanOptions, MemoryOperation> = {
     const name = spanName(verb, options.store);
     const safe = attributes[GEN_AI_MEMORY_STORE_ID];
     const safeName = safe === options.store ? name : spanName(verb, String(safe));
-    return openChild(options, surroundings, { name, safeName, kind: SpanKind.INTERNAL, attributes, policy });
+    return openChild(options, surroundings, {
+      operation: 'memory',
+      name,
+      safeName,
+      kind: SpanKind.INTERNAL,
+      attributes,
+      policy,
+    });
   },
   handle: (opened, options) => new MemoryOperation(opened, options),
 };
 
 interface ChildSpan {
+  readonly operation: Operation;
   readonly name: string;
   /** The name as it may be written. */
   readonly safeName: string;
@@ -810,7 +856,7 @@ interface ChildSpan {
 }
 
 function openChild(options: SpanOptions, { context, frame }: Surroundings, child: ChildSpan): Opened {
-  const { name, safeName, kind, attributes, policy } = child;
+  const { operation, name, safeName, kind, attributes, policy } = child;
   const parent = parentContext(context, options.parent ?? child.parent);
   addOwn(attributes, scopeOf(frame), options.attributes, policy.secretsRedactor);
   const span = tracer().startSpan(safeName, { kind, attributes }, parent);
@@ -824,6 +870,7 @@ function openChild(options: SpanOptions, { context, frame }: Surroundings, child
     signal: options.signal ?? frame?.agent?.signal,
     policy,
     within: frame?.agent,
+    step: stepOf(operation, name, span, frame),
   };
 }
 
@@ -872,26 +919,28 @@ function agentRun(options: AgentSpanOptions, outer: RunFrame | undefined, ownRun
 }
 
 /** A transport's crash, as a root span that lasts no time. */
-function recordCrash(options: TransportSpanOptions, error: unknown, uptimeMs: number): void {
+function recordCrash(options: TransportSpanOptions, error: unknown, startedAt: number): void {
   guard(() => {
     const links: Link[] = (options.runsInFlight?.() ?? []).map((context) => ({ context }));
     const frame = frameOf(contextApi.active());
     const policy = contentPolicyOf(frame);
     const { secretsRedactor } = policy;
-    const attributes = transportCrashAttributes(options.name, uptimeMs, secretsRedactor);
+    const attributes = transportCrashAttributes(options.name, performance.now() - startedAt, secretsRedactor);
     addWhereFree(attributes, options.attributes && plainAttributes(options.attributes, secretsRedactor));
     const name = spanName(OPERATIONS.transport.spanName, options.name);
     const safeName = spanName(OPERATIONS.transport.spanName, String(attributes[FAULTLINE_TRANSPORT]));
     const settings = { kind: SpanKind.INTERNAL, root: true, attributes, links };
     const span = tracer().startSpan(safeName, settings, ROOT_CONTEXT);
     sealLabels(span, safeName, attributes, secretsRedactor);
-    const { isNew, recorded } = recordSpanFailure(span, { error, point: 'transport.crash', policy });
+    const place = failurePlace(span.spanContext(), frame?.agent);
+    const known = recordedAnywhere(error, startedAt);
+    const { isNew, message } = recordSpanFailure(span, { error, point: 'transport.crash', policy, place, known });
     span.end();
     if (!isNew) return;
     active().issues?.capture(
       captureFailure({
         error,
-        message: recorded.message,
+        message,
         point: 'transport.crash',
         span: span.spanContext(),
         op: OPERATIONS.transport.sentryOp,

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import type { SentryEvent } from '../../src/index.ts';
 import { startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
 import { runScript, type Ended } from '../support/run-script.ts';
 
@@ -71,6 +72,51 @@ describe('Issues of a process', () => {
         ['RangeError', 'fatal', 'onuncaughtexception', false],
       ]),
     );
+  });
+
+  it('say of what ended it in which run, for whom and where in its trace that was', async () => {
+    await endsAlike(`
+      const { setTag, setUser } = await import('DIST/index.js');
+      traceAgent({ name: 'helper', runId: 'aaaa0000' }, () => {
+        setUser({ id: 'u-1' });
+        setTag('tier', 'gold');
+        try { traceTool({ name: 'book' }, book); } catch {}
+        setImmediate(() => { throw new RangeError('nobody caught this'); });
+        return new Promise(() => {});
+      });
+    `);
+    const all = sentry.envelopes.flatMap(({ items }) => items.map(({ payload }) => payload as SentryEvent));
+    const recovered = all.find(({ level }) => level === 'warning');
+    const fatal = all.find(({ level }) => level === 'fatal');
+    expect(fatal).toMatchObject({
+      tags: { agent: 'helper', run_id: 'aaaa0000', tier: 'gold' },
+      user: { id: 'u-1' },
+      transaction: 'agent.invoke helper',
+      contexts: {
+        trace: {
+          trace_id: recovered?.contexts['trace']?.['trace_id'],
+          span_id: recovered?.contexts['trace']?.['parent_span_id'],
+          status: 'internal_error',
+        },
+      },
+    });
+    expect(fatal?.breadcrumbs?.values.map(({ message }) => message)).toContain('execute_tool book: failed');
+  });
+
+  it.each(["'plain'", '42', 'null', 'undefined', "Symbol('plain')"])(
+    'whose agent rejects with %s, which nobody handles, are one',
+    async (thrown) => {
+      await endsAlike(`traceAgent({ name: 'helper' }, async () => { throw ${thrown}; });`);
+      expect(issues()).toEqual([[expect.any(String), 'error', 'faultline.conversation.unhandled', false]]);
+    },
+  );
+
+  it.each([
+    ['a revoked proxy', `const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); throw proxy;`],
+    ['nothing', 'throw undefined;'],
+  ])('that dies of %s are delivered, and it dies as it would have', async (_name, end) => {
+    await endsAlike(`setImmediate(() => { ${end} });`);
+    expect(issues()).toEqual([[expect.any(String), 'fatal', 'onuncaughtexception', false]]);
   });
 
   it('that dies of an unhandled rejection are delivered, and it dies as it would have', async () => {

@@ -6,6 +6,8 @@ import {
   addBreadcrumb,
   captureException,
   captureMessage,
+  continueTrace,
+  recordFailure,
   setContext,
   setTag,
   setupTracing,
@@ -20,7 +22,7 @@ import {
   type SetupOptions,
   type Tracing,
 } from '../../src/index.ts';
-import { createAgent, defineTool } from '../../src/runtime/index.ts';
+import { createAgent, defineTool, type MemoryStore } from '../../src/runtime/index.ts';
 import { startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
 import { scriptedModel } from '../../src/testing/scripted-model.ts';
 
@@ -67,6 +69,25 @@ function onlyEvent(): SentryEvent {
 
 class WeatherServiceError extends Error {
   override readonly name = 'WeatherServiceError';
+}
+
+/** Runs a function that ends in whatever it throws. */
+function quietly(run: () => unknown): void {
+  try {
+    run();
+  } catch {
+    // What was thrown is the test's own.
+  }
+}
+
+/** A failure of a provider that may be asked again at once. */
+function overloaded(message: string): Error {
+  return Object.assign(new Error(message), {
+    name: 'AI_APICallError',
+    statusCode: 503,
+    isRetryable: true,
+    responseHeaders: { 'retry-after-ms': '1' },
+  });
 }
 
 function failingTool(error: Error = new WeatherServiceError('the service answered 503')): void {
@@ -230,6 +251,16 @@ describe('a failure becomes an Issue', () => {
     ]);
   });
 
+  it('of a transport that crashes again, also with the same error', async () => {
+    const { flush } = setup();
+    const error = new Error('socket closed');
+    for (const _attempt of [1, 2]) {
+      await expect(traceTransport({ name: 'slack' }, () => Promise.reject(error))).rejects.toBe(error);
+    }
+    await flush();
+    expect(events().map(({ tags }) => tags['failure.point'])).toEqual(['transport.crash', 'transport.crash']);
+  });
+
   it('although its trace was not sampled', async () => {
     const { flush } = setup({ tracesSampleRate: 0 });
     expect(() => traceAgent({ name: 'helper' }, () => failingTool())).toThrow(WeatherServiceError);
@@ -244,6 +275,286 @@ describe('a failure becomes an Issue', () => {
     });
     expect(() => traceAgent({ name: 'helper' }, () => failingTool())).toThrow(WeatherServiceError);
     expect(await flush()).toMatchObject({ issues: 1 });
+  });
+});
+
+describe('one failure is one Issue', () => {
+  it.each<[string, () => unknown]>([
+    ['a string', () => 'plain'],
+    ['a number', () => 42],
+    ['null', () => null],
+    ['undefined', () => undefined],
+    ['a symbol', () => Symbol('plain')],
+    ['a function', () => () => {}],
+    ['a revoked proxy', revokedProxy],
+    ['an error whose properties throw', unreadableError],
+    ['a frozen error', () => Object.freeze(new Error('frozen'))],
+  ])('also when it is %s that crosses tool, agent and transport, and is captured at the end', async (_name, make) => {
+    const { flush } = setup();
+    const thrown = make();
+    let caught: unknown = 'nothing';
+    try {
+      await traceTransport({ name: 'slack' }, async () => {
+        await traceAgent({ name: 'helper' }, async () =>
+          traceTool({ name: 'get_weather' }, () => {
+            throw thrown;
+          }),
+        );
+      });
+    } catch (error) {
+      caught = error;
+      captureException(error);
+    }
+    expect(Object.is(caught, thrown)).toBe(true);
+    await flush();
+    expect(onlyEvent()).toMatchObject({
+      tags: { 'failure.point': 'tool.execution' },
+      exception: { values: [{ mechanism: { handled: false } }] },
+    });
+    expect(sentry.spans.map(({ status }) => status.code)).toEqual([2, 2, 2]);
+  });
+
+  it.each<[string, () => unknown]>([
+    ['a revoked proxy', revokedProxy],
+    ['an error whose properties throw', unreadableError],
+  ])('also when it is %s that ends an agent', async (_name, make) => {
+    const { flush } = setup();
+    const thrown = make();
+    quietly(() =>
+      traceAgent({ name: 'helper' }, () => {
+        throw thrown;
+      }),
+    );
+    await flush();
+    expect(onlyEvent().tags['failure.point']).toBe('conversation.unhandled');
+    expect(sentry.spans[0]?.status.code).toBe(2);
+  });
+
+  it('that the application has captured before it ends the run', async () => {
+    const { flush } = setup();
+    quietly(() =>
+      traceAgent({ name: 'helper' }, () => {
+        const error = new RangeError('out of stock');
+        captureException(error);
+        throw error;
+      }),
+    );
+    await flush();
+    expect(onlyEvent().exception?.values[0]?.mechanism.type).toBe('generic');
+    expect(sentry.spans[0]?.attributes['faultline.failure.point']).toBe('conversation.unhandled');
+  });
+
+  it('and an error that is thrown again in another run is another failure', async () => {
+    const { flush } = setup();
+    const unavailable = new WeatherServiceError('no connection');
+    const connection = Promise.reject(unavailable);
+    const run = (name: string): Promise<unknown> =>
+      traceAgent({ name }, () => traceTool({ name: 'get_weather' }, () => connection)).catch(captureException);
+    await Promise.all([run('one'), run('two')]);
+    await run('three');
+    await flush();
+    expect(events().map(({ tags }) => tags['agent'])).toEqual(['one', 'two', 'three']);
+    const points = sentry.spans.map(({ attributes }) => attributes['faultline.failure.point']);
+    expect(points.filter((point) => point === 'tool.execution')).toHaveLength(3);
+    expect(points.filter((point) => point === undefined)).toHaveLength(3);
+  });
+
+  it('of an exhausted chain, with every attempt of every model, however many there were', async () => {
+    const { flush } = setup();
+    const models = ['a', 'b', 'c', 'd', 'e'].map((modelId) => {
+      const turns = [1, 2, 3].map((attempt) => ({ error: overloaded(`model ${modelId}, attempt ${attempt}`) }));
+      return scriptedModel(turns, { modelId });
+    });
+    await expect(createAgent({ name: 'helper', maxRetries: 2, models }).run('hi')).rejects.toThrow('no model answered');
+    await flush();
+    const said = onlyEvent().exception!.values.map(({ value }) => value);
+    for (const modelId of ['a', 'b', 'c', 'd', 'e']) {
+      for (const attempt of [1, 2, 3]) expect(said).toContain(`model ${modelId}, attempt ${attempt}`);
+    }
+  });
+
+  it('of a group whose members were failures of tools', async () => {
+    const { flush } = setup();
+    const errors = Array.from({ length: 60 }, (_, index) => new WeatherServiceError(`no weather in city ${index}`));
+    quietly(() =>
+      traceAgent({ name: 'helper' }, () => {
+        for (const [index, error] of errors.entries()) {
+          quietly(() =>
+            traceTool({ name: `tool_${String.fromCodePoint(97 + index)}` }, () => {
+              throw error;
+            }),
+          );
+        }
+        throw new AggregateError(errors, 'no city has weather');
+      }),
+    );
+    await flush();
+    expect(onlyEvent().exception?.values).toHaveLength(51);
+  });
+});
+
+describe('what an Issue tells of the way to a failure', () => {
+  /** Category and message of each breadcrumb. */
+  const steps = ({ breadcrumbs }: SentryEvent): (string | undefined)[][] =>
+    breadcrumbs?.values.map(({ category, message }) => [category, message]) ?? [];
+
+  it.each([1, 0])('is what a run of the runtime did, with %d of its traces sampled', async (tracesSampleRate) => {
+    const { flush } = setup({ tracesSampleRate });
+    const store: MemoryStore = {
+      id: 'notes',
+      add: async () => {},
+      search: async () => [],
+      remove: async () => false,
+    };
+    const look = defineTool({ name: 'look', input: z.object({}), execute: () => 'sunny' });
+    const first = scriptedModel(
+      [{ error: overloaded('no') }, { toolCalls: [{ name: 'look', input: {} }] }, { error: new Error('gone') }],
+      { modelId: 'first' },
+    );
+    const second = scriptedModel([{ error: new Error('gone, too') }], { modelId: 'second' });
+    const agent = createAgent({
+      name: 'helper',
+      tools: [look],
+      memory: { store },
+      maxRetries: 1,
+      models: [first, second],
+    });
+    const startedAt = Date.now() / 1000;
+    await expect(agent.run('hi')).rejects.toThrow('no model answered');
+    await flush();
+    const event = onlyEvent();
+    expect(steps(event)).toEqual([
+      ['gen_ai.invoke_agent', 'agent.invoke helper'],
+      ['db.query', 'search_memory notes'],
+      ['db.query', 'search_memory notes: done'],
+      ['agent.turn', 'turn 1'],
+      ['gen_ai.chat', 'chat first'],
+      ['gen_ai.chat', 'chat first: failed'],
+      ['model.retry', 'first'],
+      ['gen_ai.chat', 'chat first'],
+      ['gen_ai.chat', 'chat first: done'],
+      ['gen_ai.execute_tool', 'execute_tool look'],
+      ['gen_ai.execute_tool', 'execute_tool look: done'],
+      ['agent.turn', 'turn 2'],
+      ['gen_ai.chat', 'chat first'],
+      ['gen_ai.chat', 'chat first: failed'],
+      ['model.fallback', 'second'],
+      ['gen_ai.chat', 'chat second'],
+      ['gen_ai.chat', 'chat second: failed'],
+    ]);
+    expect(event.breadcrumbs?.values[5]?.level).toBe('error');
+    const times = event.breadcrumbs!.values.map(({ timestamp }) => timestamp);
+    // A millisecond for what the clocks of spans and breadcrumbs are apart.
+    for (const [index, time] of times.entries()) expect(time).toBeGreaterThan((times[index - 1] ?? startedAt) - 0.002);
+    expect(times.at(-1)).toBeLessThan(Date.now() / 1000 + 0.002);
+  });
+
+  it('names a fallback once, whoever records it', async () => {
+    const { flush } = setup();
+    traceAgent({ name: 'own loop' }, () => {
+      traceChat({ model: 'second', provider: 'openai' }, (chat) =>
+        chat.fallback({ from: 'first', to: 'second', reason: '429' }),
+      );
+      quietly(failingTool);
+    });
+    const models = [
+      scriptedModel([{ error: new Error('gone') }], { modelId: 'first' }),
+      scriptedModel(['hello'], { modelId: 'second' }),
+    ];
+    const fail = (): never => {
+      throw new Error('cannot post');
+    };
+    await expect(createAgent({ name: 'helper', models }).run('hi', { deliver: fail })).rejects.toThrow('cannot post');
+    await flush();
+    expect(events()).toHaveLength(2);
+    for (const event of events()) {
+      const fallbacks = event.breadcrumbs?.values.filter(({ category }) => category === 'model.fallback');
+      expect(fallbacks).toMatchObject([{ message: 'second', data: { from: 'first', reason: expect.any(String) } }]);
+    }
+  });
+
+  it('ends with the newest hundred steps', async () => {
+    const { flush } = setup();
+    traceAgent({ name: 'helper' }, () => {
+      for (let index = 0; index < 130; index += 1) traceTool({ name: `tool_${index}` }, () => undefined);
+      traceTool({ name: 'outer' }, () => traceTool({ name: 'inner' }, () => quietly(failingTool)));
+    });
+    await flush();
+    const told = steps(onlyEvent()).map(([, message]) => message);
+    expect(told).toHaveLength(100);
+    expect(told.slice(0, 2)).toEqual(['execute_tool tool_81: done', 'execute_tool tool_82']);
+    expect(told.slice(-5)).toEqual([
+      'execute_tool tool_129',
+      'execute_tool tool_129: done',
+      'execute_tool outer',
+      'execute_tool inner',
+      'execute_tool get_weather',
+    ]);
+  });
+
+  it('is nothing of what others do', async () => {
+    const { flush } = setup();
+    traceTool({ name: 'of_another_request' }, () => undefined);
+    traceChat({ model: 'm', provider: 'p' }, (chat) => chat.fallback({ from: 'x', to: 'm', reason: '429' }));
+    traceAgent({ name: 'helper' }, () => quietly(failingTool));
+    await flush();
+    expect(steps(onlyEvent()).map(([, message]) => message)).toEqual([
+      'agent.invoke helper',
+      'execute_tool get_weather',
+    ]);
+  });
+});
+
+describe('the tags of an Issue', () => {
+  it('name the model of the run, whatever failed in it', async () => {
+    const { flush } = setup();
+    traceAgent({ name: 'helper' }, () => {
+      traceChat({ model: 'gpt-5-mini', provider: 'openai' }, () => undefined);
+      quietly(failingTool);
+      quietly(() =>
+        traceMemory({ store: 'notes' }, () => {
+          throw new Error('malformed');
+        }),
+      );
+      captureException(new Error('by hand'));
+    });
+    await flush();
+    const models = events().map(({ tags }) => [tags['model'], tags['provider']]);
+    expect(models).toEqual([1, 2, 3].map(() => ['gpt-5-mini', 'openai']));
+  });
+
+  it('and the span of a failure in a loop of your own are what its attributes and its span say', async () => {
+    const { flush } = setup();
+    const tracer = trace.getTracer('app');
+    tracer.startActiveSpan('request', (request) => {
+      tracer.startActiveSpan('call', (call) => {
+        const attributes = {
+          'gen_ai.tool.name': 'get_weather',
+          'gen_ai.request.model': 'gpt-5-mini',
+          'gen_ai.provider.name': 'openai',
+        };
+        recordFailure('tool.execution', new WeatherServiceError('503'), { attributes });
+        call.end();
+      });
+      request.end();
+    });
+    await flush();
+    const call = sentry.spans.find(({ name }) => name === 'call')!;
+    expect(onlyEvent()).toMatchObject({
+      tags: { tool: 'get_weather', model: 'gpt-5-mini', provider: 'openai' },
+      contexts: {
+        trace: { span_id: call.spanId, parent_span_id: call.parentSpanId, op: 'gen_ai.execute_tool' },
+      },
+    });
+  });
+
+  it('come without a status of the span when nothing has failed', async () => {
+    const { flush } = setup();
+    traceAgent({ name: 'helper' }, () => captureMessage('the cache is cold'));
+    await flush();
+    const { trace } = onlyEvent().contexts;
+    expect(trace).toMatchObject({ op: 'gen_ai.invoke_agent', span_id: sentry.spans[0]?.spanId });
+    expect(trace).not.toHaveProperty('status');
   });
 });
 
@@ -355,6 +666,35 @@ describe('the application', () => {
     expect(sentry.stored[0]?.attributes).toMatchObject({ 'user.email': 'ada@example.com', 'user.name': 'Ada' });
   });
 
+  it('is not troubled by what it hands over', async () => {
+    const { flush } = setup();
+    const unreadable = unreadableError() as never;
+    const nothing = undefined as never;
+    let runs = 0;
+    const count = (): number => (runs += 1);
+    setUser(unreadable);
+    setUser(nothing);
+    setTag('odd', Object.create(null) as never);
+    setTag(nothing, nothing);
+    setContext('odd', unreadable);
+    setContext(nothing, nothing);
+    addBreadcrumb(unreadable);
+    addBreadcrumb(nothing);
+    expect(withRunContext(nothing, count)).toBe(1);
+    expect(withRunContext({ user: unreadable }, count)).toBe(2);
+    expect(withRunContext(unreadable, count)).toBe(3);
+    expect(continueTrace(nothing, count)).toBe(4);
+    captureException(new Error('one'), null as never);
+    captureException(new Error('two'), unreadable);
+    captureException(new Error('three'), { tags: unreadable });
+    captureMessage('four', nothing, null as never);
+    captureMessage(nothing, nothing, unreadable);
+    setUser(null);
+    await flush();
+    const said = events().map(({ exception, logentry }) => exception?.values[0]?.value ?? logentry?.formatted);
+    expect(said.slice(0, 4)).toEqual(['one', 'two', 'three', 'four']);
+  });
+
   it('changes an event in beforeSend; a hook that throws loses nothing but its change', async () => {
     const { flush } = setup({
       beforeSend(event) {
@@ -434,6 +774,23 @@ describe('what an Issue may not say', () => {
     for (const { body } of sentry.requests) expect(Buffer.from(body).toString()).not.toContain(canary);
   });
 
+  it.each<[string, string]>([
+    ['another one', 'short'],
+    ['its beginning', 'say hello'],
+    ['nothing', ''],
+  ])('stays in, also when the message is %s by now and the stack still has the old one', async (_name, message) => {
+    const { flush } = setup();
+    const error = new WeatherServiceError('say hello to Jane Roe\n    at Jane Roe has fever (prompt.txt:1:1)');
+    void error.stack;
+    error.message = message;
+    expect(() => traceAgent({ name: 'helper' }, () => failingTool(error))).toThrow(error);
+    await flush();
+    const { function: thrower, filename } = onlyEvent().exception!.values[0]!.stacktrace!.frames.at(-1)!;
+    expect([thrower, filename]).toEqual([expect.any(String), expect.stringContaining('issues.test.ts')]);
+    expect(sentry.requests.length).toBeGreaterThan(1);
+    for (const { body } of sentry.requests) expect(Buffer.from(body).toString()).not.toContain('Jane Roe');
+  });
+
   it('stays in, also with errors that carry it on purpose', async () => {
     const { flush } = setup();
     const canary = 'CANARY-9f2c';
@@ -470,4 +827,27 @@ describe('what an Issue may not say', () => {
 
 function bigints(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? String(value) : value;
+}
+
+function revokedProxy(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
+
+/** Whatever is read of an error. */
+const PROPERTIES = ['stack', 'name', 'message', 'cause', 'errors', 'constructor', 'status'] as const;
+/** Whatever is read of what an application says. */
+const OPTIONS = ['level', 'tags', 'id', 'user', 'agent', 'category', 'traceparent'] as const;
+
+/** An error of which nothing can be read. */
+function unreadableError(): Error {
+  const error = new Error('unread');
+  for (const name of [...PROPERTIES, ...OPTIONS]) {
+    const get = (): never => {
+      throw new RangeError(`${name} cannot be read`);
+    };
+    Object.defineProperty(error, name, { get, enumerable: true });
+  }
+  return error;
 }

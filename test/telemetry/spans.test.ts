@@ -326,6 +326,28 @@ describe('a failure', () => {
     expect(exceptions(span('agent.invoke helper'))).toEqual([]);
   });
 
+  it('that happens again with the same error object is recorded again, in each run', () => {
+    const constant = new WeatherError('no connection');
+    trace.getTracer('app').startActiveSpan('request', (request) => {
+      for (const name of ['one', 'two']) {
+        expect(() =>
+          traceAgent({ name }, () =>
+            traceTool({ name: `tool of ${name}` }, () => {
+              throw constant;
+            }),
+          ),
+        ).toThrow(constant);
+      }
+      request.end();
+    });
+    for (const name of ['one', 'two']) {
+      expect(span(`execute_tool tool of ${name}`).attributes['faultline.failure.point']).toBe('tool.execution');
+      expect(exceptions(span(`execute_tool tool of ${name}`))).toHaveLength(1);
+      expect(span(`agent.invoke ${name}`).attributes).not.toHaveProperty('faultline.failure.point');
+      expect(exceptions(span(`agent.invoke ${name}`))).toEqual([]);
+    }
+  });
+
   it('has the class name of the error and the chain of its causes, not its code', () => {
     const cause = new RangeError('disk full');
     const error = Object.assign(new WeatherError('cannot read', { cause }), { code: 'SQLITE_FULL' });
@@ -427,6 +449,25 @@ describe('a transport', () => {
       'error.type': 'Error',
       'faultline.failure.point': 'transport.crash',
     });
+  });
+
+  it('that crashes again with the same error object has crashed again, and not where a run has failed of it', async () => {
+    const closed = new Error('socket closed');
+    const crash = (name: string): Promise<void> =>
+      expect(traceTransport({ name }, () => Promise.reject(closed))).rejects.toBe(closed);
+    await crash('first');
+    await crash('second');
+    const carried = traceTransport({ name: 'third' }, async () => {
+      await traceAgent({ name: 'helper' }, () => Promise.reject(closed));
+    });
+    await expect(carried).rejects.toBe(closed);
+    const points = telemetry.spans.map(({ name, attributes }) => [name, attributes['faultline.failure.point']]);
+    expect(points).toEqual([
+      ['transport.crash first', 'transport.crash'],
+      ['transport.crash second', 'transport.crash'],
+      ['agent.invoke helper', 'conversation.unhandled'],
+      ['transport.crash third', undefined],
+    ]);
   });
 
   it('that returns before it was stopped is a crash, and one that was stopped is not', async () => {

@@ -11,10 +11,27 @@ const DATA_URL = /\bdata:[^\s)]*/g;
 /** Queries of locations name versions, and may hold tokens. */
 const QUERY = /\?[^\s):]*/g;
 
-/** The part of a stack behind the message it repeats, which may hold lines that look like frames. */
+/** How the first line of a stack names the class of its error; behind `: ` follows the message. */
+const CLASS_NAME = /^[\p{L}_$][^\s:]*(?: \[\w+\])?/u;
+/** Locations that nobody writes by chance: absolute ones, of Node, and of code that has none. */
+const CERTAIN_PLACE = /^(?:\/|[a-z]:[\\/]|\\\\|file:|node:|<anonymous>)/i;
+
+/**
+ * The part of a stack behind the message it repeats, which may hold lines that look like frames. Of an error whose
+ * message was changed since, nothing tells where the old one ends: then it is the frames with a certain place.
+ */
 export function afterMessage(stack: string, message: unknown): string {
-  const start = typeof message === 'string' && message !== '' ? stack.indexOf(message) : -1;
-  return start === -1 ? stack : stack.slice(start + String(message).length);
+  const name = CLASS_NAME.exec(stack)?.[0] ?? '';
+  const heading = typeof message === 'string' && message !== '' ? `${name}: ${message}` : name;
+  if (stack === heading) return '';
+  if (name !== '' && stack.startsWith(`${heading}\n`)) return stack.slice(heading.length);
+  return ['', ...stackLines(stack).filter((line) => CERTAIN_PLACE.test(placeOf(line)))].join('\n');
+}
+
+/** Where a frame is: what stands in its parentheses, or all of it. */
+function placeOf(line: string): string {
+  const start = line.lastIndexOf(' (');
+  return start === -1 ? line.slice(FRAME.length).replace(/^async /, '') : line.slice(start + 2);
 }
 
 /**

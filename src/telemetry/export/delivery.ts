@@ -14,7 +14,7 @@ export type FlushResult =
       readonly status: 'nothing' | 'delivered';
       /** Spans that were delivered. */
       readonly exported: number;
-      /** Issues that were delivered. */
+      /** Issues that were delivered. Those left to a Sentry SDK of the application are not among them. */
       readonly issues: number;
     }
   | {
@@ -94,7 +94,8 @@ export function createFlush(delivery: Delivery): (timeoutMs: number) => Promise<
   };
 }
 
-const DROPPED = 'more spans came than could be held, and the oldest were dropped; raise OTEL_BSP_MAX_QUEUE_SIZE';
+const DROPPED =
+  'more spans or Issues came than could be held, and the oldest were dropped; OTEL_BSP_MAX_QUEUE_SIZE raises what is held of spans';
 
 /** What sends, as the end of the process sees it. */
 export function sendingOf(delivery: Delivery, flush: (timeoutMs: number) => Promise<FlushResult>): Sending {
@@ -110,7 +111,7 @@ export function sendingOf(delivery: Delivery, flush: (timeoutMs: number) => Prom
       return status !== 'timeout' && status !== 'failed';
     },
     sendNow(timeoutMs) {
-      issues?.sink.release();
+      issues?.sink.releaseNow();
       intake.interrupt();
       // An Issue tells why the process dies, so it goes first.
       sendLastWords(

@@ -1,4 +1,6 @@
+import type { Reporter } from '../diagnostics.ts';
 import { errorType, httpStatus, thrownMessage } from '../failure.ts';
+import { wrongAnswer } from './wrong-answer.ts';
 
 /**
  * What an error is: an `issue` somebody should look at, or `operational`, which is part of the business
@@ -13,20 +15,45 @@ export type ErrorClass = 'issue' | 'operational';
 export type ErrorPattern = string | number | RegExp;
 
 export interface ClassificationOptions {
-  /** Decides for one error; `undefined` leaves it to `ignoreErrors`. One that throws decides nothing. */
+  /**
+   * Decides for one error, at once; `undefined` leaves it to `ignoreErrors`. One that throws, or answers anything
+   * else, decides nothing.
+   */
   readonly classify?: (error: unknown) => ErrorClass | undefined;
   readonly ignoreErrors?: readonly ErrorPattern[];
 }
 
-/** Whether a failure becomes an Issue. Never throws: what cannot be decided does. */
-export function isIssue(error: unknown, { classify, ignoreErrors = [] }: ClassificationOptions): boolean {
-  try {
-    const decided = classify?.(error);
-    if (decided !== undefined) return decided !== 'operational';
-  } catch {
-    // An application's hook that fails must not hide a failure.
-  }
-  return !ignoreErrors.some((pattern) => matches(error, pattern));
+/** Creates the decision whether a failure becomes an Issue. It never throws: what cannot be decided does. */
+export function createClassification(options: ClassificationOptions, report: Reporter): (error: unknown) => boolean {
+  const { classify } = options;
+  const patterns = (options.ignoreErrors ?? []).map(copyOf);
+
+  const classified = (error: unknown): ErrorClass | undefined => {
+    let answer: unknown;
+    try {
+      answer = classify?.(error) ?? undefined;
+    } catch {
+      report({ key: 'classify', message: 'classify threw, so it decided nothing; it must not throw' });
+      return undefined;
+    }
+    if (answer === 'issue' || answer === 'operational' || answer === undefined) return answer;
+    const returned = wrongAnswer(answer);
+    report({
+      key: 'classify',
+      message: `classify must return 'issue', 'operational' or undefined at once, but returned ${returned}; it decided nothing`,
+    });
+    return undefined;
+  };
+
+  return (error) => {
+    const decided = classified(error);
+    return decided === undefined ? !patterns.some((pattern) => matches(error, pattern)) : decided === 'issue';
+  };
+}
+
+/** A pattern of our own: with the flags g and y it would match every other time, and move the given one. */
+function copyOf(pattern: ErrorPattern): ErrorPattern {
+  return pattern instanceof RegExp ? new RegExp(pattern.source, pattern.flags.replaceAll(/[gy]/g, '')) : pattern;
 }
 
 function matches(error: unknown, pattern: ErrorPattern): boolean {
@@ -35,8 +62,6 @@ function matches(error: unknown, pattern: ErrorPattern): boolean {
   if (pattern === '4xx' || pattern === '5xx')
     return status !== undefined && `${Math.floor(status / 100)}xx` === pattern;
   if (typeof pattern === 'string') return errorType(error) === pattern;
-  // A pattern with the global flag remembers where it stopped, and would match every other time.
-  pattern.lastIndex = 0;
   return pattern.test(errorType(error)) || pattern.test(messageStart(error));
 }
 

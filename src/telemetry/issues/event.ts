@@ -38,24 +38,41 @@ const MAX_BREADCRUMBS = 100;
 /** Longest transaction name Relay stores. */
 const MAX_TRANSACTION = 200;
 
+/** What happened, as opposed to when, where and to whom: all that tells one kind of failure from another. */
+export interface EventOutline extends Pick<SentryEvent, 'level' | 'tags' | 'fingerprint' | 'exception' | 'logentry'> {
+  /** What the storm guard has added. */
+  readonly contexts?: SentryEvent['contexts'];
+}
+
 /**
  * The Sentry event of a failure or a message, ready to be sent. Never throws, whatever was thrown.
  *
- * Of an error it takes class, message and stack of itself, its causes and its members, and nothing else:
- * errors of model SDKs carry the whole request in properties of their own.
- *
+ * @param outline the part of it that is known already
  * @see https://develop.sentry.dev/sdk/foundations/data-model/event-payloads/
  */
-export function createEvent(captured: CapturedFailure | CapturedMessage, environment: IssueEnvironment): SentryEvent {
-  const { policy = active().content } = captured;
+export function createEvent(
+  captured: CapturedFailure | CapturedMessage,
+  environment: IssueEnvironment,
+  outline: EventOutline = outlineOf(captured),
+): SentryEvent {
+  return { ...outline, ...circumstances(captured, outline.tags, environment) };
+}
+
+/**
+ * The part of an event that takes a fraction of the work. Never throws.
+ *
+ * Of an error it takes class, message and stack of itself, its causes and its members, and nothing else:
+ * errors of model SDKs carry the whole request in properties of their own.
+ */
+export function outlineOf(captured: CapturedFailure | CapturedMessage): EventOutline {
+  const { level, policy = active().content } = captured;
   const tags = readable(() => issueTags(captured.tags, policy.secretsRedactor)) ?? {};
   const happening = readable(() =>
     'message' in captured ? message(captured, tags, policy) : failure(captured, tags, policy),
   );
-  return { ...circumstances(captured, tags, environment, policy), ...(happening ?? unreadable()) };
+  return { level, tags, ...(happening ?? unreadable()) };
 }
 
-/** What happened, as opposed to when, where and to whom. */
 type Happening = Pick<SentryEvent, 'fingerprint' | 'exception' | 'logentry'>;
 
 function failure(captured: CapturedFailure, tags: Readonly<Record<string, string>>, policy: ContentPolicy): Happening {
@@ -94,9 +111,8 @@ function circumstances(
   captured: Captured & Partial<CapturedFailure>,
   tags: SentryEvent['tags'],
   environment: IssueEnvironment,
-  policy: ContentPolicy,
-): Omit<SentryEvent, keyof Happening> {
-  const { occurredAtMs, level, transaction, user } = captured;
+): Omit<SentryEvent, Exclude<keyof EventOutline, 'contexts'>> {
+  const { occurredAtMs, transaction, user, policy = active().content } = captured;
   const { secretsRedactor } = policy;
   const breadcrumbs = readable(() => eventBreadcrumbs(captured.breadcrumbs, policy)) ?? [];
   const resource = plainAttributes(environment.resource as Attributes, secretsRedactor);
@@ -104,7 +120,6 @@ function circumstances(
     event_id: crypto.randomUUID().replaceAll('-', ''),
     timestamp: occurredAtMs / 1000,
     platform: 'node',
-    level,
     logger: SCOPE_NAME,
     environment: secretsRedactor.text(environment.environment),
     ...defined({
@@ -114,7 +129,6 @@ function circumstances(
       user: user && readable(() => eventUser(user, secretsRedactor)),
       breadcrumbs: breadcrumbs.length === 0 ? undefined : { values: breadcrumbs },
     }),
-    tags,
     contexts: eventContexts(captured, tags['run_id'], resource, policy),
     sdk: { name: SCOPE_NAME, version: VERSION },
   };

@@ -48,24 +48,33 @@ function cause({ error, type, message, frames, redactor }: FingerprintedFailure)
   const models = type === 'AllModelsFailedError' ? failedModels(error, redactor) : [];
   if (models.length > 0) return models;
   const frame = frames.findLast(({ in_app }) => in_app);
-  return [frame === undefined ? messagePattern(message) : `${frame.function} in ${withoutHash(frame.filename)}`];
+  if (frame === undefined) return [messagePattern(message)];
+  return [`${namePattern(frame.function)} in ${withoutHash(frame.filename)}`];
 }
 
-/** `model:reason` of each model of an exhausted chain; a reason is a class or a status, never a message. */
+/**
+ * `model:reason` of the models of an exhausted chain, each once and in one order: how often and when a model was
+ * tried is chance. A reason is a class of errors or of statuses, never a message.
+ */
 function failedModels(error: unknown, redactor: Redactor): readonly string[] {
   try {
     const { attempts } = error as { readonly attempts?: unknown };
     if (!Array.isArray(attempts)) return [];
-    return attempts.slice(0, MAX_MODELS).map((attempt: { readonly model?: unknown; readonly reason?: unknown }) => {
-      const { model, reason } = attempt;
-      return typeof model === 'string' && typeof reason === 'string'
-        ? redactor.text(`${model}:${namePattern(reason)}`)
-        : 'unknown';
-    });
+    const failed = attempts.map(({ model, reason }: { readonly model?: unknown; readonly reason?: unknown }) =>
+      typeof model === 'string' && typeof reason === 'string'
+        ? redactor.text(`${model}:${reasonPattern(reason)}`)
+        : 'unknown',
+    );
+    return [...new Set<string>(failed)].toSorted().slice(0, MAX_MODELS);
   } catch {
     // A property that throws when it is read.
     return [];
   }
+}
+
+/** The class of a status, `5xx` for 503, or of an error. */
+function reasonPattern(reason: string): string {
+  return /^\d{3}$/.test(reason) ? `${reason[0]}xx` : namePattern(reason);
 }
 
 function subjects(tags: Readonly<Record<string, string>>): readonly string[] {

@@ -39,15 +39,27 @@ export function messagePattern(message: string): string {
 function wordPattern(word: string): string {
   if (/^[0-9a-f]{8}/i.test(word) && /^[0-9a-f-]+$/i.test(word)) return PLACEHOLDER;
   const prefix = /^[a-z]{2,20}[_-](?=.)/i.exec(word)?.[0];
-  // Random letters need no digit among them to be an id, but behind a prefix and in this length only.
-  const isId = /\d/.test(word) || (prefix !== undefined && /^[a-z]{20,}$/i.test(word.slice(prefix.length)));
+  // Behind a prefix, so many letters are an id also where they could be words.
+  const isId =
+    /\d/.test(word) ||
+    word.split(/[_-]/).some(looksDrawn) ||
+    (prefix !== undefined && /^[a-z]{20,}$/i.test(word.slice(prefix.length)));
   if (!isId) return word;
-  return prefix === undefined || /^[0-9a-f]{8,}.$/i.test(prefix) ? PLACEHOLDER : `${prefix}${PLACEHOLDER}`;
+  const isIdItself = prefix === undefined || looksDrawn(prefix.slice(0, -1)) || /^[0-9a-f]{8,}.$/i.test(prefix);
+  return isIdItself ? PLACEHOLDER : `${prefix}${PLACEHOLDER}`;
 }
 
-/** A name without the ids in it: stores and sub-agents are often named after whom they are for. */
+/** Words side by side, as in `getUserName` and `HTTPServerError`. */
+const CAMEL_CASE = /^[A-Z]{0,5}[a-z]{2,15}(?:[A-Z]{1,5}[a-z]{2,15}){0,50}[A-Z]{0,5}$/;
+
+/** Whether letters look drawn by lot: so many, and not in words. Random letters need no digit to be an id. */
+function looksDrawn(letters: string): boolean {
+  return /^[a-z]{16,}$/i.test(letters) && !CAMEL_CASE.test(letters);
+}
+
+/** A name without the numbers and ids in it: stores and sub-agents are often named after whom they are for. */
 export function namePattern(name: string): string {
   return name
     .slice(0, MAX_READ)
-    .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{8,}|\d{4,}/gi, PLACEHOLDER);
+    .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{8,}|\d+/gi, PLACEHOLDER);
 }

@@ -156,9 +156,13 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
     report({ key: `issues:${cause}`, message: `${countIssues(count)} not delivered: ${sentence}` });
   };
 
+  /** How many of them are on disk, where they are sent at the next start. */
+  const countLeft = (events: readonly PendingEvent[]): number =>
+    journal === undefined ? 0 : events.filter(({ eventId }) => eventId !== undefined).length;
+
   /** Gives up events nobody decided on. What is on disk is sent at the next start, and the rest is lost. */
   const giveUp = (events: readonly PendingEvent[], countLost: (count: number) => void, why: Explanation): void => {
-    const left = journal === undefined ? 0 : events.filter(({ eventId }) => eventId !== undefined).length;
+    const left = countLeft(events);
     const lost = events.length - left;
     leftOnDisk += left;
     if (left > 0) {
@@ -169,6 +173,21 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
       countLost(lost);
       sayUndelivered(lost, why);
     }
+  };
+
+  /** Said with the first one, when nobody knows how many there will be. */
+  const dropFromQueue = (events: readonly PendingEvent[]): void => {
+    if (events.length === 0) return;
+    const left = countLeft(events);
+    leftOnDisk += left;
+    countDropped('queue_full', events.length - left);
+    const fate = left > 0 ? 'left on disk for the next start' : 'not delivered';
+    const counter = left > 0 ? 'leftOnDisk' : 'dropped.queue_full';
+    report({
+      key: 'issues:queue_full',
+      message: `Issues were ${fate}: more came than ${host} takes and memory holds, and the oldest had to go; status.issues.${counter} counts them`,
+    });
+    checkFlushes();
   };
 
   const checkFlushes = (): void => flushes.check(rest?.untilMs);
@@ -250,10 +269,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
   };
 
   const take = (event: EncodedEvent): void => {
-    const gone = pending.add(event);
-    const sentence = `more came than ${host} takes and memory holds, and the oldest had to go`;
-    giveUp(gone, (count) => countDropped('queue_full', count), { cause: 'queue_full', sentence });
-    if (gone.length > 0) checkFlushes();
+    dropFromQueue(pending.add(event));
     if (running) return;
     running = true;
     // Not at once: the run that failed has its own work to finish first.

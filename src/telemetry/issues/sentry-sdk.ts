@@ -1,6 +1,6 @@
 import { active } from '../active.ts';
 import type { ContentPolicy } from '../content/policy.ts';
-import { linkedErrors, type CapturedFailure, type CapturedMessage, type LinkedError } from '../failure.ts';
+import { linkedErrors, partsOf, type CapturedFailure, type CapturedMessage, type LinkedError } from '../failure.ts';
 import { createEvent } from './event.ts';
 import type { SentryBreadcrumb, SentryEvent } from './sentry-event.ts';
 
@@ -13,6 +13,11 @@ export interface SentrySdk {
    * the SDK. Never throws.
    */
   capture(captured: CapturedFailure | CapturedMessage): void;
+  /**
+   * Keeps an error for a later `capture`: until then the SDK makes no Issue of it, whoever gives it to it. One
+   * the SDK has captured before stays with it. Never throws.
+   */
+  reserve(error: unknown): void;
   /** Whether everything that waited was sent in time. Never rejects. */
   flush(timeoutMs: number): Promise<boolean>;
 }
@@ -110,6 +115,7 @@ function connect(version: string, client: Client, carrier: unknown): SentrySdk {
         // An Issue is lost; the application must not notice.
       }
     },
+    reserve: (error) => mark(error),
     async flush(timeoutMs) {
       try {
         // The SDK takes 0 for no limit.
@@ -123,12 +129,13 @@ function connect(version: string, client: Client, carrier: unknown): SentrySdk {
 
 function captureFailure(client: Client, current: Scope, captured: CapturedFailure): void {
   const { error, mechanism, handled, policy = active().content } = captured;
-  if (isMarked(error)) return;
+  if (isMarked(error) && !isOurs(error)) return;
   const [itself, ...others] = linkedErrors(error, policy);
   const copy = copyOf([{ ...itself!, message: captured.safeMessage ?? itself!.message }, ...others], policy);
   const hint = { originalException: copy, data: { mechanism: { type: mechanism, handled } } };
   client.captureException(copy, hint, scopeFor(eventOf(captured), current));
-  mark(error);
+  // The Issue tells of all of them.
+  for (const linked of [error, ...partsOf(error)]) mark(linked);
 }
 
 function captureMessage(client: Client, current: Scope, captured: CapturedMessage): void {
@@ -186,6 +193,9 @@ function withoutSampling(metadata: object | undefined): object {
  */
 const CAPTURED = '__sentry_captured__';
 
+/** The errors that were marked here. */
+const ours = new WeakSet<object>();
+
 function isMarked(error: unknown): boolean {
   try {
     return Boolean((error as { readonly [CAPTURED]?: unknown } | null | undefined)?.[CAPTURED]);
@@ -194,10 +204,15 @@ function isMarked(error: unknown): boolean {
   }
 }
 
+function isOurs(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && ours.has(error);
+}
+
 function mark(error: unknown): void {
-  if (typeof error !== 'object' || error === null) return;
+  if (typeof error !== 'object' || error === null || isMarked(error)) return;
   try {
     Object.defineProperty(error, CAPTURED, { value: true, configurable: true, writable: true });
+    ours.add(error);
   } catch {
     // A frozen error stays unknown to the SDK, as its own would.
   }

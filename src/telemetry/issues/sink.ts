@@ -1,21 +1,17 @@
-import type { HeldFailure, IssueSink } from '../active.ts';
-import type { Reporter } from '../diagnostics.ts';
+import type { IssueSink } from '../active.ts';
+import type { Problem, Reporter } from '../diagnostics.ts';
 import type { CapturedFailure, CapturedMessage } from '../failure.ts';
-import { isIssue, type ClassificationOptions } from './classification.ts';
-import { createEvent, type IssueEnvironment, type SentryEvent } from './event.ts';
+import { createClassification } from './classification.ts';
 import { encodeEvent } from './envelope.ts';
+import { createEvent, outlineOf, type IssueEnvironment, type SentryEvent } from './event.ts';
+import { createHeldFailures, type Settle } from './held-failures.ts';
+import type { IssueOptions } from './options.ts';
 import type { EventJournal } from './sender.ts';
-import { findSentrySdk, type SentrySdk } from './sentry-sdk.ts';
+import { findSentrySdk } from './sentry-sdk.ts';
 import type { StormGuard } from './storm.ts';
+import { isPromise, wrongAnswer } from './wrong-answer.ts';
 
-/** Options that decide which failures become Issues, and what is sent of them. */
-export interface IssueOptions extends ClassificationOptions {
-  /**
-   * Sees every event before it is sent: returns it, changed or not, or `null` to drop it. It gets a copy, so
-   * that one that throws loses nothing but its own change.
-   */
-  readonly beforeSend?: (event: SentryEvent) => SentryEvent | null;
-}
+export type { IssueOptions } from './options.ts';
 
 export interface IssueSinkParts {
   readonly send: (event: SentryEvent) => void;
@@ -34,92 +30,179 @@ export interface IssueSinkParts {
 export interface ReleasableSink extends IssueSink {
   /** Sends what still waits for the end of its run, as it was when it happened. */
   release(): void;
+  /** The same in a process that runs no further callbacks: from now on nothing is left to a Sentry SDK. */
+  releaseNow(): void;
 }
 
+/** What is said of a failure that waits, as it was when it happened. */
+interface Draft {
+  /** `null` when it is not to be sent. */
+  readonly event: SentryEvent | null;
+  readonly level: string;
+  readonly handled: boolean;
+  /** Where the journal has it. */
+  readonly id: string | undefined;
+}
+
+const CAPTURED_IN_HOOK: Problem = {
+  key: 'captured-in-hook',
+  message:
+    'beforeSend or classify captured something by itself, which was not sent, because it would be asked about that ' +
+    'as well; capture it elsewhere',
+};
+
 /**
- * Turns failures into Issues: each error once, unless it is classified as operational, sampled out, or one of
- * very many of its kind. An Issue does not depend on whether its trace was sampled.
+ * Turns failures into Issues: each error once in a run, unless it is classified as operational, sampled out, or
+ * one of very many of its kind. An Issue does not depend on whether its trace was sampled.
  *
  * When the application has initialised a Sentry SDK, by now or later, that one gets the failures: a second
  * client would make two Issues of one. Its own sampling and hooks decide then.
  */
 export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
   const { send, guard, environment, options, sampleRate, report, journal } = parts;
-  const taken = new WeakSet<object>();
-  const waiting = new Set<HeldFailure>();
+  const isIssue = createClassification(options, report);
+  const held = createHeldFailures();
+  /** Each error that was taken, with the run it was last taken in. */
+  const taken = new WeakMap<object, string | undefined>();
+  let isBusy = false;
+  let isEnding = false;
 
-  /** Claims an error, so that one that crosses tool, agent and transport is sent once. */
+  /**
+   * Does the work for one failure. An Issue that cannot be built is no reason to trouble the program it is about.
+   * Hooks of the application run here: what they capture would make the next Issue, and so on for ever.
+   */
+  const undisturbed = <T>(work: () => T): T | undefined => {
+    if (isBusy) {
+      report(CAPTURED_IN_HOOK);
+      return undefined;
+    }
+    isBusy = true;
+    try {
+      return work();
+    } catch {
+      return undefined;
+    } finally {
+      isBusy = false;
+    }
+  };
+
+  /** Claims an error, so that one that crosses tool, agent and transport, each with its copy of us, is sent once. */
   const claim = (captured: CapturedFailure | CapturedMessage): boolean => {
     if (!('error' in captured)) return true;
     const { error } = captured;
     if (typeof error === 'object' && error !== null) {
-      if (taken.has(error)) return false;
-      taken.add(error);
+      if (taken.has(error) && !isAnotherRun(captured, taken.get(error))) return false;
+      taken.set(error, runOf(captured));
     }
-    return isIssue(error, options);
+    return isIssue(error);
   };
 
-  /**
-   * Keeps a failure whose run is not over, in the words it would have now. The function it returns takes that
-   * back.
-   */
-  const keep = (failure: CapturedFailure): (() => void) => {
-    if (journal === undefined || findSentrySdk() !== undefined || Math.random() >= sampleRate) return () => {};
-    const event = reviewed(createEvent(failure, environment), options, report);
-    const { eventId, payload } = event === null ? {} : encodeEvent(event);
-    if (eventId === undefined || payload === undefined) return () => {};
-    journal.keepIssue(eventId, Buffer.from(payload).toString());
-    return () => journal.strikeIssue(eventId);
+  const sdkInForce = () => (isEnding ? undefined : findSentrySdk());
+
+  const isSampled = (): boolean => Math.random() < sampleRate;
+
+  const draw = (captured: CapturedFailure | CapturedMessage): SentryEvent | null =>
+    isSampled() ? reviewed(createEvent(captured, environment), options, report) : null;
+
+  /** Draws a failure whose run is not over, and keeps it in the words it would have now. */
+  const draft = (failure: CapturedFailure): Draft | undefined => {
+    if (journal === undefined || sdkInForce() !== undefined) return undefined;
+    const { level, handled } = failure;
+    const event = draw(failure);
+    const { eventId: id, payload } = event === null ? {} : encodeEvent(event);
+    if (id !== undefined && payload !== undefined) journal.keepIssue(id, Buffer.from(payload).toString());
+    return { event, level, handled, id };
   };
 
-  /** The SDK makes an event of its own, so what the guard says in ours goes with what was captured. */
-  const handOver = (sdk: SentrySdk, captured: CapturedFailure | CapturedMessage): void => {
-    const admitted = admit(guard, createEvent(captured, environment));
-    if (admitted === undefined) return;
-    const { held_back } = admitted.contexts['faultline'] ?? {};
-    const { contexts } = captured;
-    sdk.capture(
-      held_back === undefined
-        ? captured
-        : { ...captured, contexts: { ...contexts, faultline: { ...contexts['faultline'], held_back } } },
-    );
+  const sendFewOfAKind = (event: SentryEvent | null): void => {
+    const admitted = event === null ? undefined : admit(guard, event);
+    if (admitted !== undefined) send(admitted);
   };
 
   const deliver = (captured: CapturedFailure | CapturedMessage): void => {
-    try {
-      const sdk = findSentrySdk();
-      if (sdk !== undefined) return handOver(sdk, captured);
-      if (Math.random() >= sampleRate) return;
-      const event = reviewed(createEvent(captured, environment), options, report);
-      const admitted = event === null ? undefined : admit(guard, event);
-      if (admitted !== undefined) send(admitted);
-    } catch {
-      // An Issue that cannot be built is no reason to trouble the program it is about.
+    const sdk = sdkInForce();
+    // What `beforeSend` is to see has to be whole; of anything else the guard judges before most of the work is done.
+    if (sdk === undefined && options.beforeSend) return sendFewOfAKind(draw(captured));
+    if (sdk === undefined && !isSampled()) return;
+    const outline = outlineOf(captured);
+    const admitted = guard.admit(outline);
+    if (admitted === undefined) return;
+    const told = withFaultlineContext(captured, admitted.contexts?.['faultline']);
+    if (sdk === undefined) send(createEvent(told, environment, outline));
+    else sdk.capture(told);
+  };
+
+  const settle = (outcome: CapturedFailure | 'dropped', { event, level, handled, id }: Draft): void => {
+    const strike = (): void => (id === undefined ? undefined : journal?.strikeIssue(id));
+    if (outcome === 'dropped') return strike();
+    if (sdkInForce() === undefined && outcome.level === level && outcome.handled === handled) {
+      // Before the event is sent, which keeps it anew under the same id.
+      strike();
+      return sendFewOfAKind(event);
     }
+    deliver(outcome);
+    strike();
+  };
+
+  const settling = (drawn: Draft | undefined): Settle => {
+    let open = drawn;
+    return (outcome) => {
+      const settled = open;
+      open = undefined;
+      undisturbed(() => {
+        if (settled !== undefined) settle(outcome, settled);
+        else if (outcome !== 'dropped') deliver(outcome);
+      });
+    };
   };
 
   return {
     capture(captured) {
-      if (claim(captured)) deliver(captured);
+      undisturbed(() => {
+        if (claim(captured)) deliver(captured);
+      });
     },
     hold(failure) {
-      const claimed = claim(failure);
-      const strike = claimed ? attempt(() => keep(failure)) : undefined;
-      const held: HeldFailure = {
-        failure,
-        decide(outcome) {
-          if (!waiting.delete(held)) return;
-          if (outcome !== 'dropped') deliver(outcome);
-          strike?.();
-        },
-      };
-      if (claimed) waiting.add(held);
-      return held;
+      const isClaimed = undisturbed(() => {
+        if (!claim(failure)) return false;
+        sdkInForce()?.reserve(failure.error);
+        return true;
+      });
+      if (isClaimed !== true) return { failure, decide() {} };
+      return held.add(failure, settling(undisturbed(() => draft(failure))));
     },
-    release() {
-      for (const held of waiting) held.decide(held.failure);
+    release: () => held.settleAll(),
+    releaseNow() {
+      isEnding = true;
+      held.settleAll();
     },
   };
+}
+
+/**
+ * Whether an error that was taken before fails another run now, as one does that is thrown again and again. What
+ * an application captures by itself, and the crash that comes of a run's failure, is the failure it was.
+ */
+function isAnotherRun(captured: CapturedFailure, last: string | undefined): boolean {
+  const run = runOf(captured);
+  if (captured.point === undefined || run === undefined || last === undefined || run === last) return false;
+  return captured.point !== 'transport.crash' || last.startsWith(CRASH);
+}
+
+const CRASH = 'crash ';
+
+/** A crash is no part of a run; one after another crash is another one. */
+function runOf({ point, trace, tags }: CapturedFailure): string | undefined {
+  return trace && `${point === 'transport.crash' ? CRASH : ''}${trace.traceId} ${tags['run_id']}`;
+}
+
+function withFaultlineContext<T extends CapturedFailure | CapturedMessage>(
+  captured: T,
+  facts: Readonly<Record<string, unknown>> | undefined,
+): T {
+  if (facts === undefined) return captured;
+  const { contexts } = captured;
+  return { ...captured, contexts: { ...contexts, faultline: { ...contexts['faultline'], ...facts } } };
 }
 
 /** The event as the guard lets it through. `beforeSend` may have made an event the guard cannot read. */
@@ -132,23 +215,24 @@ function admit(guard: StormGuard, event: SentryEvent): SentryEvent | undefined {
 }
 
 function reviewed(event: SentryEvent, { beforeSend }: IssueOptions, report: Reporter): SentryEvent | null {
-  if (beforeSend === undefined) return event;
+  if (!beforeSend) return event;
   try {
-    return beforeSend(structuredClone(event));
+    const answer: unknown = beforeSend(structuredClone(event));
+    if (answer === null || isEvent(answer)) return answer;
+    const returned = wrongAnswer(answer);
+    report({
+      key: 'beforeSend',
+      message: `beforeSend must return an event or null at once, but returned ${returned}; the Issue was sent as it was`,
+    });
   } catch {
     report({
       key: 'beforeSend',
       message: 'beforeSend threw, so the Issue was sent as it was; it must return an event or null',
     });
-    return event;
   }
+  return event;
 }
 
-/** An Issue that cannot be built is no reason to trouble the program it is about. */
-function attempt<T>(work: () => T): T | undefined {
-  try {
-    return work();
-  } catch {
-    return undefined;
-  }
+function isEvent(answer: unknown): answer is SentryEvent {
+  return typeof answer === 'object' && answer !== null && !Array.isArray(answer) && !isPromise(answer);
 }

@@ -9,13 +9,17 @@ export interface StormLimits {
   readonly maxKinds?: number;
 }
 
+/** What is read of an event. */
+type JudgedEvent = Pick<SentryEvent, 'level' | 'fingerprint' | 'exception' | 'logentry'> &
+  Partial<Pick<SentryEvent, 'contexts'>>;
+
 /** Lets the first events of a kind through and holds the others back, so that one failure is not a storm. */
 export interface StormGuard {
   /**
    * The event as it is to be sent, or undefined when it is held back. The first one of its kind in a later
    * window says in `contexts.faultline.held_back` how many were held back before it.
    */
-  admit(event: SentryEvent): SentryEvent | undefined;
+  admit<Event extends JudgedEvent>(event: Event): Event | undefined;
   /** Events held back so far. */
   readonly heldBack: number;
   /** Those among them that no event let through since has told of. */
@@ -90,7 +94,7 @@ export function createStormGuard(now: () => number, limits: StormLimits = {}): S
  * Name of an event's kind. The level is part of it: the failure that ends the process must get through,
  * also when it was survived a hundred times before.
  */
-function kindOf({ level, fingerprint, exception, logentry }: SentryEvent): string {
+function kindOf({ level, fingerprint, exception, logentry }: JudgedEvent): string {
   const parts: unknown[] = [level, fingerprint];
   // `beforeSend` may leave the grouping to Sentry, which then goes by class and place of the error.
   if (!Array.isArray(fingerprint) || fingerprint.length === 0 || fingerprint.includes('{{ default }}')) {

@@ -1,5 +1,6 @@
-import { safeReading } from '../capture.ts';
-import { scopeOf } from '../context.ts';
+import { captureHere } from '../capture.ts';
+import { recentThrownValues, thrownMessage } from '../failure.ts';
+import { guard } from '../guard.ts';
 import { findSentrySdk } from './sentry-sdk.ts';
 import type { ReleasableSink } from './sink.ts';
 
@@ -13,18 +14,28 @@ import type { ReleasableSink } from './sink.ts';
  */
 export function captureUncaught(sink: ReleasableSink): () => void {
   const onUncaught = (error: unknown, origin: NodeJS.UncaughtExceptionOrigin): void => {
-    // Where the application listens it may live on, and its runs decide; else the Issues they hold come first.
-    const nobodyListens = process.listenerCount('uncaughtException') === 0;
-    if (nobodyListens || findSentrySdk() !== undefined) sink.release();
-    sink.capture({
-      ...scopeOf(undefined).read(),
-      ...safeReading(error),
-      occurredAtMs: Date.now(),
-      level: 'fatal',
-      handled: false,
-      mechanism: origin === 'unhandledRejection' ? 'onunhandledrejection' : 'onuncaughtexception',
+    // What is thrown in here would become the exit code.
+    guard(() => {
+      // Where the application listens it may live on, and its runs decide; else the Issues they hold come first.
+      const nobodyListens = process.listenerCount('uncaughtException') === 0;
+      if (nobodyListens || findSentrySdk() !== undefined) sink.release();
+      if (isOfFailedRun(error)) return;
+      const mechanism = origin === 'unhandledRejection' ? 'onunhandledrejection' : 'onuncaughtexception';
+      const failure = captureHere(error, { level: 'fatal', handled: false, mechanism });
+      if (failure !== undefined) sink.capture(failure);
     });
   };
   process.on('uncaughtExceptionMonitor', onUncaught);
   return () => process.off('uncaughtExceptionMonitor', onUncaught);
+}
+
+/**
+ * Whether an unhandled rejection is a thrown value that has ended a run already. What is no error Node puts into one
+ * of its own (`ERR_UNHANDLED_REJECTION`), which has it as a text at the end of its message.
+ */
+function isOfFailedRun(error: unknown): boolean {
+  const code = guard(() => (error as { readonly code?: unknown } | null | undefined)?.code);
+  if (code !== 'ERR_UNHANDLED_REJECTION') return false;
+  const message = thrownMessage(error) ?? '';
+  return recentThrownValues().some((value) => message.endsWith(` reason "${String(value)}".`));
 }

@@ -79,27 +79,40 @@ describe('the fingerprint of a failure', () => {
     expect(failureFingerprint({ ...failure, tags: others })).toEqual(failureFingerprint({ ...failure, tags }));
   });
 
+  const ofChain = (...attempts: readonly (readonly [model: string, reason: string])[]): readonly string[] => {
+    const error = new AllModelsFailedError(
+      attempts.map(([model, reason]) => ({ model, reason, provider: 'openai', attempts: 2, error: new Error('x') })),
+    );
+    const point = 'model.fallback_exhausted';
+    return failureFingerprint({ ...failure, point, error, type: error.name, tags: { agent: 'helper' } });
+  };
+
   it('lists what each model of an exhausted chain failed with', () => {
-    const attempt = { provider: 'openai', attempts: 2, error: new Error('x') };
-    const error = new AllModelsFailedError([
-      { ...attempt, model: 'gpt-4.1-2025-04-14', reason: '429' },
-      { ...attempt, model: 'claude-sonnet-4-5', reason: 'ModelTimeoutError' },
-    ]);
-    expect(
-      failureFingerprint({
-        ...failure,
-        point: 'model.fallback_exhausted',
-        error,
-        type: error.name,
-        tags: { agent: 'helper' },
-      }),
-    ).toEqual([
+    expect(ofChain(['gpt-4.1-2025-04-14', '429'], ['claude-sonnet-4-5', 'ModelTimeoutError'])).toEqual([
       'model.fallback_exhausted',
       'AllModelsFailedError',
-      'gpt-4.1-2025-04-14:429',
       'claude-sonnet-4-5:ModelTimeoutError',
+      'gpt-4.1-2025-04-14:4xx',
       'agent:helper',
     ]);
+  });
+
+  it('does not multiply with the statuses, the order and the number of attempts of a chain', () => {
+    const one = ofChain(['gpt-5', '500'], ['gpt-5', '503'], ['claude', '429']);
+    expect(ofChain(['claude', '404'], ['gpt-5', '502'])).toEqual(one);
+    expect(ofChain(['claude', '529'], ['gpt-5', '502'])).not.toEqual(one);
+    expect(ofChain(['claude', '429'])).not.toEqual(one);
+  });
+
+  it.each([
+    ['agents', 'worker-0', 'worker-19', (agent: string) => ({ tags: { agent } })],
+    ['agents', 'worker-0d9f6c1e-7a6b-4c39-9d67-0a3c5b9e1f22', 'worker-1', (agent: string) => ({ tags: { agent } })],
+    ['classes', 'Err7Lost', 'Err12Lost', (type: string) => ({ type })],
+    ['functions', 'handler_7', 'handler_12', (name: string) => ({ frames: [{ ...application, function: name }] })],
+  ])('is the same for %s named %s and %s', (_, one, other, named) => {
+    const of = (name: string): readonly string[] => failureFingerprint({ ...failure, ...named(name) });
+    expect(of(one)).toEqual(of(other));
+    expect(of('booking')).not.toEqual(of(one));
   });
 
   it('falls back to the place for a chain it cannot read', () => {
@@ -123,6 +136,10 @@ describe('the pattern of a message', () => {
     ['order 0d9f6c1e-7a6b-4c39-9d67-0a3c5b9e1f22 is gone', 'order # is gone'],
     ['tool call call_8xKq2LmZ was lost', 'tool call call_# was lost'],
     ['tool call call_abcdefghijklmnopqrstUVWX was lost', 'tool call call_# was lost'],
+    ['session kqzvwtplmxbnrdsg gone', 'session # gone'],
+    ['session KqZvWtPlMxBnRdSg gone', 'session # gone'],
+    ['getUserAccountDetails of HTTPServerErrorException', 'getUserAccountDetails of HTTPServerErrorException'],
+    ['ERR_MODULE_NOT_FOUND in DEPTH_ZERO_SELF_SIGNED_CERT', 'ERR_MODULE_NOT_FOUND in DEPTH_ZERO_SELF_SIGNED_CERT'],
     ['cannot read \'the\' "secret" `thing`', 'cannot read # # #'],
     ["can't find user 'bob's aunt' today", "can't find user # today"],
     ['unterminated "text that was cut off', 'unterminated #'],

@@ -496,7 +496,7 @@ describe('more events than can be sent', () => {
     expect(receivedIds()).toEqual([events[0], ...events.slice(5)].map((event) => event?.event_id));
     expect(accountedFor(sender.status)).toBe(8);
     expect(lines).toEqual([
-      `an Issue was not delivered: more came than ${host()} takes and memory holds, and the oldest had to go`,
+      `Issues were not delivered: more came than ${host()} takes and memory holds, and the oldest had to go; status.issues.dropped.queue_full counts them`,
     ]);
   });
 
@@ -594,7 +594,11 @@ describe('events that are kept in a journal', () => {
     expect(receivedIds()).toEqual([events[2]?.event_id]);
     expect([...journal.kept.keys()]).toEqual(events.slice(0, 2).map(({ event_id: id }) => id));
     expect(sender.status).toMatchObject({ sent: 1, leftOnDisk: 2, dropped: {} });
-    expect(lines).toEqual([expect.stringMatching(/^an Issue was left on disk for the next start: more came than /)]);
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /^Issues were left on disk for the next start: more came than .*status\.issues\.leftOnDisk/,
+      ),
+    ]);
   });
 
   it('and have no id that can be found again are lost with the process, and counted so', () => {

@@ -256,6 +256,67 @@ describe.each([
     expect(values(events())).toEqual(['ours first', 'theirs first']);
   });
 
+  it('a tool failure the application gives to the SDK before its run has ended is one Issue, and it is ours', async () => {
+    await run(`
+      Sentry.init(INIT);
+      ${afterInit}
+      const tracing = setupTracing();
+      await traceAgent({ name: 'helper' }, async () => {
+        try { traceTool({ name: 'get_weather' }, () => { throw new Error('no weather'); }); }
+        catch (error) { Sentry.captureException(error); }
+        await new Promise(setImmediate);
+        const theirs = new Error('theirs first');
+        Sentry.captureException(theirs);
+        try { traceTool({ name: 'get_time' }, () => { throw theirs; }); } catch {}
+      });
+      await tracing.shutdown();
+      await Sentry.flush(2000);
+    `);
+    expect(new Set(values(events()))).toEqual(new Set(['no weather', 'theirs first']));
+    expect(events()).toHaveLength(2);
+    const span = sentry.spans.find(({ name }) => name === 'execute_tool get_weather');
+    expect(events().find(({ logger }) => logger === 'faultline')).toMatchObject({
+      tags: { tool: 'get_weather', 'failure.point': 'tool.execution' },
+      contexts: { trace: { span_id: span?.spanId } },
+    });
+  });
+
+  it('what is told in an Issue as a cause or a member is no Issue of its own', async () => {
+    await run(`
+      Sentry.init(INIT);
+      ${afterInit}
+      const tracing = setupTracing();
+      const cause = new Error('the cause');
+      const member = new Error('a member');
+      try {
+        traceAgent({ name: 'helper' }, () => {
+          try { traceTool({ name: 'get_weather' }, () => { throw cause; }); }
+          catch { throw new AggregateError([member], 'all failed', { cause }); }
+        });
+      } catch (error) { Sentry.captureException(error); }
+      Sentry.captureException(cause);
+      Sentry.captureException(member);
+      await tracing.shutdown();
+      await Sentry.flush(2000);
+    `);
+    expect(values(events())).toEqual(['all failed']);
+  });
+
+  it('what a run holds when process.exit() is called is sent by Faultline, because the SDK no longer can', async () => {
+    const { code } = await run(`
+      Sentry.init(INIT);
+      ${afterInit}
+      setupTracing();
+      traceAgent({ name: 'helper' }, () => {
+        try { traceTool({ name: 'get_weather' }, () => { throw new Error('no weather'); }); } catch {}
+        process.exit(3);
+      });
+    `);
+    expect(code).toBe(3);
+    expect(values(events())).toEqual(['no weather']);
+    expect(events()[0]).toMatchObject({ logger: 'faultline', tags: { tool: 'get_weather' } });
+  });
+
   it('the same error of two tools is two Issues', async () => {
     await run(`
       Sentry.init(INIT);

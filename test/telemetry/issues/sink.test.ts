@@ -133,4 +133,61 @@ describe('a failure whose run is not over', () => {
     }
     expect(journal.kept.size).toBe(0);
   });
+
+  it('is shown to beforeSend once, and once more when it turned out otherwise', () => {
+    const seen: string[] = [];
+    const beforeSend = (event: SentryEvent): SentryEvent => {
+      seen.push(`${event.level} ${event.tags['tool']}`);
+      return { ...event, release: `seen ${seen.length} times` };
+    };
+    const { sink, events } = createSink({ journal: aJournal(), options: { beforeSend } });
+    const survived = sink.hold(aFailure());
+    survived.decide({ ...survived.failure, handled: true });
+    expect(seen).toEqual(['warning get_weather']);
+
+    const fatal = sink.hold(aFailure());
+    fatal.decide({ ...fatal.failure, handled: false, level: 'error' });
+    expect(seen.slice(1)).toEqual(['warning get_weather', 'error get_weather']);
+    expect(events.map(({ level, release }) => [level, release])).toEqual([
+      ['warning', 'seen 1 times'],
+      ['error', 'seen 3 times'],
+    ]);
+  });
+
+  it('is sampled once', () => {
+    let asked = 0;
+    const beforeSend = (event: SentryEvent): SentryEvent => {
+      asked += 1;
+      return event;
+    };
+    const journal = aJournal();
+    const { sink, events } = createSink({ journal, sampleRate: 0.5, options: { beforeSend } });
+    for (let count = 0; count < 40; count += 1) {
+      const { failure, decide } = sink.hold({ ...aFailure(), tags: { tool: 'abcdefgh'.slice(count % 8) } });
+      const kept = journal.kept.size;
+      const sent = events.length;
+      decide(failure);
+      expect(events.length - sent).toBe(kept);
+      expect(journal.kept.size).toBe(0);
+    }
+    expect(asked).toBe(events.length);
+  });
+});
+
+describe('one error object', () => {
+  const inRun = (run: string, failure = aFailure(sameError)): CapturedFailure => ({
+    ...failure,
+    trace: { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16) },
+    tags: { ...failure.tags, run_id: run },
+  });
+  const sameError = new TypeError('always the same');
+
+  it('is sent once in a run, once more in another one, and not again when the application captures it', () => {
+    const { sink, events } = createSink();
+    const { point: _, ...captured } = inRun('2');
+    for (const failure of [inRun('1'), inRun('1'), inRun('2'), captured, { ...inRun('3'), point: 'transport.crash' }]) {
+      sink.capture(failure as CapturedFailure);
+    }
+    expect(events.map(({ tags }) => tags['run_id'])).toEqual(['1', '2']);
+  });
 });

@@ -1,0 +1,90 @@
+import type { HeldFailure } from '../active.ts';
+import type { CapturedFailure } from '../failure.ts';
+
+/** The failures that wait for the end of their runs, a bounded number of each run. */
+export interface HeldFailures {
+  /**
+   * Adds a failure. `settle` hears how it turned out. Where too many of one run wait, the oldest is settled at once,
+   * as one the run has gone on from; should it end the run after all, `settle` hears of it a second time.
+   */
+  add(failure: CapturedFailure, settle: Settle): HeldFailure;
+  /** Settles all of them as they were when they happened. */
+  settleAll(): void;
+}
+
+export type Settle = (outcome: CapturedFailure | 'dropped') => void;
+
+/** Most failures of one run that wait. */
+const MAX_HELD = 100;
+
+/** Creates an empty list. */
+export function createHeldFailures(): HeldFailures {
+  /** By trace, oldest failure first. */
+  const runs = new Map<string, Set<Waiting>>();
+
+  return {
+    add(failure, settle) {
+      const run = failure.trace?.traceId ?? '';
+      const others = runs.get(run) ?? new Set();
+      runs.set(run, others);
+      const waiting = createWaiting(failure, settle, (itself) => {
+        const isWaiting = others.delete(itself);
+        if (others.size === 0 && runs.get(run) === others) runs.delete(run);
+        return isWaiting;
+      });
+      others.add(waiting);
+      if (others.size > MAX_HELD) others.values().next().value?.settleEarly();
+      return waiting;
+    },
+    settleAll() {
+      for (const run of runs.values()) {
+        for (const waiting of run) waiting.decide(waiting.failure);
+      }
+    },
+  };
+}
+
+interface Waiting extends HeldFailure {
+  /** Settles it before its run has ended, and keeps only what tells which one it was. */
+  settleEarly(): void;
+}
+
+function createWaiting(failure: CapturedFailure, settle: Settle, remove: (itself: Waiting) => boolean): Waiting {
+  let kept: CapturedFailure | Remnant = failure;
+  const waiting: Waiting = {
+    get failure() {
+      return isRemnant(kept) ? { ...kept.rest, error: kept.error.deref() ?? GONE } : kept;
+    },
+    decide(outcome) {
+      const endedTheRun = outcome !== 'dropped' && !outcome.handled;
+      if (!remove(waiting) && !(isRemnant(kept) && endedTheRun)) return;
+      settle(outcome);
+    },
+    settleEarly() {
+      waiting.decide({ ...waiting.failure, handled: true });
+      kept = remnantOf(waiting.failure);
+    },
+  };
+  return waiting;
+}
+
+/** What is kept of a failure where there may be thousands: its error only as long as somebody else has it. */
+interface Remnant {
+  readonly rest: Omit<CapturedFailure, 'error'>;
+  readonly error: { readonly deref: () => unknown };
+}
+
+/** In place of an error that is gone, and can end no run. */
+const GONE = Symbol('an error nobody has any more');
+
+function remnantOf({ error, ...rest }: CapturedFailure): Remnant {
+  const isObject = typeof error === 'object' && error !== null;
+  return {
+    rest: { ...rest, breadcrumbs: [], contexts: {} },
+    error: isObject ? new WeakRef(error) : { deref: () => error },
+  };
+}
+
+function isRemnant(kept: CapturedFailure | Remnant): kept is Remnant {
+  return 'rest' in kept;
+}

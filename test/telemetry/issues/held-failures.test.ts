@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { setupTracing, traceAgent, traceTool, type SentryEvent, type Tracing } from '../../../src/index.ts';
+import { startFakeSentry, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
+import { receivedEvents } from './sending.ts';
+
+let sentry: FakeSentry;
+let tracing: Tracing;
+beforeEach(async () => {
+  sentry = await startFakeSentry();
+  tracing = setupTracing({ env: {}, dsn: sentry.dsn, errorMessages: 'redacted', onDiagnostic: () => {} });
+});
+afterEach(async () => {
+  await tracing.shutdown();
+  await sentry.close();
+});
+
+/** A tool that fails, and an agent that goes on. */
+function failingTool(error: Error, name = 'book'): void {
+  const call = (): unknown =>
+    traceTool({ name }, () => {
+      throw error;
+    });
+  expect(call).toThrow(error.message);
+}
+
+/** Names without numbers in them, which would be one kind. */
+const letters = (count: number): string => String(count).replaceAll(/\d/g, (digit) => 'abcdefghij'[Number(digit)]!);
+
+async function issues(): Promise<readonly SentryEvent[]> {
+  await tracing.flush();
+  return receivedEvents(sentry);
+}
+
+const told = ({ level, exception, tags }: SentryEvent): unknown => {
+  const { value, mechanism } = exception!.values.at(-1)!;
+  return [value, level, mechanism.handled, tags['tool']];
+};
+
+describe('the failures of one run', () => {
+  it('wait for its end, up to a hundred', async () => {
+    await traceAgent({ name: 'helper' }, async () => {
+      for (let count = 0; count < 100; count += 1) failingTool(new Error(`failure ${count}`), letters(count));
+      expect(await issues()).toHaveLength(0);
+      failingTool(new Error('failure 100'), 'last');
+      expect((await issues()).map(told)).toEqual([['failure 0', 'warning', true, 'a']]);
+    });
+    // No more than a hundred wait to be sent.
+    expect(tracing.status).toMatchObject({ issues: { pending: 100 } });
+    expect(await issues()).toHaveLength(101);
+  });
+
+  it('are one Issue with what became of them, whichever of them ended it', async () => {
+    const errors = Array.from({ length: 150 }, (_, count) => new Error(`failure ${count}`));
+    for (const fatal of [errors[0]!, errors[149]!]) {
+      const run = (): unknown =>
+        traceAgent({ name: `agent ${letters(errors.indexOf(fatal))}` }, () => {
+          for (const error of errors) failingTool(error);
+          throw fatal;
+        });
+      expect(run).toThrow(fatal.message);
+    }
+    expect((await issues()).map(told).filter((issue) => (issue as unknown[])[1] === 'error')).toEqual([
+      ['failure 0', 'error', false, 'book'],
+      ['failure 149', 'error', false, 'book'],
+    ]);
+  });
+
+  it('neither pile up nor hold the process when there are thousands', async () => {
+    let heldMs = 0;
+    traceAgent({ name: 'helper' }, () => {
+      for (let count = 0; count < 3_000; count += 1) failingTool(new Error(`failure ${count}`));
+      heldMs = performance.now();
+    });
+    heldMs = performance.now() - heldMs;
+    expect(await issues()).toHaveLength(5);
+    expect(tracing.status).toMatchObject({ issues: { sent: 5, dropped: { held_back: 2_995 } } });
+    expect(heldMs).toBeLessThan(150);
+  });
+});
