@@ -28,7 +28,7 @@ const HELPERS =
   /\/src\/telemetry\/(?!(?:export|issues|http|sampling)\/|(?:setup|flush-after|metrics|deadline)\.ts|content\/(?:foreign-names|statement|plain-attribute)\.ts|config\/(?!version))|\/api-1\.9\.0\//;
 
 /** What stands on the packages that speak OTLP, which load when tracing is set up: see `otlp-exporter.ts`. */
-const DELIVERY = /\/src\/telemetry\/(?!export\/(?:official-exporter|otlp-transport|otlp-answer|explain-failure)\.)/;
+const DELIVERY = /\/src\/telemetry\/(?!export\/(?:official-exporter|otlp-transport)\.)/;
 
 /** What `faultline serve` needs of a web server is 38 kB; the packages it is in are 4 MB. See NOTICE. */
 const SERVER = /^(?:@hono\/node-server|hono)(?:\/|$)/;

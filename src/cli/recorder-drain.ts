@@ -1,6 +1,7 @@
 /** How `faultline recorder drain` sends: by the pipeline of every program, which takes over what others left. */
-import { setupTracing, type TracingStatus } from '../telemetry/setup.ts';
-import type { Drain, Drained, DrainProgress } from './recorder.ts';
+import { destinationKey } from '../telemetry/export/pipeline.ts';
+import { setupTracing, type FlushResult, type TracingStatus } from '../telemetry/setup.ts';
+import { count, inspect, unreadable, type Drain, type Drained, type DrainProgress } from './recorder.ts';
 
 const PROGRESS_INTERVAL_MS = 100;
 
@@ -9,27 +10,84 @@ export const drainRecorder: Drain = async ({ directory, timeoutMs }, onProgress)
   const tracing = setupTracing({ recorder: { directory }, register: false });
   if (tracing.status.state === 'off') throw new Error(`there is nowhere to send it: ${tracing.status.reason}`);
   const timer = setInterval(() => onProgress(progressOf(tracing.status)), PROGRESS_INTERVAL_MS);
+  let flushed: FlushResult;
   try {
-    const result = await tracing.flush(timeoutMs);
-    const { status } = tracing;
-    onProgress(progressOf(status));
-    const { spans, issues, left } = countsOf(status);
-    return { spans, issues, left, ...('reason' in result && left > 0 ? { reason: result.reason } : undefined) };
+    flushed = await tracing.flush(timeoutMs);
+    onProgress(progressOf(tracing.status));
   } finally {
     clearInterval(timer);
     await tracing.shutdown(0);
   }
+  const { status } = tracing;
+  const leftover = leftoverIn(directory);
+  const left = leftover.spans + leftover.issues;
+  const reasons = reasonsFor(leftover, status);
+  if ('reason' in flushed && left > 0) reasons.unshift(flushed.reason);
+  const { unreadableFiles } = leftover;
+  return {
+    ...sentBy(status),
+    left,
+    ...(unreadableFiles === 0 ? undefined : { unreadableFiles }),
+    ...(reasons.length === 0 ? undefined : { reason: reasons.join('; ') }),
+  };
 };
 
 function progressOf(status: TracingStatus): DrainProgress {
-  const { spans, issues, left } = countsOf(status);
-  return { sent: spans + issues, total: spans + issues + left };
+  const { spans, issues } = sentBy(status);
+  const recorder = status.state === 'on' ? status.recorder : undefined;
+  return { sent: spans + issues, total: spans + issues + (recorder?.spans ?? 0) + (recorder?.issues ?? 0) };
 }
 
-function countsOf(status: TracingStatus): Pick<Drained, 'spans' | 'issues' | 'left'> {
-  if (status.state === 'off') return { spans: 0, issues: 0, left: 0 };
-  const { destinations, issues, recorder } = status;
+function sentBy(status: TracingStatus): Pick<Drained, 'spans' | 'issues'> {
+  if (status.state === 'off') return { spans: 0, issues: 0 };
+  const { destinations, issues } = status;
   // A span is sent when every destination has it.
   const spans = destinations.length === 0 ? 0 : Math.min(...destinations.map(({ exported }) => exported));
-  return { spans, issues: issues?.sent ?? 0, left: (recorder?.spans ?? 0) + (recorder?.issues ?? 0) };
+  return { spans, issues: issues?.sent ?? 0 };
+}
+
+/** What is still in the directory, but for what a running process goes on with. */
+interface Leftover {
+  readonly spans: number;
+  readonly issues: number;
+  /** What of both may be of a process that runs elsewhere. */
+  readonly unknown: number;
+  readonly destinations: ReadonlyMap<string, number>;
+  readonly unreadableFiles: number;
+}
+
+function leftoverIn(directory: string): Leftover {
+  const { owners, unreadableFiles } = inspect(directory);
+  const destinations = new Map<string, number>();
+  let [spans, issues, unknown] = [0, 0, 0];
+  for (const owner of owners) {
+    // This process takes files over, and when its time is up some may still be in its name.
+    if (owner.state === 'alive' && owner.pid !== process.pid) continue;
+    spans += owner.spans + owner.open;
+    issues += owner.issues;
+    if (owner.state === 'unknown') unknown += owner.spans + owner.open + owner.issues;
+    for (const [name, count] of Object.entries(owner.destinations)) {
+      destinations.set(name, (destinations.get(name) ?? 0) + count);
+    }
+  }
+  return { spans, issues, unknown, destinations, unreadableFiles };
+}
+
+function reasonsFor({ issues, unknown, destinations, unreadableFiles }: Leftover, status: TracingStatus): string[] {
+  const reasons: string[] = [];
+  if (unknown > 0) {
+    reasons.push(
+      `${unknown} may be of a process on another machine or in another container; try again in five minutes`,
+    );
+  }
+  const configured = status.state === 'on' ? status.destinations.map(destinationKey) : [];
+  for (const [name, spans] of destinations) {
+    if (spans > 0 && !configured.includes(name)) {
+      reasons.push(`${count(spans, 'span')} for ${name}, which is not configured`);
+    }
+  }
+  const sendsIssues = status.state === 'on' && status.issues !== undefined;
+  if (issues > 0 && !sendsIssues) reasons.push(`${count(issues, 'Issue')} for Sentry, and SENTRY_DSN is not set`);
+  if (unreadableFiles > 0) reasons.push(unreadable(unreadableFiles));
+  return reasons;
 }

@@ -38,8 +38,10 @@ export interface DrainProgress {
 export interface Drained {
   readonly spans: number;
   readonly issues: number;
-  /** Spans and Issues that are still on disk. */
+  /** Spans and Issues that are still on disk, but for those of processes that run. */
   readonly left: number;
+  /** Files of which nobody here can say what they hold. Absent when there are none. */
+  readonly unreadableFiles?: number;
   /** Why they are, in a sentence without a full stop. */
   readonly reason?: string;
 }
@@ -78,7 +80,7 @@ function showStatus(args: readonly string[], context: CommandProcess): number {
   const { values, positionals } = parseFlags('recorder status', options, args);
   refusePositionals('status', positionals);
   const directory = directoryOf(values.dir, context);
-  const report = inspectDirectory(directory);
+  const report = inspect(directory);
   const { stdout, env } = context;
   if (values.json === true) stdout.write(`${JSON.stringify({ directory, ...report })}\n`);
   else stdout.write(`${describe(directory, report, createPaint(stdout, env)).join('\n')}\n`);
@@ -99,7 +101,7 @@ async function runDrain(drain: Drain, args: readonly string[], context: CommandP
 
   if (values.json === true) stdout.write(`${JSON.stringify({ directory, ...drained })}\n`);
   else stdout.write(`${summarize(directory, drained)}\n`);
-  return drained.left === 0 ? 0 : 1;
+  return isEmpty(drained) ? 0 : 1;
 }
 
 function refusePositionals(command: string, positionals: readonly string[]): void {
@@ -135,7 +137,7 @@ function describe(directory: string, report: DirectoryReport, paint: Paint): rea
     lines.push(`  ${paint('dim', `${destination}: ${count(spans, 'span')}`)}`);
   }
   if (unreadableFiles > 0) {
-    lines.push(`  ${count(unreadableFiles, 'file')} cannot be read: of a newer faultline, or of another user.`);
+    lines.push(`  ${unreadable(unreadableFiles)}.`);
   }
   return lines;
 }
@@ -152,13 +154,52 @@ function countWaiting({ spans, open, issues, bytes }: Omit<OwnerReport, 'state'>
   return `${list([count(spans, 'span'), ...openSpans, count(issues, 'Issue')])} (${inBytes(bytes)})`;
 }
 
-function summarize(directory: string, { spans, issues, left, reason }: Drained): string {
-  const sent = `${count(spans, 'span')} and ${count(issues, 'Issue')}`;
-  if (left === 0) return spans + issues === 0 ? `${directory}: nothing waited.` : `${directory}: sent ${sent}.`;
-  return `${directory}: sent ${sent}, ${left} are left${reason === undefined ? '' : `: ${reason}`}.`;
+/** Looks into a directory. Throws an error that says what is wrong with it. */
+export function inspect(directory: string): DirectoryReport {
+  try {
+    return inspectDirectory(directory);
+  } catch (error) {
+    throw new Error(`${directory} cannot be looked into: ${explain((error as NodeJS.ErrnoException).code)}`, {
+      cause: error,
+    });
+  }
 }
 
-function count(number: number, word: string): string {
+function explain(code = 'unknown'): string {
+  switch (code) {
+    case 'EACCES':
+    case 'EPERM':
+      return `this user may not read it (${code}); run the command as the user whose program writes there`;
+    case 'ENOTDIR':
+      return `it leads through a file (${code}); name a directory with --dir`;
+    case 'ELOOP':
+      return `it is a link that leads to itself (${code}); name a directory with --dir`;
+    case 'ENAMETOOLONG':
+    case 'ERR_INVALID_ARG_VALUE':
+      return `it is no path (${code}); name a directory with --dir`;
+    default:
+      return `the system says ${code}; is its disk in order?`;
+  }
+}
+
+function isEmpty({ left, unreadableFiles }: Drained): boolean {
+  return left === 0 && unreadableFiles === undefined;
+}
+
+function summarize(directory: string, drained: Drained): string {
+  const { spans, issues, left, reason } = drained;
+  if (isEmpty(drained) && spans + issues === 0) return `${directory}: nothing waited.`;
+  const sent = `sent ${count(spans, 'span')} and ${count(issues, 'Issue')}`;
+  const rest = left === 0 ? '' : `, ${left} ${left === 1 ? 'is' : 'are'} left`;
+  return `${directory}: ${sent}${rest}${reason === undefined ? '' : `: ${reason}`}.`;
+}
+
+/** Files of which nobody here can say what they hold, as a sentence without its full stop. */
+export function unreadable(files: number): string {
+  return `${count(files, 'file')} cannot be read: of a newer faultline, or of another user`;
+}
+
+export function count(number: number, word: string): string {
   return `${number} ${word}${number === 1 ? '' : 's'}`;
 }
 
@@ -196,6 +237,7 @@ function createLines(stream: CommandProcess['stderr']): Progress {
   let said = 0;
   return {
     show(progress) {
+      if (progress.total === 0) return;
       const step = Math.floor(STEPS * shareOf(progress));
       if (step <= said) return;
       said = step;

@@ -1,4 +1,10 @@
-import { metrics, type BatchObservableResult, type MeterProvider, type Observable } from '@opentelemetry/api';
+import {
+  metrics,
+  type Attributes,
+  type BatchObservableResult,
+  type MeterProvider,
+  type Observable,
+} from '@opentelemetry/api';
 
 import { VERSION } from './config/version.ts';
 import { SCOPE_NAME } from './semconv.ts';
@@ -12,6 +18,7 @@ export interface DestinationNumbers {
   readonly possibleDuplicates: number;
   readonly pending: number;
   readonly queuedBytes: number;
+  readonly leftOnDisk: number;
   readonly dropped: Readonly<Record<string, number>>;
   readonly lastSuccessAtMs?: number;
 }
@@ -19,15 +26,24 @@ export interface DestinationNumbers {
 /** What tracing knows about itself. */
 export interface SelfNumbers {
   readonly created: number;
+  readonly open: number;
   readonly sampledOut: number;
   readonly destinations: readonly DestinationNumbers[];
   readonly issues?: {
     readonly sent: number;
     readonly failed: number;
     readonly pending: number;
+    readonly leftOnDisk: number;
     readonly dropped: Readonly<Record<string, number>>;
   };
-  readonly onDisk?: { readonly spans: number; readonly issues: number; readonly bytes: number };
+  readonly onDisk?: {
+    readonly spans: number;
+    readonly issues: number;
+    readonly bytes: number;
+    readonly recovered: number;
+    readonly interrupted: number;
+    readonly dropped: Readonly<Record<string, number>>;
+  };
 }
 
 /**
@@ -46,6 +62,7 @@ export function observeDelivery(
     meter.createObservableGauge(`faultline.${name}`, { description, unit });
 
   const created = counter('spans.created', 'Spans that began and were sampled.');
+  const open = gauge('spans.open', 'Those of them that have not ended.');
   const sampledOut = counter('spans.sampled_out', 'Spans the sampler turned down.');
   const exported = counter('spans.exported', 'Spans the destination accepted.');
   const rejected = counter('spans.rejected', 'Spans the destination refused.');
@@ -54,14 +71,19 @@ export function observeDelivery(
   const dropped = counter('spans.dropped', 'Spans given up, by reason.');
   const pending = gauge('spans.pending', 'Spans that wait, or whose answer is awaited.');
   const queuedBytes = gauge('spans.queued_bytes', 'Memory of the spans that wait.', 'By');
+  const leftOnDisk = counter('spans.left_on_disk', 'Spans left on disk for the next start.');
   const lastSuccess = gauge('spans.last_success', 'When the destination last accepted spans, in Unix time.', 's');
   const issuesSent = counter('issues.sent', 'Issues Sentry accepted.', '{issue}');
   const issuesFailed = counter('issues.failed', 'Issues Sentry refused or could not be brought to accept.', '{issue}');
   const issuesDropped = counter('issues.dropped', 'Issues given up, by reason.', '{issue}');
   const issuesPending = gauge('issues.pending', 'Issues that wait, or whose answer is awaited.', '{issue}');
+  const issuesLeft = counter('issues.left_on_disk', 'Issues left on disk for the next start.', '{issue}');
   const diskSpans = gauge('recorder.spans', 'Spans the flight recorder keeps.');
   const diskIssues = gauge('recorder.issues', 'Issues the flight recorder keeps.', '{issue}');
   const diskBytes = gauge('recorder.bytes', 'Size of the files of the flight recorder.', 'By');
+  const recovered = counter('recorder.recovered', 'Spans taken over from processes that are gone.');
+  const interrupted = counter('recorder.interrupted', 'Those of them that never ended.');
+  const lost = counter('recorder.dropped', 'Spans and Issues that are no longer kept, by reason.', '{item}');
 
   const observeDestination = (result: BatchObservableResult, numbers: DestinationNumbers): void => {
     const destination = { 'faultline.destination': numbers.name };
@@ -71,36 +93,39 @@ export function observeDelivery(
     result.observe(duplicates, numbers.possibleDuplicates, destination);
     result.observe(pending, numbers.pending, destination);
     result.observe(queuedBytes, numbers.queuedBytes, destination);
+    result.observe(leftOnDisk, numbers.leftOnDisk, destination);
     if (numbers.lastSuccessAtMs !== undefined) {
       result.observe(lastSuccess, numbers.lastSuccessAtMs / 1_000, destination);
     }
-    for (const [reason, count] of Object.entries(numbers.dropped)) {
-      result.observe(dropped, count, { ...destination, 'faultline.drop.reason': reason });
-    }
+    observeReasons(result, dropped, numbers.dropped, destination);
   };
 
   const observe = (result: BatchObservableResult): void => {
     const { destinations, issues, onDisk, ...spans } = read();
     result.observe(created, spans.created);
+    result.observe(open, spans.open);
     result.observe(sampledOut, spans.sampledOut);
     for (const numbers of destinations) observeDestination(result, numbers);
     if (issues !== undefined) {
       result.observe(issuesSent, issues.sent);
       result.observe(issuesFailed, issues.failed);
       result.observe(issuesPending, issues.pending);
-      for (const [reason, count] of Object.entries(issues.dropped)) {
-        result.observe(issuesDropped, count, { 'faultline.drop.reason': reason });
-      }
+      result.observe(issuesLeft, issues.leftOnDisk);
+      observeReasons(result, issuesDropped, issues.dropped);
     }
     if (onDisk !== undefined) {
       result.observe(diskSpans, onDisk.spans);
       result.observe(diskIssues, onDisk.issues);
       result.observe(diskBytes, onDisk.bytes);
+      result.observe(recovered, onDisk.recovered);
+      result.observe(interrupted, onDisk.interrupted);
+      observeReasons(result, lost, onDisk.dropped);
     }
   };
 
   const observables = [
     created,
+    open,
     sampledOut,
     exported,
     rejected,
@@ -109,15 +134,31 @@ export function observeDelivery(
     dropped,
     pending,
     queuedBytes,
+    leftOnDisk,
     lastSuccess,
     issuesSent,
     issuesFailed,
     issuesDropped,
     issuesPending,
+    issuesLeft,
     diskSpans,
     diskIssues,
     diskBytes,
+    recovered,
+    interrupted,
+    lost,
   ];
   meter.addBatchObservableCallback(observe, observables);
   return () => meter.removeBatchObservableCallback(observe, observables);
+}
+
+function observeReasons(
+  result: BatchObservableResult,
+  observable: Observable,
+  counts: Readonly<Record<string, number>>,
+  attributes: Attributes = {},
+): void {
+  for (const [reason, count] of Object.entries(counts)) {
+    result.observe(observable, count, { ...attributes, 'faultline.drop.reason': reason });
+  }
 }

@@ -44,7 +44,7 @@ import {
   type FlushResult,
 } from './export/delivery.ts';
 import { sendAtTheEnd } from './export/ending.ts';
-import { createPipeline, destinationKey, type DestinationStatus } from './export/pipeline.ts';
+import { createPipeline, destinationKey, shownUrl, type DestinationStatus } from './export/pipeline.ts';
 import { createRecorder, type Recorder, type RecorderStatus } from './export/recorder/recorder.ts';
 import { createSpanIntake, processorOf } from './export/span-intake.ts';
 import { createStampProcessor } from './export/stamp-processor.ts';
@@ -208,6 +208,7 @@ function startTracing(config: TelemetryConfig, options: SetupOptions, report: Re
   const intake = createSpanIntake({
     outlets: pipelines.map(({ outlet }) => outlet),
     allow: guard.allow,
+    report,
     ...(recorder === undefined ? undefined : { recorder }),
   });
   const flushSpans = (): Promise<unknown> =>
@@ -215,8 +216,8 @@ function startTracing(config: TelemetryConfig, options: SetupOptions, report: Re
   const processors = [...(options.spanProcessors ?? []), guard.processor, processorOf(intake, flushSpans)];
   /** Excludes what a provider of the application's sends to already, which would get every span twice. */
   const excludeServed = (theirs: TracerProvider): void => {
-    const served = exporterUrls(theirs);
-    for (const pipeline of pipelines.filter(({ status }) => served.includes(status.url))) {
+    const served = new Set(exporterUrls(theirs).map(shownUrl));
+    for (const pipeline of pipelines.filter(({ status }) => served.has(status.url))) {
       pipeline.exclude();
       report({
         key: `served:${pipeline.status.url}`,

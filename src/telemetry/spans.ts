@@ -50,6 +50,7 @@ import type { CaptureContent, ContentPolicy } from './content/policy.ts';
 import { plainAttributes } from './content/plain-attribute.ts';
 import type { Redactor } from './content/redactor.ts';
 import { seal, sealLabels } from './content/seal.ts';
+import { isUnawaited } from './content/unawaited.ts';
 import {
   addBreadcrumb,
   contentOfRun,
@@ -494,7 +495,8 @@ abstract class OperationSpan implements SpanHandle, ResultObserver {
       error,
       place: failurePlace(span.spanContext(), opens ?? within),
       policy,
-      content: () => this.content(),
+      // What is promised is not waited for.
+      content: () => this.content().filter((given) => !isUnawaited(given)),
       ...described,
     });
     const { point } = described;

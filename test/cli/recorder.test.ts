@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -61,8 +61,8 @@ describe('faultline recorder status', () => {
     expect(lines).toEqual([
       expect.stringMatching(/^ {2}abandoned {2}pid \d+: 2 spans, 1 span not ended and 1 Issue \(\d\.\d kB\)$/),
       expect.stringMatching(new RegExp(`^ {2}alive {6}pid ${process.pid}: 1 span and 0 Issues \\(\\d+ B\\)$`)),
-      '  one: 2 spans',
-      '  two: 2 spans',
+      '  one: 3 spans',
+      '  two: 3 spans',
     ]);
     expect(JSON.parse(second.stdout)).toMatchObject({
       directory,
@@ -71,10 +71,10 @@ describe('faultline recorder status', () => {
       open: 1,
       issues: 1,
       oldest: 1_000,
-      destinations: { one: 2, two: 2 },
+      destinations: { one: 3, two: 3 },
       unreadableFiles: 0,
       owners: [
-        { state: 'abandoned', spans: 2, open: 1, issues: 1 },
+        { state: 'abandoned', spans: 2, open: 1, issues: 1, destinations: { one: 2, two: 3 } },
         { state: 'alive', pid: process.pid, spans: 1, open: 0, issues: 0 },
       ],
     });
@@ -95,6 +95,18 @@ describe('faultline recorder status', () => {
       stdout: `${missing}: nothing waits.\n`,
       stderr: '',
     });
+  });
+
+  test('says in a sentence why it cannot look', async () => {
+    const file = join(directory, 'file');
+    writeFileSync(file, '');
+    const loop = join(directory, 'loop');
+    symlinkSync(loop, loop);
+
+    await expect((async () => run(['status', '--dir', file]))()).rejects.toThrow(
+      `${file} cannot be looked into: it leads through a file (ENOTDIR); name a directory with --dir`,
+    );
+    await expect((async () => run(['status', '--dir', loop]))()).rejects.toThrow('a link that leads to itself (ELOOP)');
   });
 
   test('counts files it cannot read', async () => {
@@ -131,6 +143,29 @@ describe('faultline recorder drain', () => {
     expect(drawn).toHaveLength(23);
     expect(drawn[11]).toBe(`${'█'.repeat(15)}${'░'.repeat(15)} 10 of 20`);
     expect(drawn.at(-1)).toBe('');
+  });
+
+  test('says nothing on the way when there is nothing', async () => {
+    const drain: Drain = (_, onProgress) => {
+      onProgress({ sent: 0, total: 0 });
+      return Promise.resolve({ spans: 0, issues: 0, left: 0 });
+    };
+
+    expect(await run(['drain', '--dir', directory], { drain })).toEqual({
+      code: 0,
+      stdout: `${directory}: nothing waited.\n`,
+      stderr: '',
+    });
+  });
+
+  test('ends with 1 when there are files it cannot read', async () => {
+    const drain: Drain = () =>
+      Promise.resolve({ spans: 0, issues: 0, left: 0, unreadableFiles: 1, reason: '1 file cannot be read' });
+
+    expect(await run(['drain', '--dir', directory], { drain })).toMatchObject({
+      code: 1,
+      stdout: `${directory}: sent 0 spans and 0 Issues: 1 file cannot be read.\n`,
+    });
   });
 
   test('ends with 1 and the reason when something is left', async () => {

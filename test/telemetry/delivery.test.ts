@@ -243,6 +243,60 @@ describe('a serverless function', () => {
     expect(sentry.spans.map(({ name }) => name)).toEqual(['execute_tool during_the_stream']);
   });
 
+  it('that answers without anybody reading the body has its spans sent', async () => {
+    setup();
+    const waiting: Promise<unknown>[] = [];
+    const answer = traceTool({ name: 'work' }, () => new Response('answer'));
+    await flushAfter(answer, { waitUntil: (work) => waiting.push(work) });
+    await Promise.all(waiting);
+    expect(sentry.spans).toHaveLength(1);
+  });
+
+  it.each([
+    ['locked', (response: Response) => response.body?.getReader()],
+    ['used up', (response: Response) => response.text()],
+  ])('that answers with a body that is %s gets its answer as it is, and its spans sent', async (_, touch) => {
+    setup();
+    const response = traceTool({ name: 'work' }, () => new Response('answer'));
+    await touch(response);
+    expect(await flushAfter(response)).toBe(response);
+    expect(sentry.spans).toHaveLength(1);
+  });
+
+  it('that answers with a class of its own keeps it', async () => {
+    class PageResponse extends Response {
+      readonly cookies = ['a'];
+    }
+    setup();
+    const response = traceTool({ name: 'work' }, () => new PageResponse('answer'));
+    expect(await flushAfter(response)).toBe(response);
+    expect(sentry.spans).toHaveLength(1);
+  });
+
+  it('keeps its answer and its error when the platform takes no work', async () => {
+    setup();
+    const options = {
+      waitUntil(): never {
+        throw new Error('no request is under way');
+      },
+    };
+    const error = new RangeError('no such place');
+    expect(
+      await flushAfter(
+        traceTool({ name: 'work' }, () => 'done'),
+        options,
+      ),
+    ).toBe('done');
+    expect(sentry.spans).toHaveLength(1);
+    await expect(flushAfter(Promise.reject(error), options)).rejects.toBe(error);
+    const response = await flushAfter(
+      traceTool({ name: 'stream' }, () => new Response('answer')),
+      options,
+    );
+    expect(await response.text()).toBe('answer');
+    expect(sentry.spans).toHaveLength(2);
+  });
+
   it('is left as it is where nobody set tracing up', async () => {
     const response = new Response('answer');
     expect(await (await flushAfter(response)).text()).toBe('answer');

@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process';
+
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
+import { rateLimited, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
 import { runScript } from '../support/run-script.ts';
 
 let sentry: FakeSentry;
@@ -80,6 +82,153 @@ describe('a listener of the application decides what a signal does', () => {
     const ended = await runScript(source, { env: { SENTRY_DSN: sentry.dsn } });
     expect(ended).toMatchObject({ code: 5, stdout: 'heard\n', stderr: '' });
     expect(names()).toEqual(BOTH);
+  });
+});
+
+/** The same, but that its listeners are there when the signal comes and it has long enough to answer it. */
+const signalled = (before: string, after: string): string => `
+  import { setupTracing, traceTool } from 'DIST/index.js';
+  const graceful = () => { console.log('heard'); setTimeout(() => { console.log('done'); process.exit(0); }, 50); };
+  ${before}
+  setupTracing();
+  ${after}
+  await traceTool({ name: 'get_weather' }, async () => 21);
+  setInterval(() => {}, 1_000);
+  process.kill(process.pid, 'SIGTERM');
+`;
+
+describe('a listener of the application that hears a signal once decides what it does', () => {
+  const once = "process.once('SIGTERM', graceful);";
+  it.each([
+    ['before', signalled(once, '')],
+    ['after', signalled('', once)],
+  ])('when it came %s tracing was set up', async (_, source) => {
+    const ended = await runScript(source, { env: { SENTRY_DSN: sentry.dsn } });
+    expect(ended).toEqual({ code: 0, signal: null, stdout: 'heard\ndone\n', stderr: '' });
+    expect(names()).toEqual(['execute_tool get_weather']);
+  });
+});
+
+describe('a library that leaves a signal to every other listener, and is left it by us', () => {
+  /** What `signal-exit` does, in the words of each of its versions that are in use. */
+  const leaving = (emitter: string, name: string): string => `
+    ${emitter} ??= { count: 0 };
+    ${emitter}.count += 1;
+    process.on('SIGTERM', function leave() {
+      const { count } = ${emitter};
+      const elder = process.__signal_exit_emitter__?.count ?? 0;
+      if (process.listeners('SIGTERM').length !== (${emitter} === process.__signal_exit_emitter__ ? count : count + elder)) return;
+      process.off('SIGTERM', leave);
+      ${emitter}.count -= 1;
+      console.log('cleaned up by ${name}');
+      process.kill(process.pid, 'SIGTERM');
+    });
+  `;
+  const newer = leaving("globalThis[Symbol.for('signal-exit emitter')]", 'the newer');
+  const elder = leaving('process.__signal_exit_emitter__', 'the elder');
+
+  it.each([
+    ['loaded before tracing was set up', signalled(newer, ''), 'cleaned up by the newer\n'],
+    ['loaded after it', signalled('', newer), 'cleaned up by the newer\n'],
+    ['of an elder version', signalled(elder, ''), 'cleaned up by the elder\n'],
+  ])('%s: it cleans up, the spans are delivered, and the process ends', async (_, source, stdout) => {
+    const ended = await runScript(source, { env: { SENTRY_DSN: sentry.dsn }, timeoutMs: 5_000 });
+    expect(ended).toEqual({ code: null, signal: 'SIGTERM', stdout, stderr: '' });
+    expect(names()).toEqual(['execute_tool get_weather']);
+  });
+
+  it('still leaves it to a listener that is no such library', async () => {
+    const source = signalled(newer, "process.on('SIGTERM', graceful);");
+    const ended = await runScript(source, { env: { SENTRY_DSN: sentry.dsn } });
+    expect(ended).toEqual({ code: 0, signal: null, stdout: 'heard\ndone\n', stderr: '' });
+  });
+});
+
+/** Makes a process the first one of its own, where the machine has the command and allows it. */
+const AS_FIRST = 'unshare --pid --fork --kill-child';
+
+describe.skipIf(spawnSync(`${AS_FIRST} true`, { shell: true }).status !== 0)('the first process of a container', () => {
+  it('lives on after a signal that the kernel keeps from it, and its later spans are delivered', async () => {
+    const source = `
+      import { spawnSync } from 'node:child_process';
+      import { setupTracing, traceTool } from 'DIST/index.js';
+      if (process.argv[2] === undefined) {
+        const command = ['${AS_FIRST}', process.execPath, process.argv[1], 'inside'].join(' ');
+        process.exitCode = spawnSync(command, { shell: true, stdio: 'inherit' }).status;
+      } else {
+        setupTracing();
+        traceTool({ name: 'before' }, () => 21);
+        for (const time of ['once', 'twice']) {
+          process.kill(process.pid, 'SIGTERM');
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          traceTool({ name: time }, () => 21);
+        }
+        console.log('process', process.pid);
+      }
+    `;
+    const ended = await runScript(source, { env: { SENTRY_DSN: sentry.dsn } });
+    expect(ended).toEqual({ code: 0, signal: null, stdout: 'process 1\n', stderr: '' });
+    expect(names()).toEqual(['execute_tool before', 'execute_tool once', 'execute_tool twice']);
+  });
+});
+
+describe('a process that seemed to be over and was not', () => {
+  it('has what it does afterwards delivered, also when the backend refused what came before', async () => {
+    sentry.answerNext({ kind: 'status', status: 400 });
+    const source = `
+      import { setupTracing, traceTool } from 'DIST/index.js';
+      setupTracing();
+      traceTool({ name: 'first' }, () => 21);
+      let turn = 0;
+      process.on('beforeExit', () => {
+        turn += 1;
+        if (turn <= 2) setTimeout(() => traceTool({ name: 'later_' + turn }, () => 21), 100);
+      });
+    `;
+    const ended = await runScript(source, { env: { SENTRY_DSN: sentry.dsn } });
+    expect(ended).toMatchObject({ code: 0, stdout: '' });
+    expect(ended.stderr).toMatch(/^faultline: 1 span was not delivered: .*\n$/);
+    expect(names()).toEqual(['execute_tool later_1', 'execute_tool later_2']);
+  });
+
+  it('ends all the same when the backend asks for a longer pause than it has time', async () => {
+    sentry.answerNext(rateLimited(60), 100);
+    const source = `
+      import { setupTracing, traceTool } from 'DIST/index.js';
+      setupTracing();
+      traceTool({ name: 'first' }, () => 21);
+    `;
+    const ended = await runScript(source, { env: { SENTRY_DSN: sentry.dsn }, timeoutMs: 5_000 });
+    expect(ended).toMatchObject({ code: 0, signal: null });
+    expect(ended.stderr).toMatch(/^faultline: 1 span was not delivered: .*\n$/);
+  });
+});
+
+describe('a span that ends when all was sent', () => {
+  it.each([
+    [
+      'after shutdown()',
+      `let finish;
+       const finished = new Promise((resolve) => (finish = resolve));
+       const late = [1, 2, 3].map(() => traceTool({ name: 'late' }, () => finished));
+       await tracing.shutdown();
+       finish();
+       await Promise.all(late);`,
+    ],
+    [
+      'in a listener of the end that came after ours',
+      "process.on('exit', () => [1, 2, 3].map(() => traceTool({ name: 'late' }, () => 21)));",
+    ],
+  ])('%s is counted, and said in one line', async (_, late) => {
+    const source = `
+      import { setupTracing, traceTool } from 'DIST/index.js';
+      const tracing = setupTracing();
+      ${late}
+      process.on('exit', () => console.log(tracing.status.destinations[0].dropped));
+    `;
+    const ended = await runScript(source, { env: { SENTRY_DSN: sentry.dsn } });
+    expect(ended).toMatchObject({ code: 0, stdout: '{ closed: 3 }\n' });
+    expect(ended.stderr).toMatch(/^faultline: a span ended after [^\n]*\n$/);
   });
 });
 

@@ -129,6 +129,34 @@ describe('what the application writes on a span of ours with the API alone', () 
   });
 });
 
+describe('a field for a number', () => {
+  it('is left out where something else was given, also for an exporter of your own', () => {
+    const own = new InMemorySpanExporter();
+    setup({ spanProcessors: [new SimpleSpanProcessor(own)] });
+    const wrong = KEY as unknown as number;
+    const request = {
+      temperature: wrong,
+      topP: wrong,
+      topK: wrong,
+      maxTokens: wrong,
+      frequencyPenalty: wrong,
+      presencePenalty: wrong,
+      seed: wrong,
+    };
+    traceAgent({ name: 'helper' }, () => {
+      const server = { address: 'api.example.com', port: wrong };
+      traceChat({ model: 'm', provider: 'p', attempt: wrong, server, request }, (chat) =>
+        chat.record({ costUsd: wrong }),
+      );
+      traceChat({ model: 'm', provider: 'p', attempt: Number.NaN, request: { seed: 7 } }, () => undefined);
+    });
+    const spans = own.getFinishedSpans();
+    expect(JSON.stringify(spans.map(({ attributes }) => attributes))).not.toContain(SECRET);
+    expect(spans[1]?.attributes['gen_ai.request.seed']).toBe(7);
+    expect(spans[1]?.attributes).not.toHaveProperty('faultline.attempt');
+  });
+});
+
 /** Every helper, with this text wherever a name or an id can stand, and a failure. */
 function everyHelper(text: string): void {
   withRunContext({ conversationId: text, transport: text, user: { id: text } }, () => {

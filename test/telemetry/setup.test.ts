@@ -4,6 +4,7 @@ import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { startReceiver } from '../../src/receiver/server.ts';
+import { captureException } from '../../src/telemetry/capture.ts';
 import { continueTrace, traceHeaders } from '../../src/telemetry/context.ts';
 import { setupTracing, type SetupOptions, type Tracing } from '../../src/telemetry/setup.ts';
 import { traceAgent, traceChat, traceMemory, traceTool } from '../../src/telemetry/spans.ts';
@@ -321,6 +322,56 @@ describe('trouble on the way', () => {
     traceTool({ name: 'first' }, () => undefined);
     await sentry.waitForRequests(1);
     expect(await flush()).toEqual({ status: 'delivered', exported: 1, issues: 0 });
+  });
+
+  it.each([Infinity, 2 ** 31, 1e10])('is waited for by a flush without a bound: %d ms', async (timeoutMs) => {
+    const warnings: string[] = [];
+    const onWarning = ({ name }: Error): unknown => warnings.push(name);
+    process.on('warning', onWarning);
+    const { flush } = setup({ dsn: sentry.dsn });
+    sentry.answerNext({ kind: 'status', status: 503 });
+    runAgent();
+    expect(await flush(timeoutMs)).toEqual({ status: 'delivered', exported: 4, issues: 0 });
+    process.off('warning', onWarning);
+    expect(warnings).toEqual([]);
+  });
+
+  it.each([Number.NaN, -1, -Infinity])('is not waited for by a flush that has no time: %d ms', async (timeoutMs) => {
+    const { flush } = setup({ dsn: sentry.dsn });
+    sentry.answerNext({ kind: 'hang' });
+    runAgent();
+    expect(await flush(timeoutMs)).toMatchObject({
+      status: 'timeout',
+      pending: 4,
+      reason: 'not everything was sent within 0 ms',
+    });
+  });
+
+  it('is no trouble when Issues are captured while a flush runs: the next one reports them', async () => {
+    const { flush } = setup({ dsn: sentry.dsn });
+    class FirstError extends Error {}
+    class SecondError extends Error {}
+    captureException(new FirstError('first'));
+    const flushed = flush();
+    await sentry.waitForEnvelopes(1);
+    captureException(new SecondError('second'));
+    expect(await flushed).toEqual({ status: 'delivered', exported: 0, issues: 1 });
+    expect(await flush()).toEqual({ status: 'delivered', exported: 0, issues: 1 });
+  });
+
+  it('is a pause when a backend takes no Issues for longer than a flush has time, and is said so', async () => {
+    const { flush } = setup({ dsn: sentry.dsn });
+    sentry.answerNextEnvelope({
+      kind: 'status',
+      status: 200,
+      headers: { 'x-sentry-rate-limits': '60:error:organization' },
+    });
+    class FirstError extends Error {}
+    class SecondError extends Error {}
+    captureException(new FirstError('first'));
+    expect(await flush()).toEqual({ status: 'delivered', exported: 0, issues: 1 });
+    captureException(new SecondError('second'));
+    expect(await flush(500)).toMatchObject({ status: 'failed', pending: 1, reason: expect.stringContaining('pause') });
   });
 
   it('does not lose count of what a full queue drops', async () => {

@@ -210,7 +210,7 @@ describe('content that is recorded', () => {
           ],
         },
         { role: 'assistant', parts: [{ type: 'tool_call', name: 'look', arguments: { q: 1 } }] },
-        { role: 'user', parts: [{ type: 'tool_call_response', response: { found: 1 } }] },
+        { role: 'user', parts: [{ type: 'tool_call_response', name: 'look', response: { found: 1 } }] },
       ],
     ],
     [

@@ -41,6 +41,7 @@ import {
   SERVER_PORT,
 } from '../semconv.ts';
 import type { CallCost } from './cost.ts';
+import { addNumber } from './number.ts';
 import type { TokenUsage } from './usage.ts';
 
 /** Settings of one model call, as far as they are sent to the provider. */
@@ -100,23 +101,23 @@ export function chatAttributes(chat: ChatDescription, attributes: Attributes, re
   attributes[GEN_AI_REQUEST_MODEL] = label(chat.model, GEN_AI_REQUEST_MODEL);
   // The conventions leave the flag out for a call that does not stream.
   if (chat.stream === true) attributes[GEN_AI_REQUEST_STREAM] = true;
-  if (chat.attempt !== undefined) attributes[FAULTLINE_ATTEMPT] = chat.attempt;
+  addNumber(attributes, FAULTLINE_ATTEMPT, chat.attempt);
   if (chat.server !== undefined) {
     attributes[SERVER_ADDRESS] = label(chat.server.address, SERVER_ADDRESS);
-    if (chat.server.port !== undefined) attributes[SERVER_PORT] = chat.server.port;
+    addNumber(attributes, SERVER_PORT, chat.server.port);
   }
   if (chat.request !== undefined) addRequest(attributes, chat.request, redactor);
   return attributes;
 }
 
 function addRequest(attributes: Attributes, request: ChatRequest, { label }: Redactor): void {
-  if (request.temperature !== undefined) attributes[GEN_AI_REQUEST_TEMPERATURE] = request.temperature;
-  if (request.topP !== undefined) attributes[GEN_AI_REQUEST_TOP_P] = request.topP;
-  if (request.topK !== undefined) attributes[GEN_AI_REQUEST_TOP_K] = request.topK;
-  if (request.maxTokens !== undefined) attributes[GEN_AI_REQUEST_MAX_TOKENS] = request.maxTokens;
-  if (request.frequencyPenalty !== undefined) attributes[GEN_AI_REQUEST_FREQUENCY_PENALTY] = request.frequencyPenalty;
-  if (request.presencePenalty !== undefined) attributes[GEN_AI_REQUEST_PRESENCE_PENALTY] = request.presencePenalty;
-  if (request.seed !== undefined) attributes[GEN_AI_REQUEST_SEED] = request.seed;
+  addNumber(attributes, GEN_AI_REQUEST_TEMPERATURE, request.temperature);
+  addNumber(attributes, GEN_AI_REQUEST_TOP_P, request.topP);
+  addNumber(attributes, GEN_AI_REQUEST_TOP_K, request.topK);
+  addNumber(attributes, GEN_AI_REQUEST_MAX_TOKENS, request.maxTokens);
+  addNumber(attributes, GEN_AI_REQUEST_FREQUENCY_PENALTY, request.frequencyPenalty);
+  addNumber(attributes, GEN_AI_REQUEST_PRESENCE_PENALTY, request.presencePenalty);
+  addNumber(attributes, GEN_AI_REQUEST_SEED, request.seed);
   if (request.stopSequences !== undefined) {
     attributes[GEN_AI_REQUEST_STOP_SEQUENCES] = labels(request.stopSequences, GEN_AI_REQUEST_STOP_SEQUENCES, label);
   }
@@ -162,10 +163,10 @@ function addUsageCounts(attributes: Attributes, usage: TokenUsage): void {
 }
 
 function addCallCost(attributes: Attributes, cost: CallCost): void {
-  attributes[GEN_AI_COST_TOTAL_TOKENS] = cost.totalUsd;
-  attributes[GEN_AI_COST_USD] = cost.totalUsd;
-  if (cost.inputUsd !== undefined) attributes[GEN_AI_COST_INPUT_TOKENS] = cost.inputUsd;
-  if (cost.outputUsd !== undefined) attributes[GEN_AI_COST_OUTPUT_TOKENS] = cost.outputUsd;
+  addNumber(attributes, GEN_AI_COST_TOTAL_TOKENS, cost.totalUsd);
+  addNumber(attributes, GEN_AI_COST_USD, cost.totalUsd);
+  addNumber(attributes, GEN_AI_COST_INPUT_TOKENS, cost.inputUsd);
+  addNumber(attributes, GEN_AI_COST_OUTPUT_TOKENS, cost.outputUsd);
 }
 
 /** Attributes of the `gen_ai.chat.fallback` event. */

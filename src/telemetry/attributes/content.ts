@@ -2,6 +2,7 @@ import { messagesWithin, parsed, systemWithin } from '../content/messages.ts';
 import type { ContentKind, ContentPolicy } from '../content/policy.ts';
 import type { Redacted } from '../content/redacted.ts';
 import { copyWithin, fitJson, fitText, type Room } from '../content/truncate.ts';
+import { isUnawaited } from '../content/unawaited.ts';
 import {
   GEN_AI_INPUT_MESSAGES,
   GEN_AI_MEMORY_QUERY_TEXT,
@@ -108,15 +109,25 @@ function json(
   if (content === undefined || !policy.capture[kind]) return {};
   const value = valueOf(content);
   if (value === undefined) return {};
-  return { [name]: fitJson((room) => build(value, room), policy.redactor, policy.maxAttributeBytes) };
+  const readable = (room: Room): unknown => {
+    try {
+      return build(value, room);
+    } catch {
+      return UNREADABLE;
+    }
+  };
+  return { [name]: fitJson(readable, policy.redactor, policy.maxAttributeBytes) };
 }
 
-/** Content that cannot be given is said to be missing, and costs the span nothing else. */
+const UNREADABLE = '[unreadable]';
+
+/** Content that cannot be given is said to be missing, and costs the span nothing else. Nobody waits for it. */
 function valueOf(content: Content): unknown {
   try {
-    return content();
+    const value = content();
+    return isUnawaited(value) ? UNREADABLE : value;
   } catch {
-    return '[unreadable]';
+    return UNREADABLE;
   }
 }
 

@@ -15,7 +15,14 @@ const PLACES: Readonly<Record<string, Reading<CaptureContent>>> = {
  * open-telemetry/opentelemetry-python-genai, in code also kind by kind.
  */
 export const captureContent: Kind<CaptureContent> = {
-  fromText: (text, variable) => PLACES[text.toLowerCase()] ?? flag.fromText(text, variable),
+  fromText(text, variable) {
+    const place = text.toLowerCase();
+    if (Object.hasOwn(PLACES, place)) return PLACES[place]!;
+    const reading = flag.fromText(text, variable);
+    return reading.problem === undefined
+      ? reading
+      : { problem: `must be true, SPAN_ONLY, false or NO_CONTENT, but is ${describe(text)}` };
+  },
   fromCode(value) {
     if (typeof value === 'boolean') return { value };
     if (!isRecord(value)) return { problem: `must be true, false or an object of ${KINDS}, but is ${describe(value)}` };

@@ -17,7 +17,7 @@ export interface Kind<T> {
 }
 
 /** Node turns a longer timer into one of a millisecond. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+export const LONGEST_TIMER_MS: number = 2 ** 31 - 1;
 
 /** A share. */
 export const rate: Kind<number> = number('a number from 0 to 1', (value) => value >= 0 && value <= 1);
@@ -154,6 +154,7 @@ function isIn<T extends string>(names: readonly T[], value: unknown): value is T
   return (names as readonly unknown[]).includes(value);
 }
 
-function alternatives(names: readonly string[]): string {
+/** `a, b or c`. */
+export function alternatives(names: readonly string[]): string {
   return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
 }

@@ -1,5 +1,5 @@
 import type { Environment } from './environment.ts';
-import type { Kind } from './kinds.ts';
+import { alternatives, describe, isRecord, type Kind } from './kinds.ts';
 import type { BatchOptions, RecorderOptions, SpanLimits, TracingOptions } from './options.ts';
 
 /** Something about the configuration a person should know; the message never holds a secret. */
@@ -70,9 +70,16 @@ export function createSettings(options: TracingOptions, environment: Environment
     all,
     get: (setting) => first(all(setting)),
     checkCode(settings) {
+      const groups = new Map<string, string[]>();
       for (const setting of settings) {
         first(code.read(setting));
         first(defaults.read(setting));
+        const [group, field] = setting.option?.split('.') ?? [];
+        if (group !== undefined && field !== undefined) groups.set(group, [...(groups.get(group) ?? []), field]);
+      }
+      for (const [group, fields] of groups) {
+        checkGroup(options, group, fields, '');
+        checkGroup(options.defaults, group, fields, 'defaults.');
       }
     },
   };
@@ -97,6 +104,16 @@ function codeLayer(options: unknown, prefix: string): Layer {
       yield { key, value: reading.value };
     },
   };
+}
+
+/** Of a field that is called otherwise nobody would notice that it has no effect. */
+function checkGroup(options: unknown, group: string, fields: readonly string[], prefix: string): void {
+  const value = valueAt(options, group);
+  if (isUnset(value)) return;
+  const expected = `${prefix}${group} must be an object of ${alternatives(fields)}`;
+  if (!isRecord(value)) throw new TypeError(`${expected}, but is ${describe(value)}.`);
+  const unknown = Object.keys(value).find((field) => !fields.includes(field));
+  if (unknown !== undefined) throw new TypeError(`${expected}, but has ${describe(unknown)}.`);
 }
 
 function environmentLayer(environment: Environment, report: Report): Layer {

@@ -1,7 +1,7 @@
 /**
  * The names other instrumentations write content under, as data: the GenAI conventions now and before
- * (`gen_ai.prompt.N.*`), the AI SDK, OpenInference, OpenLLMetry, Langfuse, Google's ADK, MLflow, Laminar, Braintrust,
- * Pydantic and MCP, and what HTTP and database instrumentations can be told to record.
+ * (`gen_ai.prompt.N.*`), the AI SDK, OpenInference, OpenLLMetry, Langfuse, LangSmith, Genkit, Google's ADK, MLflow,
+ * Laminar, Braintrust, Pydantic and MCP, and what HTTP and database instrumentations can be told to record.
  */
 import type { ContentKind } from './policy.ts';
 
@@ -11,8 +11,8 @@ export type AttributeRole =
   | { readonly role: 'content'; readonly needs: readonly ContentKind[] }
   /** Content of whatever its span is about. */
   | { readonly role: 'input' | 'output' }
-  /** An address whose query may hold secrets, and content. */
-  | { readonly role: 'url' | 'query' }
+  /** An address whose query may hold secrets, and content; a route is one only if it has a query. */
+  | { readonly role: 'url' | 'query' | 'route' }
   /** A statement whose literals may be content. */
   | { readonly role: 'statement' }
   | { readonly role: 'message' | 'stack' }
@@ -29,6 +29,7 @@ export const EVERYTHING_SAID: readonly ContentKind[] = [
   'memory',
 ];
 const ANSWER: readonly ContentKind[] = ['outputs', 'toolArguments'];
+const WHOLE_REQUEST: readonly ContentKind[] = [...EVERYTHING_SAID, 'toolDefinitions'];
 
 const EXACT: Readonly<Record<string, AttributeRole>> = {
   ...content(EVERYTHING_SAID, [
@@ -42,7 +43,15 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'ai.input_messages',
     'ai.value',
     'ai.values',
-    'ai.request.body',
+    'ai.embedding',
+    'ai.embeddings',
+    'ai.documents',
+    'ai.ranking',
+    'ai.response.sources',
+    'ai.response.providerMetadata',
+    'gen_ai.request.prediction',
+    'gen_ai.embeddings.vector',
+    'gen_ai.memory.value',
     'llm.prompts',
     'gcp.vertex.agent.llm_request',
     'gcp.vertex.agent.data',
@@ -51,7 +60,36 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'mcp.prompt.result',
     'logfire.msg',
     'logfire.json_schema',
+    'llm.headers',
+    'llm.content_completion_chunk',
+    'http.request.content',
+    'http.request.json',
+    'http.response.content',
+    'http.response.json',
+    'rpc.request',
+    'rpc.response',
+    'grpc.request',
+    'grpc.response',
+    'faas.event',
+    'websocket.message',
+    'ws.message',
+    'final_result',
+    'crewai.task.description',
+    'crewai.task.expected_output',
+    'crewai.agent.goal',
+    'crewai.agent.backstory',
+    'agent.goal',
+    'smolagents.task',
+    'prompt',
+    'completion',
+    'messages',
+    'inputs',
+    'outputs',
+    'system_prompt',
+    'user_prompt',
+    'user_message',
   ]),
+  ...content(WHOLE_REQUEST, ['ai.request.body', 'llm.invocation_parameters', 'model_request_parameters']),
   ...content(ANSWER, [
     'gen_ai.output.messages',
     'gen_ai.completion',
@@ -66,20 +104,40 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'ai.response.files',
     'ai.response.body',
     'ai.texts',
+    'gen_ai.evaluation.explanation',
     'llm.completions',
     'llm.function_call',
     'gcp.vertex.agent.llm_response',
   ]),
-  ...content(['systemInstructions'], ['gen_ai.system_instructions', 'gen_ai.system.message', 'llm.system_prompt']),
+  ...content(
+    ['systemInstructions'],
+    [
+      'gen_ai.system_instructions',
+      'gen_ai.system.message',
+      'gen_ai.request.instructions',
+      'gen_ai.request.system',
+      'ai.settings.system',
+      'llm.system_prompt',
+    ],
+  ),
   ...content(
     ['toolDefinitions'],
-    ['gen_ai.tool.definitions', 'gen_ai.request.available_tools', 'ai.prompt.tools', 'ai.schema', 'tool.json_schema'],
+    [
+      'gen_ai.tool.definitions',
+      'gen_ai.request.available_tools',
+      'gen_ai.request.tools',
+      'gen_ai.request.functions',
+      'ai.prompt.tools',
+      'ai.schema',
+      'tool.json_schema',
+    ],
   ),
   ...content(
     ['toolArguments'],
     [
       'gen_ai.tool.call.arguments',
       'gen_ai.tool.input',
+      'gen_ai.tool.parameters',
       'ai.toolCall.args',
       'ai.toolCall.input',
       'tool.parameters',
@@ -87,6 +145,15 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
       'tool_arguments',
       'gcp.vertex.agent.tool_call_args',
       'mcp.resource.uri',
+      'mcp.params',
+      'mcp.request.params',
+      'jsonrpc.params',
+      'rpc.jsonrpc.params',
+      'db.params',
+      'db.statement.parameters',
+      'db.redis.args',
+      'sql.params',
+      'prisma.params',
     ],
   ),
   ...content(
@@ -95,16 +162,27 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
       'gen_ai.tool.call.result',
       'gen_ai.tool.output',
       'gen_ai.tool.message',
+      'gen_ai.tool.response',
       'ai.toolCall.result',
       'ai.toolCall.output',
       'tool_response',
       'gcp.vertex.agent.tool_response',
-      'mcp.tool.result.content',
+      'mcp.result',
+      'mcp.response',
+      'mcp.resource.text',
     ],
   ),
   ...content(
     ['memory'],
-    ['gen_ai.memory.query.text', 'gen_ai.memory.records', 'gen_ai.retrieval.query.text', 'gen_ai.retrieval.documents'],
+    [
+      'gen_ai.memory.query.text',
+      'gen_ai.memory.records',
+      'gen_ai.retrieval.query.text',
+      'gen_ai.retrieval.documents',
+      'vector_store.query',
+      'search.query',
+      'search_query',
+    ],
   ),
   ...same({ role: 'input' }, [
     'input.value',
@@ -120,36 +198,41 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'lmnr.span.output',
     'output',
   ]),
-  ...same({ role: 'url' }, ['url.full', 'http.url', 'http.target', 'url.original', 'http.request.url']),
-  ...same({ role: 'query' }, ['url.query', 'url.fragment']),
+  ...same({ role: 'url' }, [
+    'url.full',
+    'url.original',
+    'url.path',
+    'http.target',
+    'http.path',
+    'next.span_name',
+    'messaging.destination.name',
+  ]),
+  ...same({ role: 'route' }, ['http.route', 'next.route']),
+  ...same({ role: 'query' }, ['url.query', 'url.fragment', 'http.query', 'http.query_string', 'http.fragment']),
   ...same({ role: 'statement' }, [
     'db.query.text',
+    'db.query.summary',
     'db.statement',
-    'db.operation.parameter',
+    'db.mongodb.query',
     'graphql.document',
     'graphql.source',
   ]),
-  ...same({ role: 'message' }, ['exception.message', 'error.message', 'otel.status_description', 'error.details']),
+  ...same({ role: 'message' }, [
+    'exception.message',
+    'error.message',
+    'otel.status_description',
+    'error.details',
+    'rpc.jsonrpc.error_message',
+    'langfuse.observation.status_message',
+  ]),
   ...same({ role: 'stack' }, ['exception.stacktrace', 'error.stack']),
+  // Here the name of a system is meant.
+  ...same({ role: 'plain' }, ['gen_ai.system', 'llm.system']),
 };
 
 /** Beginnings of names, the longer before the shorter. */
 const PREFIXES: readonly (readonly [prefix: string, role: AttributeRole])[] = [
-  ...prefixes({ role: 'plain' }, [
-    'gen_ai.prompt.name',
-    'gen_ai.prompt.version',
-    'gen_ai.usage.',
-    'gen_ai.cost.',
-    'gen_ai.request.',
-    'gen_ai.response.',
-    'gen_ai.tool.name',
-    'gen_ai.tool.description',
-    'ai.usage.',
-    'ai.model.',
-    'ai.settings.',
-    'ai.telemetry.metadata.',
-    'ai.prompt.toolChoice',
-  ]),
+  ...prefixes({ role: 'plain' }, ['gen_ai.prompt.name', 'gen_ai.prompt.version', 'ai.prompt.toolChoice']),
   ...prefixes(roleOfContent(EVERYTHING_SAID), [
     'gen_ai.prompt.',
     'gen_ai.input.',
@@ -157,10 +240,18 @@ const PREFIXES: readonly (readonly [prefix: string, role: AttributeRole])[] = [
     'llm.input_messages',
     'llm.prompts.',
     'llm.prompt_template',
+    'llm.invocation_parameters.',
+    'prompt.template',
     'message.content',
+    'message_content.',
     'embedding.text',
     'embedding.embeddings',
     'langfuse.trace.input',
+    'langfuse.trace.metadata',
+    'langfuse.observation.metadata',
+    'langsmith.metadata',
+    'traceloop.prompt.template',
+    'graphql.variable',
     'pydantic_ai.',
     'http.request.body',
     'rpc.request.body',
@@ -179,27 +270,56 @@ const PREFIXES: readonly (readonly [prefix: string, role: AttributeRole])[] = [
     'langfuse.trace.output',
   ]),
   ...prefixes(roleOfContent(['toolDefinitions']), ['llm.tools', 'llm.request.functions', 'ai.schema.']),
-  ...prefixes(roleOfContent(['toolArguments']), ['mcp.request.argument', 'db.query.parameter', 'ai.toolCall.args.']),
-  ...prefixes(roleOfContent(['toolResults']), ['http.response.body', 'rpc.response.body', 'ai.toolCall.result.']),
-  ...prefixes(roleOfContent(['memory']), ['retrieval.documents', 'reranker.', 'document.content', 'db.query.result']),
+  ...prefixes(roleOfContent(['toolArguments']), [
+    'mcp.request.argument',
+    'db.query.parameter',
+    'db.operation.parameter',
+    'ai.toolCall.args.',
+  ]),
+  ...prefixes(roleOfContent(['toolResults']), [
+    'http.response.body',
+    'rpc.response.body',
+    'ai.toolCall.result.',
+    'mcp.tool.result.',
+  ]),
+  ...prefixes(roleOfContent(['memory']), [
+    'retrieval.documents',
+    'reranker.',
+    'document.content',
+    'document.metadata',
+    'db.query.result',
+    'db.query.embeddings',
+    'db.chroma.',
+    'db.milvus.query.expr',
+    'pinecone.query.',
+  ]),
   ...prefixes({ role: 'input' }, ['langfuse.observation.input', 'braintrust.input', 'mastra.input']),
   ...prefixes({ role: 'output' }, ['langfuse.observation.output', 'braintrust.output', 'mastra.output']),
 ];
 
 /** Families whose further names are judged by their last word. */
-const AI_FAMILY = /^(?:gen_ai|ai|llm|langchain|langgraph|mastra|agent|crewai|openai|anthropic|tool|lmnr|genai)\./;
+const AI_FAMILY =
+  /^(?:gen_?ai|ai|llm|langchain|langgraph|langsmith|langfuse|llama_?index|genkit|traceloop|mcp|mastra|agent|crewai|autogen|haystack|semantic_kernel|smolagents|strands|openai|anthropic|bedrock|cohere|vertexai|google\.genai|vercel\.ai|watsonx|copilot|tool|tool_call|message|lmnr|logfire|braintrust|weave|wandb|opik|comet|helicone|phoenix|arize)[.:]/;
 const CONTENT_WORD =
-  /[._](?:content|contents|prompt|prompts|completion|completions|messages?|input|inputs|output|outputs|arguments|args|body|text|result|results|reasoning|thinking|instructions|query|transcript)$/;
+  /(?:^|[._:-])(?:contents?|prompts?|completions?|choices?|messages?|msg|inputs?|outputs?|arguments|args|body|payload|text|results?|reasoning|thinking|instructions?|query|question|answer|transcript|documents?|variables|explanation|system|summary|speech|steps|annotations|warnings)$/;
+/** What was sent and received, in the words of any other instrumentation. */
+const BODY = /(?:^|[._:])(?:body|payload)$|(?:^|[._:])(?:request|response|http|rpc|message)[._:]?(?:body|payload)[._:]/;
+const ADDRESS = /(?:^|[._:-])(?:url|uri|href|referr?er|location|link)$/;
 
 const PLAIN: AttributeRole = { role: 'plain' };
+const UNLISTED_CONTENT: AttributeRole = roleOfContent(EVERYTHING_SAID);
+const UNLISTED_ADDRESS: AttributeRole = { role: 'url' };
 
 /** What an attribute holds, by its name. */
 export function attributeRole(name: string): AttributeRole {
   if (Object.hasOwn(EXACT, name)) return EXACT[name]!;
-  const family = PREFIXES.find(([prefix]) => name.startsWith(prefix))?.[1];
-  if (family !== undefined && family.role !== 'plain') return family;
-  const isContent = AI_FAMILY.test(name) && CONTENT_WORD.test(name);
-  return isContent && family === undefined ? roleOfContent(EVERYTHING_SAID) : PLAIN;
+  return PREFIXES.find(([prefix]) => name.startsWith(prefix))?.[1] ?? roleByWords(name);
+}
+
+function roleByWords(name: string): AttributeRole {
+  const words = name.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
+  if (BODY.test(words) || (AI_FAMILY.test(words) && CONTENT_WORD.test(words))) return UNLISTED_CONTENT;
+  return ADDRESS.test(words) ? UNLISTED_ADDRESS : PLAIN;
 }
 
 const EVENTS: Readonly<Record<string, readonly ContentKind[]>> = {
@@ -217,6 +337,16 @@ const EVENTS: Readonly<Record<string, readonly ContentKind[]>> = {
 /** The kinds of content an event is made of; `undefined` for one that is about something else. */
 export function eventNeeds(name: string): readonly ContentKind[] | undefined {
   return Object.hasOwn(EVENTS, name) ? EVENTS[name] : undefined;
+}
+
+/** Words that say in an event of any name that its attribute is content. */
+const CONTENT_OF_EVENTS: ReadonlySet<string> = new Set(['arguments', 'body', 'content', 'input', 'output']);
+
+/** What an attribute of an event holds: a name of one word belongs to the family of the event. */
+export function eventAttributeRole(event: string, name: string): AttributeRole {
+  const role = attributeRole(name);
+  if (role.role !== 'plain' || /[.:]/.test(name)) return role;
+  return CONTENT_OF_EVENTS.has(name) ? UNLISTED_CONTENT : attributeRole(`${event}.${name}`);
 }
 
 function roleOfContent(needs: readonly ContentKind[]): AttributeRole {

@@ -1,4 +1,6 @@
-import type { ContentCapture } from './policy.ts';
+import { defined, field, textField as text } from './field.ts';
+import { isMedia, media } from './media.ts';
+import { CONTENT_KINDS, type ContentCapture, type ContentKind } from './policy.ts';
 import type { Redactor } from './redactor.ts';
 import { copyWithin, hasRoom, shareRoom, type Room } from './truncate.ts';
 
@@ -29,23 +31,73 @@ export interface MessageOptions {
 }
 
 /**
- * Messages that fit into the room there is. The first to stay are system messages and the last one of the user,
- * then the newest; in place of those that do not fit stands one that says how many they were.
+ * Messages that fit into the room there is. The first to stay are system messages, the last one of the user, and the
+ * newest tool call that failed; then the newest. In place of those that do not fit stands one that says how many they
+ * were.
  */
 export function messagesWithin(given: unknown, room: Room, options: MessageOptions): unknown[] {
-  const messages = listOf(given);
+  return mostImportant(given, room, {
+    copy: (message, part) => copyMessage(message, part, options),
+    isCounted: (message) => safely(() => readMessage(message, options).parts.length > 0, true),
+    marker: (words) => ({ role: 'system', parts: [{ type: 'text', content: words }] }),
+  });
+}
+
+/** The same of messages of another instrumentation, which stay in the shape they have. */
+export function foreignMessagesWithin(given: readonly unknown[], room: Room, redactor: Redactor): unknown[] {
+  const hasParts = given.some((message) => field(message, 'parts') !== undefined);
+  return mostImportant(given, room, {
+    copy: (message, part) => copyWithin(message, part, redactor),
+    isCounted: () => true,
+    marker: (content) => ({ role: 'system', ...(hasParts ? { parts: [{ type: 'text', content }] } : { content }) }),
+  });
+}
+
+/** Whether a value is a list of messages, in any of the shapes that have a role. */
+export function areMessages(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value) && value.length > 0 && value.every((message) => text(message, 'role') !== undefined);
+}
+
+interface Selection {
+  /** A message as it is recorded, or nothing where there is nothing to record of it. */
+  readonly copy: (message: unknown, room: Room) => unknown;
+  /** Whether a message counts as left out when it is. */
+  readonly isCounted: (message: unknown) => boolean;
+  readonly marker: (words: string) => object;
+}
+
+/** Most messages that are looked at: the first, which say what it is all about, and the newest. */
+const MAX_FIRST = 100;
+const MAX_NEWEST = 9_900;
+
+/** Bytes below which no further message is begun. */
+const MIN_MESSAGE = 256;
+
+function mostImportant(given: unknown, room: Room, { copy, isCounted, marker }: Selection): unknown[] {
+  const all = listOf(unwrapped(given));
+  const skipped = Math.max(all.length - MAX_FIRST - MAX_NEWEST, 0);
+  const messages = skipped === 0 ? all : [...all.slice(0, MAX_FIRST), ...all.slice(-MAX_NEWEST)];
   const kept = new Map<number, unknown>();
   const order = byImportance(messages);
   for (const [place, index] of order.entries()) {
-    if (!hasRoom(room)) break;
+    if (place > 0 && room.left < MIN_MESSAGE) break;
     const isLast = place === order.length - 1;
-    const message = shareRoom(room, isLast, (part) => copyMessage(messages[index], part, options));
+    const message = shareRoom(room, isLast, (part) => copy(messages[index], part));
     if (message !== undefined) kept.set(index, message);
   }
-  const leftOut = order.filter((index) => !kept.has(index) && readsAsMessage(messages[index], options));
+  const leftOut = [...messages.keys()].filter((index) => !kept.has(index) && isCounted(messages[index]));
+  const gap = Math.min(leftOut[0] ?? Infinity, skipped === 0 ? Infinity : MAX_FIRST);
   const copies: unknown[] = [];
   for (const index of messages.keys()) {
-    if (index === Math.min(...leftOut)) copies.push(marker(leftOut.map((position) => messages[position])));
+    if (index === gap)
+      copies.push(
+        marker(
+          wordsFor(
+            leftOut.map((position) => messages[position]),
+            skipped,
+          ),
+        ),
+      );
     if (kept.has(index)) copies.push(kept.get(index));
   }
   return copies;
@@ -67,18 +119,58 @@ export function systemWithin(given: unknown, room: Room, { redactor }: { readonl
 /** Positions of the messages, the most important first. */
 function byImportance(messages: readonly unknown[]): readonly number[] {
   const positions = [...messages.keys()];
-  const lastOfUser = positions.findLast((index) => roleOf(messages[index], 'user') === 'user');
-  const system = positions.filter((index) => roleOf(messages[index], 'user') === 'system');
-  const first = new Set([...system, ...(lastOfUser === undefined ? [] : [lastOfUser])]);
+  const roles = positions.map((index) => safely(() => roleOf(messages[index], 'user'), 'user'));
+  const system = positions.filter((index) => roles[index] === 'system');
+  const question = positions.findLast((index) => roles[index] === 'user' && safely(() => asks(messages[index]), true));
+  const first = new Set([...system, ...(question === undefined ? [] : [question]), ...lastFailure(messages)]);
   return [...first, ...positions.toReversed().filter((index) => !first.has(index))];
+}
+
+/** Anthropic and Gemini have answers of tools in messages of the user, where nobody asks anything. */
+function asks(message: unknown): boolean {
+  return partsOf(message, 'user').some((part) => part['type'] !== 'tool_call_response');
+}
+
+/** Where the newest answer of a tool that failed stands, and the call it answers. */
+function lastFailure(messages: readonly unknown[]): readonly number[] {
+  const answers = messages.findLastIndex((message) => safely(() => failureIn(message) !== undefined, false));
+  if (answers === -1) return [];
+  const id = safely(() => idOf(failureIn(messages[answers])) ?? idOf(messages[answers]), undefined);
+  const isCall = (part: PlainPart): boolean => part['type'] === 'tool_call' && (id === undefined || part['id'] === id);
+  const call = messages
+    .slice(0, answers)
+    .findLastIndex((message) => safely(() => partsOf(message, 'assistant').some(isCall), false));
+  return call === -1 ? [answers] : [answers, call];
+}
+
+function failureIn(message: unknown): unknown {
+  return [message, ...partListOf(message)].find(
+    (part) => (isToolAnswer(part) || roleOf(part, 'user') === 'tool') && hasFailed(part),
+  );
+}
+
+function isToolAnswer(part: unknown): boolean {
+  return field(part, 'functionResponse') !== undefined || TOOL_RESPONSE.test(text(part, 'type') ?? '');
+}
+
+function hasFailed(given: unknown): boolean {
+  const answer = field(given, 'functionResponse') ?? given;
+  if (text(answer, 'type') === 'tool-error' || text(answer, 'status') === 'error') return true;
+  const output = ['response', 'result', 'output', 'content'].map((key) => field(answer, key)).find(isGiven);
+  if (typeof output === 'string' && /^\s*\{\s*"error"\s*:/.test(output)) return true;
+  if (text(output, 'type')?.startsWith('error-') === true) return true;
+  return [answer, output].some(
+    (place) => field(place, 'is_error') === true || field(place, 'isError') === true || Boolean(field(place, 'error')),
+  );
 }
 
 /** Most values that are counted of what is left out. */
 const MAX_MEASURED = 100_000;
 
-function marker(leftOut: readonly unknown[]): object {
-  const count = leftOut.length === 1 ? '1 message' : `${leftOut.length} messages`;
-  return { role: 'system', parts: [{ type: 'text', content: `[${count} left out: ${measure(leftOut)} characters]` }] };
+function wordsFor(leftOut: readonly unknown[], skipped: number): string {
+  const count = leftOut.length + skipped;
+  const messages = count === 1 ? '1 message' : `${count} messages`;
+  return `[${messages} left out: ${skipped === 0 ? '' : 'more than '}${measure(leftOut)} characters]`;
 }
 
 /** About how long the texts in a value are, by their lengths alone. */
@@ -86,66 +178,82 @@ function measure(value: unknown): number {
   const waiting: unknown[] = [value];
   const seen = new Set<unknown>();
   let length = 0;
-  while (waiting.length > 0 && seen.size < MAX_MEASURED) {
+  for (let visited = 0; waiting.length > 0 && visited < MAX_MEASURED; visited += 1) {
     const current = waiting.pop();
     if (typeof current === 'string') length += current.length;
     else if (typeof current === 'object' && current !== null && !seen.has(current) && !ArrayBuffer.isView(current)) {
       seen.add(current);
-      waiting.push(...membersOf(current));
+      const members = waiting.length < MAX_MEASURED ? safely(() => membersOf(current), []) : [];
+      for (const member of members) waiting.push(member);
     }
   }
   return length;
 }
 
 function membersOf(value: object): readonly unknown[] {
-  try {
-    return Object.values(value).slice(0, MAX_MEASURED);
-  } catch {
-    return [];
-  }
+  return Array.isArray(value) ? value.slice(0, MAX_MEASURED) : Object.values(value).slice(0, MAX_MEASURED);
 }
 
 function copyMessage(given: unknown, room: Room, options: MessageOptions): unknown {
-  try {
-    const message = readMessage(given, options);
-    if (message.parts.length === 0) return undefined;
-    const { role, parts } = message;
-    const finishReason = message.finishReason ?? options.finishReason;
-    room.left -= role.length + 30;
-    const copies = parts.map((part, index) =>
-      shareRoom(room, index === parts.length - 1, (share) => copyWithin(part, share, options.redactor)),
-    );
-    return { role, parts: copies, ...(finishReason === undefined ? undefined : { finish_reason: finishReason }) };
-  } catch {
-    return { role: options.defaultRole, parts: [{ type: 'text', content: '[unreadable]' }] };
-  }
+  return safely(() => copyReadable(given, room, options), {
+    role: options.defaultRole,
+    parts: [{ type: 'text', content: '[unreadable]' }],
+  });
 }
 
-/** Whether anything would be said of a message if there were room. */
-function readsAsMessage(given: unknown, options: MessageOptions): boolean {
+function copyReadable(given: unknown, room: Room, options: MessageOptions): unknown {
+  const { role, parts, finishReason = options.finishReason } = readMessage(given, options);
+  if (parts.length === 0) return undefined;
+  room.left -= role.length + 30;
+  const copies: object[] = [];
+  for (const [index, part] of parts.entries()) {
+    if (index > 0 && !hasRoom(room)) {
+      copies.push({ type: 'text', content: `[${parts.length - index} parts left out]` });
+      break;
+    }
+    copies.push(shareRoom(room, index === parts.length - 1, (share) => copyPart(part, share, options.redactor)));
+  }
+  return { role, parts: copies, ...defined({ finish_reason: finishReason }) };
+}
+
+/** A part has a type also where there is room for nothing else. */
+function copyPart(part: PlainPart, room: Room, redactor: Redactor): object {
+  return { type: part['type'], ...(copyWithin(part, room, redactor) as object) };
+}
+
+/** What reading a value answers, which may run code of the application. */
+function safely<T>(read: () => T, otherwise: T): T {
   try {
-    return readMessage(given, options).parts.length > 0;
+    return read();
   } catch {
-    return true;
+    return otherwise;
   }
 }
 
 function readMessage(given: unknown, { defaultRole, capture }: MessageOptions): PlainMessage {
   const role = roleOf(given, defaultRole);
-  // What one kind of content is not recorded as, it is not recorded as part of another either.
-  if (role === 'system' && !capture.systemInstructions) return { role, parts: [] };
-  const parts = partsOf(given, role).filter((part) => isCaptured(part, role, defaultRole, capture));
+  const parts = partsOf(given, role).filter((part) => isCaptured(part, role, capture));
   return {
     role,
     parts: parts.map((part) => withoutUncaptured(part, capture)),
-    finishReason: text(given, 'finish_reason'),
+    finishReason: text(given, 'finish_reason') ?? text(given, 'finishReason'),
   };
 }
 
-/** What a model has said before is part of what it is asked now, and stays out when outputs do. */
-function isCaptured(part: PlainPart, role: string, defaultRole: DefaultRole, capture: ContentCapture): boolean {
-  if (part['type'] === 'tool_call' || part['type'] === 'tool_call_response') return true;
-  return role !== 'assistant' || defaultRole === 'assistant' || capture.outputs;
+/** What those who speak say is content of. */
+const SAID_BY: Readonly<Record<string, ContentKind>> = {
+  system: 'systemInstructions',
+  user: 'inputs',
+  assistant: 'outputs',
+};
+
+/**
+ * What one kind of content is not recorded as, it is not recorded as part of another either: an answer holds the
+ * question before it, and the other way round. Of somebody nobody knows it may be any kind.
+ */
+function isCaptured(part: PlainPart, role: string, capture: ContentCapture): boolean {
+  if (role !== 'system' && (part['type'] === 'tool_call' || part['type'] === 'tool_call_response')) return true;
+  return Object.hasOwn(SAID_BY, role) ? capture[SAID_BY[role]!] : CONTENT_KINDS.every((kind) => capture[kind]);
 }
 
 function withoutUncaptured(part: PlainPart, capture: ContentCapture): PlainPart {
@@ -162,36 +270,105 @@ function listOf(given: unknown): readonly unknown[] {
   return given === undefined || given === null ? [] : [given];
 }
 
+/** What providers put their messages into. */
+function unwrapped(given: unknown): unknown {
+  if (Array.isArray(given)) return given;
+  return ['choices', 'candidates', 'output', 'messages'].map((key) => field(given, key)).find(Array.isArray) ?? given;
+}
+
 const ROLES: Readonly<Record<string, string>> = {
   developer: 'system',
   model: 'assistant',
   ai: 'assistant',
+  bot: 'assistant',
+  chatbot: 'assistant',
   human: 'user',
   function: 'tool',
   function_call: 'assistant',
   function_call_output: 'tool',
+  custom_tool_call: 'assistant',
+  custom_tool_call_output: 'tool',
   reasoning: 'assistant',
 };
+const KNOWN_ROLES = new Set(['system', 'user', 'assistant', 'tool']);
 
-function roleOf(given: unknown, defaultRole: DefaultRole): string {
-  const role = text(given, 'role') ?? (text(given, 'type') === 'message' ? undefined : text(given, 'type'));
+/** Who speaks. A type says it as well where it is one of a message. */
+function roleOf(given: unknown, defaultRole: string): string {
+  const speaker = speakerOf(given);
+  const said = text(speaker, 'role');
+  const role = said ?? text(speaker, 'type');
   if (role === undefined) return defaultRole;
-  const known = Object.hasOwn(ROLES, role) ? ROLES[role]! : role;
-  return ['system', 'user', 'assistant', 'tool'].includes(known) ? known : (text(given, 'role') ?? defaultRole);
+  const known = knownRole(role);
+  return KNOWN_ROLES.has(known) ? known : (said ?? defaultRole);
+}
+
+function knownRole(role: string): string {
+  const lower = role.toLowerCase();
+  return Object.hasOwn(ROLES, lower) ? ROLES[lower]! : lower;
+}
+
+/** A message as it is, or the one in a choice of OpenAI or a candidate of Gemini. */
+function speakerOf(given: unknown): unknown {
+  const message = field(given, 'message');
+  if (typeof message === 'object') return message;
+  const content = field(given, 'content');
+  return field(content, 'parts') === undefined ? given : content;
+}
+
+/** Most parts of a message that are read. */
+const MAX_PARTS = 1_000;
+
+function partListOf(given: unknown): readonly unknown[] {
+  const speaker = speakerOf(given);
+  return firstParts(field(speaker, 'parts') ?? field(speaker, 'content'));
+}
+
+function firstParts(given: unknown): readonly unknown[] {
+  const list = listOf(given);
+  if (list.length <= MAX_PARTS) return list;
+  return [...list.slice(0, MAX_PARTS), `[${list.length - MAX_PARTS} parts left out]`];
 }
 
 function partsOf(given: unknown, role: string): readonly PlainPart[] {
   if (typeof given === 'string') return given === '' ? [] : [{ type: 'text', content: given }];
-  const type = text(given, 'type');
-  if (type === 'function_call' || type === 'function_call_output' || type === 'reasoning') return [readPart(given)];
-  const content = field(given, 'parts') ?? field(given, 'content') ?? field(given, 'text');
-  const toolCallId = text(given, 'tool_call_id') ?? text(given, 'toolCallId');
-  if (role === 'tool' && (toolCallId !== undefined || typeof content === 'string')) {
-    return [{ type: 'tool_call_response', ...defined({ id: toolCallId }), response: content }];
-  }
-  const calls = field(given, 'tool_calls');
-  const parts = [...listOf(content), ...(Array.isArray(calls) ? calls.map(asToolCall) : [])];
-  return parts.filter((part) => part !== '').map(readPart);
+  const speaker = speakerOf(given);
+  const type = text(speaker, 'type') ?? '';
+  if (type === 'reasoning' || TOOL_CALL.test(type) || TOOL_RESPONSE.test(type)) return [readPart(speaker)];
+  const content = ['parts', 'content', 'text', 'message'].map((key) => field(speaker, key)).find(isGiven);
+  const id = text(speaker, 'tool_call_id') ?? text(speaker, 'toolCallId');
+  if (role === 'tool' && (id !== undefined || typeof content === 'string')) return [toolAnswer(content, id)];
+  const calls = field(speaker, 'tool_calls');
+  const refusal = text(speaker, 'refusal');
+  const parts = [
+    ...firstParts(content),
+    ...(refusal === undefined ? [] : [refusal]),
+    ...(Array.isArray(calls) ? firstParts(calls).map(asToolCall) : []),
+  ];
+  if (parts.length === 0 && isNoMessage(speaker)) return [{ type: 'text', content: speaker }];
+  const read = parts.filter((part) => part !== '').map(readPart);
+  return role === 'tool' ? read.map(asToolAnswer) : read;
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined;
+}
+
+/** An answer may be an object of the application's own. */
+function isNoMessage(given: unknown): boolean {
+  if (typeof given !== 'object' || given === null) return given !== undefined && given !== null;
+  return (
+    !['role', 'type', 'content', 'parts', 'tool_calls'].some((key) => key in given) && Object.keys(given).length > 0
+  );
+}
+
+function toolAnswer(response: unknown, id: string | undefined): PlainPart {
+  return { type: 'tool_call_response', ...defined({ id }), response };
+}
+
+/** Whatever a tool says is its answer. */
+function asToolAnswer(part: PlainPart): PlainPart {
+  if (part['type'] === 'tool_call_response') return part;
+  return toolAnswer(part['type'] === 'text' ? part['content'] : part, undefined);
 }
 
 /** OpenAI has tool calls beside the content, under the type `function`. */
@@ -199,40 +376,55 @@ function asToolCall(call: unknown): object {
   return { type: 'tool_call', id: field(call, 'id'), name: nameOf(call), arguments: argumentsOf(call) };
 }
 
+/** Calls of tools, those of the provider's own among them. */
+const TOOL_CALL =
+  /^(?:(?:custom_|server_)?tool[_-]call|(?:[a-z]+_)?tool_use|function_call|functionCall|executableCode)$/;
+const TOOL_RESPONSE =
+  /^(?:(?:server_)?tool_call_response|tool-(?:result|error)|(?:[a-z_]{1,40}_)?tool_result|(?:function|custom_tool)_call_output|functionResponse|codeExecutionResult)$/;
+
 function readPart(given: unknown): PlainPart {
   if (typeof given === 'string') return { type: 'text', content: given };
-  switch (text(given, 'type') ?? shapeOf(given)) {
+  const type = text(given, 'type') ?? shapeOf(given) ?? '';
+  if (TOOL_CALL.test(type)) return readToolCall(given);
+  if (TOOL_RESPONSE.test(type)) return readToolAnswer(given);
+  switch (type) {
     case 'text':
     case 'input_text':
     case 'output_text':
-      return { type: 'text', content: field(given, 'content') ?? field(given, 'text') };
+    case 'refusal': {
+      const content = field(given, 'content') ?? field(given, 'text') ?? field(given, 'refusal');
+      return { type: field(given, 'thought') === true ? 'reasoning' : 'text', content };
+    }
     case 'reasoning':
     case 'thinking':
       return { type: 'reasoning', content: reasoningOf(given) };
     case 'redacted_thinking':
       return { type: 'reasoning', content: '[encrypted]' };
-    case 'tool_call':
-    case 'tool-call':
-    case 'tool_use':
-    case 'function_call':
-      return { type: 'tool_call', ...defined({ id: idOf(given) }), name: nameOf(given), arguments: argumentsOf(given) };
-    case 'tool_call_response':
-    case 'tool-result':
-    case 'tool_result':
-    case 'function_call_output':
-      return { type: 'tool_call_response', ...defined({ id: idOf(given) }), response: responseOf(given) };
-    case 'functionCall':
-      return readPart({ type: 'function_call', ...record(field(given, 'functionCall')) });
-    case 'functionResponse':
-      return readPart({ type: 'tool_call_response', ...record(field(given, 'functionResponse')) });
     default:
       return isMedia(given) ? media(given) : { type: text(given, 'type') ?? 'unknown' };
   }
 }
 
+function readToolCall(given: unknown): PlainPart {
+  const code = field(given, 'executableCode');
+  const call = field(given, 'functionCall') ?? given;
+  const name = code === undefined ? nameOf(call) : 'code_execution';
+  return { type: 'tool_call', ...defined({ id: idOf(call) }), name, arguments: code ?? argumentsOf(call) };
+}
+
+function readToolAnswer(given: unknown): PlainPart {
+  const answer = field(given, 'functionResponse') ?? field(given, 'codeExecutionResult') ?? given;
+  const id = idOf(answer);
+  // Where no id says which call is answered, the name does.
+  const name = id === undefined ? text(answer, 'name') : undefined;
+  return { type: 'tool_call_response', ...defined({ id, name }), response: responseOf(answer) };
+}
+
 /** Gemini's parts have no type, but one property that tells it. */
 function shapeOf(given: unknown): string | undefined {
-  return ['text', 'functionCall', 'functionResponse'].find((key) => field(given, key) !== undefined);
+  return ['text', 'functionCall', 'functionResponse', 'executableCode', 'codeExecutionResult'].find(
+    (key) => field(given, key) !== undefined,
+  );
 }
 
 function idOf(given: unknown): string | undefined {
@@ -250,13 +442,16 @@ function argumentsOf(given: unknown): unknown {
     field(given, 'arguments') ??
     field(given, 'input') ??
     field(given, 'args') ??
-    field(field(given, 'function'), 'arguments');
+    field(field(given, 'function'), 'arguments') ??
+    field(given, 'server_tool_call');
   return typeof found === 'string' ? parsed(found) : found;
 }
 
 function responseOf(given: unknown): unknown {
   const found =
-    field(given, 'response') ?? field(given, 'result') ?? field(given, 'output') ?? field(given, 'content') ?? null;
+    ['response', 'result', 'output', 'content', 'error', 'server_tool_call_response']
+      .map((key) => field(given, key))
+      .find(isGiven) ?? null;
   // The AI SDK says what kind of value it is.
   const value = field(found, 'value');
   return value !== undefined && text(found, 'type') !== undefined ? value : found;
@@ -265,7 +460,7 @@ function responseOf(given: unknown): unknown {
 function reasoningOf(given: unknown): unknown {
   const found = field(given, 'content') ?? field(given, 'text') ?? field(given, 'thinking');
   if (found !== undefined) return found;
-  const summary = listOf(field(given, 'summary')).map((part) => text(part, 'text') ?? '');
+  const summary = firstParts(field(given, 'summary')).map((part) => text(part, 'text') ?? '');
   return summary.join('\n');
 }
 
@@ -280,96 +475,4 @@ export function parsed(json: string): unknown {
   } catch {
     return json;
   }
-}
-
-// --- Files are never recorded: a part says that one was there, of which type and how large.
-
-const MEDIA = /image|audio|video|file|document|media|blob|uri/i;
-
-function isMedia(given: unknown): boolean {
-  if (field(given, 'inlineData') !== undefined || field(given, 'fileData') !== undefined) return true;
-  return MEDIA.test(text(given, 'type') ?? '');
-}
-
-function media(given: unknown): PlainPart {
-  const source = field(given, 'source') ?? field(given, 'inlineData') ?? field(given, 'fileData') ?? given;
-  const data = dataOf(source, given);
-  const mimeType = mimeTypeOf(source) ?? mimeTypeOf(given) ?? mimeTypeOfData(data);
-  const known = { modality: modalityOf(given, mimeType), ...defined({ mime_type: mimeType }) };
-  const fileId = text(source, 'file_id') ?? text(given, 'file_id');
-  if (fileId !== undefined) return { type: 'file', ...known, file_id: fileId };
-  if (typeof data === 'string' && /^(?:https?|gs|s3):\/\//.test(data)) return { type: 'uri', ...known, uri: data };
-  return { type: 'blob', ...known, content: `[${byteLength(data)} bytes left out]` };
-}
-
-const DATA_KEYS = [
-  'data',
-  'content',
-  'url',
-  'uri',
-  'fileUri',
-  'image',
-  'image_url',
-  'input_audio',
-  'file',
-  'file_data',
-];
-
-function dataOf(source: unknown, given: unknown): unknown {
-  for (const place of [source, given]) {
-    for (const key of DATA_KEYS) {
-      const found = field(place, key);
-      if (found instanceof URL) return found.href;
-      if (typeof found === 'string' || isBytes(found)) return found;
-      const inside = DATA_KEYS.map((name) => field(found, name)).find((value) => typeof value === 'string');
-      if (inside !== undefined) return inside;
-    }
-  }
-  return undefined;
-}
-
-function mimeTypeOf(given: unknown): string | undefined {
-  return ['mime_type', 'mediaType', 'media_type', 'mimeType']
-    .map((key) => text(given, key))
-    .find((type) => type !== undefined);
-}
-
-function mimeTypeOfData(data: unknown): string | undefined {
-  return typeof data === 'string' ? /^data:([\w.+-]{1,60}\/[\w.+-]{1,60})/.exec(data.slice(0, 200))?.[1] : undefined;
-}
-
-function modalityOf(given: unknown, mimeType: string | undefined): string {
-  const said = text(given, 'modality');
-  if (said !== undefined) return said;
-  const hint = `${mimeType ?? ''} ${text(given, 'type') ?? ''}`;
-  return ['image', 'audio', 'video'].find((modality) => hint.includes(modality)) ?? 'document';
-}
-
-function byteLength(data: unknown): number {
-  if (typeof data === 'string') return Math.floor(((data.length - (data.indexOf(',') + 1)) * 3) / 4);
-  return isBytes(data) ? data.byteLength : 0;
-}
-
-function isBytes(value: unknown): value is ArrayBuffer | ArrayBufferView {
-  return value instanceof ArrayBuffer || ArrayBuffer.isView(value);
-}
-
-// --- Reading
-
-function field(value: unknown, key: string): unknown {
-  const found: unknown = (value as Readonly<Record<string, unknown>> | null | undefined)?.[key];
-  return typeof value === 'object' && value !== null ? (found ?? undefined) : undefined;
-}
-
-function text(value: unknown, key: string): string | undefined {
-  const found = field(value, key);
-  return typeof found === 'string' ? found : undefined;
-}
-
-function record(value: unknown): object {
-  return typeof value === 'object' && value !== null ? value : {};
-}
-
-function defined(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

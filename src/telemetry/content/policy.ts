@@ -1,3 +1,4 @@
+import { field } from './field.ts';
 import { createRedactor, type RedactionOptions, type Redactor } from './redactor.ts';
 
 /** The kinds of content a run has, each of which is recorded or not. */
@@ -51,7 +52,7 @@ export interface ContentPolicy {
  * Longest attribute with content, in bytes. A span of ours has four of them at most, and Sentry cuts attributes,
  * and with them their JSON, when a span has more than a megabyte of them.
  */
-const MAX_ATTRIBUTE_BYTES = 65_536;
+export const MAX_ATTRIBUTE_BYTES = 65_536;
 
 /** What decides a policy. Without anything no content leaves, and of errors what is known to be free of it. */
 export interface ContentOptions {
@@ -103,11 +104,14 @@ function everyKind(captured: boolean): ContentCapture {
   return Object.fromEntries(CONTENT_KINDS.map((kind) => [kind, captured])) as Record<ContentKind, boolean>;
 }
 
-/** Lays a decision over another one. */
+/** Lays a decision over another one. What is neither `true` nor `false` decides nothing. */
 function mergeCapture(capture: ContentCapture, captureContent: CaptureContent): ContentCapture {
   if (typeof captureContent === 'boolean') return everyKind(captureContent);
   const merged: Record<ContentKind, boolean> = { ...capture };
-  for (const kind of CONTENT_KINDS) merged[kind] = captureContent[kind] ?? merged[kind];
+  for (const kind of CONTENT_KINDS) {
+    const decided = field(captureContent, kind);
+    if (typeof decided === 'boolean') merged[kind] = decided;
+  }
   return merged;
 }
 

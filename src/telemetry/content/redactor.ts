@@ -8,6 +8,7 @@ import { redactText, type ScanRules } from './redaction/scan.ts';
 import { schemedAt } from './redaction/scheme.ts';
 import { secretKindOf, type SecretKind } from './redaction/secret-names.ts';
 import { remembering } from './remembering.ts';
+import { isUnawaited } from './unawaited.ts';
 
 export type { JsonValue } from './redaction/copy.ts';
 
@@ -187,7 +188,9 @@ function applyPatterns(text: string, patterns: readonly ReadPattern[]): string {
 
 function applyFunction(redact: NonNullable<RedactionOptions['redact']>, text: string, key: string | undefined): string {
   const result: unknown = redact(text, key === undefined ? {} : { key });
-  return typeof result === 'string' ? result.toWellFormed() : FAILED;
+  if (typeof result === 'string') return result.toWellFormed();
+  isUnawaited(result);
+  return FAILED;
 }
 
 function describe(value: unknown): string {

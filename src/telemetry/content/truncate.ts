@@ -1,5 +1,7 @@
+import { isFile, jsonBufferLength, withoutFile, withoutFiles } from './media.ts';
 import { asRedacted, type Redacted } from './redacted.ts';
 import type { Redactor } from './redactor.ts';
+import { isUnawaited } from './unawaited.ts';
 
 /**
  * Truncation that leaves valid JSON, in time linear in what is kept: what does not fit is not even read, and a
@@ -37,12 +39,13 @@ export function fitJson(build: (room: Room) => unknown, redactor: Redactor, maxB
     if (bytes <= maxBytes) return text;
     room = Math.floor((room * maxBytes * 0.9) / bytes);
   }
-  return asRedacted(JSON.stringify('[left out: it does not fit]'));
+  const words = ['[left out: it does not fit]', '[left out]', ''].map((word) => JSON.stringify(word));
+  return asRedacted(words.find((word) => word.length <= maxBytes) ?? '0');
 }
 
-/** A text, redacted, and no longer than `maxBytes` of UTF-8. */
+/** A text without files, redacted, and no longer than `maxBytes` of UTF-8. */
 export function fitText(text: string, redactor: Redactor, maxBytes: number): Redacted {
-  const cut = cutText(text, maxBytes, redactor);
+  const cut = cutText(withoutFiles(text), maxBytes, redactor);
   const redacted = redactor.text(cut);
   return Buffer.byteLength(redacted) <= maxBytes ? redacted : asRedacted(sliceBytes(redacted, maxBytes));
 }
@@ -90,14 +93,16 @@ class BoundedCopy {
       case 'bigint':
         return this.#text(String(value), room);
       case 'object':
-        return value === null ? null : this.#object(value, room);
+        if (value !== null) return this.#object(value, room);
+        room.left -= PUNCTUATION;
+        return null;
       default:
         return undefined;
     }
   }
 
   #text(text: string, room: Room): string {
-    const kept = cutText(withoutData(text), Math.max(room.left - PUNCTUATION, 0), this.#redactor);
+    const kept = cutText(withoutFiles(text), Math.max(room.left - PUNCTUATION, 0), this.#redactor);
     room.left -= Buffer.byteLength(kept) + PUNCTUATION;
     return kept;
   }
@@ -126,7 +131,12 @@ class BoundedCopy {
     if (value instanceof Set) return this.#list([...value], room);
     if (Array.isArray(value)) return this.#list(value, room);
     const { toJSON } = value as { toJSON?: unknown };
-    if (typeof toJSON === 'function') return this.copy(toJSON.call(value), room);
+    if (typeof toJSON === 'function') {
+      const replaced: unknown = toJSON.call(value);
+      return isUnawaited(replaced) ? this.#text('[unreadable]', room) : this.copy(replaced, room);
+    }
+    const bufferLength = jsonBufferLength(value);
+    if (bufferLength !== undefined) return this.#text(`[${bufferLength} bytes]`, room);
     return this.#record(value as Readonly<Record<string, unknown>>, room);
   }
 
@@ -137,7 +147,8 @@ class BoundedCopy {
         copy.push(`[${list.length - index} more left out]`);
         break;
       }
-      copy.push(this.#member(() => list[index], room, index === list.length - 1) ?? null);
+      // What JSON has no word for is `null` in a list, and takes the room of one.
+      copy.push(this.#member(() => list[index] ?? null, room, index === list.length - 1) ?? null);
     }
     return copy;
   }
@@ -145,6 +156,7 @@ class BoundedCopy {
   #record(record: Readonly<Record<string, unknown>>, room: Room): Record<string, unknown> {
     const keys = Object.keys(record);
     const copy: [string, unknown][] = [];
+    const holdsFile = isFile(record);
     for (const [index, key] of keys.entries()) {
       if (!hasRoom(room)) {
         copy.push(['…', `[${keys.length - index} more left out]`]);
@@ -152,7 +164,8 @@ class BoundedCopy {
       }
       const name = key.slice(0, MAX_KEY);
       room.left -= Buffer.byteLength(name) + PUNCTUATION;
-      const member = this.#member(() => record[key], room, index === keys.length - 1);
+      const read = (): unknown => (holdsFile ? withoutFile(key, record[key]) : record[key]);
+      const member = this.#member(read, room, index === keys.length - 1);
       if (member !== undefined) copy.push([name, member]);
     }
     return Object.fromEntries(copy);
@@ -167,16 +180,6 @@ class BoundedCopy {
       }
     });
   }
-}
-
-/** A data URL is a file in disguise. */
-const DATA_URL = /^data:([\w.+-]{1,60}\/[\w.+-]{1,60})?[\w;=.+-]{0,100},/;
-const MIN_DATA = 200;
-
-function withoutData(text: string): string {
-  if (text.length < MIN_DATA || !text.startsWith('data:')) return text;
-  const match = DATA_URL.exec(text.slice(0, MIN_DATA));
-  return match === null ? text : `[${match[1] ?? 'data'}, ${Math.floor((text.length * 3) / 4)} bytes]`;
 }
 
 /**

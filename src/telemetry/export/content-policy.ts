@@ -9,14 +9,21 @@ import type { Resource } from '@opentelemetry/resources';
 import type { ReadableSpan, SpanProcessor, TimedEvent } from '@opentelemetry/sdk-trace-node';
 
 import { messageText, WITHHELD } from '../content/error-text.ts';
-import { eventNeeds, EVERYTHING_SAID } from '../content/foreign-names.ts';
+import { eventAttributeRole, eventNeeds, EVERYTHING_SAID } from '../content/foreign-names.ts';
+import { areMessages, foreignMessagesWithin } from '../content/messages.ts';
 import { plainValue } from '../content/plain-attribute.ts';
 import type { ContentKind, ContentPolicy } from '../content/policy.ts';
 import type { SecretKind } from '../content/redaction/secret-names.ts';
+import type { Redactor } from '../content/redactor.ts';
 import { sealedLabelsOf, sealedTexts } from '../content/seal.ts';
 import { afterMessage, stackLines } from '../content/stack-lines.ts';
-import { withoutParameterValues, withoutQueryValues, withoutValues } from '../content/statement.ts';
-import { copyWithin, fitJson, fitText } from '../content/truncate.ts';
+import {
+  withoutParameterValues,
+  withoutQueryValues,
+  withoutValues,
+  withoutValuesInName,
+} from '../content/statement.ts';
+import { copyWithin, fitJson, fitText, type Room } from '../content/truncate.ts';
 import { frameOf } from '../context.ts';
 import { DB_SYSTEM_NAME, EXCEPTION_MESSAGE, EXCEPTION_TYPE, GEN_AI_OPERATION_NAME, OPERATIONS } from '../semconv.ts';
 import { createAttributeFacts, type AttributeFacts, type FactsOf } from './attribute-facts.ts';
@@ -129,7 +136,22 @@ class SpanReview {
     if (needs !== undefined && !this.#captures(needs)) return undefined;
     const name = this.#name(event.name);
     const named = name === event.name ? event : { ...event, name };
-    return this.#withAttributes(named, needs === undefined ? undefined : (value) => this.#content(value));
+    if (needs !== undefined) return this.#withAttributes(named, (value) => this.#content(value));
+    return this.#withAttributes(this.#withoutContentOfEvent(named));
+  }
+
+  /** An event whose attributes with names of one word are known by the name of the event. */
+  #withoutContentOfEvent(event: TimedEvent): TimedEvent {
+    let attributes: Attributes | undefined;
+    for (const [key, value] of Object.entries(event.attributes ?? {})) {
+      if (key.includes('.') || (typeof value !== 'string' && !Array.isArray(value))) continue;
+      const role = eventAttributeRole(event.name, key);
+      if (role.role !== 'content' || this.#sealed?.has(value) === true) continue;
+      attributes ??= { ...event.attributes };
+      if (this.#captures(role.needs)) attributes[key] = this.#content(value);
+      else delete attributes[key];
+    }
+    return attributes === undefined ? event : { ...event, attributes };
   }
 
   #link(link: Link): Link {
@@ -204,6 +226,11 @@ class SpanReview {
         return eachText(value, (text) => this.#stack(text, around));
       case 'url':
         return this.#plain(key, eachText(value, withoutQueryValues));
+      case 'route':
+        return this.#plain(
+          key,
+          eachText(value, (text) => (text.includes('=') ? withoutQueryValues(text) : text)),
+        );
       case 'query':
         return this.#plain(key, eachText(value, withoutParameterValues));
       case 'statement':
@@ -221,7 +248,8 @@ class SpanReview {
   /** The name of a span or an event, of which there are few. */
   #name(name: string): string {
     const { secretsRedactor } = this.#policy;
-    return this.#labels?.has(name) === true ? name : secretsRedactor.label(name);
+    if (this.#labels?.has(name) === true) return name;
+    return secretsRedactor.label(withoutValuesInName(name, () => databaseSystem(this.#span.attributes)));
   }
 
   /** A text that is the same as the last one under its name need not be looked through again. */
@@ -246,14 +274,30 @@ class SpanReview {
     return needs.every((kind) => this.#policy.capture[kind]);
   }
 
+  /** What fits of an attribute, which may be a list of texts, and of all that the span holds. */
   #content(value: AttributeValue): AttributeValue {
-    return eachText(value, (text) => {
-      const left = Math.min(this.#policy.maxAttributeBytes, MAX_SPAN_CONTENT - this.#contentBytes);
-      if (left < MIN_CONTENT) return '[left out: the span holds too much]';
-      const safe = fitContent(text, this.#policy, left);
-      this.#contentBytes += safe.length;
-      return safe;
-    });
+    if (typeof value === 'string') return this.#fitting(value, this.#policy.maxAttributeBytes);
+    if (!Array.isArray(value)) return value;
+    let room = this.#policy.maxAttributeBytes;
+    const kept: unknown[] = [];
+    for (const element of value) {
+      if (room < MIN_CONTENT) {
+        kept.push(`[${value.length - kept.length} more left out]`);
+        break;
+      }
+      const safe = typeof element === 'string' ? this.#fitting(element, room) : element;
+      room -= Buffer.byteLength(String(safe)) + 1;
+      kept.push(safe);
+    }
+    return kept as AttributeValue;
+  }
+
+  #fitting(text: string, maxBytes: number): string {
+    const left = Math.min(maxBytes, MAX_SPAN_CONTENT - this.#contentBytes);
+    if (left < MIN_CONTENT) return '[left out: the span holds too much]';
+    const safe = fitContent(text, this.#policy, left);
+    this.#contentBytes += Buffer.byteLength(safe);
+    return safe;
   }
 
   #message(text: string, type: string): string {
@@ -280,14 +324,30 @@ function changed<T>(list: T[], change: (element: T) => T | undefined): T[] {
 
 /** Bytes of content below which nothing more is begun. */
 const MIN_CONTENT = 64;
-/** Longest JSON text that is parsed to be cut, in UTF-16 units: a longer one is cut as a text. */
+/** Longest JSON text that is parsed, in UTF-16 units: of a longer one nothing is kept. */
 const MAX_PARSED = 4_194_304;
 
-/** A text with content, JSON or not, redacted and cut to length. */
+/**
+ * A text with content, JSON or not, without files, redacted and cut to length. Of a conversation the messages stay
+ * that say most, as in one of our own.
+ */
 function fitContent(text: string, { redactor }: ContentPolicy, maxBytes: number): string {
-  const value = text.length > maxBytes && text.length <= MAX_PARSED ? parsedJson(text) : undefined;
+  if (text.length > MAX_PARSED && /^\s*[[{]/.test(text)) return `"[left out: ${text.length} characters]"`;
+  const value = parsedJson(text);
   if (value === undefined) return fitText(text, redactor, maxBytes);
-  return fitJson((room) => copyWithin(value, room, redactor), redactor, maxBytes);
+  const isTooLong = Buffer.byteLength(text) > maxBytes;
+  if (!isTooLong && !holdsFile(value, redactor)) {
+    const redacted = redactor.text(text);
+    if (Buffer.byteLength(redacted) <= maxBytes) return redacted;
+  }
+  const copy = (room: Room): unknown =>
+    areMessages(value) ? foreignMessagesWithin(value, room, redactor) : copyWithin(value, room, redactor);
+  return fitJson(copy, redactor, maxBytes);
+}
+
+/** Whether a copy that has room for all there is says something else. */
+function holdsFile(value: unknown, redactor: Redactor): boolean {
+  return JSON.stringify(copyWithin(value, { left: Number.MAX_SAFE_INTEGER }, redactor)) !== JSON.stringify(value);
 }
 
 function parsedJson(text: string): unknown {

@@ -56,7 +56,7 @@ export interface Outcome {
 }
 
 /** Makes a result of an outcome. */
-function deliveryResult(outcome: Outcome): DeliveryResult {
+export function deliveryResult(outcome: Outcome): DeliveryResult {
   const { accepted = 0, rejected = 0, undecided = [], refusal, pauseMs } = outcome;
   const failure = outcome.failure ?? refusal;
   return {

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 
-import { finishesWithin } from '../deadline.ts';
+import { finishesWithin, timerMs } from '../deadline.ts';
 import { sendLastWords } from '../http/last-words.ts';
 import type { IssuePipeline } from '../issues/pipeline.ts';
 import type { Sending } from './ending.ts';
@@ -53,7 +53,8 @@ function tally({ pipelines, issues }: Delivery): Tally {
     statuses.reduce((total, status) => total + status[count], 0);
   const issueStatus = issues?.status;
   // What a storm guard held back was meant to stay: its first Issues tell the same.
-  const dropped = (issueStatus?.dropped.queue_full ?? 0) + (issueStatus?.dropped.closed ?? 0);
+  const { queue_full = 0, closed = 0, recorder = 0 } = issueStatus?.dropped ?? {};
+  const dropped = queue_full + closed + recorder;
   return {
     exported: sum('exported'),
     issues: issueStatus?.sent ?? 0,
@@ -63,11 +64,16 @@ function tally({ pipelines, issues }: Delivery): Tally {
   };
 }
 
+function decided({ exported, issues, failed, left }: Tally): number {
+  return exported + issues + failed + left;
+}
+
 /** A flush that reports on what was sent since the one before it. Settles within the time it is given. */
 export function createFlush(delivery: Delivery): (timeoutMs: number) => Promise<FlushResult> {
   let before: Omit<Tally, 'pending'> = { exported: 0, issues: 0, failed: 0, left: 0 };
-  return async (timeoutMs) => {
+  return async (givenMs) => {
     const { pipelines, issues, recovery } = delivery;
+    const timeoutMs = timerMs(givenMs);
     const startedAtMs = performance.now();
     const sendAll = async (): Promise<void> => {
       await recovery?.done;
@@ -82,20 +88,24 @@ export function createFlush(delivery: Delivery): (timeoutMs: number) => Promise<
     const left = now.left - before.left;
     const pending = now.pending + left;
     before = now;
-    const isPaused = pipelines.some((pipeline) => pipeline.isPaused) || (issues?.status?.pending ?? 0) > 0;
-    // A span that still waits when a flush was in time has ended since it began.
+    const isPaused = pipelines.some((pipeline) => pipeline.isPaused) || issues?.isPaused === true;
+    // What still waits when a flush was in time, and nothing is paused, came since it began.
     if (inTime && failed + left === 0 && !isPaused) {
       return { status: exported + issuesSent === 0 ? 'nothing' : 'delivered', exported, issues: issuesSent };
     }
     const errors = [...pipelines.map(({ status }) => status.lastError), issues?.status?.lastError];
     const lastError = errors.find((error) => error !== undefined);
-    const reason = inTime ? (lastError ?? DROPPED) : `not everything was sent within ${timeoutMs} ms`;
+    const reason = inTime
+      ? (lastError ?? (isPaused ? PAUSED : DROPPED))
+      : `not everything was sent within ${timeoutMs} ms`;
     return { status: inTime ? 'failed' : 'timeout', exported, issues: issuesSent, failed, pending, reason };
   };
 }
 
+const PAUSED = 'the backend asked for a longer pause than there was time; what waits is sent after it';
+
 const DROPPED =
-  'more spans or Issues came than could be held, and the oldest were dropped; OTEL_BSP_MAX_QUEUE_SIZE raises what is held of spans';
+  'more spans or Issues came than could be held, and the oldest were dropped; OTEL_BSP_MAX_QUEUE_SIZE and batch.maxQueueBytes raise what is held of spans';
 
 /** What sends, as the end of the process sees it. */
 export function sendingOf(delivery: Delivery, flush: (timeoutMs: number) => Promise<FlushResult>): Sending {
@@ -107,8 +117,11 @@ export function sendingOf(delivery: Delivery, flush: (timeoutMs: number) => Prom
       return recovery?.isDone === false || tally(delivery).pending > 0;
     },
     async flush(timeoutMs) {
+      const before = tally(delivery);
       const { status } = await flush(timeoutMs);
-      return status !== 'timeout' && status !== 'failed';
+      const after = tally(delivery);
+      // Of what a backend asked a pause for nothing is decided, however often somebody flushes.
+      return status !== 'timeout' && (after.pending === 0 || decided(after) > decided(before));
     },
     sendNow(timeoutMs) {
       issues?.sink.releaseNow();

@@ -2,7 +2,7 @@
 export interface Sending {
   /** Whether anything waits or is under way. */
   isPending(): boolean;
-  /** Sends what waits. Answers whether all of it was delivered. */
+  /** Sends what waits. Answers whether sending again could achieve anything more. */
   flush(timeoutMs: number): Promise<boolean>;
   /** Sends what waits, and spans that will never end now, before it returns. */
   sendNow(timeoutMs: number): void;
@@ -31,15 +31,15 @@ const INTERRUPT_MS = 2_000;
  *   starts, so it starts none when nothing waits or the time is used up.
  * - `process.exit()`, an uncaught exception, an unhandled rejection: sends while the process is held.
  * - A signal nobody else listens to: the same, and then the signal does what it would have done. Where the
- *   application listens, it decides.
+ *   application listens, it decides. It is heard before everybody else: who listens once is gone afterwards, and
+ *   would not be seen.
  */
 export function sendAtTheEnd(sending: Sending, { naturalMs, abruptMs }: EndingLimits): () => void {
   let gaveUp = naturalMs === 0;
+  let stopped = false;
 
   const flushOnce = async (): Promise<void> => {
-    if (await sending.flush(naturalMs)) return;
-    gaveUp = true;
-    sending.close();
+    gaveUp = !(await sending.flush(naturalMs));
   };
   const onBeforeExit = (): void => {
     if (!gaveUp && sending.isPending()) void flushOnce();
@@ -49,24 +49,51 @@ export function sendAtTheEnd(sending: Sending, { naturalMs, abruptMs }: EndingLi
     sending.close();
   };
   const listeners = SIGNALS.map((signal) => {
+    const listen = (): void => {
+      if (!stopped) process.prependListener(signal, onSignal);
+    };
     const onSignal = (): void => {
-      if (process.listenerCount(signal) > 1) return;
+      if (process.listenerCount(signal) - 1 > yieldingListeners()) return;
       process.off(signal, onSignal);
       sending.sendNow(signal === 'SIGINT' ? Math.min(abruptMs, INTERRUPT_MS) : abruptMs);
-      sending.close();
+      if (process.pid !== INIT_PID) sending.close();
       process.kill(process.pid, signal);
+      // Still here, because of the kernel or of somebody who has called the signal off.
+      setImmediate(listen).unref();
     };
-    return [signal, onSignal] as const;
+    return { listen, stop: () => process.off(signal, onSignal) };
   });
 
   process.on('beforeExit', onBeforeExit);
   process.on('exit', onExit);
-  for (const [signal, onSignal] of listeners) process.on(signal, onSignal);
+  for (const { listen } of listeners) listen();
   return () => {
+    stopped = true;
     process.off('beforeExit', onBeforeExit);
     process.off('exit', onExit);
-    for (const [signal, onSignal] of listeners) process.off(signal, onSignal);
+    for (const { stop } of listeners) stop();
   };
 }
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
+/** The kernel keeps signals from the first process of a container, so that one goes on. */
+const INIT_PID = 1;
+
+/**
+ * Listeners of `signal-exit`, which many command-line programs load. Like ours they send a signal again when
+ * nobody else listens to it, so each would leave it to the other. Its versions 3 and 4 keep their number here.
+ *
+ * @see https://github.com/tapjs/signal-exit
+ */
+function yieldingListeners(): number {
+  const { [SIGNAL_EXIT_4]: newer } = globalThis as { [SIGNAL_EXIT_4]?: SignalExit };
+  const { __signal_exit_emitter__: elder } = process as { __signal_exit_emitter__?: SignalExit };
+  return (newer?.count ?? 0) + (elder?.count ?? 0);
+}
+
+interface SignalExit {
+  readonly count?: number;
+}
+
+const SIGNAL_EXIT_4 = Symbol.for('signal-exit emitter');

@@ -13,10 +13,10 @@ import {
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import type { Destination } from '../config/destinations.ts';
-import type { Protocol } from '../config/options.ts';
 import type { Connection } from '../http/connection.ts';
-import { callBackWith, type DeliveringExporter, type DeliveryFailure, type Outcome } from './delivery-result.ts';
-import type { Verdict } from './otlp-answer.ts';
+import { callBackWith, type DeliveringExporter, type Outcome } from './delivery-result.ts';
+import { outcomeOf, type Verdict } from './otlp-answer.ts';
+import type { TraceSerializers } from './otlp-exporter.ts';
 import { createOtlpTransport, type OtlpTransport } from './otlp-transport.ts';
 import { serializeSpans, type SerializedSpans } from './serialize-spans.ts';
 
@@ -24,7 +24,7 @@ type SpanDelegate = IOtlpExportDelegate<ReadableSpan[]>;
 
 /** Creates the official OTLP exporter, with a transport and slices of ours below it. */
 export function createOfficialExporter(destination: Destination, connection: Connection): DeliveringExporter {
-  const delegate = createDelegate(destination, createOtlpTransport(destination, connection));
+  const delegate = createDelegate(destination, createOtlpTransport(destination, connection, SERIALIZERS));
   // Its own constructor would read OTEL_EXPORTER_OTLP_* once more, and send the key of one backend to every other.
   const official = Reflect.construct(OTLPExporterBase, [delegate], OTLPTraceExporter) as OTLPTraceExporter;
   return {
@@ -35,10 +35,10 @@ export function createOfficialExporter(destination: Destination, connection: Con
   };
 }
 
-/** What writes spans in a protocol. */
-export function serializerOf(protocol: Protocol): typeof JsonTraceSerializer {
-  return protocol === 'http/protobuf' ? ProtobufTraceSerializer : JsonTraceSerializer;
-}
+export const SERIALIZERS: TraceSerializers = {
+  'http/json': JsonTraceSerializer,
+  'http/protobuf': ProtobufTraceSerializer,
+};
 
 /** More than are ever sent at a time: it is for whoever calls to wait. */
 const MAX_CONCURRENT = 30;
@@ -50,7 +50,7 @@ function createDelegate(destination: Destination, transport: OtlpTransport): Spa
   const { url, timeoutMs, protocol, compression } = destination;
   const bodies = new WeakMap<readonly ReadableSpan[], Uint8Array>();
   const underWay = new Set<Promise<void>>();
-  const serializer = serializerOf(protocol);
+  const serializer = SERIALIZERS[protocol];
   const network: SpanDelegate = createOtlpNetworkExportDelegate(
     { timeoutMillis: timeoutMs, concurrencyLimit: MAX_CONCURRENT, compression },
     {
@@ -109,28 +109,3 @@ function notSent(error: Error | undefined): Verdict {
     pauseMs: 0,
   };
 }
-
-function outcomeOf(verdict: Verdict, spans: readonly ReadableSpan[], unwritable: number): Outcome {
-  const { pauseMs } = verdict;
-  if (verdict.kind === 'failed') {
-    const { failure } = verdict;
-    return failure.kind === 'refused'
-      ? { rejected: spans.length, refusal: failure, pauseMs }
-      : { undecided: spans, failure, pauseMs };
-  }
-  const written = spans.length - unwritable;
-  const refused = Math.min(verdict.rejected, written);
-  return {
-    accepted: written - refused,
-    rejected: refused + unwritable,
-    refusal: verdict.refusal ?? (unwritable > 0 ? UNWRITABLE : undefined),
-    pauseMs,
-  };
-}
-
-const UNWRITABLE: DeliveryFailure = {
-  kind: 'refused',
-  cause: 'unwritable',
-  sentence:
-    'they cannot be written as OTLP; look for attributes whose values are no strings, numbers, booleans or lists',
-};

@@ -1,4 +1,5 @@
-import { JsonTraceSerializer, ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
+import type { JsonTraceSerializer } from '@opentelemetry/otlp-transformer';
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import type { Protocol } from '../config/options.ts';
 import { safeErrorMessage } from '../content/error-message.ts';
@@ -6,7 +7,7 @@ import type { Explanation } from '../http/explain-connection.ts';
 import { isWebPage, type Answer } from '../http/post.ts';
 import { isProxyRefusal, ProxyError } from '../http/proxy-error.ts';
 import { askedPauseMs, type RateLimitRules } from '../http/rate-limits.ts';
-import type { DeliveryFailure } from './delivery-result.ts';
+import type { DeliveryFailure, Outcome } from './delivery-result.ts';
 import {
   explainForeignAnswer,
   explainMissingAnswer,
@@ -31,6 +32,9 @@ export interface AnsweringDestination extends FailedDestination {
   readonly protocol: Protocol;
 }
 
+/** What reads answers in each format: the official serializers. They are handed over, because they load late. */
+export type AnswerReaders = Readonly<Record<Protocol, Pick<typeof JsonTraceSerializer, 'deserializeResponse'>>>;
+
 /** Sentry counts OTLP spans as `span` alone. Without a time in the answer to wait, waits grow as after any failure. */
 const RATE_LIMITS: RateLimitRules = { categories: new Set(['span']), unsaidPauseMs: 0 };
 
@@ -40,18 +44,44 @@ const RATE_LIMITS: RateLimitRules = { categories: new Set(['span']), unsaidPause
  * @see https://opentelemetry.io/docs/specs/otlp/#otlphttp-response which retries fewer: 408 and other server errors
  *   pass as well as 429, 502, 503 and 504 do, and what a 2xx that is no OTLP answer comes from never had the spans
  */
-export function judgeAnswer(answer: Answer, destination: AnsweringDestination, nowMs: number = Date.now()): Verdict {
+export function judgeAnswer(answer: Answer, destination: AnsweringDestination, readers: AnswerReaders): Verdict {
   if (answer.kind !== 'answered') return failed(failureWithoutAnswer(answer, destination));
-  const pauseMs = askedPauseMs(answer, RATE_LIMITS, nowMs);
+  const pauseMs = askedPauseMs(answer, RATE_LIMITS, Date.now());
   const { status } = answer;
   if (status < 200 || status > 299) return failed(failureOfStatus(answer, destination), pauseMs);
   if (isWebPage(answer) && answer.body.length > 0) return failed(foreign(status, true, destination), pauseMs);
   // What was accepted counts, also when the rest of the answer never comes.
   if (!answer.isComplete) return { kind: 'accepted', rejected: 0, pauseMs };
-  const response = readResponse(answer, destination.protocol);
+  const response = readResponse(answer, destination.protocol, readers);
   if (response === undefined) return failed(foreign(status, false, destination), pauseMs);
   return { kind: 'accepted', ...partialSuccess(response, destination), pauseMs };
 }
+
+/** What an answer means for the spans of its request, of which some could not be written into it. */
+export function outcomeOf(verdict: Verdict, spans: readonly ReadableSpan[], unwritable: number): Outcome {
+  const { pauseMs } = verdict;
+  if (verdict.kind === 'failed') {
+    const { failure: reason } = verdict;
+    return reason.kind === 'refused'
+      ? { rejected: spans.length, refusal: reason, pauseMs }
+      : { undecided: spans, failure: reason, pauseMs };
+  }
+  const written = spans.length - unwritable;
+  const refused = Math.min(verdict.rejected, written);
+  return {
+    accepted: written - refused,
+    rejected: refused + unwritable,
+    refusal: verdict.refusal ?? (unwritable > 0 ? UNWRITABLE : undefined),
+    pauseMs,
+  };
+}
+
+const UNWRITABLE: DeliveryFailure = {
+  kind: 'refused',
+  cause: 'unwritable',
+  sentence:
+    'they cannot be written as OTLP; look for attributes whose values are no strings, numbers, booleans or lists',
+};
 
 type Answered = Extract<Answer, { kind: 'answered' }>;
 
@@ -111,13 +141,13 @@ interface Response {
 }
 
 /** What an ExportTraceServiceResponse says; `undefined` when the body is none. An empty body is an empty response. */
-function readResponse({ body, headers }: Answered, protocol: Protocol): Response | undefined {
+function readResponse({ body, headers }: Answered, asked: Protocol, readers: AnswerReaders): Response | undefined {
   if (body.length === 0) return { rejected: 0, message: '' };
-  const isJson = (formatOf(headers['content-type']) ?? protocol) === 'http/json';
+  const protocol = formatOf(headers['content-type']) ?? asked;
   try {
     // The official reader takes what is no JSON for an empty response.
-    if (isJson && !isJsonObject(body)) return undefined;
-    const { partialSuccess } = (isJson ? JsonTraceSerializer : ProtobufTraceSerializer).deserializeResponse(body);
+    if (protocol === 'http/json' && !isJsonObject(body)) return undefined;
+    const { partialSuccess } = readers[protocol].deserializeResponse(body);
     const message: unknown = partialSuccess?.errorMessage;
     return { rejected: readCount(partialSuccess?.rejectedSpans), message: typeof message === 'string' ? message : '' };
   } catch {

@@ -1,15 +1,27 @@
 import { createRequire } from 'node:module';
 
+import type { JsonTraceSerializer } from '@opentelemetry/otlp-transformer';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import type { Destination } from '../config/destinations.ts';
 import type { Protocol } from '../config/options.ts';
 import { gzipNow } from '../http/compress.ts';
 import type { Connection } from '../http/connection.ts';
+import type { Answer } from '../http/post.ts';
 import type { NowRequest } from '../http/send-now.ts';
-import { callBack, type DeliveringExporter, type DeliveryFailure } from './delivery-result.ts';
+import { callBack, type DeliveringExporter, type DeliveryFailure, type Outcome } from './delivery-result.ts';
+import { judgeAnswer, outcomeOf } from './otlp-answer.ts';
 import { requestHeaders } from './request-headers.ts';
-import { serializeAtOnce, type SpanSerializer } from './serialize-spans.ts';
+import { serializeAtOnce } from './serialize-spans.ts';
+
+/** What writes spans, and reads answers, in each format: the official serializers. */
+export type TraceSerializers = Readonly<Record<Protocol, typeof JsonTraceSerializer>>;
+
+/** A request that is ready to go, and what its answer means for its spans. */
+export interface LastRequest {
+  readonly request: NowRequest;
+  readonly outcomeOf: (answer: Answer) => Outcome;
+}
 
 /** The OTLP exporter of one destination. It sends every export once, in the words of the destination. */
 export interface OtlpExporter extends DeliveringExporter {
@@ -17,7 +29,7 @@ export interface OtlpExporter extends DeliveringExporter {
    * Makes requests at once, for a process that cannot wait: see `sendNow`. `undefined` when it cannot: a bundled
    * application that dies before the packages are loaded has no files to load them from.
    */
-  requestsNow(): ((spans: readonly ReadableSpan[]) => NowRequest) | undefined;
+  requestsNow(): ((spans: readonly ReadableSpan[]) => LastRequest) | undefined;
 }
 
 /**
@@ -26,12 +38,12 @@ export interface OtlpExporter extends DeliveringExporter {
  */
 export function createOtlpExporter(destination: Destination, connection: Connection): OtlpExporter {
   const { url, tls, protocol, compression } = destination;
-  let serializer: SpanSerializer | undefined;
+  let serializers: TraceSerializers | undefined;
   let loaded: DeliveringExporter | undefined;
   const load = async (): Promise<DeliveringExporter> => {
     try {
-      const { createOfficialExporter, serializerOf } = await import('./official-exporter.ts');
-      serializer = serializerOf(protocol);
+      const { createOfficialExporter, SERIALIZERS } = await import('./official-exporter.ts');
+      serializers = SERIALIZERS;
       loaded = createOfficialExporter(destination, connection);
     } catch (error) {
       loaded = exporterThatCannot(error);
@@ -54,27 +66,32 @@ export function createOtlpExporter(destination: Destination, connection: Connect
       await exporter.shutdown();
     },
     requestsNow() {
-      const write = serializer ?? serializerAtOnce(protocol);
-      if (write === undefined) return undefined;
+      const official = serializers ?? serializersAtOnce();
+      if (official === undefined) return undefined;
+      const { proxy } = connection;
+      const answering = { ...destination, proxy };
       return (spans) => {
-        const { body } = serializeAtOnce(spans, destination, write);
+        const { body, unwritable } = serializeAtOnce(spans, destination, official[protocol]);
         return {
-          url,
-          headers: requestHeaders(destination),
-          body: compression === 'gzip' ? gzipNow(body) : body,
-          tls,
-          proxy: connection.proxy,
+          request: {
+            url,
+            headers: requestHeaders(destination),
+            body: compression === 'gzip' ? gzipNow(body) : body,
+            tls,
+            proxy,
+          },
+          outcomeOf: (answer) => outcomeOf(judgeAnswer(answer, answering, official), spans, unwritable),
         };
       };
     },
   };
 }
 
-function serializerAtOnce(protocol: Protocol): SpanSerializer | undefined {
+function serializersAtOnce(): TraceSerializers | undefined {
   try {
     const require = createRequire(import.meta.url);
     const official = require('@opentelemetry/otlp-transformer') as typeof import('@opentelemetry/otlp-transformer');
-    return protocol === 'http/protobuf' ? official.ProtobufTraceSerializer : official.JsonTraceSerializer;
+    return { 'http/json': official.JsonTraceSerializer, 'http/protobuf': official.ProtobufTraceSerializer };
   } catch {
     return undefined;
   }

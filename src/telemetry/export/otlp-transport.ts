@@ -6,7 +6,7 @@ import type { Destination } from '../config/destinations.ts';
 import { gzip } from '../http/compress.ts';
 import type { Connection } from '../http/connection.ts';
 import { post, type PostTarget } from '../http/post.ts';
-import { judgeAnswer, type Verdict } from './otlp-answer.ts';
+import { judgeAnswer, type AnswerReaders, type Verdict } from './otlp-answer.ts';
 import { requestHeaders } from './request-headers.ts';
 
 /** The transport of an OTLP exporter, which knows more about each request than the exporter asks for. */
@@ -20,17 +20,21 @@ export interface OtlpTransport extends IExporterTransport {
  * retries on timers that hold the process, without a pause when a server says "Retry-After: 0", and takes any page for
  * success.
  */
-export function createOtlpTransport(destination: Destination, connection: Connection): OtlpTransport {
-  const { url, protocol, compression, timeoutMs, name } = destination;
+export function createOtlpTransport(
+  destination: Destination,
+  connection: Connection,
+  readers: AnswerReaders,
+): OtlpTransport {
+  const { url, compression, timeoutMs } = destination;
   const target: PostTarget = { url, headers: requestHeaders(destination), connection, timeoutMs };
-  const answering = { name, url, protocol, timeoutMs, proxy: connection.proxy };
+  const answering = { ...destination, proxy: connection.proxy };
   const verdicts = new WeakMap<Uint8Array, Verdict>();
 
   const send = async (body: Uint8Array): Promise<Verdict> => {
     const sent = compression === 'gzip' ? await gzip(body) : body;
     // Not in the context of whatever ended a span: its baggage would travel along, and the request be traced.
     const answer = await context.with(suppressTracing(ROOT_CONTEXT), () => post(target, sent));
-    return judgeAnswer(answer, answering);
+    return judgeAnswer(answer, answering, readers);
   };
 
   return {

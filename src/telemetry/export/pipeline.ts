@@ -1,27 +1,25 @@
-import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
-
 import type { Destination } from '../config/destinations.ts';
 import type { TelemetryConfig } from '../config/resolve.ts';
-import type { Reporter } from '../diagnostics.ts';
+import type { Problem, Reporter } from '../diagnostics.ts';
 import { systemClock, type Clock } from '../http/clock.ts';
 import { createConnection } from '../http/connection.ts';
 import type { LastWord } from '../http/last-words.ts';
+import { nodeModules } from '../http/node-modules.ts';
 import { proxyFor } from '../http/proxy.ts';
-import type { NowRequest } from '../http/send-now.ts';
 import type { DeliveryFailure, DeliveryResult } from './delivery-result.ts';
+import { createLastRequests } from './last-requests.ts';
 import { createOtlpExporter } from './otlp-exporter.ts';
 import type { Recorder, Ticket } from './recorder/recorder.ts';
 import { createRetryingExporter } from './retrying-exporter.ts';
-import { createSpanDispatcher, type SpanDispatcher, type SpanDropReason, type SpanFate } from './span-dispatcher.ts';
+import { createSpanDispatcher, type SpanDispatcher, type SpanDropReason } from './span-dispatcher.ts';
 import type { Outlet } from './span-intake.ts';
-import type { QueuedSpan } from './span-queue.ts';
 import { sizeOf } from './span-size.ts';
 import { createSplittingExporter } from './splitting-exporter.ts';
 
 /** What became of the spans of one destination. Every span is in exactly one of the counts. */
 export interface DestinationStatus {
   readonly name: Destination['name'];
-  /** Where the spans go. It holds no credentials. */
+  /** Where the spans go. It holds no credentials: a hash behind `#` stands for a query. */
   readonly url: string;
   /** Spans the destination accepted. */
   readonly exported: number;
@@ -37,6 +35,8 @@ export interface DestinationStatus {
   readonly queuedBytes: number;
   /** Spans left on disk for the next start. */
   readonly leftOnDisk: number;
+  /** Spans left to an exporter of the application's, which serves the same destination. */
+  readonly servedByApplication: number;
   /** Spans sent again, each time counted. */
   readonly retried: number;
   /** Those among them the destination may have had already, because only its answer was missing. */
@@ -74,15 +74,27 @@ export interface PipelineParts {
 
 /** How the flight recorder calls a destination. It holds no credentials. */
 export function destinationKey({ name, url }: Pick<Destination, 'name' | 'url'>): string {
-  return `${name}:${url}`;
+  return `${name}:${shownUrl(url)}`;
 }
+
+/** A URL as it may be shown and written down. A query may hold a key: a hash of it stands behind `#` in its place. */
+export function shownUrl(url: string): string {
+  const { origin, pathname, search } = new URL(url);
+  if (search === '') return url;
+  const hash = nodeModules.crypto.createHash('sha256').update(search).digest('hex').slice(0, 12);
+  return `${origin}${pathname}#${hash}`;
+}
+
+/** Whatever the destination: none of them gets it. */
+const TOO_LATE: Problem = {
+  key: 'export:late',
+  message:
+    'a span ended after the last ones were sent, so its end was not delivered; end spans before shutdown(), and add ' +
+    "an 'exit' listener that ends some before setupTracing() is called",
+};
 
 /** Trouble that lasts longer than this is said. */
 const OUTAGE_MS = 5_000;
-
-/** Spans of one last request: they are written at once, and nobody splits them. */
-const MAX_LAST_SPANS = 512;
-const MAX_LAST_BYTES = 1024 * 1024;
 
 /**
  * Wires one destination: queue → tries again → splits → official exporter, in the words of the destination, on
@@ -146,20 +158,34 @@ export function createPipeline(
     ...(recorder === undefined ? undefined : { recorder }),
   });
   let excluded = false;
+  let servedByApplication = 0;
+  const last = createLastRequests((decided, outcome) => dispatcher.settle(decided, outcome));
+  /** What is neither accepted nor refused in the end. */
+  const notTaken = (): DeliveryFailure => ({
+    kind: 'passing',
+    cause: 'closed',
+    sentence: last.trouble ?? exporter.history.lastError ?? `${host} did not take them before the time for it was over`,
+    mayHaveArrived: false,
+  });
 
   return {
     key,
     outlet(span, ticket) {
-      if (!excluded) dispatcher.offer(span, ticket);
-      else if (ticket !== undefined) recorder?.strike(key, [ticket]);
+      if (closing) report(TOO_LATE);
+      if (!excluded) {
+        dispatcher.offer(span, ticket);
+        return;
+      }
+      servedByApplication += 1;
+      if (ticket !== undefined) recorder?.strike(key, [ticket]);
     },
     get status() {
       const { queued, inFlight, waitingOnDisk, dropped, ...counts } = dispatcher.counts;
       const lost = Object.values(dropped).reduce((total, count) => total + count, 0);
-      const { lastError, lastSuccessMs, retried, possibleDuplicates } = exporter.history;
+      const history = last.addedTo(exporter.history);
       return {
         name,
-        url,
+        url: shownUrl(url),
         exported: counts.exported,
         failed: counts.rejected + lost,
         rejected: counts.rejected,
@@ -167,10 +193,11 @@ export function createPipeline(
         pending: queued + inFlight + waitingOnDisk,
         queuedBytes: counts.queuedBytes,
         leftOnDisk: counts.leftOnDisk,
-        retried,
-        possibleDuplicates,
-        ...(lastError === undefined ? undefined : { lastError }),
-        ...(lastSuccessMs === undefined ? undefined : { lastSuccessAtMs: lastSuccessMs }),
+        servedByApplication,
+        retried: history.retried,
+        possibleDuplicates: history.possibleDuplicates,
+        ...(history.lastError === undefined ? undefined : { lastError: history.lastError }),
+        ...(history.lastSuccessMs === undefined ? undefined : { lastSuccessAtMs: history.lastSuccessMs }),
       };
     },
     get isPaused() {
@@ -181,7 +208,9 @@ export function createPipeline(
     lastWords() {
       if (excluded || exporter.pausedUntilMs > clock.now()) return [];
       const requestFor = otlp.requestsNow();
-      return requestFor === undefined ? [] : lastWordsOf(dispatcher, requestFor);
+      if (requestFor === undefined) return [];
+      const { sentBefore } = exporter;
+      return last.wordsFor(dispatcher.takeAll(), { requestFor, sentBefore, notTaken });
     },
     exclude() {
       excluded = true;
@@ -192,61 +221,13 @@ export function createPipeline(
       const before = dispatcher.counts;
       dispatcher.close();
       const { dropped, leftOnDisk } = dispatcher.counts;
-      const sentence = exporter.history.lastError ?? `${host} did not take them before the time for it was over`;
-      const lost = dropped.closed ?? 0;
-      say({ kind: 'passing', cause: 'closed', sentence, mayHaveArrived: false }, lost, leftOnDisk - before.leftOnDisk);
+      last.add(notTaken(), {
+        lost: (dropped.closed ?? 0) - (before.dropped.closed ?? 0),
+        left: leftOnDisk - before.leftOnDisk,
+      });
+      for (const { failure, lost, left } of last.costs) say(failure, lost, left);
     },
   };
-}
-
-/** The requests of a process that is about to die, oldest spans first. */
-function lastWordsOf(
-  dispatcher: SpanDispatcher,
-  requestFor: (spans: readonly ReadableSpan[]) => NowRequest,
-): readonly LastWord[] {
-  const wordOf = (spans: readonly QueuedSpan[]): LastWord => {
-    const word: LastWord = {
-      request: requestFor(spans.map(({ span }) => span)),
-      settle(status) {
-        if (status === 413 && spans.length > 1) return halvesOf(spans).map(wordOf);
-        const fate = fateOf(status);
-        if (fate === 'open') return [word];
-        dispatcher.settle(spans, fate);
-        return [];
-      },
-      giveUp: () => dispatcher.settle(spans, 'left'),
-    };
-    return word;
-  };
-  return batchesOf(dispatcher.takeAll()).map(wordOf);
-}
-
-/** The statuses of an answer to spans, as `otlp-answer.ts` reads them with all it knows. */
-function fateOf(status: number): SpanFate | 'open' {
-  if (status >= 200 && status < 300) return 'accepted';
-  if (status === 0 || status === 408 || status === 429 || status >= 500) return 'open';
-  return [401, 403, 404, 407].includes(status) || status < 400 ? 'left' : 'rejected';
-}
-
-function halvesOf(spans: readonly QueuedSpan[]): readonly (readonly QueuedSpan[])[] {
-  const half = Math.ceil(spans.length / 2);
-  return [spans.slice(0, half), spans.slice(half)];
-}
-
-function batchesOf(spans: readonly QueuedSpan[]): readonly (readonly QueuedSpan[])[] {
-  const batches: QueuedSpan[][] = [];
-  let bytes = Infinity;
-  for (const span of spans) {
-    const last = batches.at(-1);
-    if (last === undefined || last.length === MAX_LAST_SPANS || bytes + span.bytes > MAX_LAST_BYTES) {
-      batches.push([span]);
-      bytes = span.bytes;
-    } else {
-      last.push(span);
-      bytes += span.bytes;
-    }
-  }
-  return batches;
 }
 
 function spans(count: number): string {

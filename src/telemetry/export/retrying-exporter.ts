@@ -38,10 +38,15 @@ export interface RetryingExporter extends DeliveringExporter {
   hurry(untilMs: number | undefined): void;
   /** Before this moment of the clock nothing is sent, because the backend asked for it; `-Infinity` when it did not. */
   readonly pausedUntilMs: number;
+  /** What was sent and is not decided. */
+  readonly sentBefore: SentBefore;
   /** Ends every export at once, undecided where nothing was decided, and takes nothing further. */
   close(): void;
   readonly history: RetryHistory;
 }
+
+/** Undecided spans that were sent, and whether the backend may have them, because only its answer is missing. */
+export type SentBefore = ReadonlyMap<ReadableSpan, { readonly mayHaveArrived: boolean }>;
 
 /** What was tried. */
 export interface RetryHistory {
@@ -61,6 +66,8 @@ interface Pending {
   outcome: Outcome;
   undecided: readonly ReadableSpan[];
   failure: DeliveryFailure | undefined;
+  /** Whether an attempt is made at this moment. */
+  isUnderWay: boolean;
   /** Gives up when this moment has come. */
   giveUpAtMs: number;
   readonly settle: (outcome: Outcome) => void;
@@ -124,9 +131,11 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
     if (one.giveUpAtMs === Infinity) one.giveUpAtMs = clock.now() + retryForMs;
     if (one.failure !== undefined) {
       retried += one.undecided.length;
-      if (one.failure.kind === 'passing' && one.failure.mayHaveArrived) possibleDuplicates += one.undecided.length;
+      if (mayHaveArrived(one.failure)) possibleDuplicates += one.undecided.length;
     }
+    one.isUnderWay = true;
     const result = await deliver(exporter, one.undecided);
+    one.isUnderWay = false;
     const isTroubled = result.failure?.kind === 'passing' && result.undecided.length > 0;
     const { accepted, rejected, refusal } = result;
     note(result);
@@ -158,6 +167,7 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
         outcome: {},
         undecided: spans,
         failure: undefined,
+        isUnderWay: false,
         giveUpAtMs: Infinity,
         settle: (outcome) => callBack(done, outcome),
       };
@@ -171,6 +181,14 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
     },
     get pausedUntilMs() {
       return gate.pausedUntilMs;
+    },
+    get sentBefore() {
+      const sent = [...pending].filter(({ isUnderWay, failure }) => isUnderWay || failure !== undefined);
+      return new Map(
+        sent.flatMap(({ isUnderWay, failure, undecided }) =>
+          undecided.map((span) => [span, { mayHaveArrived: isUnderWay || mayHaveArrived(failure) }] as const),
+        ),
+      );
     },
     close,
     forceFlush: () => (pending.size === 0 ? Promise.resolve() : new Promise((resolve) => waitingForIdle.push(resolve))),
@@ -187,4 +205,8 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
       };
     },
   };
+}
+
+function mayHaveArrived(failure: DeliveryFailure | undefined): boolean {
+  return failure?.kind === 'passing' && failure.mayHaveArrived;
 }

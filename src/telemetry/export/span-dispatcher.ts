@@ -1,7 +1,7 @@
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import type { Clock } from '../http/clock.ts';
-import type { DeliveryResult } from './delivery-result.ts';
+import { deliveryResult, type DeliveryFailure, type DeliveryResult, type Outcome } from './delivery-result.ts';
 import type { Recorder, Ticket } from './recorder/recorder.ts';
 import type { RetryingExporter } from './retrying-exporter.ts';
 import { createSpanQueue, type QueuedSpan, type QueueLimits } from './span-queue.ts';
@@ -13,11 +13,10 @@ export type SpanDropReason =
   | 'queue_full'
   /** The destination could not be reached for too long. */
   | 'expired'
+  /** The flight recorder, which alone had it, has it no more. */
+  | 'recorder'
   /** Sending ended before it was sent, or when it came. */
   | 'closed';
-
-/** What was decided about spans outside the dispatcher: `left` is what nobody decided. */
-export type SpanFate = 'accepted' | 'rejected' | 'left';
 
 export interface DispatcherOptions {
   readonly limits: QueueLimits;
@@ -50,12 +49,20 @@ export interface SpanDispatcher {
   /** What waits in memory, and what is under way, for a process that sends it in another way before it ends. */
   takeAll(): readonly QueuedSpan[];
   /** What became of spans from `takeAll`. */
-  settle(spans: readonly QueuedSpan[], fate: SpanFate): void;
+  settle(spans: readonly QueuedSpan[], outcome: Outcome): Loss;
   /** Gives up everything under way at once, and takes nothing further. */
   close(): void;
   /** To be called when the destination has asked for a pause: somebody may wait in vain. */
   checkFlushes(): void;
   readonly counts: DispatcherCounts;
+}
+
+/** What an outcome costs. */
+export interface Loss {
+  /** Spans that will never arrive. */
+  readonly lost: number;
+  /** Spans left on disk for the next start. */
+  readonly left: number;
 }
 
 export interface DispatcherCounts {
@@ -85,6 +92,12 @@ const MAX_BATCH_FROM_DISK = 100;
 /** A second request is on its way while the answer to the first one is awaited. */
 const MAX_IN_FLIGHT = 2;
 
+const GONE: DeliveryFailure = {
+  kind: 'misconfigured',
+  cause: 'recorder',
+  sentence: 'the flight recorder, which alone had them, no longer does; it says why in a line of its own',
+};
+
 /** Creates the dispatcher of one destination. It keeps no process alive unless someone waits for a flush. */
 export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher {
   const { limits, maxBatchSize, scheduleDelayMs, exporter, clock, recorder, destination, onFailure, onQueueFull } =
@@ -113,6 +126,12 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
     countDropped('queue_full', queue.dropped - droppedFromQueue);
     droppedFromQueue = queue.dropped;
     onQueueFull();
+  };
+
+  const countGone = (count: number): void => {
+    if (count === 0) return;
+    countDropped('recorder', count);
+    onFailure(deliveryResult({ failure: GONE }), count, 0);
   };
 
   const strike = (spans: readonly QueuedSpan[]): void => {
@@ -150,6 +169,7 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
       const span = recorder?.read(ticket);
       return span === undefined ? [] : [{ span, bytes: sizeOf(span), ticket }];
     });
+    countGone(tickets.length - spans.length);
     return { spans };
   };
 
@@ -169,7 +189,8 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
       batch.spans.map(({ span }) => span),
       (result) => {
         if (!underWay.delete(batch)) return;
-        decide(batch, result);
+        const { lost, left } = decide(batch.spans, result, closed ? 'closed' : 'expired');
+        if (result.failure ?? result.refusal) onFailure(result, lost, left);
         for (const flush of flushes) flush.batches?.delete(batch);
         checkFlushes();
         pumpSoon();
@@ -177,7 +198,7 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
     );
   };
 
-  const decide = ({ spans }: Batch, result: DeliveryResult): void => {
+  const decide = (spans: readonly QueuedSpan[], result: DeliveryResult, lostAs: SpanDropReason): Loss => {
     const open = new Set(result.undecided);
     const undecided = open.size === 0 ? [] : spans.filter(({ span }) => open.has(span));
     strike(open.size === 0 ? spans : spans.filter(({ span }) => !open.has(span)));
@@ -188,8 +209,8 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
     const lost = undecided.length - left;
     leftOnDisk += left;
     if (result.failure?.kind === 'misconfigured') rejected += lost;
-    else countDropped(closed ? 'closed' : 'expired', lost);
-    if (result.failure ?? result.refusal) onFailure(result, result.rejected + lost, left);
+    else countDropped(lostAs, lost);
+    return { lost: result.rejected + lost, left };
   };
 
   const checkFlushes = (): void => {
@@ -217,10 +238,7 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
 
   const takeQueued = (): readonly QueuedSpan[] => queue.take(Infinity, Infinity);
 
-  const settle = (spans: readonly QueuedSpan[], fate: SpanFate): void => {
-    if (fate === 'accepted') exported += spans.length;
-    if (fate === 'rejected') rejected += spans.length;
-    if (fate !== 'left') return strike(spans);
+  const leave = (spans: readonly QueuedSpan[]): void => {
     const left = spans.filter(({ ticket }) => ticket !== undefined).length;
     leftOnDisk += left;
     countDropped('closed', spans.length - left);
@@ -257,14 +275,14 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
       underWay.clear();
       return spans;
     },
-    settle,
+    settle: (spans, outcome) => decide(spans, deliveryResult(outcome), 'closed'),
     checkFlushes,
     close() {
       if (closed) return;
       closed = true;
       cancelDelay?.();
       exporter.close();
-      settle(takeQueued(), 'left');
+      leave(takeQueued());
       leftOnDisk += queue.takeFromDisk(Infinity).length;
       checkFlushes();
     },
@@ -278,7 +296,7 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
         queuedBytes: queue.bytes,
         inFlight,
         waitingOnDisk: queue.onDisk,
-        leftOnDisk,
+        leftOnDisk: leftOnDisk + queue.leftOnDisk,
         dropped: { ...dropped },
       };
     },

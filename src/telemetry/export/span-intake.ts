@@ -2,6 +2,7 @@ import { TraceFlags, type HrTime } from '@opentelemetry/api';
 import { hrTime } from '@opentelemetry/core';
 import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace-node';
 
+import type { Problem, Reporter } from '../diagnostics.ts';
 import { interruptedSpan } from './interrupted-span.ts';
 import type { Recorder, Ticket } from './recorder/recorder.ts';
 
@@ -11,6 +12,7 @@ export type Outlet = (span: ReadableSpan, ticket: Ticket | undefined) => void;
 export interface SpanIntakeOptions {
   readonly outlets: readonly Outlet[];
   readonly recorder?: Recorder;
+  readonly report: Reporter;
   /** The span as it may leave the process: itself, or a copy without what must stay. */
   readonly allow: (span: ReadableSpan) => ReadableSpan;
 }
@@ -30,19 +32,33 @@ export interface SpanIntake {
 /** Spans somebody forgot to end must not be kept for ever. */
 const MAX_OPEN = 10_000;
 
+const TOO_MANY_OPEN: Problem = {
+  key: 'spans:forgotten',
+  message: `more than ${MAX_OPEN} spans have begun and not ended, and only the newest of them are sent as interrupted ones when the process ends; does every span end?`,
+};
+
 /**
  * Creates the way in: what the content policy allows → flight recorder → every outlet. Nothing thrown
  * reaches the caller, which is the application's own `startSpan()` and `end()`.
  */
-export function createSpanIntake({ outlets, recorder, allow }: SpanIntakeOptions): SpanIntake {
+export function createSpanIntake({ outlets, recorder, allow, report }: SpanIntakeOptions): SpanIntake {
   const open = new Set<ReadableSpan>();
+  /** Open spans that are counted and no longer held. */
+  const forgotten = new WeakSet<ReadableSpan>();
+  let forgottenCount = 0;
   let started = 0;
 
   const forgetOldest = (): void => {
-    for (const oldest of open) {
-      open.delete(oldest);
-      return;
-    }
+    const [oldest] = open;
+    if (oldest === undefined) return;
+    open.delete(oldest);
+    forgotten.add(oldest);
+    forgottenCount += 1;
+    report(TOO_MANY_OPEN);
+  };
+
+  const close = (span: ReadableSpan): void => {
+    if (!open.delete(span) && forgotten.delete(span)) forgottenCount -= 1;
   };
 
   const takeEnded = (span: ReadableSpan): void => {
@@ -52,7 +68,7 @@ export function createSpanIntake({ outlets, recorder, allow }: SpanIntakeOptions
 
   const onEnd = (span: ReadableSpan): void => {
     if (!isSampled(span)) return;
-    open.delete(span);
+    close(span);
     try {
       takeEnded(allow(span));
     } catch {
@@ -91,7 +107,7 @@ export function createSpanIntake({ outlets, recorder, allow }: SpanIntakeOptions
       return started;
     },
     get open() {
-      return open.size;
+      return open.size + forgottenCount;
     },
   };
 }

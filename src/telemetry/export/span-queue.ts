@@ -1,5 +1,6 @@
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
+import { createFifo } from './fifo.ts';
 import type { Ticket } from './recorder/recorder.ts';
 
 /** A span that waits in memory. */
@@ -41,6 +42,8 @@ export interface SpanQueue {
   readonly onDisk: number;
   /** Spans given up because there was no room, and no recorder that has them. */
   readonly dropped: number;
+  /** Spans the recorder has that more came than can wait here: the next start sends them. */
+  readonly leftOnDisk: number;
   /** How far the queue has come: each lane is in order, so what was added before a moment is gone when as many are. */
   readonly progress: QueueProgress;
   /** Adds a span, for which the oldest ones leave the memory when it is full. */
@@ -61,6 +64,7 @@ export function createSpanQueue({ maxCount, maxBytes }: QueueLimits): SpanQueue 
   let count = 0;
   let bytes = 0;
   let dropped = 0;
+  let leftOnDisk = 0;
 
   const takeOldest = (): QueuedSpan | undefined => {
     const oldest = memory.shift();
@@ -77,7 +81,7 @@ export function createSpanQueue({ maxCount, maxBytes }: QueueLimits): SpanQueue 
     disk.push(ticket);
     if (disk.size <= MAX_ON_DISK) return;
     disk.shift();
-    dropped += 1;
+    leftOnDisk += 1;
   };
 
   const giveUp = ({ ticket }: QueuedSpan): void => {
@@ -97,6 +101,9 @@ export function createSpanQueue({ maxCount, maxBytes }: QueueLimits): SpanQueue 
     },
     get dropped() {
       return dropped;
+    },
+    get leftOnDisk() {
+      return leftOnDisk;
     },
     add(span) {
       for (let oldest = takeIfFull(span); oldest !== undefined; oldest = takeIfFull(span)) giveUp(oldest);
@@ -134,47 +141,6 @@ export function createSpanQueue({ maxCount, maxBytes }: QueueLimits): SpanQueue 
         taken.push(next);
       }
       return taken;
-    },
-  };
-}
-
-interface Fifo<T> {
-  readonly size: number;
-  /** Elements that ever entered. */
-  readonly added: number;
-  first(): T | undefined;
-  push(element: T): void;
-  shift(): T | undefined;
-}
-
-/** `Array.prototype.shift` moves every element there is, which a long queue cannot afford for each span. */
-function createFifo<T>(): Fifo<T> {
-  const COMPACT_AT = 1_024;
-  let elements: (T | undefined)[] = [];
-  let head = 0;
-  let added = 0;
-  return {
-    get size() {
-      return elements.length - head;
-    },
-    get added() {
-      return added;
-    },
-    first: () => elements[head],
-    push(element) {
-      added += 1;
-      elements.push(element);
-    },
-    shift() {
-      const element = elements[head];
-      if (head === elements.length) return undefined;
-      elements[head] = undefined;
-      head += 1;
-      if (head >= COMPACT_AT && head * 2 >= elements.length) {
-        elements = elements.slice(head);
-        head = 0;
-      }
-      return element;
     },
   };
 }

@@ -1,4 +1,3 @@
-import type { Attributes, AttributeValue } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 /** What a span object costs before it says anything: ids, times, status, the objects themselves. */
@@ -11,7 +10,7 @@ const ENTRY_BYTES = 24;
 /**
  * About how many bytes of memory a span holds, which is also a little more than its OTLP request takes.
  *
- * Only lengths are added up: a queue is bounded by it, and measuring must cost less than keeping.
+ * A queue is bounded by it, and measuring must cost less than keeping.
  */
 export function sizeOf(span: ReadableSpan): number {
   let bytes = SPAN_BYTES + span.name.length + sizeOfAttributes(span.attributes);
@@ -20,16 +19,26 @@ export function sizeOf(span: ReadableSpan): number {
   return bytes;
 }
 
-function sizeOfAttributes(attributes: Attributes | undefined): number {
+function sizeOfAttributes(attributes: Readonly<Record<string, unknown>> | undefined): number {
   let bytes = 0;
   for (const key in attributes) bytes += ENTRY_BYTES + key.length + sizeOfValue(attributes[key]);
   return bytes;
 }
 
-function sizeOfValue(value: AttributeValue | undefined): number {
-  if (typeof value === 'string') return value.length;
-  if (!Array.isArray(value)) return 0;
+/** Newer SDKs take bytes and maps as values, too. */
+function sizeOfValue(value: unknown): number {
+  if (typeof value === 'string') return sizeOfText(value);
+  if (typeof value !== 'object' || value === null) return 0;
+  if (value instanceof Uint8Array) return value.byteLength;
+  if (!Array.isArray(value)) return sizeOfAttributes(value as Readonly<Record<string, unknown>>);
   let bytes = 0;
-  for (const element of value) bytes += ENTRY_BYTES + (typeof element === 'string' ? element.length : 0);
+  for (const element of value) bytes += ENTRY_BYTES + sizeOfValue(element);
   return bytes;
+}
+
+/** Below this length a text is not worth a look at its letters, of which some take three bytes in a request. */
+const SHORT = 64;
+
+function sizeOfText(text: string): number {
+  return text.length <= SHORT ? text.length : Buffer.byteLength(text);
 }

@@ -62,7 +62,8 @@ const PAUSED: DeliveryFailure = {
   mayHaveArrived: false,
 };
 
-function tooLarge({ sentence }: DeliveryFailure, bytes: number): DeliveryFailure {
+/** Why a span is refused that is too large even for a request of its own. */
+export function tooLarge({ sentence }: DeliveryFailure, bytes: number): DeliveryFailure {
   return {
     kind: 'refused',
     cause: 'span too large',

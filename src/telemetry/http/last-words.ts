@@ -1,42 +1,72 @@
 import { performance } from 'node:perf_hooks';
 
+import type { Answer } from './post.ts';
 import { sendNow, type NowRequest } from './send-now.ts';
 
 /** A request a process still makes when it is about to die, and who decides what becomes of it. */
 export interface LastWord {
   readonly request: NowRequest;
-  /**
-   * Hears of the answer, and says what is still to be sent: nothing, itself once more, or parts of itself.
-   *
-   * @param status the HTTP status, 0 for none
-   */
-  readonly settle: (status: number) => readonly LastWord[];
-  /** Hears that the time was over before the request was decided. */
+  /** Hears what became of the request, and says what is still to be sent. */
+  readonly settle: (answer: Answer) => Unsaid;
+  /** Hears that there is no time left for the request. */
   readonly giveUp: () => void;
+}
+
+/** What is still to be sent after an answer. */
+export interface Unsaid {
+  /** Nothing, the word itself once more, or parts of it. */
+  readonly words: readonly LastWord[];
+  /** How long the server asked to be sent nothing more at this URL. 0 is none. */
+  readonly pauseMs: number;
 }
 
 const FIRST_PAUSE_MS = 250;
 const MAX_PAUSE_MS = 1_000;
 
-/** Sends all of them before it returns, or until the time is up, and tries again what may still be accepted. */
+/**
+ * Sends all of them before it returns, or until the time is up, and tries again what may still be accepted: after a
+ * growing pause, or after the one the server asked for. A word whose pause is longer than the time is given up at once.
+ */
 export function sendLastWords(words: readonly LastWord[], timeoutMs: number): void {
-  const endsAtMs = performance.now() + timeoutMs;
-  let open = words;
-  let pauseMs = FIRST_PAUSE_MS;
-  for (let leftMs = timeoutMs; open.length > 0 && leftMs > 0; leftMs = endsAtMs - performance.now()) {
-    const statuses = sendNow(
-      open.map(({ request }) => request),
-      leftMs,
+  // Not a number is no time either.
+  const endsAtMs = performance.now() + (timeoutMs > 0 ? timeoutMs : 0);
+  const pausedUntilMs = new Map<string, number>();
+  const startsAtMs = ({ request: { url } }: LastWord): number => pausedUntilMs.get(url) ?? -Infinity;
+  const pause = ({ request: { url } }: LastWord, pauseMs: number): void => {
+    pausedUntilMs.set(url, Math.max(pausedUntilMs.get(url) ?? -Infinity, performance.now() + pauseMs));
+  };
+
+  const isLate = (word: LastWord): boolean => Math.max(startsAtMs(word), performance.now()) >= endsAtMs;
+
+  const sendOnce = (due: readonly LastWord[], backoffMs: number): readonly LastWord[] => {
+    const answers = sendNow(
+      due.map(({ request }) => request),
+      endsAtMs - performance.now(),
     );
-    const next = open.flatMap((word, index) => word.settle(statuses[index] ?? 0));
-    const isTriedAgain = next.some((word) => open.includes(word));
-    if (isTriedAgain) {
-      block(Math.min(pauseMs, endsAtMs - performance.now()));
-      pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS);
-    }
-    open = next;
+    return due.flatMap((word, index) => {
+      const unsaid = word.settle(answers[index] ?? { kind: 'timeout' });
+      if (unsaid.pauseMs > 0) pause(word, unsaid.pauseMs);
+      else if (unsaid.words.includes(word)) pause(word, backoffMs);
+      return unsaid.words;
+    });
+  };
+
+  /** Gives up what has no time left. Answers the others. */
+  const inTime = (open: readonly LastWord[]): readonly LastWord[] => {
+    const late = new Set(open.filter(isLate));
+    for (const word of late) word.giveUp();
+    return open.filter((word) => !late.has(word));
+  };
+
+  let backoffMs = FIRST_PAUSE_MS;
+  for (let open = inTime(words); open.length > 0; open = inTime(open)) {
+    block(Math.min(...open.map(startsAtMs)) - performance.now());
+    const nowMs = performance.now();
+    const due = open.filter((word) => startsAtMs(word) <= nowMs);
+    if (due.length === 0) continue;
+    open = [...open.filter((word) => startsAtMs(word) > nowMs), ...sendOnce(due, backoffMs)];
+    backoffMs = Math.min(backoffMs * 2, MAX_PAUSE_MS);
   }
-  for (const word of open) word.giveUp();
 }
 
 /** Holds this thread: there is nothing else it could do. */

@@ -31,7 +31,7 @@ export type Answer =
   | { readonly kind: 'broken'; readonly error: Error };
 
 /** An answer says what it has to say in less; of an endless one no more than this is read. */
-const MAX_ANSWER_BYTES = 64 * 1024;
+export const MAX_ANSWER_BYTES: number = 64 * 1024;
 
 /**
  * Posts a body. Never rejects. The request does not keep the process alive: whoever waits for it must.
@@ -44,11 +44,6 @@ export function post(target: PostTarget, body: Uint8Array): Promise<Answer> {
     kind: 'broken',
     error: error instanceof Error ? error : new Error('the request could not be made'),
   }));
-}
-
-/** The answer to a request whose body was not read. */
-export function bareAnswer(status: number): Answer {
-  return { kind: 'answered', status, headers: {}, body: new Uint8Array(), isComplete: true };
 }
 
 /** Whether an answer comes from something that is no telemetry server: those answer with data or nothing. */

@@ -1,16 +1,41 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+import { MAX_ANSWER_BYTES } from './post.ts';
+
+/** What the program tells of one request. */
+export interface Told {
+  /** Which of the requests it is about. */
+  readonly index: number;
+  readonly answer?: {
+    readonly status: number;
+    readonly headers: IncomingHttpHeaders;
+    /** From a process it comes in Base64. */
+    readonly body: Uint8Array | string;
+    readonly isComplete: boolean;
+  };
+  /** Why there is no answer. */
+  readonly problem?: {
+    /** A system error code. */
+    readonly code: string | undefined;
+    /** It was at the proxy; what that answered, if anything. */
+    readonly isAtProxy: boolean;
+    readonly proxyStatus: number | undefined;
+  };
+}
+
 /**
- * What a worker or a process of its own runs for `sendNow`: posts every request, and tells each status as it
- * comes.
+ * What a worker or a process of its own runs for `sendNow`: posts every request, and tells what became of each.
  *
  * It is text, not a file beside this one, because a program may be bundled into one file; and not the text of
  * a function, because a compiler may have put calls of its own helpers into that.
  */
-export const SEND_NOW_PROGRAM = `'use strict';
+export const SEND_NOW_PROGRAM: string = `'use strict';
 const { workerData } = require('node:worker_threads');
 
 const inWorker = workerData !== null && workerData !== undefined;
-const { requests, timeoutMs, shared } = inWorker ? workerData : JSON.parse(require('node:fs').readFileSync(0, 'utf8'));
-const statuses = inWorker ? new Int32Array(shared) : undefined;
+const { requests, timeoutMs, port, shared } = inWorker
+  ? workerData
+  : JSON.parse(require('node:fs').readFileSync(0, 'utf8'));
 const agents = new Map();
 let open = requests.length;
 
@@ -48,9 +73,9 @@ function openTunnel(proxy, options, callback) {
       return callback(null, require('node:tls').connect({ ...options, path: undefined, socket }));
     }
     socket.destroy();
-    callback(new Error());
+    callback(Object.assign(new Error(), { isAtProxy: true, proxyStatus: statusCode }));
   });
-  connecting.on('error', callback);
+  connecting.on('error', (error) => callback(Object.assign(error, { isAtProxy: true })));
   connecting.end();
 }
 
@@ -68,36 +93,64 @@ function start({ url, headers, tls, proxy }) {
   });
 }
 
-function settle(index, status) {
+function tell(told) {
   open -= 1;
   if (inWorker) {
-    Atomics.store(statuses, index + 1, status);
+    port.postMessage(told);
     if (open > 0) return;
-    Atomics.store(statuses, 0, 1);
-    Atomics.notify(statuses, 0);
+    Atomics.store(new Int32Array(shared), 0, 1);
+    Atomics.notify(new Int32Array(shared), 0);
   } else {
-    process.stdout.write(index + ' ' + status + '\\n');
+    const { answer } = told;
+    const text = answer === undefined ? told : { ...told, answer: { ...answer, body: answer.body.toString('base64') } };
+    process.stdout.write(JSON.stringify(text) + '\\n');
     if (open === 0) for (const agent of agents.values()) agent.destroy();
   }
 }
 
+function problemOf({ code, isAtProxy = false, proxyStatus }) {
+  return { code: typeof code === 'string' ? code : undefined, isAtProxy, proxyStatus };
+}
+
+function answerOf(response, chunks, isWhole) {
+  const { statusCode: status, headers, complete } = response;
+  return { status, headers, body: Buffer.concat(chunks), isComplete: complete && isWhole };
+}
+
 requests.forEach((given, index) => {
-  let status = 0;
+  const isAskedOfProxy = given.proxy !== undefined && !given.url.startsWith('https:');
+  let problem = problemOf({});
+  let isAnswered = false;
   try {
     const request = start(given);
     const timer = setTimeout(() => request.destroy(), timeoutMs);
     request.on('response', (response) => {
-      status = response.statusCode;
-      response.on('error', () => {}).resume();
+      isAnswered = true;
+      const chunks = [];
+      let left = ${MAX_ANSWER_BYTES};
+      response.on('data', (chunk) => {
+        chunks.push(chunk.subarray(0, Math.max(left, 0)));
+        left -= chunk.length;
+        if (left < 0) request.destroy();
+      });
+      response.on('error', () => {});
+      response.on('close', () => {
+        const proxyStatus = response.statusCode;
+        // Only a proxy answers this, and it was asked in place of the server.
+        if (isAskedOfProxy && proxyStatus === 407) tell({ index, problem: problemOf({ isAtProxy: true, proxyStatus }) });
+        else tell({ index, answer: answerOf(response, chunks, left >= 0) });
+      });
     });
-    request.on('error', () => {});
+    request.on('error', (error) => {
+      problem = problemOf(isAskedOfProxy ? { code: error.code, isAtProxy: true } : error);
+    });
     request.on('close', () => {
       clearTimeout(timer);
-      settle(index, status);
+      if (!isAnswered) tell({ index, problem });
     });
     request.end(inWorker ? given.body : Buffer.from(given.body, 'base64'));
   } catch {
-    settle(index, 0);
+    tell({ index, problem });
   }
 });
 `;

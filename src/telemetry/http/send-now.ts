@@ -2,8 +2,10 @@ import { performance } from 'node:perf_hooks';
 
 import type { Tls } from '../config/destinations.ts';
 import { nodeModules } from './node-modules.ts';
+import type { Answer } from './post.ts';
 import type { Proxy } from './proxy.ts';
-import { SEND_NOW_PROGRAM } from './send-now-program.ts';
+import { ProxyError, unreachableProxy } from './proxy-error.ts';
+import { SEND_NOW_PROGRAM, type Told } from './send-now-program.ts';
 
 /** A POST request that is ready to go. */
 export interface NowRequest {
@@ -17,36 +19,36 @@ export interface NowRequest {
 
 /**
  * Posts requests before it returns, for a process that is about to die and runs no further callbacks. Returns
- * the HTTP status each was answered with, 0 for none. Never throws.
+ * what became of each: `timeout` where nothing was heard in time. Never throws.
  *
  * A worker thread does the work while this thread is blocked, up to `timeoutMs`; where there can be no
  * worker, a process does. Neither runs any of the application's code, or sees its OpenTelemetry.
  */
-export function sendNow(requests: readonly NowRequest[], timeoutMs: number): readonly number[] {
-  const nothing = requests.map(() => 0);
+export function sendNow(requests: readonly NowRequest[], timeoutMs: number): readonly Answer[] {
   // Not a number is no time either.
-  if (requests.length === 0 || !(timeoutMs > 0)) return nothing;
+  if (requests.length === 0 || !(timeoutMs > 0)) return answersOf(requests, []);
   const waitMs = Math.min(timeoutMs, MAX_WAIT_MS);
   const startedAtMs = performance.now();
   try {
-    return inWorker(requests, waitMs);
+    return answersOf(requests, inWorker(requests, waitMs));
   } catch {
     // Workers can be forbidden (`--permission`), or too many.
   }
   try {
-    return inProcess(requests, waitMs - (performance.now() - startedAtMs));
+    return answersOf(requests, inProcess(requests, waitMs - (performance.now() - startedAtMs)));
   } catch {
-    return nothing;
+    return answersOf(requests, []);
   }
 }
 
 /** Longest time a timer can be set to. */
 const MAX_WAIT_MS = 2_147_483_647;
 
-function inWorker(requests: readonly NowRequest[], timeoutMs: number): readonly number[] {
-  // The first element says when all are decided, the others are the statuses.
-  const statuses = new Int32Array(new SharedArrayBuffer((requests.length + 1) * Int32Array.BYTES_PER_ELEMENT));
-  const worker = new nodeModules.workerThreads.Worker(SEND_NOW_PROGRAM, {
+function inWorker(requests: readonly NowRequest[], timeoutMs: number): readonly Told[] {
+  const { MessageChannel, receiveMessageOnPort, Worker } = nodeModules.workerThreads;
+  const { port1: here, port2: there } = new MessageChannel();
+  const isDone = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  const worker = new Worker(SEND_NOW_PROGRAM, {
     eval: true,
     // Not this process's flags and NODE_OPTIONS: they may load the whole application's instrumentation anew.
     execArgv: [],
@@ -54,20 +56,24 @@ function inWorker(requests: readonly NowRequest[], timeoutMs: number): readonly 
     // Whatever Node has to say in there is not the program's own output.
     stdout: true,
     stderr: true,
-    workerData: { requests, timeoutMs, shared: statuses.buffer },
+    workerData: { requests, timeoutMs, port: there, shared: isDone.buffer },
+    transferList: [there],
   });
   worker.on('error', () => {});
   worker.unref();
-  Atomics.wait(statuses, 0, 0, timeoutMs);
-  const answered = requests.map((_, index) => Atomics.load(statuses, index + 1));
+  Atomics.wait(isDone, 0, 0, timeoutMs);
+  const told: Told[] = [];
+  for (let next = receiveMessageOnPort(here); next !== undefined; next = receiveMessageOnPort(here)) {
+    told.push((next as { readonly message: Told }).message);
+  }
+  here.close();
   worker.terminate().catch(() => {});
-  return answered;
+  return told;
 }
 
-function inProcess(requests: readonly NowRequest[], timeoutMs: number): readonly number[] {
-  const statuses = requests.map(() => 0);
+function inProcess(requests: readonly NowRequest[], timeoutMs: number): readonly Told[] {
   // The executable of a single-file application is the application itself: it would run a second time.
-  if (timeoutMs <= 0 || process.getBuiltinModule('node:sea').isSea()) return statuses;
+  if (timeoutMs <= 0 || process.getBuiltinModule('node:sea').isSea()) return [];
   const encoded = requests.map((request) => ({ ...request, body: Buffer.from(request.body).toString('base64') }));
   const { stdout } = nodeModules.childProcess.spawnSync(process.execPath, ['-e', SEND_NOW_PROGRAM], {
     input: JSON.stringify({ requests: encoded, timeoutMs }),
@@ -75,13 +81,34 @@ function inProcess(requests: readonly NowRequest[], timeoutMs: number): readonly
     encoding: 'utf8',
     timeout: Math.ceil(timeoutMs),
     killSignal: 'SIGKILL',
+    maxBuffer: Infinity,
     windowsHide: true,
   });
-  for (const line of (stdout ?? '').split('\n')) {
-    const [, index, status] = /^(\d+) (\d+)$/.exec(line) ?? [];
-    if (index !== undefined && status !== undefined) statuses[Number(index)] = Number(status);
+  // The last line may be torn.
+  const lines = (stdout ?? '').split('\n').slice(0, -1);
+  return lines.map((line) => JSON.parse(line) as Told);
+}
+
+function answersOf(requests: readonly NowRequest[], all: readonly Told[]): readonly Answer[] {
+  const answers = requests.map((): Answer => ({ kind: 'timeout' }));
+  for (const told of all) answers[told.index] = answerOf(told, requests[told.index]?.proxy);
+  return answers;
+}
+
+function answerOf({ answer, problem }: Told, proxy: Proxy | undefined): Answer {
+  if (answer !== undefined) {
+    const { body } = answer;
+    return { kind: 'answered', ...answer, body: typeof body === 'string' ? Buffer.from(body, 'base64') : body };
   }
-  return statuses;
+  const error = new Error('the connection was closed without an answer');
+  if (problem?.code !== undefined) Object.assign(error, { code: problem.code });
+  if (proxy === undefined || problem?.isAtProxy !== true) return { kind: 'broken', error };
+  const { proxyStatus: status } = problem;
+  const isRefused = status !== undefined;
+  return {
+    kind: 'broken',
+    error: isRefused ? new ProxyError(proxy, { kind: 'refused', status }) : unreachableProxy(proxy, error),
+  };
 }
 
 /** The environment of this process, without what would load further code. */

@@ -11,13 +11,13 @@ export interface Flushes {
   /**
    * To be called whenever something has changed.
    *
-   * @param nextAttemptMs when the oldest event is tried again; absent when it does not wait for that
+   * @param nextAttemptMs when the event under way is tried again; absent when it does not wait for that
    */
   check(nextAttemptMs?: number): void;
 }
 
 interface Flush {
-  readonly lastOrder: number;
+  readonly lastGeneration: number;
   readonly untilMs: number;
   readonly end: () => void;
 }
@@ -34,8 +34,8 @@ export function createFlushes(pending: PendingEvents): Flushes {
       return flushes.size > 0;
     },
     add(nowMs, withinMs) {
-      const lastOrder = pending.newest?.order;
-      if (lastOrder === undefined) return Promise.resolve();
+      if (pending.size === 0) return Promise.resolve();
+      const lastGeneration = pending.nextGeneration();
       return new Promise((resolve) => {
         // Neither requests nor the pauses between them keep the process alive.
         const hold = setTimeout(() => {}, Math.min(withinMs, MAX_HOLD_MS));
@@ -43,13 +43,13 @@ export function createFlushes(pending: PendingEvents): Flushes {
           clearTimeout(hold);
           resolve();
         };
-        flushes.add({ lastOrder, untilMs: nowMs + withinMs, end });
+        flushes.add({ lastGeneration, untilMs: nowMs + withinMs, end });
       });
     },
     check(nextAttemptMs = -Infinity) {
-      const oldestOrder = pending.oldest?.order ?? Infinity;
+      const oldest = pending.oldestGeneration ?? Infinity;
       for (const flush of flushes) {
-        if (oldestOrder <= flush.lastOrder && nextAttemptMs <= flush.untilMs) continue;
+        if (oldest <= flush.lastGeneration && nextAttemptMs <= flush.untilMs) continue;
         flushes.delete(flush);
         flush.end();
       }

@@ -1,98 +1,195 @@
+import { createFifo } from '../export/fifo.ts';
 import type { EncodedEvent } from './envelope.ts';
 
 /** An event that is not decided yet. */
 export interface PendingEvent extends EncodedEvent {
-  /** Grows from event to event. */
-  readonly order: number;
+  /** Grows whenever somebody begins to wait: what came before has a lower one. */
+  readonly generation: number;
+  /** Whether the journal has it too. */
+  readonly isKept: boolean;
 }
 
 /**
- * The events that are not decided yet, oldest first: one that is under way, and a bounded number that wait.
- * Who takes an event out counts it, so that each is counted once, whoever decides it.
+ * The events that are not decided yet: one that is under way, a bounded number that wait in memory, oldest first,
+ * and those that wait in the journal alone, of which only the ids are in memory. Who takes an event out counts it,
+ * so that each is counted once, whoever decides it.
  */
 export interface PendingEvents extends Iterable<PendingEvent> {
+  /** Those in the journal alone are among them; the iterator has only the others. */
   readonly size: number;
-  readonly oldest: PendingEvent | undefined;
-  readonly newest: PendingEvent | undefined;
-  /** Adds an event that waits. Returns the older ones that had to go for it. */
-  add(event: EncodedEvent): readonly PendingEvent[];
-  /** The oldest one, which is under way from now on and does not have to go for others. */
+  /** The lowest generation of them. */
+  readonly oldestGeneration: number | undefined;
+  /** Begins a generation. Answers with the one before. */
+  nextGeneration(): number;
+  /**
+   * Adds an event that waits. Of the older ones that have to leave the memory for it, those the journal has wait
+   * there. Returns the others, which are taken out.
+   */
+  add(event: EncodedEvent, isKept: boolean): readonly PendingEvent[];
+  /** Adds an event that the journal alone has. */
+  addKept(id: string): void;
+  /**
+   * The oldest one in memory, or else in the journal, which is under way from now on and does not have to go for
+   * others.
+   */
   next(): PendingEvent | undefined;
   has(event: PendingEvent): boolean;
   /** Takes an event out; false when somebody else has. */
   take(event: PendingEvent): boolean;
-  /** Takes all out. */
-  clear(): readonly PendingEvent[];
+  /** Lets an event that the journal has wait there, behind the others. False when somebody has taken it out. */
+  putOff(event: PendingEvent): boolean;
+  /** Takes all out, and counts them. */
+  clear(): { readonly kept: number; readonly unkept: number };
 }
 
 export interface PendingLimits {
-  /** Most events that wait. */
+  /** Most events that wait in memory. */
   readonly maxCount: number;
-  /** Most bytes of events that wait. The newest one waits in any case. */
+  /** Most bytes of them. The newest one waits there in any case. */
   readonly maxBytes: number;
 }
 
+/** What is read of the journal. */
+export interface KeptEvents {
+  /** The event as JSON; `undefined` when the journal does not have it any more. */
+  readonly read: (id: string) => string | undefined;
+  /** Hears of an event that waited there and is gone. */
+  readonly onGone: () => void;
+}
+
+/** An event that the journal alone has. */
+interface Place {
+  readonly id: string;
+  readonly generation: number;
+}
+
 /** Creates an empty queue. */
-export function createPendingEvents({ maxCount, maxBytes }: PendingLimits): PendingEvents {
+export function createPendingEvents({ maxCount, maxBytes }: PendingLimits, journal: KeptEvents): PendingEvents {
   const events = new Set<PendingEvent>();
+  const places = createFifo<Place>();
+  const generations = createGenerations();
   let underWay: PendingEvent | undefined;
-  let newest: PendingEvent | undefined;
   let waitingCount = 0;
   let waitingBytes = 0;
-  let order = 0;
 
   const countAsWaiting = (event: PendingEvent, sign: 1 | -1): void => {
     waitingCount += sign;
     waitingBytes += sign * event.payload.length;
   };
 
-  const take = (event: PendingEvent): boolean => {
+  /** Takes an event out of the memory. */
+  const remove = (event: PendingEvent): boolean => {
     if (!events.delete(event)) return false;
     if (event !== underWay) countAsWaiting(event, -1);
     return true;
   };
 
-  const oldest = (): PendingEvent | undefined => events.values().next().value;
+  const take = (event: PendingEvent): boolean => {
+    if (!remove(event)) return false;
+    generations.remove(event);
+    return true;
+  };
+
+  const putOff = (event: PendingEvent): boolean => {
+    if (!remove(event)) return false;
+    places.push({ id: event.eventId ?? '', generation: event.generation });
+    return true;
+  };
+
+  const readNext = (): PendingEvent | undefined => {
+    for (let place = places.shift(); place !== undefined; place = places.shift()) {
+      const { id, generation } = place;
+      const payload = journal.read(id);
+      if (payload !== undefined) return { eventId: id, payload: Buffer.from(payload), generation, isKept: true };
+      generations.remove(place);
+      journal.onGone();
+    }
+    return undefined;
+  };
 
   return {
     [Symbol.iterator]: () => events.values(),
     get size() {
-      return events.size;
+      return events.size + places.size;
     },
-    get oldest() {
-      return oldest();
+    get oldestGeneration() {
+      return generations.oldest;
     },
-    get newest() {
-      return newest !== undefined && events.has(newest) ? newest : [...events].at(-1);
-    },
-    add(event) {
+    nextGeneration: () => generations.begin(),
+    add(event, isKept) {
       const gone: PendingEvent[] = [];
       for (const older of events) {
         if (waitingCount < maxCount && waitingBytes + event.payload.length <= maxBytes) break;
         if (older === underWay) continue;
-        take(older);
-        gone.push(older);
+        if (older.isKept) putOff(older);
+        else if (take(older)) gone.push(older);
       }
-      order += 1;
-      newest = { ...event, order };
+      const newest = { ...event, isKept, generation: generations.add() };
       events.add(newest);
       countAsWaiting(newest, 1);
       return gone;
     },
+    addKept(id) {
+      places.push({ id, generation: generations.add() });
+    },
     next() {
-      const next = oldest();
-      if (next !== undefined && next !== underWay) countAsWaiting(next, -1);
-      underWay = next;
-      return next;
+      const [oldest] = events;
+      if (oldest !== undefined) {
+        if (oldest !== underWay) countAsWaiting(oldest, -1);
+        underWay = oldest;
+        return oldest;
+      }
+      underWay = readNext();
+      if (underWay !== undefined) events.add(underWay);
+      return underWay;
     },
     has: (event) => events.has(event),
     take,
+    putOff,
     clear() {
-      const all = [...events];
+      const kept = places.size + [...events].filter(({ isKept }) => isKept).length;
+      const unkept = events.size + places.size - kept;
       events.clear();
+      while (places.shift() !== undefined);
+      generations.clear();
       waitingCount = 0;
       waitingBytes = 0;
-      return all;
+      return { kept, unkept };
     },
+  };
+}
+
+/** How many events there are of each generation. */
+interface Generations {
+  readonly oldest: number | undefined;
+  begin(): number;
+  /** Counts an event of the newest one. Answers which that is. */
+  add(): number;
+  remove(event: { readonly generation: number }): void;
+  clear(): void;
+}
+
+function createGenerations(): Generations {
+  /** Lowest first, because nothing is added to one that is not the newest. */
+  const counts = new Map<number, number>();
+  let newest = 0;
+  return {
+    get oldest() {
+      return counts.keys().next().value;
+    },
+    begin() {
+      newest += 1;
+      return newest - 1;
+    },
+    add() {
+      counts.set(newest, (counts.get(newest) ?? 0) + 1);
+      return newest;
+    },
+    remove({ generation }) {
+      const left = (counts.get(generation) ?? 0) - 1;
+      if (left > 0) counts.set(generation, left);
+      else counts.delete(generation);
+    },
+    clear: () => counts.clear(),
   };
 }

@@ -3,7 +3,7 @@ import type { TelemetryConfig } from '../config/resolve.ts';
 import type { Reporter } from '../diagnostics.ts';
 import { systemClock } from '../http/clock.ts';
 import type { LastWord } from '../http/last-words.ts';
-import { countIssues, createIssueSender, type EventJournal, type IssueStatus, type JournalledEvent } from './sender.ts';
+import { countIssues, createIssueSender, type EventJournal, type IssueStatus } from './sender.ts';
 import { findSentrySdk } from './sentry-sdk.ts';
 import { createIssueSink, type IssueOptions, type ReleasableSink } from './sink.ts';
 import { createStormGuard } from './storm.ts';
@@ -17,12 +17,14 @@ export interface IssuePipeline {
    * those as well that were held back from it.
    */
   readonly status: IssueStatus;
+  /** Whether Issues wait because Sentry asked for a pause. */
+  readonly isPaused: boolean;
   /** Sends everything that waits. Settles when all of it is decided, and never rejects. */
   flush(timeoutMs: number): Promise<unknown>;
   /** Everything pending as requests, for a process that is about to die. */
   lastWords(): readonly LastWord[];
-  /** Takes Issues of an earlier process. */
-  restore(events: readonly JournalledEvent[]): void;
+  /** Takes Issues that the journal has of an earlier process, oldest first. */
+  restore(ids: readonly string[]): void;
   /** Gives up everything under way at once, and takes nothing further. */
   close(): void;
 }
@@ -71,14 +73,15 @@ export function createIssuePipeline(
       const { heldBack: held_back } = guard;
       return held_back === 0 ? status : { ...status, dropped: { ...status.dropped, held_back } };
     },
+    get isPaused() {
+      return sender.isPaused;
+    },
     flush(timeoutMs) {
       sayHeldBack();
       return Promise.all([sender.flush(timeoutMs), findSentrySdk()?.flush(timeoutMs)]);
     },
     lastWords: () => sender.lastWords(),
-    restore(events) {
-      for (const event of events) sender.restore(event);
-    },
+    restore: (ids) => sender.restore(ids),
     close() {
       stopWatching?.();
       sayHeldBack();

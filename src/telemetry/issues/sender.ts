@@ -4,13 +4,13 @@ import { suppressTracing } from '@opentelemetry/core';
 import { projectUrl, sentryAuth, type Dsn } from '../config/dsn.ts';
 import { SENTRY_AUTH_HEADER } from '../config/headers.ts';
 import { VERSION } from '../config/version.ts';
-import type { Reporter } from '../diagnostics.ts';
+import type { Problem, Reporter } from '../diagnostics.ts';
 import { backoffMs, jittered } from '../http/backoff.ts';
 import { systemClock, type Clock } from '../http/clock.ts';
 import { gzip, gzipNow } from '../http/compress.ts';
 import { createConnection } from '../http/connection.ts';
 import type { Explanation } from '../http/explain-connection.ts';
-import { bareAnswer, post, type Answer, type PostTarget } from '../http/post.ts';
+import { post, type Answer, type PostTarget } from '../http/post.ts';
 import { proxyFor, type ProxyEnvironment } from '../http/proxy.ts';
 import { askedPauseMs } from '../http/rate-limits.ts';
 import type { LastWord } from '../http/last-words.ts';
@@ -35,6 +35,8 @@ export type DropReason =
   | 'queue_full'
   /** One kind of failure repeated too fast. */
   | 'held_back'
+  /** It waited on disk alone, and is gone from there. */
+  | 'recorder'
   /** The sender was closed before it was sent, or when it came. */
   | 'closed';
 
@@ -46,9 +48,9 @@ export interface IssueStatus {
   readonly sent: number;
   /** Events Sentry refused, or could not be brought to accept. */
   readonly failed: number;
-  /** Events that wait, or whose answer is awaited. */
+  /** Events that wait, in memory or on disk, or whose answer is awaited. */
   readonly pending: number;
-  /** Events left on disk for the next start. */
+  /** Events left on disk for the next start, because trying again now would change nothing. */
   readonly leftOnDisk: number;
   /** Events given up, by reason. A reason that has not occurred is absent. */
   readonly dropped: Readonly<Partial<Record<DropReason, number>>>;
@@ -70,37 +72,36 @@ export interface IssueSender {
   flush(withinMs?: number): Promise<void>;
   /** Gives up everything under way at once, and takes nothing further. */
   close(): void;
-  /** Takes an event of an earlier process, as the journal kept it. */
-  restore(event: JournalledEvent): void;
+  /** Takes events that the journal alone has, oldest first: those of an earlier process. */
+  restore(ids: readonly string[]): void;
   /** Everything pending as requests, for a process that is about to die and runs no further callbacks. */
   lastWords(): readonly LastWord[];
+  /** Whether events wait because Sentry asked for a pause. */
+  readonly isPaused: boolean;
   readonly status: IssueStatus;
 }
 
-/** An event as a journal keeps it. */
-export interface JournalledEvent {
-  readonly id: string;
-  /** JSON. */
-  readonly payload: string;
-}
-
-/** Keeps events until they are delivered, beyond the end of the process. No function throws. */
+/** Keeps events as JSON until they are delivered, beyond the end of the process. No function throws. */
 export interface EventJournal {
-  keepIssue(id: string, payload: string): void;
+  /** Answers whether it has the event. */
+  keepIssue(id: string, payload: string): boolean;
+  /** The event; `undefined` when it is gone. */
+  readIssue(id: string): string | undefined;
   strikeIssue(id: string): void;
 }
 
 export interface IssueSenderOptions {
   readonly dsn: Dsn;
   readonly report: Reporter;
-  /** Most events that wait, beside the one under way. Default 100. */
+  /** Most events that wait in memory, beside the one under way. Default 100. */
   readonly maxPending?: number;
-  /** Most bytes of events that wait. Default 8 MiB. */
+  /** Most bytes of events that wait in memory. Default 8 MiB. */
   readonly maxPendingBytes?: number;
   /** Longest time for one request. Default 10 seconds. */
   readonly requestTimeoutMs?: number;
   /** Names the proxies to go through. Default none. */
   readonly proxyEnvironment?: ProxyEnvironment;
+  /** Has more room than the memory: what that does not hold waits there. */
   readonly journal?: EventJournal;
   readonly clock?: Clock;
 }
@@ -126,7 +127,16 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
     connection,
     timeoutMs: requestTimeoutMs,
   };
-  const pending = createPendingEvents({ maxCount: maxPending, maxBytes: maxPendingBytes });
+  const pending = createPendingEvents(
+    { maxCount: maxPending, maxBytes: maxPendingBytes },
+    {
+      read: (id) => journal?.readIssue(id),
+      onGone() {
+        countDropped('recorder');
+        lastError = GONE_FROM_DISK;
+      },
+    },
+  );
   const flushes = createFlushes(pending);
   let sent = 0;
   let failed = 0;
@@ -156,44 +166,34 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
     report({ key: `issues:${cause}`, message: `${countIssues(count)} not delivered: ${sentence}` });
   };
 
-  /** How many of them are on disk, where they are sent at the next start. */
-  const countLeft = (events: readonly PendingEvent[]): number =>
-    journal === undefined ? 0 : events.filter(({ eventId }) => eventId !== undefined).length;
-
-  /** Gives up events nobody decided on. What is on disk is sent at the next start, and the rest is lost. */
-  const giveUp = (events: readonly PendingEvent[], countLost: (count: number) => void, why: Explanation): void => {
-    const left = countLeft(events);
-    const lost = events.length - left;
-    leftOnDisk += left;
-    if (left > 0) {
+  /** Gives up events nobody decided on. What the journal has is sent at the next start, and the rest is lost. */
+  const giveUp = (kept: number, unkept: number, countLost: (count: number) => void, why: Explanation): void => {
+    leftOnDisk += kept;
+    if (kept > 0) {
       lastError = why.sentence;
-      report({ key: 'issues:left', message: `${countIssues(left)} left on disk for the next start: ${lastError}` });
+      report({ key: 'issues:left', message: `${countIssues(kept)} left on disk for the next start: ${lastError}` });
     }
-    if (lost > 0) {
-      countLost(lost);
-      sayUndelivered(lost, why);
+    if (unkept > 0) {
+      countLost(unkept);
+      sayUndelivered(unkept, why);
     }
   };
 
   /** Said with the first one, when nobody knows how many there will be. */
   const dropFromQueue = (events: readonly PendingEvent[]): void => {
     if (events.length === 0) return;
-    const left = countLeft(events);
-    leftOnDisk += left;
-    countDropped('queue_full', events.length - left);
-    const fate = left > 0 ? 'left on disk for the next start' : 'not delivered';
-    const counter = left > 0 ? 'leftOnDisk' : 'dropped.queue_full';
+    countDropped('queue_full', events.length);
     report({
       key: 'issues:queue_full',
-      message: `Issues were ${fate}: more came than ${host} takes and memory holds, and the oldest had to go; status.issues.${counter} counts them`,
+      message: `Issues were not delivered: more came than ${host} takes and memory holds, and the oldest had to go; status.issues.dropped.queue_full counts them`,
     });
     checkFlushes();
   };
 
   const checkFlushes = (): void => flushes.check(rest?.untilMs);
 
-  const strike = ({ eventId }: PendingEvent): void => {
-    if (eventId !== undefined) journal?.strikeIssue(eventId);
+  const strike = ({ eventId, isKept }: PendingEvent): void => {
+    if (eventId !== undefined && isKept) journal?.strikeIssue(eventId);
   };
 
   const accepted = (event: PendingEvent): void => {
@@ -206,7 +206,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
   const refused = (event: PendingEvent, answer: Answer): void => {
     if (!pending.take(event)) return;
     const why = explainAnswer(answer, target);
-    if (!isAboutTheEvent(answer)) return giveUp([event], countFailed, why);
+    if (!isAboutTheEvent(answer)) return giveUp(event.isKept ? 1 : 0, event.isKept ? 0 : 1, countFailed, why);
     failed += 1;
     strike(event);
     sayUndelivered(1, why);
@@ -232,7 +232,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
     });
   };
 
-  /** Tries until the event is decided, here or by somebody else. */
+  /** Tries until the event is decided, here or by somebody else, or others the journal has shall have their turn. */
   const deliver = async (event: PendingEvent): Promise<void> => {
     let retryAtMs = -Infinity;
     let giveUpAtMs = Infinity;
@@ -255,8 +255,10 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
       if (isAccepted(answer)) return accepted(event);
       retryAtMs = clock.now() + (pauseMs > 0 ? pauseMs : nextBackoffMs());
       giveUpAtMs += pauseMs;
-      if (!isPassing(answer) || retryAtMs > giveUpAtMs) return refused(event, answer);
+      const isLastAttempt = retryAtMs > giveUpAtMs;
+      if (!isPassing(answer) || (isLastAttempt && !event.isKept)) return refused(event, answer);
       noteTrouble(answer);
+      if (isLastAttempt) return void pending.putOff(event);
     }
   };
 
@@ -266,10 +268,13 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
       checkFlushes();
     }
     running = false;
+    checkFlushes();
   };
 
-  const take = (event: EncodedEvent): void => {
-    dropFromQueue(pending.add(event));
+  const keep = ({ eventId, payload }: EncodedEvent): boolean =>
+    eventId !== undefined && journal?.keepIssue(eventId, Buffer.from(payload).toString()) === true;
+
+  const start = (): void => {
     if (running) return;
     running = true;
     // Not at once: the run that failed has its own work to finish first.
@@ -284,16 +289,17 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
         proxy: connection.proxy,
         body: gzipNow(createEnvelope(event, new Date())),
       },
-      settle(status) {
-        if (status === 0) return [word];
-        const answer = bareAnswer(status);
+      settle(answer) {
+        const pauseMs = answer.kind === 'answered' ? askedPauseMs(answer, LAST_RATE_LIMITS, Date.now()) : 0;
+        if (pauseMs > 0) limitedUntilMs = clock.now() + pauseMs;
         if (isPassing(answer)) {
-          noteTrouble(answer);
-          return [word];
+          // How long the answer may have taken was not the server's choice.
+          if (answer.kind !== 'timeout') noteTrouble(answer);
+          return { words: [word], pauseMs };
         }
         if (isAccepted(answer)) accepted(event);
         else refused(event, answer);
-        return [];
+        return { words: [], pauseMs };
       },
       // What is still pending is told when the sender is closed.
       giveUp() {},
@@ -303,13 +309,18 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
 
   return {
     send(event) {
-      if (closed) return countDropped('closed');
+      if (closed) {
+        report(TOO_LATE);
+        return countDropped('closed');
+      }
       const encoded = encodeEvent(event);
-      if (encoded.eventId !== undefined) journal?.keepIssue(encoded.eventId, Buffer.from(encoded.payload).toString());
-      take(encoded);
+      dropFromQueue(pending.add(encoded, keep(encoded)));
+      start();
     },
-    restore({ id, payload }) {
-      if (!closed) take({ eventId: id, payload: Buffer.from(payload) });
+    restore(ids) {
+      if (closed || ids.length === 0) return;
+      for (const id of ids) pending.addKept(id);
+      start();
     },
     flush(withinMs = Infinity) {
       const flushed = flushes.add(clock.now(), withinMs);
@@ -320,10 +331,10 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
     close() {
       if (closed) return;
       closed = true;
-      const events = pending.clear();
-      const them = events.length === 1 ? 'it' : 'them';
+      const { kept, unkept } = pending.clear();
+      const them = kept + unkept === 1 ? 'it' : 'them';
       const sentence = trouble ?? `${host} did not take ${them} before the time for it was over`;
-      giveUp(events, (count) => countDropped('closed', count), { cause: 'closed', sentence });
+      giveUp(kept, unkept, (count) => countDropped('closed', count), { cause: 'closed', sentence });
       connection.abort();
       rest?.end();
       checkFlushes();
@@ -333,12 +344,28 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
       // The newest one tells why the process dies, so it goes first.
       return [...pending].toReversed().map(lastWordOf);
     },
+    get isPaused() {
+      return limitedUntilMs > clock.now() && pending.size > 0;
+    },
     get status() {
       const status = { url, sent, failed, pending: pending.size, leftOnDisk, dropped: { ...dropped } };
       return lastError === undefined ? status : { ...status, lastError };
     },
   };
 }
+
+/** The recorder has said why. */
+const GONE_FROM_DISK = 'the flight recorder no longer has an Issue that waited there';
+
+/** There is no later for a process that dies: without a time to wait in the answer, waits grow as after any failure. */
+const LAST_RATE_LIMITS = { ...RATE_LIMITS, unsaidPauseMs: 0 };
+
+const TOO_LATE: Problem = {
+  key: 'issues:late',
+  message:
+    'an Issue was captured after the last ones were sent, so it was not delivered; capture it before shutdown(), and ' +
+    "add an 'exit' listener that captures some before setupTracing() is called",
+};
 
 /** `an Issue was`, or how many were. */
 export function countIssues(count: number): string {

@@ -40,8 +40,8 @@ interface Draft {
   readonly event: SentryEvent | null;
   readonly level: string;
   readonly handled: boolean;
-  /** Where the journal has it. */
-  readonly id: string | undefined;
+  /** Takes it out of the journal, if that has it. */
+  readonly strike: () => void;
 }
 
 const CAPTURED_IN_HOOK: Problem = {
@@ -109,9 +109,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     if (journal === undefined || sdkInForce() !== undefined) return undefined;
     const { level, handled } = failure;
     const event = draw(failure);
-    const { eventId: id, payload } = event === null ? {} : encodeEvent(event);
-    if (id !== undefined && payload !== undefined) journal.keepIssue(id, Buffer.from(payload).toString());
-    return { event, level, handled, id };
+    return { event, level, handled, strike: event === null ? () => {} : keepFewOfAKind(event, guard, journal) };
   };
 
   const sendFewOfAKind = (event: SentryEvent | null): void => {
@@ -132,8 +130,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     else sdk.capture(told);
   };
 
-  const settle = (outcome: CapturedFailure | 'dropped', { event, level, handled, id }: Draft): void => {
-    const strike = (): void => (id === undefined ? undefined : journal?.strikeIssue(id));
+  const settle = (outcome: CapturedFailure | 'dropped', { event, level, handled, strike }: Draft): void => {
     if (outcome === 'dropped') return strike();
     if (sdkInForce() === undefined && outcome.level === level && outcome.handled === handled) {
       // Before the event is sent, which keeps it anew under the same id.
@@ -203,6 +200,27 @@ function withFaultlineContext<T extends CapturedFailure | CapturedMessage>(
   if (facts === undefined) return captured;
   const { contexts } = captured;
   return { ...captured, contexts: { ...contexts, faultline: { ...contexts['faultline'], ...facts } } };
+}
+
+/** Keeps an event whose run is not over, unless enough of its kind are kept. The function strikes it again. */
+function keepFewOfAKind(event: SentryEvent, guard: StormGuard, journal: EventJournal): () => void {
+  const giveBack = reserve(guard, event);
+  if (giveBack === undefined) return () => {};
+  const { eventId, payload } = encodeEvent(event);
+  if (eventId === undefined) return giveBack;
+  journal.keepIssue(eventId, Buffer.from(payload).toString());
+  return () => {
+    giveBack();
+    journal.strikeIssue(eventId);
+  };
+}
+
+function reserve(guard: StormGuard, event: SentryEvent): (() => void) | undefined {
+  try {
+    return guard.reserve(event);
+  } catch {
+    return () => {};
+  }
 }
 
 /** The event as the guard lets it through. `beforeSend` may have made an event the guard cannot read. */

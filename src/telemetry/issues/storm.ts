@@ -20,6 +20,11 @@ export interface StormGuard {
    * window says in `contexts.faultline.held_back` how many were held back before it.
    */
   admit<Event extends JudgedEvent>(event: Event): Event | undefined;
+  /**
+   * Whether an event may be kept on disk until it is known whether it is sent: of a kind no more than would be let
+   * through. The function gives the place back, to be called before the event is judged.
+   */
+  reserve(event: JudgedEvent): (() => void) | undefined;
   /** Events held back so far. */
   readonly heldBack: number;
   /** Those among them that no event let through since has told of. */
@@ -36,6 +41,8 @@ const MAX_KIND_LENGTH = 2_000;
 interface Kind {
   startedAtMs: number;
   passed: number;
+  /** Places on disk that were taken in this window, and not given back. */
+  reserved: number;
   heldBack: number;
 }
 
@@ -49,7 +56,7 @@ export function createStormGuard(now: () => number, limits: StormLimits = {}): S
 
   const kindFor = (name: string, nowMs: number): Kind => {
     const known = kinds.get(name);
-    const kind = known ?? { startedAtMs: nowMs, passed: 0, heldBack: 0 };
+    const kind = known ?? { startedAtMs: nowMs, passed: 0, reserved: 0, heldBack: 0 };
     kinds.delete(name);
     kinds.set(name, kind);
     if (known === undefined && kinds.size > maxKinds) {
@@ -61,6 +68,7 @@ export function createStormGuard(now: () => number, limits: StormLimits = {}): S
     if (nowMs - kind.startedAtMs >= windowMs) {
       kind.startedAtMs = nowMs;
       kind.passed = 0;
+      kind.reserved = 0;
     }
     return kind;
   };
@@ -86,6 +94,15 @@ export function createStormGuard(now: () => number, limits: StormLimits = {}): S
       kind.heldBack = 0;
       untold -= held_back;
       return { ...event, contexts: { ...event.contexts, faultline: { ...event.contexts?.['faultline'], held_back } } };
+    },
+    reserve(event) {
+      const kind = kindFor(kindOf(event), now());
+      if (kind.passed + kind.reserved >= maxPerWindow) return undefined;
+      const { startedAtMs } = kind;
+      kind.reserved += 1;
+      return () => {
+        if (kind.startedAtMs === startedAtMs) kind.reserved -= 1;
+      };
     },
   };
 }

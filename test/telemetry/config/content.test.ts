@@ -30,10 +30,11 @@ describe('whether content is recorded', () => {
     expect(problems).toEqual([{ key: CAPTURE, message: expect.stringContaining('on spans only') as string }]);
   });
 
-  it('is no, and said once, when the variable says something else', () => {
-    const { config, problems } = withVariables({ [CAPTURE]: 'some' });
+  it.each(['some', 'constructor', '__proto__'])('is no, and said once, when the variable is %j', (value) => {
+    const { config, problems } = withVariables({ [CAPTURE]: value });
     expect(config.captureContent).toBe(false);
-    expect(problems).toEqual([{ key: CAPTURE, message: `${CAPTURE} must be true or false, but is "some".` }]);
+    const message = `${CAPTURE} must be true, SPAN_ONLY, false or NO_CONTENT, but is "${value}".`;
+    expect(problems).toEqual([{ key: CAPTURE, message }]);
   });
 
   it('is decided kind by kind in code, which wins', () => {

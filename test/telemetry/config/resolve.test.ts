@@ -172,6 +172,14 @@ describe('a wrong value', () => {
     [{ serviceName: 5 }, 'serviceName must be a text, but is 5.'],
     [{ envFile: true }, 'envFile must be the path of a file or false, but is true.'],
     [{ dsn: {} }, 'but is of type object.'],
+    [{ recorder: '/var/lib' }, 'recorder must be an object of directory, maxBytes or maxAgeMs, but is "/var/lib".'],
+    [
+      { recorder: { dir: '/var/lib' } },
+      'recorder must be an object of directory, maxBytes or maxAgeMs, but has "dir".',
+    ],
+    [{ batch: [] }, 'maxQueueBytes or retryForMs, but is a list.'],
+    [{ batch: { foo: 1 } }, 'but has "foo".'],
+    [{ defaults: { spanLimits: { links: 1 } } }, 'attributePerLinkCountLimit, but has "links".'],
     [
       { resourceAttributes: { owner: {} } },
       'resourceAttributes must hold texts, numbers, booleans or lists of them, which "owner" is not.',

@@ -12,6 +12,9 @@ function fitted(value: unknown, maxBytes: number): { readonly bytes: number; rea
   return { bytes: Buffer.byteLength(text), value: JSON.parse(text) as unknown };
 }
 
+/** A file, whose base64 has letters of both cases and digits. */
+const FILE = Buffer.from(Array.from({ length: 900 }, (_, index) => (index * 89) % 251));
+
 /** A key as OpenAI has them, put together here so that nobody takes it for a real one. */
 const KEY = ['sk', 'proj', 'Ab3'.repeat(12)].join('-');
 
@@ -108,9 +111,79 @@ describe('a value that is recorded', () => {
     expect(fitted({ proxy }, 2_000).value).toEqual({ proxy: '[unreadable]' });
   });
 
-  it('has no file in it that came as a data URL', () => {
+  it('has no file in it, in whatever shape it came', () => {
     const url = `data:image/png;base64,${'A'.repeat(40_000)}`;
-    expect(fitted({ url }, 10_000).value).toEqual({ url: '[image/png, 30016 bytes]' });
+    const file = FILE.toString('base64');
+    expect(fitted({ url }, 10_000).value).toEqual({ url: '[image/png, 30000 bytes left out]' });
+    expect(
+      fitted(
+        {
+          mcp: [{ type: 'image', data: file.slice(0, 80), mimeType: 'image/png' }],
+          anthropic: { type: 'image', source: { type: 'base64', media_type: 'image/png', data: file.slice(0, 80) } },
+          gemini: { inlineData: { mimeType: 'image/png', data: file.slice(0, 80) } },
+          sdk: { type: 'media', mediaType: 'image/png', data: file.slice(0, 80) },
+          lines: { type: 'file', data: file.replaceAll(/.{76}/g, '$&\n').slice(0, 154) },
+          buffer: JSON.parse(JSON.stringify(FILE)) as unknown,
+          argument: file,
+          short: `iVBORw0KGgo${file.slice(0, 69)}`,
+          text: `see ![it](data:image/gif;base64,${file.slice(0, 80)}) and ${file} there`,
+          escaped: `{"url":"data:image\\/gif;base64,${file.slice(0, 80).replaceAll('/', '\\/')}"}`,
+        },
+        60_000,
+      ).value,
+    ).toEqual({
+      mcp: [{ type: 'image', data: '[60 bytes left out]', mimeType: 'image/png' }],
+      anthropic: {
+        type: 'image',
+        source: { type: 'base64', media_type: 'image/png', data: '[60 bytes left out]' },
+      },
+      gemini: { inlineData: { mimeType: 'image/png', data: '[60 bytes left out]' } },
+      sdk: { type: 'media', mediaType: 'image/png', data: '[60 bytes left out]' },
+      lines: { type: 'file', data: '[115 bytes left out]' },
+      buffer: '[900 bytes]',
+      argument: '[900 bytes left out]',
+      short: '[60 bytes left out]',
+      text: 'see ![it]([image/gif, 60 bytes left out]) and [900 bytes left out] there',
+      escaped: expect.stringMatching(/^\{"url":"\[image\/gif, \d+ bytes left out\]"\}$/) as string,
+    });
+  });
+
+  it('keeps what only looks like a file', () => {
+    const value = {
+      document: { type: 'document', title: 'Terms', text: 'All that was agreed.' },
+      plain: { mimeType: 'text/plain', text: 'hello', data: 'two words' },
+      letters: 'x'.repeat(2_000),
+      words: 'SomeWords2 '.repeat(200),
+      url: `https://example.com/${'a/b.'.repeat(300)}`,
+    };
+    expect(fitted(value, 60_000).value).toEqual(value);
+  });
+
+  it('is looked through for files in time linear in its length', () => {
+    const baits = ['data:', 'data:image/png;base64,', ';base64,', '/9j/4', 'iVBORw0KGgo ', `${'aB3'.repeat(170)} `];
+    for (const bait of baits) {
+      const startedAt = performance.now();
+      fitText(bait.repeat(Math.floor(4_000_000 / bait.length)), redactor, 1_000);
+      expect(performance.now() - startedAt, bait.slice(0, 30)).toBeLessThan(2_000);
+    }
+  });
+
+  it('is JSON also where there is hardly any room', () => {
+    for (let maxBytes = 2; maxBytes < 60; maxBytes += 1) {
+      expect(fitted({ text: 'word '.repeat(100) }, maxBytes).bytes).toBeLessThanOrEqual(maxBytes);
+    }
+  });
+
+  it('may be a list that is nearly empty, however long it is', () => {
+    const list: unknown[] = [];
+    list.length = 10_000_000;
+    expect(fitted(list, 1_000).bytes).toBeLessThanOrEqual(1_000);
+  });
+
+  it('may answer with a promise what it is in JSON, for which nobody waits', () => {
+    expect(fitted({ value: { toJSON: () => Promise.reject(new Error('no')) } }, 1_000).value).toEqual({
+      value: '[unreadable]',
+    });
   });
 });
 

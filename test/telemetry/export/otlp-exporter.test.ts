@@ -14,7 +14,7 @@ import type { Protocol } from '../../../src/telemetry/config/options.ts';
 import { VERSION } from '../../../src/telemetry/config/version.ts';
 import { createConnection } from '../../../src/telemetry/http/connection.ts';
 import { createOtlpExporter } from '../../../src/telemetry/export/otlp-exporter.ts';
-import { serializerOf } from '../../../src/telemetry/export/official-exporter.ts';
+import { SERIALIZERS } from '../../../src/telemetry/export/official-exporter.ts';
 import { serializeSpans } from '../../../src/telemetry/export/serialize-spans.ts';
 import { FAKE_PUBLIC_KEY, rateLimited, startFakeSentry, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
 import { sampleSpans, serialized } from '../../receiver/sample-spans.ts';
@@ -84,7 +84,7 @@ describe('spans that are exported', () => {
       next = setImmediate(turn);
     };
     let next = setImmediate(turn);
-    await serializeSpans(someSpans(512, 4_000), { protocol, dialect: 'otel' }, serializerOf(protocol));
+    await serializeSpans(someSpans(512, 4_000), { protocol, dialect: 'otel' }, SERIALIZERS[protocol]);
     clearImmediate(next);
     // More than 2 MB, a quarter of one at a time.
     expect(turns).toBeGreaterThanOrEqual(8);
@@ -157,7 +157,7 @@ describe('a request for a process that cannot wait', () => {
     const tls = { ca: 'PEM' };
     const destination = destinationAt(url, { protocol, compression: 'gzip', tls });
     const spans = someSpans(100, 4_000);
-    const request = createOtlpExporter(destination, connection).requestsNow()!(spans);
+    const { request } = createOtlpExporter(destination, connection).requestsNow()!(spans);
     expect(request).toMatchObject({ url, tls, proxy, headers: { 'content-encoding': 'gzip' } });
     const format = protocol === 'http/json' ? 'json' : 'protobuf';
     expect(decodeTraceRequest(gunzipSync(request.body), format)).toHaveLength(100);

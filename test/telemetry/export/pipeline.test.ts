@@ -1,16 +1,21 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 
 // Loaded before the clock is turned, whose hours pass in less time than loading takes.
 import '../../../src/telemetry/export/official-exporter.ts';
 import { resolveConfig } from '../../../src/telemetry/config/resolve.ts';
 import { createReporter } from '../../../src/telemetry/diagnostics.ts';
-import { createPipeline, type Pipeline } from '../../../src/telemetry/export/pipeline.ts';
+import { createPipeline, destinationKey, type Pipeline } from '../../../src/telemetry/export/pipeline.ts';
+import { createRecorder, type Recorder } from '../../../src/telemetry/export/recorder/recorder.ts';
 import { decodeTraceRequest } from '../../../src/receiver/otlp.ts';
 import { turnedClock } from '../http/clocks.ts';
+import { someSpans } from './exporting.ts';
 
 const OUTAGE_MS = 10 * 60_000;
 
@@ -19,6 +24,44 @@ let pipeline: Pipeline;
 afterEach(async () => {
   pipeline.close();
   await new Promise((resolve) => server.close(resolve));
+});
+
+describe('a destination whose URL has a key in its query', () => {
+  it('shows it nowhere, and writes it into no file', async () => {
+    let onAsked: (url: string | undefined) => void = () => {};
+    const asked = new Promise<string | undefined>((resolve) => (onAsked = resolve));
+    server = createServer((request, response) => {
+      onAsked(request.url);
+      request.resume().on('end', () => response.writeHead(503).end());
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`;
+    const directory = await mkdtemp(join(tmpdir(), 'faultline-query-'));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const config = resolveConfig({ endpoint: `${endpoint}?api_key=hunter2` }, {}, () => {});
+    const destination = config.destinations[0]!;
+    const start = (): Recorder =>
+      createRecorder({ directory, destinations: [destinationKey(destination)], report: () => {} });
+
+    const recorder = start();
+    pipeline = createPipeline(destination, config, () => {}, { recorder });
+    const [span] = someSpans(1);
+    pipeline.outlet(span!, recorder.ended(span!));
+    void pipeline.flush(1_000);
+    expect(await asked).toBe('/v1/traces?api_key=hunter2');
+    pipeline.close();
+    recorder.close();
+    const files = await Promise.all((await readdir(directory)).map((file) => readFile(join(directory, file), 'utf8')));
+    expect(files.join('')).toContain(`${endpoint}#`);
+    expect(`${files.join('')}${JSON.stringify(pipeline.status)}`).not.toContain('hunter2');
+
+    const next = start();
+    expect((await next.recover()).spans.get(pipeline.key)).toHaveLength(1);
+    next.close();
+    // Another key may be that of another account.
+    expect(destinationKey({ name: 'otlp', url: `${endpoint}?api_key=other` })).not.toBe(pipeline.key);
+    expect(destinationKey(pipeline.status)).toBe(pipeline.key);
+  });
 });
 
 describe('an outage of ten minutes', () => {

@@ -49,6 +49,13 @@ describe('the queue of spans', () => {
     expect(queue.takeFromDisk(10)).toEqual([0, 1]);
   });
 
+  it('leaves to the next start what the recorder has and is more than can wait', () => {
+    const queue = createSpanQueue({ maxCount: 2, maxBytes: 1_000 });
+    queue.addFromDisk(Array.from({ length: 1_000_001 }, (_, index) => index));
+    expect(queue).toMatchObject({ onDisk: 1_000_000, leftOnDisk: 1, dropped: 0 });
+    expect(queue.takeFromDisk(1)).toEqual([1]);
+  });
+
   it('does not keep one that is larger than the whole queue', () => {
     const queue = createSpanQueue({ maxCount: 2, maxBytes: 100 });
     queue.add(queued('huge', 101));
@@ -79,5 +86,18 @@ describe('the size of a span', () => {
     const bare = sizeOf(queued('named').span);
     expect(sizeOf(ended!) - bare).toBeGreaterThan(3_500);
     expect(sizeOf(ended!) - bare).toBeLessThan(4_500);
+  });
+
+  it.each([
+    ['text whose letters take three bytes', '語'.repeat(1_000), 3_000],
+    ['a list of such texts', ['語'.repeat(500), '語'.repeat(500)], 3_000],
+    ['bytes', new Uint8Array(3_000), 3_000],
+    ['a map of bytes and texts', { one: new Uint8Array(1_000), two: { three: 'x'.repeat(2_000) } }, 3_000],
+  ])('counts %s as a request does', (_, value, bytes) => {
+    const { span } = queued('named');
+    const withValue = { ...span, attributes: { key: value } } as unknown as typeof span;
+    const bare = sizeOf({ ...span, attributes: {} });
+    expect(sizeOf(withValue) - bare).toBeGreaterThanOrEqual(bytes);
+    expect(sizeOf(withValue) - bare).toBeLessThan(bytes + 200);
   });
 });

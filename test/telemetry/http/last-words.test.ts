@@ -17,19 +17,19 @@ interface Told {
   readonly tookMs: number;
 }
 
-/** Sends words made by `word(name, next)`, where `next(status, itself)` says what is still to be sent. */
+/** Sends words made by `word(name, next, pauseMs)`, where `next(status, itself)` says what is still to be sent. */
 async function sendWords(words: string, timeoutMs: number | string = 5_000): Promise<Told> {
   const source = `
     import { sendLastWords } from 'DIST/telemetry/http/last-words.js';
     const { URL: url, KEY } = process.env;
     const headers = { 'x-sentry-auth': 'sentry sentry_key=' + KEY, 'content-type': 'application/x-sentry-envelope' };
     const heard = [];
-    const word = (name, next = () => []) => {
+    const word = (name, next = () => [], pauseMs = 0) => {
       const itself = {
         request: { url, headers, body: Buffer.from('{}\\n') },
-        settle(status) {
+        settle({ kind, status = kind }) {
           heard.push(name + ' ' + status);
-          return next(status, itself);
+          return { words: next(status, itself), pauseMs: status === 200 ? 0 : pauseMs };
         },
         giveUp: () => heard.push(name + ' given up'),
       };
@@ -78,10 +78,31 @@ describe('the last words of a process', () => {
     expect(tookMs).toBeLessThan(3_000);
   });
 
-  it('that nobody has answered hear of status 0, and of the end of the time', async () => {
+  it('wait as long as the server asks', async () => {
+    answer(503);
+    const { heard, tookMs } = await sendWords(`word('a', untilAccepted, 1_200)`);
+    expect(heard).toEqual(['a 503', 'a 200']);
+    expect(tookMs).toBeGreaterThanOrEqual(1_200);
+  });
+
+  it('are given up at once when the server asks for longer than there is time', async () => {
+    answer(503, 2);
+    const { heard, tookMs } = await sendWords(`word('a', untilAccepted, 60_000), word('b', untilAccepted, 60_000)`);
+    expect(heard).toEqual(['a 503', 'b 503', 'a given up', 'b given up']);
+    expect(tookMs).toBeLessThan(3_000);
+  });
+
+  it('to one server do not wait for another', async () => {
+    answer(503);
+    const elsewhere = `{ ...word('b', (status) => (status === 404 ? [word('c')] : [])), get request() { return { ...word().request, url: url + 'elsewhere' } } }`;
+    const { heard } = await sendWords(`word('a', untilAccepted, 700), ${elsewhere}`);
+    expect(heard).toEqual(['a 503', 'b 404', 'a 200', 'c 200']);
+  });
+
+  it('that nobody has answered hear of that, and of the end of the time', async () => {
     sentry.answerNextEnvelope({ kind: 'hang' }, 10);
     const { heard, tookMs } = await sendWords(`word('a', untilAccepted), word('b')`, 500);
-    expect(heard).toEqual(['a 0', 'b 0', 'a given up']);
+    expect(heard).toEqual(['a timeout', 'b timeout', 'a given up']);
     expect(tookMs).toBeGreaterThanOrEqual(495);
     expect(tookMs).toBeLessThan(3_000);
   });

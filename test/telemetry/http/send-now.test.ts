@@ -1,4 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -23,24 +24,35 @@ afterEach(() => sentry.close());
 /** Where a request goes, and through what. */
 type Target = Pick<NowRequest, 'url' | 'tls' | 'proxy'>;
 
-/** Sends requests to the targets, and prints the statuses and whether the time was kept. */
+interface Told extends Ended {
+  readonly answers: unknown;
+  /** Of every answer the status, or why there is none. */
+  readonly statuses: unknown;
+  readonly bodies: unknown;
+  readonly tookMs: number;
+}
+
+/** Sends requests to the targets, and prints the answers and whether the time was kept. */
 async function sendNowTo(
   targets: readonly (string | Target)[],
   timeoutMs: number | string = 5_000,
   env: Readonly<Record<string, string>> = {},
-): Promise<Ended & { readonly statuses: unknown; readonly tookMs: number }> {
+): Promise<Told> {
   const source = `
     import { sendNow } from 'DIST/telemetry/http/send-now.js';
     const { TARGETS, KEY } = process.env;
     const headers = { 'x-sentry-auth': 'sentry sentry_key=' + KEY, 'content-type': 'application/x-sentry-envelope' };
     const body = Buffer.from('{}\\n');
     const startedAt = performance.now();
-    const statuses = sendNow(JSON.parse(TARGETS).map((target) => ({ ...target, headers, body })), ${timeoutMs});
-    console.log(JSON.stringify({ statuses, tookMs: performance.now() - startedAt }));
+    const answers = sendNow(JSON.parse(TARGETS).map((target) => ({ ...target, headers, body })), ${timeoutMs});
+    const tookMs = performance.now() - startedAt;
+    const statuses = answers.map(({ kind, status, error }) => status ?? error?.problem?.kind ?? error?.code ?? kind);
+    const bodies = answers.map(({ body }) => body && Buffer.from(body).toString());
+    console.log(JSON.stringify({ answers, statuses, bodies, tookMs }));
   `;
   const given = targets.map((target) => (typeof target === 'string' ? { url: target } : target));
   const ended = await runScript(source, { env: { TARGETS: JSON.stringify(given), KEY: FAKE_PUBLIC_KEY, ...env } });
-  return { ...ended, ...(JSON.parse(ended.stdout || '{}') as { statuses: unknown; tookMs: number }) };
+  return { ...ended, ...(JSON.parse(ended.stdout || '{}') as Omit<Told, keyof Ended>) };
 }
 
 const envelopeUrl = (): string => `${sentry.origin}/api/1/envelope/`;
@@ -73,7 +85,7 @@ describe('requests of a process that cannot wait', () => {
     await writeFile(authority, cert);
     const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 
-    expect(await sendNowTo([url])).toMatchObject({ code: 0, stderr: '', statuses: [0] });
+    expect(await sendNowTo([url])).toMatchObject({ code: 0, stderr: '', statuses: ['DEPTH_ZERO_SELF_SIGNED_CERT'] });
     expect(await sendNowTo([url], 5_000, { NODE_EXTRA_CA_CERTS: authority })).toMatchObject({ statuses: [200] });
   });
 
@@ -85,6 +97,29 @@ describe('requests of a process that cannot wait', () => {
       sender === 'a worker'
         ? {}
         : { NODE_OPTIONS: `${permission} --allow-fs-read=* --allow-child-process --no-warnings` };
+
+    it('tell the whole answer, of an endless one its start', async () => {
+      const server = createServer((request, response) => {
+        if (request.url === '/endless') return void response.writeHead(200).write('x'.repeat(100_000));
+        response.writeHead(429, { 'retry-after': '60', 'content-type': 'text/plain' }).end('wait, é');
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      onTestFinished(() => {
+        server.closeAllConnections();
+        server.close();
+      });
+      const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const ended = await sendNowTo([`${origin}/`, `${origin}/endless`], 5_000, env);
+      expect(ended).toMatchObject({
+        code: 0,
+        stderr: '',
+        answers: [
+          { status: 429, headers: { 'retry-after': '60', 'content-type': 'text/plain' }, isComplete: true },
+          { status: 200, isComplete: false },
+        ],
+        bodies: ['wait, é', 'x'.repeat(64 * 1024)],
+      });
+    });
 
     it('go through a proxy: in tunnels to https URLs, and whole to http URLs', async () => {
       const { cert, key } = selfSigned();
@@ -107,7 +142,11 @@ describe('requests of a process that cannot wait', () => {
         5_000,
         env,
       );
-      expect(ended).toMatchObject({ code: 0, stderr: '', statuses: [201, 200, 0, 0] });
+      expect(ended).toMatchObject({
+        code: 0,
+        stderr: '',
+        statuses: [201, 200, 'refused', 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+      });
       const connect = `CONNECT ${new URL(secure).host}`;
       expect(asked.toSorted()).toEqual([connect, connect, connect, `POST ${envelopeUrl()}`]);
       expect(sentry.requests).toMatchObject([{ path: '/api/1/envelope/', status: 200 }]);
@@ -118,25 +157,29 @@ describe('requests of a process that cannot wait', () => {
   it('through a proxy that says nothing are given up at the deadline', async () => {
     const { url, host, variable } = await startProxy({ isSilent: true });
     const ended = await sendNowTo([{ url: 'https://sentry.test/', proxy: { url, host, variable } }], 1_000);
-    expect(ended).toMatchObject({ code: 0, stderr: '', statuses: [0] });
+    expect(ended).toMatchObject({ code: 0, stderr: '', statuses: ['timeout'] });
     expect(ended.tookMs).toBeLessThan(3_000);
   });
 
   it('are given up at the deadline, and what was answered until then counts', async () => {
     sentry.answerNextEnvelope({ kind: 'hang' });
     const ended = await sendNowTo([envelopeUrl(), `${sentry.origin}/elsewhere`], 1_500);
-    expect(ended).toMatchObject({ code: 0, stderr: '', statuses: [0, 404] });
+    expect(ended).toMatchObject({ code: 0, stderr: '', statuses: ['timeout', 404] });
     expect(ended.tookMs).toBeGreaterThanOrEqual(1_495);
     expect(ended.tookMs).toBeLessThan(4_000);
   });
 
   it('need not be waited for when nothing listens, or the URL is none', async () => {
     await sentry.close();
-    expect(await sendNowTo([envelopeUrl(), 'no url'])).toMatchObject({ code: 0, stderr: '', statuses: [0, 0] });
+    expect(await sendNowTo([envelopeUrl(), 'no url'])).toMatchObject({
+      code: 0,
+      stderr: '',
+      statuses: ['ECONNREFUSED', 'broken'],
+    });
   });
 
   it.each([0, -1, 'Number.NaN'])('are not sent in no time: %s ms', async (timeoutMs) => {
-    expect(await sendNowTo([envelopeUrl()], timeoutMs)).toMatchObject({ code: 0, statuses: [0] });
+    expect(await sendNowTo([envelopeUrl()], timeoutMs)).toMatchObject({ code: 0, statuses: ['timeout'] });
     expect(sentry.requests).toEqual([]);
   });
 
@@ -164,6 +207,6 @@ describe('requests of a process that cannot wait', () => {
     const ended = await sendNowTo([envelopeUrl()], 5_000, {
       NODE_OPTIONS: `${permission} --allow-fs-read=* --no-warnings`,
     });
-    expect(ended).toMatchObject({ code: 0, stderr: '', statuses: [0] });
+    expect(ended).toMatchObject({ code: 0, stderr: '', statuses: ['timeout'] });
   });
 });

@@ -29,7 +29,7 @@ describe('a sender in a process that dies', () => {
     import { sendLastWords } from 'DIST/telemetry/http/last-words.js';
     const report = ({ message }) => console.error('faultline: ' + message);
     const kept = new Set();
-    const journal = { keepIssue: (id) => kept.add(id), strikeIssue: (id) => kept.delete(id) };
+    const journal = { keepIssue: (id) => kept.add(id).has(id), strikeIssue: (id) => kept.delete(id) };
     const sender = createIssueSender({ dsn: dsn.fromText(process.env.DSN).value, report, ${options} });
     const event = (server_name) => {
       const event = ${JSON.stringify(anEvent())};
@@ -173,6 +173,36 @@ describe('a sender in a process that dies', () => {
     expect(ended.stdout).toBe('{"sent":0,"failed":0,"pending":1}\n');
     expect(ended.stderr).toMatch(/^faultline: an Issue was not delivered: \S+ kept limiting the rate \(429\);.*\n$/);
     expect(sentry.requests).toHaveLength(1);
+  });
+
+  it.each([
+    ['asks for a pause first when the process is about to die', `sayLastWords();`],
+    ['asked for a pause before', `await sender.flush(100); sayLastWords();`],
+  ])('does not wait for a server that %s', async (_, end) => {
+    const headers = { 'retry-after': '60', 'x-sentry-rate-limits': '60:error;transaction:key' };
+    sentry.answerNextEnvelope({ kind: 'status', status: 429, headers });
+    const ended = await run(`
+      sender.send(event('a'));
+      const startedAtMs = performance.now();
+      ${end}
+      console.log(performance.now() - startedAtMs < 3_000);
+      process.exit();
+    `);
+    expect(ended.stdout).toBe('{"sent":0,"failed":0,"pending":1}\ntrue\n');
+    expect(sentry.requests).toHaveLength(1);
+  });
+
+  it('does not take a login page for Sentry, and leaves the event in the journal', async () => {
+    const headers = { 'content-type': 'text/html' };
+    sentry.answerNextEnvelope({ kind: 'status', status: 200, headers });
+    const ended = await run(
+      `sender.send(event('a')); sayLastWords(); console.log(sender.status.leftOnDisk, kept.size); process.exit();`,
+      'journal',
+    );
+    expect(ended.stdout).toBe('{"sent":0,"failed":0,"pending":0}\n1 1\n');
+    expect(ended.stderr).toMatch(
+      /^faultline: an Issue was left on disk for the next start: \S+ answered with a web page/,
+    );
   });
 
   it('strikes from the journal what was taken, and leaves what was not', async () => {

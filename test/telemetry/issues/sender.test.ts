@@ -556,18 +556,28 @@ describe('events that are kept in a journal', () => {
     expect(lines).toEqual([`an Issue was left on disk for the next start: ${sender.status.lastError}`]);
   });
 
-  it('are left for the next start after an hour of trouble', async () => {
+  it('let others have their turn after an hour of trouble, and are tried again after them', async () => {
     const clock = hurriedClock();
+    const asked: unknown[] = [];
     const server = await startServer((request, response) => {
-      clock.turn(60 * MINUTE_MS);
-      request.resume().on('end', () => response.writeHead(503).end());
+      const chunks: Uint8Array[] = [];
+      request.on('data', (chunk: Uint8Array) => chunks.push(chunk));
+      request.on('end', () => {
+        const event = parseEnvelope(gunzipSync(Buffer.concat(chunks))).items[0]?.payload as ReturnType<typeof anEvent>;
+        asked.push(event.server_name);
+        if (asked.length === 1) clock.turn(60 * MINUTE_MS);
+        response.writeHead(asked.length === 1 ? 503 : 200).end('{}');
+      });
     });
     const journal = aJournal();
     const sender = createSender({ dsn: server.dsn, clock, journal });
-    sender.send(anEvent());
+    sender.send(anEvent({ server_name: 'a' }));
+    sender.send(anEvent({ server_name: 'b' }));
     await sender.flush();
-    expect(journal.kept.size).toBe(1);
-    expect(sender.status).toMatchObject({ failed: 0, pending: 0, leftOnDisk: 1 });
+    expect(asked).toEqual(['a', 'b', 'a']);
+    expect(journal.kept.size).toBe(0);
+    expect(sender.status).toMatchObject({ sent: 2, failed: 0, pending: 0, leftOnDisk: 0 });
+    expect(lines).toEqual([]);
   });
 
   it('are left for the next start when the sender is closed', async () => {
@@ -585,20 +595,31 @@ describe('events that are kept in a journal', () => {
     ]);
   });
 
-  it('are left for the next start when memory does not hold them', async () => {
+  it('wait there when memory does not hold them, and a flush waits for them', async () => {
     const journal = aJournal();
     const sender = createSender({ journal, maxPending: 1 });
     const events = [anEvent(), anEvent(), anEvent()];
     for (const event of events) sender.send(event);
+    expect(sender.status).toMatchObject({ pending: 3, leftOnDisk: 0, dropped: {} });
     await sender.flush();
-    expect(receivedIds()).toEqual([events[2]?.event_id]);
-    expect([...journal.kept.keys()]).toEqual(events.slice(0, 2).map(({ event_id: id }) => id));
-    expect(sender.status).toMatchObject({ sent: 1, leftOnDisk: 2, dropped: {} });
-    expect(lines).toEqual([
-      expect.stringMatching(
-        /^Issues were left on disk for the next start: more came than .*status\.issues\.leftOnDisk/,
-      ),
-    ]);
+    expect(receivedIds()).toEqual([events[2], events[0], events[1]].map((event) => event?.event_id));
+    expect(journal.kept.size).toBe(0);
+    expect(sender.status).toMatchObject({ sent: 3, pending: 0, leftOnDisk: 0, dropped: {} });
+    expect(lines).toEqual([]);
+  });
+
+  it('and leave the memory while somebody flushes are waited for', async () => {
+    sentry.answerNextEnvelope({ kind: 'hang' });
+    const journal = aJournal();
+    const sender = createSender({ journal, maxPending: 1, requestTimeoutMs: 300, clock: hurriedClock() });
+    const events = [anEvent(), anEvent(), anEvent()];
+    sender.send(events[0]!);
+    await sentry.waitForRequests(1);
+    sender.send(events[1]!);
+    const flushed = sender.flush();
+    sender.send(events[2]!);
+    await flushed;
+    expect(receivedIds()).toContain(events[1]?.event_id);
   });
 
   it('and have no id that can be found again are lost with the process, and counted so', () => {
@@ -623,7 +644,7 @@ describe('events that are kept in a journal', () => {
       journal: { ...journal, keepIssue: () => expect.unreachable('it is on disk already') },
     });
     journal.keepIssue(event.event_id, payload);
-    sender.restore({ id: event.event_id, payload });
+    sender.restore([event.event_id]);
     await sender.flush();
     expect(receivedEvents(sentry)).toEqual([event]);
     expect(sentry.envelopes[0]?.headers).toMatchObject({ event_id: event.event_id });
@@ -634,8 +655,48 @@ describe('events that are kept in a journal', () => {
   it('by an earlier process stay there when the sender is closed already', () => {
     const sender = createSender({ journal: aJournal() });
     sender.close();
-    sender.restore({ id: 'a'.repeat(32), payload: '{}' });
+    sender.restore(['a'.repeat(32)]);
     expect(accountedFor(sender.status)).toBe(0);
+  });
+
+  it('by an earlier process are all sent, oldest first, of which one at a time is in memory', async () => {
+    const journal = aJournal();
+    const events = Array.from({ length: 30 }, () => anEvent());
+    for (const event of events) journal.keepIssue(event.event_id, JSON.stringify(event));
+    let mostRead = 0;
+    const readIssue = (id: string): string | undefined => {
+      mostRead = Math.max(mostRead, 1 + events.length - journal.kept.size - sentry.envelopes.length);
+      return journal.readIssue(id);
+    };
+    const sender = createSender({ journal: { ...journal, readIssue }, maxPending: 3 });
+    sender.restore(events.map(({ event_id: id }) => id));
+    expect(sender.status).toMatchObject({ pending: 30 });
+    await sender.flush();
+    expect(receivedIds()).toEqual(events.map(({ event_id: id }) => id));
+    expect(mostRead).toBe(1);
+    expect(accountedFor(sender.status)).toBe(30);
+  });
+
+  it('and are gone from there when their turn comes are counted, and hold up nobody', async () => {
+    const journal = aJournal();
+    const sender = createSender({ journal });
+    const event = anEvent();
+    journal.keepIssue(event.event_id, JSON.stringify(event));
+    sender.restore(['a'.repeat(32), event.event_id, 'b'.repeat(32)]);
+    await sender.flush();
+    expect(receivedIds()).toEqual([event.event_id]);
+    expect(sender.status).toMatchObject({ sent: 1, pending: 0, dropped: { recorder: 2 } });
+    expect(sender.status.lastError).toMatch(/^the flight recorder no longer has/);
+  });
+
+  it('and could not be kept are dropped like others when memory does not hold them', async () => {
+    const journal = { ...aJournal(), keepIssue: () => false };
+    const sender = createSender({ journal, maxPending: 1 });
+    const events = [anEvent(), anEvent()];
+    for (const event of events) sender.send(event);
+    expect(sender.status).toMatchObject({ pending: 1, dropped: { queue_full: 1 } });
+    sender.close();
+    expect(sender.status).toMatchObject({ leftOnDisk: 0, dropped: { queue_full: 1, closed: 1 } });
   });
 });
 
@@ -673,10 +734,12 @@ describe('a sender that is closed', () => {
     sender.close();
     sender.close();
     sender.send(anEvent());
+    sender.send(anEvent());
     expect(sender.lastWords()).toEqual([]);
     await sender.flush();
-    expect(sender.status).toMatchObject({ sent: 0, pending: 0, dropped: { closed: 1 } });
-    expect({ lines, requests: sentry.requests }).toEqual({ lines: [], requests: [] });
+    expect(sender.status).toMatchObject({ sent: 0, pending: 0, dropped: { closed: 2 } });
+    expect(lines).toEqual([expect.stringMatching(/^an Issue was captured after the last ones were sent/)]);
+    expect(sentry.requests).toEqual([]);
   });
 });
 
@@ -802,7 +865,8 @@ describe('whatever a server does', () => {
   const isAccepted = (answer: Behaviour): boolean =>
     answer.kind === 'answer' && answer.code < 300 && answer.headers['content-type'] === undefined;
 
-  const act = fc.constantFrom('send', 'send', 'send', 'turn', 'flush', 'close');
+  const behaviours = fc.array(behaviour, { maxLength: 25 });
+  const acts = fc.array(fc.constantFrom('send', 'send', 'send', 'turn', 'flush', 'close'), { maxLength: 25 });
 
   it('every event is decided once, nothing is thrown, and every flush settles', async () => {
     const rejections: unknown[] = [];
@@ -828,11 +892,16 @@ describe('whatever a server does', () => {
     });
 
     await fc.assert(
-      fc.asyncProperty(fc.array(behaviour, { maxLength: 25 }), fc.array(act, { maxLength: 25 }), async (plan, acts) => {
+      fc.asyncProperty(behaviours, acts, fc.boolean(), async (plan, acts, isKept) => {
         planned = [...plan];
         accepted = 0;
         const clock = hurriedClock();
-        const sender = createSender({ dsn: server.dsn, clock, maxPending: 4 });
+        const sender = createSender({
+          dsn: server.dsn,
+          clock,
+          maxPending: 4,
+          ...(isKept ? { journal: aJournal() } : {}),
+        });
         const flushes: Promise<void>[] = [];
         let given = 0;
         for (const step of acts) {

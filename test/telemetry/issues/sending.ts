@@ -42,7 +42,11 @@ export function aJournal(): EventJournal & { readonly kept: ReadonlyMap<string, 
   const kept = new Map<string, string>();
   return {
     kept,
-    keepIssue: (id, payload) => void kept.set(id, payload),
+    keepIssue(id, payload) {
+      kept.set(id, payload);
+      return true;
+    },
+    readIssue: (id) => kept.get(id),
     strikeIssue: (id) => void kept.delete(id),
   };
 }

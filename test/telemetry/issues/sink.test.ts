@@ -134,6 +134,48 @@ describe('a failure whose run is not over', () => {
     expect(journal.kept.size).toBe(0);
   });
 
+  it('is kept five times in a minute at most, and sent all the same as often as without a journal', () => {
+    const journal = aJournal();
+    const { sink, events, guard, clock } = createSink({ journal });
+    const waiting = Array.from({ length: 12 }, () => sink.hold(aFailure()));
+    expect(journal.kept.size).toBe(5);
+    expect(guard.heldBack).toBe(0);
+
+    clock.turn(60_000);
+    waiting.push(sink.hold(aFailure()));
+    expect(journal.kept.size).toBe(6);
+
+    for (const { failure, decide } of waiting) decide(failure);
+    expect(journal.kept.size).toBe(0);
+    expect(events).toHaveLength(5);
+    expect(guard.heldBack).toBe(8);
+  });
+
+  it('makes room in the journal for others of its kind when it became part of another one', () => {
+    const journal = aJournal();
+    const { sink, events } = createSink({ journal });
+    for (let count = 0; count < 20; count += 1) {
+      const failure = sink.hold(aFailure());
+      expect(journal.kept.size).toBe(1);
+      failure.decide('dropped');
+    }
+    sink.capture(aFailure());
+    expect(events).toHaveLength(1);
+  });
+
+  it('is kept although beforeSend has made an event of it that cannot be judged', () => {
+    const fingerprint: unknown[] = [];
+    fingerprint.push(fingerprint);
+    const beforeSend = (event: SentryEvent): SentryEvent => ({ ...event, fingerprint }) as SentryEvent;
+    const journal = aJournal();
+    const { sink, events } = createSink({ journal, options: { beforeSend } });
+    const { failure, decide } = sink.hold(aFailure());
+    expect(journal.kept.size).toBe(1);
+    decide(failure);
+    expect(journal.kept.size).toBe(0);
+    expect(events).toHaveLength(1);
+  });
+
   it('is shown to beforeSend once, and once more when it turned out otherwise', () => {
     const seen: string[] = [];
     const beforeSend = (event: SentryEvent): SentryEvent => {

@@ -37,6 +37,22 @@ describe('a failure that repeats', () => {
     expect(event.contexts).toEqual({ faultline: { run_id: 'r' } });
   });
 
+  it('has as many places on disk as are let through, of which those of an earlier window take none', () => {
+    const { guard, clock } = guarded({ maxPerWindow: 2, windowMs: 1_000 });
+    guard.admit(event);
+    const first = guard.reserve(event);
+    expect(guard.reserve(event)).toBeUndefined();
+    first?.();
+    const again = guard.reserve(event);
+    expect(again).toBeDefined();
+
+    clock.turn(1_000);
+    expect([guard.reserve(event), guard.reserve(event)]).not.toContain(undefined);
+    again?.();
+    expect(guard.reserve(event)).toBeUndefined();
+    expect([guard.admit(event), guard.admit(event), guard.admit(event)]).toEqual([event, event, undefined]);
+  });
+
   it('is still held back just before the window is over', () => {
     const { guard, clock } = guarded({ maxPerWindow: 1 });
     guard.admit(event);

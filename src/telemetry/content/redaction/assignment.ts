@@ -1,4 +1,4 @@
-import { DOT, endOf, QUOTE, SEPARATOR, startOf, typeAt } from './characters.ts';
+import { DOT, endOf, QUOTE, SEPARATOR, startOf, typeAt, WORD } from './characters.ts';
 import { matchAt, type Finding } from './finding.ts';
 import { isExpression, isSecretValue } from './named-value.ts';
 import { providerKeyAt } from './provider-key.ts';
@@ -37,8 +37,10 @@ interface Written {
 }
 
 /** Finds what stands under the name of a secret, given the bounds of the word before a sign of assignment. */
-export function findAssigned(text: string, sign: number, wordStart: number, wordEnd: number): Finding | undefined {
-  if (sign - wordEnd > MAX_GAP || !endsLikeSecret(text, wordStart, wordEnd)) return undefined;
+export function findAssigned(text: string, sign: number, word: number, wordEnd: number): Finding | undefined {
+  if (sign - wordEnd > MAX_GAP) return undefined;
+  const wordStart = startOfName(text, word, wordEnd);
+  if (!endsLikeSecret(text, wordStart, wordEnd)) return undefined;
   const name = secretName(text, sign, wordStart, wordEnd);
   if (name === undefined) return undefined;
   const next = behindSign(text, sign);
@@ -47,6 +49,25 @@ export function findAssigned(text: string, sign: number, wordStart: number, word
   if (text[valueStart] === '[') return findInList(text, valueStart + 1, name);
   const written = writtenAt(text, valueStart, name);
   return written === undefined ? undefined : judge(text, written, name, valueStart > next);
+}
+
+/** What is assigned to a word that only the name of something else makes a secret, such as `value`. */
+export function findValue(
+  text: string,
+  sign: number,
+  wordEnd: number,
+  name: string,
+  kind: SecretKind,
+): Finding | undefined {
+  if (sign - wordEnd > MAX_GAP) return undefined;
+  for (let at = wordEnd; at < sign; at += 1) if (!isGap(text, at)) return undefined;
+  const next = behindSign(text, sign);
+  if (next === undefined) return undefined;
+  const valueStart = endOfSpaces(text, next, 4);
+  const quote = text.slice(wordEnd, endOf(text, wordEnd, QUOTE, sign));
+  const owner: SecretName = { name, kind, quote, isInQuery: false, isVariable: false };
+  const written = writtenAt(text, valueStart, owner);
+  return written === undefined ? undefined : judge(text, written, owner, valueStart > next);
 }
 
 /** The value of an option of a command line, such as `--password`, given the bounds of its name. */
@@ -110,6 +131,14 @@ export function findElementText(text: string, sign: number, wordStart: number, w
   if (end === -1 || !text.startsWith(`</${name}`, end)) return undefined;
   return isSecretValue(text.slice(start, end), kind, name) ? { start, end, kind } : undefined;
 }
+
+/** `contraseña` is a name too, though its last letter alone is a word here. */
+function startOfName(text: string, wordStart: number, wordEnd: number): number {
+  const isSpanish = wordEnd - wordStart <= 2 && wordStart > 0 && text.charCodeAt(wordStart - 1) === LETTER_N_TILDE;
+  return isSpanish ? startOf(text, wordStart - 1, WORD, Math.max(0, wordStart - 32)) : wordStart;
+}
+
+const LETTER_N_TILDE = 0xf1;
 
 function secretName(text: string, sign: number, wordStart: number, wordEnd: number): SecretName | undefined {
   for (let at = wordEnd; at < sign; at += 1) if (!isGap(text, at)) return undefined;
@@ -211,7 +240,8 @@ function unquotedAt(
   { isInQuery, isVariable, kind }: Pick<SecretName, 'isInQuery' | 'isVariable' | 'kind'>,
 ): Written | undefined {
   if (kind === 'cookie') return matchAt(COOKIE, text, start) === null ? undefined : restOfLineAt(text, start);
-  const listed = kind === 'authorization' ? matchAt(LISTED_CREDENTIALS, text, start) : null;
+  const spaced = WITH_SPACES[kind];
+  const listed = spaced === undefined ? null : matchAt(spaced, text, start);
   if (listed !== null) return unquoted(start, start + listed[0].length);
   const ends = isInQuery ? ENDS_IN_QUERY : isVariable ? ENDS_OF_VARIABLE : ENDS;
   let end = start;
@@ -229,6 +259,13 @@ const COOKIE = /[\w!#$%&'*+.^|~-]{1,128}=/y;
 /** Schemes that write their credentials as a list, such as `Digest` and `AWS4-HMAC-SHA256`. */
 const LISTED_CREDENTIALS =
   /[\w-]{1,40} {1,4}(?:[\w-]{1,40}=(?:\\{0,7}"[^"\n\\]{0,1024}\\{0,7}"|[^\s,"'\\]{1,1024}),? {0,2}){1,20}/y;
+
+/** What is one value though it has spaces in it and no quotation marks around it. */
+const WITH_SPACES: Partial<Record<SecretKind, RegExp>> = {
+  authorization: LISTED_CREDENTIALS,
+  iban: /[A-Z]{2}\d{2}(?: [A-Z0-9]{2,4}){3,8}/y,
+  recovery_phrase: /(?:[a-z]{3,12} ){11,23}[a-z]{3,12}/y,
+};
 
 /** A header's value: to the end of its line, or of the quotation it stands in. */
 function restOfLineAt(text: string, start: number): Written | undefined {
@@ -268,7 +305,7 @@ function isSecretUnquoted(text: string, end: number, name: SecretName, value: st
 
 /** Whether a number under the name is a secret: under others it is an identifier, or counts something. */
 export function isNumberSecret(kind: SecretKind): boolean {
-  return kind === 'password' || kind === 'card_code';
+  return kind === 'password' || kind === 'card_code' || kind === 'pin' || kind === 'one_time_code' || kind === 'national_id';
 }
 
 /** The items of a list of texts, from the first that is a secret to the last. */

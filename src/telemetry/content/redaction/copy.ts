@@ -133,15 +133,19 @@ class RedactedCopy {
 
   #copyList(items: readonly unknown[], length: number, place: Place, depth: number): JsonValue {
     const copies: JsonValue[] = [];
-    const named = this.#redactor.usesNames ? pairedPlace(items, length) : undefined;
     for (let index = 0; index < length; index += 1) {
       if (this.#isFull) {
         copies.push(`[${length - index} left out]`);
         break;
       }
-      copies.push(this.#copyMember(items, index, index === 1 ? (named ?? place) : place, depth) ?? null);
+      copies.push(this.#copyMember(items, index, this.#placeInList(items, index, length, place), depth) ?? null);
     }
     return copies;
+  }
+
+  #placeInList(items: readonly unknown[], index: number, length: number, place: Place): Place {
+    if (!this.#redactor.usesNames || index === 0 || typeof items[index] !== 'string') return place;
+    return placeBehind(items[index - 1], items[index], index, length) ?? place;
   }
 
   #copyMap(map: Map<unknown, unknown>, place: Place, depth: number): JsonValue {
@@ -159,6 +163,8 @@ class RedactedCopy {
     place: Place,
     depth: number,
   ): JsonValue {
+    const ofValue = this.#redactor.usesNames ? this.#kindOfValue(object, keys) : undefined;
+    const isWebKey = keys.includes('kty');
     const inherited = isSchema(keys, place.kind) ? undefined : inheritedKind(place.kind);
     const copies: Record<string, JsonValue> = {};
     for (let index = 0; index < keys.length; index += 1) {
@@ -167,11 +173,28 @@ class RedactedCopy {
         break;
       }
       const key = keys[index]!;
-      const kind = this.#redactor.usesNames ? (secretKindOf(key) ?? inherited) : undefined;
+      const kind = this.#redactor.usesNames
+        ? ((isWebKey && PRIVATE_PARTS.test(key) ? 'private_key' : undefined) ??
+          (key === 'value' || key === 'Value' ? ofValue : undefined) ??
+          secretKindOf(key) ??
+          inherited)
+        : undefined;
       const copy = this.#copyMember(object, key, { key, kind }, depth);
       if (copy !== undefined) setMember(copies, this.#copyKey(key, copies), copy);
     }
     return copies;
+  }
+
+  #kindOfValue(object: Readonly<Record<string, unknown>>, keys: readonly string[]): SecretKind | undefined {
+    if (!keys.includes('value') && !keys.includes('Value')) return undefined;
+    const naming = NAMING.find((key) => keys.includes(key));
+    if (naming === undefined) return undefined;
+    try {
+      const name = object[naming];
+      return typeof name === 'string' ? secretKindOf(name) : undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   /** Reading a member may run code of the application. */
@@ -218,13 +241,35 @@ function textOf(value: object): string | undefined {
   return Object.prototype.toString.call(value) === '[object String]' ? String.prototype.valueOf.call(value) : undefined;
 }
 
-/** A list of two may be an entry, such as that of a header: what the second is, going by the first. */
-function pairedPlace(items: readonly unknown[], length: number): Place | undefined {
-  const key = items[0];
-  if (length !== 2 || typeof key !== 'string') return undefined;
-  const kind = secretKindOf(key);
-  return kind === undefined ? undefined : { key, kind };
+/**
+ * What an item of a list is, going by the one before: a list may be an entry, such as that of a header, the headers
+ * of a request one after another, or the arguments of a command.
+ */
+function placeBehind(name: unknown, value: unknown, index: number, length: number): Place | undefined {
+  if (typeof name !== 'string') return undefined;
+  const isOption = name.startsWith('--') && !name.includes('=');
+  if (!isOption && (index % 2 === 0 || length % 2 === 1)) return undefined;
+  const kind = secretKindOf(name);
+  if (kind === undefined) return undefined;
+  // A longer list may also be one of names.
+  const isNamed = isOption || length === 2 || isHeader(name, kind);
+  return isNamed && !isNameToo(value) ? { key: name, kind } : undefined;
 }
+
+/** `X-Api-Key`; a name of two words joined by anything else may be one of a list of names. */
+function isHeader(name: string, kind: SecretKind): boolean {
+  return name.includes('-') || kind === 'authorization' || kind === 'cookie' || name.toLowerCase() === 'apikey';
+}
+
+function isNameToo(value: unknown): boolean {
+  return typeof value === 'string' && (value.startsWith('--') || secretKindOf(value) !== undefined);
+}
+
+/** Members that name the one called `value`, as in `{ name: 'X-Api-Key', value: … }`. */
+const NAMING = ['name', 'key', 'Name', 'Key'];
+
+/** Parts of a JSON Web Key that only its owner knows (RFC 7518, 6.2.2, 6.3.2 and 6.4.1). */
+const PRIVATE_PARTS = /^(?:d|p|q|dp|dq|qi|k)$/;
 
 /** Everything in an object called `credentials`, `cookies` or `secrets` is one. */
 function inheritedKind(kind: SecretKind | undefined): SecretKind | undefined {

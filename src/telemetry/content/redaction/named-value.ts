@@ -1,11 +1,11 @@
-import { isFiller } from './randomness.ts';
+import { isFiller, isWords, looksRandom } from './randomness.ts';
 import { secretKindOf, type SecretKind } from './secret-names.ts';
 
 /** Words that stand for a value, or for its absence or type. */
 const ORDINARY = new RegExp(
   [
     '^(?:true|false|null|nil|none|undefined|nan|yes|no|on|off|any|str|string|number|integer|int|float|boolean|bool|bytes',
-    'include|same-origin|omit|object|array|unknown|never|void|optional|required|missing|invalid|incorrect|wrong|expired|empty|hidden|masked|set',
+    'include|enabled|disabled|same-origin|omit|object|array|unknown|never|void|optional|required|missing|invalid|incorrect|wrong|expired|empty|hidden|masked|set',
     'unset|not|changed|revoked|redacted|filtered|removed|secret|password|token|example|change-?me|default|auto|inherit',
     'minimum|maximum|see|is|the|a|an|must|for|from|in|as|to|and|or|was|has|if|when|please|enter|your|new|old|error|failed|ok)[.!?:]?$',
   ].join('|'),
@@ -20,6 +20,7 @@ const REFERENCE = new RegExp(
     /^<[^>]{0,64}>?$/,
     /^%(?:[A-Z_]{2,64}%$|[sd]$|\()/,
     /^@[A-Z_]{1,64}@$/,
+    /^%24(?:%7[Bb]|%28)/,
     /^(?:[\w-]{2,20} )?\[(?:[Rr]edacted|REDACTED|[Ff]iltered|FILTERED|removed|hidden|masked|object)/,
     /^(?:process\.env|os\.environ)\b/,
   ]
@@ -27,6 +28,18 @@ const REFERENCE = new RegExp(
     .join('|'),
 );
 const PATH = /^(?:[~.]?\/|\.\.?\/|[A-Z]:\\)/;
+
+/** What values look like under names that say too little by themselves. */
+const FORMS: Partial<Record<SecretKind, RegExp>> = {
+  pin: /^\d{4,10}$/,
+  one_time_code: /^(?:\d{4,10}|[A-Z2-7]{16,128}|(?=\D{0,64}\d)[\w-]{8,64})$/,
+  national_id: /^\d{3}[- ]?\d{2}[- ]?\d{4}$/,
+  iban: /^[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}$/,
+  // Twelve to 24 words (BIP 39).
+  recovery_phrase: /^(?:(?:[a-z]{3,12} ){11,23}[a-z]{3,12}|[\w+/-]{16,}={0,2})$/,
+  // Addresses and lists of parameters are looked into for what is secret in them.
+  connection: /^[\w+/-]{16,}={0,2}$/,
+};
 
 /** Whether what has the name of a secret is one: neither empty, nor a stand-in, nor a word that says what is meant. */
 export function isSecretValue(value: string, kind: SecretKind, name: string): boolean {
@@ -37,6 +50,9 @@ export function isSecretValue(value: string, kind: SecretKind, name: string): bo
   if (ORDINARY.test(text)) return false;
   // The shell keeps its working directory under this name.
   if (/^(?:old)?pwd$/i.test(name) && PATH.test(text)) return false;
+  const form = FORMS[kind];
+  if (form !== undefined && !form.test(text)) return false;
+  if (kind === 'connection') return looksRandom(text) && !isWords(text);
   // Only what people think up has spaces in it.
   if (/\s/.test(text) && (kind === 'token' || kind === 'api_key' || kind === 'signature')) return isSchemed(text);
   return true;

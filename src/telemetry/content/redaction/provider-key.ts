@@ -2,7 +2,7 @@ import { DOT, endOf, isWordStart, LETTER_OR_DIGIT, STAR, startOf, typeAt, WORD }
 import { matchAt, type Finding } from './finding.ts';
 import { keyFormsAt, MAX_DOTTED_PREFIX, type KeyForm } from './provider-keys.ts';
 import { isFiller, isWords } from './randomness.ts';
-import { decodeBase64Url, webTokenEnd } from './web-token.ts';
+import { beginsWebToken, decodeBase64Url, webTokenEnd } from './web-token.ts';
 
 /** Shortest word that can hold a key; shorter ones only can where dots or stars follow. */
 export const MIN_KEY = 11;
@@ -26,7 +26,7 @@ export function findProviderKey(text: string, start: number, end: number, floor:
   let triesWebToken = true;
   for (let at = start; at < end; at = nextPart(text, at, end)) {
     let judgement = judgeForm(text, at) ?? judgeWhole(text, at, end);
-    if (judgement === undefined && triesWebToken && text.charCodeAt(at) === LETTER_E && text.startsWith('eyJ', at)) {
+    if (judgement === undefined && triesWebToken && text.charCodeAt(at) === LETTER_E && beginsWebToken(text, at)) {
       triesWebToken = false;
       judgement = judgeWebToken(text, at);
     }

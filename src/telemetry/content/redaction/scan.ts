@@ -1,10 +1,12 @@
 import { findAssigned, findElementText, findOptionValue, findStated } from './assignment.ts';
 import { DIGIT, endOf, isWordStart, STAR, TRIGGER, typeAt, typeOf, WORD } from './characters.ts';
 import { findEmail } from './email.ts';
+import { createEntryFinder, type EntryFinder } from './entry.ts';
+import { decodeEscapes } from './escapes.ts';
 import type { Finding } from './finding.ts';
 import { ipAddressAt } from './ip-address.ts';
 import { paymentCardAt } from './payment-card.ts';
-import { FEWEST_DIGITS, phoneNumberAt } from './phone-number.ts';
+import { FEWEST_DIGITS, isNumberSign, phoneNumberAt } from './phone-number.ts';
 import { createPrivateKeyFinder, type PrivateKeyFinder } from './private-key.ts';
 import { findProviderKey, MIN_KEY } from './provider-key.ts';
 import { findSchemed, LONGEST_SCHEME, SHORTEST_SCHEME } from './scheme.ts';
@@ -37,6 +39,8 @@ interface Scan {
   readonly rules: ScanRules;
   /** Made for the first beginning of one. */
   privateKeys: PrivateKeyFinder | undefined;
+  /** Made for the first sign of assignment. */
+  entries: EntryFinder | undefined;
   /** Position behind what was replaced last: nothing that is found may begin before it. */
   floor: number;
   /** Bounds of the last word. */
@@ -44,14 +48,40 @@ interface Scan {
   wordEnd: number;
 }
 
+/** Puts what is found into a text. */
+type Placeholder = (kind: string) => string;
+
 /**
- * Replaces everything that is to be redacted, in one pass over the text. A word or a sign is only looked at closer
- * where it can belong to something: a long word, one that begins with a digit, a colon behind the name of a
- * secret. What was looked at is left behind, so that the time is linear in the length of the text, whatever it is.
+ * Replaces everything that is to be redacted. A text with escapes in it is gone through a second time as it reads
+ * without them: what hides behind `\u0022`, `%3D` or `&quot;` is replaced where it stands.
  */
-export function redactText(text: string, rules: ScanRules, placeholder: (kind: string) => string): string {
-  const scan: Scan = { text, rules, privateKeys: undefined, floor: 0, wordStart: 0, wordEnd: 0 };
+export function redactText(text: string, rules: ScanRules, placeholder: Placeholder): string {
+  const redacted = redactWritten(text, text, rules, placeholder, (position) => position);
+  const decoded = decodeEscapes(redacted);
+  return decoded === undefined
+    ? redacted
+    : redactWritten(redacted, decoded.text, rules, placeholder, decoded.originOf);
+}
+
+/**
+ * One pass over a text. A word or a sign is only looked at closer where it can belong to something: a long word, one
+ * that begins with a digit, a colon behind the name of a secret. What was looked at is left behind, so that the time
+ * is linear in the length of the text, whatever it is.
+ *
+ * @param written what the replacements are made in
+ * @param text what is looked at
+ * @param originOf the position in `written` of a position in `text`
+ */
+function redactWritten(
+  written: string,
+  text: string,
+  rules: ScanRules,
+  placeholder: Placeholder,
+  originOf: (position: number) => number,
+): string {
+  const scan: Scan = { text, rules, privateKeys: undefined, entries: undefined, floor: 0, wordStart: 0, wordEnd: 0 };
   let output = '';
+  let copied = 0;
   let position = 0;
   while (position < text.length) {
     const type = typeOf(text.charCodeAt(position));
@@ -66,12 +96,13 @@ export function redactText(text: string, rules: ScanRules, placeholder: (kind: s
       position = next;
     } else {
       const { start, end, kind, quote = '' } = found;
-      output += `${text.slice(scan.floor, start)}${quote}${placeholder(kind)}${quote}`;
+      output += `${written.slice(copied, originOf(start))}${quote}${placeholder(kind)}${quote}`;
+      copied = originOf(end);
       scan.floor = end;
       position = Math.max(end, position + 1);
     }
   }
-  return scan.floor === 0 ? text : output + text.slice(scan.floor);
+  return copied === 0 ? written : output + written.slice(copied);
 }
 
 /** A word behind `\n` or `%20` begins behind the letters that belong to those. */
@@ -167,11 +198,6 @@ function hasManyDigits(text: string, start: number): boolean {
   return digits === FEWEST_DIGITS;
 }
 
-/** Spaces, brackets, dash, dot and slash. */
-function isNumberSign(code: number): boolean {
-  return code === 32 || code === 160 || code === 40 || code === 41 || (code >= 45 && code <= 47);
-}
-
 function findAtSign(scan: Scan, sign: number): Finding | undefined {
   const { text, rules, wordStart, wordEnd, floor } = scan;
   switch (text[sign]) {
@@ -198,8 +224,10 @@ function findPhone({ text, floor }: Scan, sign: number): Finding | undefined {
 }
 
 /** Headers with secrets are secrets, under whatever rule; other values are redacted for their names alone. */
-function findNamed({ text, rules, wordStart, wordEnd }: Scan, sign: number): Finding | undefined {
-  const found = findAssigned(text, sign, wordStart, wordEnd);
+function findNamed(scan: Scan, sign: number): Finding | undefined {
+  const { text, rules, wordStart, wordEnd } = scan;
+  scan.entries ??= createEntryFinder(text);
+  const found = scan.entries.at(sign, wordStart, wordEnd) ?? findAssigned(text, sign, wordStart, wordEnd);
   if (found === undefined || (rules.keys && rules.secrets)) return found;
   const isSecret = /^(?:cookie|authorization|bearer_token|basic_credentials)$/.test(found.kind);
   return isSecret === rules.secrets ? found : undefined;

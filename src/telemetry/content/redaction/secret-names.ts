@@ -9,14 +9,21 @@ export type SecretKind =
   | 'authorization'
   | 'cookie'
   | 'card_code'
-  | 'signature';
+  | 'signature'
+  | 'connection'
+  | 'pin'
+  | 'one_time_code'
+  | 'national_id'
+  | 'iban'
+  | 'recovery_phrase';
 
 /** Longest name that is looked at, in UTF-16 units. */
 const MAX_NAME = 128;
 
 /** The last three letters names of secrets have. */
 const ENDINGS =
-  'key eys ken ens ret ets ord rds swd pwd ass ase ode jwt rer uth ort nha ion kie ies ial als cvv cvc sig ure ash lue mac';
+  'key eys ken ens ret ets ord rds swd pwd ass ase ode jwt rer uth ort nha ion kie ies ial als cvv cvc sig ure ash lue mac ' +
+  'dsn ing pin otp ssn ban nic pat sid nid ena eña sse des';
 
 let endings: Uint8Array | undefined;
 
@@ -46,10 +53,10 @@ function endingBefore(text: string, start: number, end: number): number {
 }
 
 const PASSWORD =
-  /(?:password|passwd|passphrase|passcode|pwd|passwort|kennwort|wachtwoord|senha)s?(?:hash|value|confirmation)?$/;
+  /(?:password|passwd|passphrase|passcode|pwd|passwort|kennwort|wachtwoord|senha|motdepasse|contrasena|contrasea)s?(?:hash|value|confirmation)?$/;
 const SHORT_PASSWORD = /(?:^|[^a-z])pass$|[a-z]Pass$/;
-const SECRET = /secrets?(?:value|hash)?$/;
-const PRIVATE_KEY = /private(?:ssh|rsa|pem|signing)?keys?$/;
+const SECRET = /(?:secrets?(?:value|hash)?|secretkeybase)$/;
+const PRIVATE_KEY = /(?:private(?:ssh|rsa|pem|signing)?|priv)keys?$/;
 const API_KEY = new RegExp(
   [
     '(?:api|access|secret|account|shared|encryption|signing|master|service|servicerole|subscription|app|application',
@@ -63,17 +70,26 @@ const TOKEN = /(?:tokens?(?:value|hash)?|jwt|bearer)$/;
 /** Tokens of language models, of parsers and of pages of a list. Many tokens are nearly always counted ones. */
 const OTHER_TOKEN = new RegExp(
   [
-    '(?:next|page|paging|cursor|continuation|sync|max|min|eos|bos|pad|unk|sep|cls|mask|stop|special|first|last|per',
+    '(?:next|page|paging|pagination|cursor|continuation|sync|max|min|eos|bos|pad|unk|sep|cls|mask|stop|special|first|last|per',
     'prompt|completion|input|output|cached?|cancell?ation|cancel|start|end|sub|image|audio|video|reasoning|unexpected',
     'syntax|lexer|current|previous|prev|total|new|is|has|num|count|by|to|time|cost|price|usd|each|any|this|design|nft',
     'soft|hard|word|text|byte|char|single|thinking|draft|accepted|rejected|generated|context|begin|of|the|a)token$',
   ].join('|'),
 );
 const MANY_SECRET_TOKENS = /(?:access|refresh|auth|api|bearer|session)tokens(?:value|hash)?$/;
-const CREDENTIALS = /credentials?$|(?:^|[^a-z])_auth$/;
+const CREDENTIALS = /credentials?$|(?:^|[^a-z])_auth$|^(?:basic|rediscli)auth$/;
+/** Sessions in cookies and URLs, and the personal access tokens of repositories. */
+const SESSION_OR_ACCESS =
+  /^(?:phpsessid|jsessionid|aspnetsessionid|connectsid|(?:gh|github|gitlab|azure|azuredevops|ado|snowflake)pat)$/;
 const AUTHORIZATION = /authorization$/;
 const COOKIE = /cookies?$/;
 const CARD_CODE = /^(?:card)?(?:cvv|cvc|cvvcode|cvccode|securitycode)$/;
+const CONNECTION = /(?:connectionstring|^dsn|databasedsn|dbdsn)$/;
+const PIN = /^(?:card|atm|sim|unlock|login|user)?pin$/;
+const ONE_TIME_CODE = /(?:otp|otpcode|(?:mfa|twofactor|verification|recovery|backup|sms)codes?)$/;
+const NATIONAL_ID = /^(?:user|customer|patient|employee)?ssn$/;
+const IBAN = /iban$/;
+const RECOVERY_PHRASE = /(?:mnemonic|(?:seed|recovery|mnemonic|wallet)phrase)$/;
 /** Names of parameters of a URL that are something else anywhere else. */
 const IN_QUERY = /^(?:key|sig|signature|xamzsignature|xgoogsignature|xamzcredential|xgoogcredential|auth|hmac)$/;
 /** A question, not a value: `isSecret`, `has_password`. */
@@ -105,7 +121,18 @@ function judgeName(name: string): SecretKind | undefined {
   if (AUTHORIZATION.test(plain)) return 'authorization';
   if (COOKIE.test(plain)) return 'cookie';
   if (CREDENTIALS.test(plain) || CREDENTIALS.test(name)) return 'credentials';
-  return CARD_CODE.test(plain) ? 'card_code' : undefined;
+  return CARD_CODE.test(plain) ? 'card_code' : judgeFormName(plain);
+}
+
+/** Names whose values are secrets only where they have the form of one. */
+function judgeFormName(plain: string): SecretKind | undefined {
+  if (SESSION_OR_ACCESS.test(plain)) return 'token';
+  if (CONNECTION.test(plain)) return 'connection';
+  if (PIN.test(plain)) return 'pin';
+  if (ONE_TIME_CODE.test(plain)) return 'one_time_code';
+  if (NATIONAL_ID.test(plain)) return 'national_id';
+  if (IBAN.test(plain)) return 'iban';
+  return RECOVERY_PHRASE.test(plain) ? 'recovery_phrase' : undefined;
 }
 
 /** The same for the name of a parameter in the query of a URL. */

@@ -6,9 +6,6 @@ const MAX_USERINFO = 512;
 
 /** The part of a URL between `://` and the first sign that ends a host. */
 const AUTHORITY = /[^\s"'`<>\\/?#]{1,512}/y;
-/** The same for passwords that were not encoded. */
-const BEYOND_SLASH = /[^\s"'`<>\\]{1,512}/y;
-
 /**
  * User and password of a URL of any scheme (RFC 3986, 3.2.1), given the position of its `://`: those of databases
  * and brokers, the key of a DSN, the token of a repository.
@@ -28,9 +25,21 @@ function userinfoLength(text: string, start: number, authority: string): number 
   if (at !== -1) return at;
   // A slash in a password was not encoded; the number of a port is no password.
   if (!/^[^:]{0,128}:(?!\d{1,5}$|\]|$)/.test(authority)) return 0;
-  const beyond = matchAt(BEYOND_SLASH, text, start)?.[0] ?? '';
-  return Math.max(0, beyond.slice(0, MAX_USERINFO).indexOf('@'));
+  return lengthBeyondSlash(text, start);
 }
+
+/** Up to the next `@`, unless the text, or another URL, begins before it. */
+function lengthBeyondSlash(text: string, start: number): number {
+  const limit = Math.min(text.length, start + MAX_USERINFO);
+  for (let at = start; at < limit; at += 1) {
+    const character = text[at]!;
+    if (character === '@') return at - start;
+    if (ENDS.includes(character) || (character === ':' && text.startsWith('://', at))) return 0;
+  }
+  return 0;
+}
+
+const ENDS = ' \t\n\r"\'`<>\\';
 
 /** Whether a user part is more than the name everybody has, or a stand-in. */
 function isSecretUserinfo(userinfo: string): boolean {

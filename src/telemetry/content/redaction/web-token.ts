@@ -4,6 +4,9 @@ import { matchAt } from './finding.ts';
 /** Longest first part of a token that is looked into, in characters. */
 const MAX_HEADER = 1024;
 
+/** Shortest first part: `{"alg":"none"}` has 19 characters, and no name of an algorithm is much shorter. */
+const MIN_HEADER = 18;
+
 /** The parts behind the first. */
 const REST = /\.[\w-]+(?:\.[\w-]*){0,3}/y;
 
@@ -12,17 +15,24 @@ const REST = /\.[\w-]+(?:\.[\w-]*){0,3}/y;
  * base64url, of which the first is a JSON object that names an algorithm. A token whose end was cut off counts.
  */
 export function webTokenEnd(text: string, start: number): number | undefined {
-  if (!text.startsWith('eyJ', start)) return undefined;
+  if (!beginsWebToken(text, start)) return undefined;
   const headerEnd = endOf(text, start, WORD, start + MAX_HEADER);
-  if (text[headerEnd] !== '.' || !namesAlgorithm(text.slice(start, headerEnd))) return undefined;
+  if (text[headerEnd] !== '.' || headerEnd - start < MIN_HEADER || !namesAlgorithm(text.slice(start, headerEnd))) return undefined;
   const match = matchAt(REST, text, headerEnd);
   return match === null ? undefined : headerEnd + match[0].length;
 }
 
+/** Whether a text begins like an object in base64: `{"` and `{ "`. */
+export function beginsWebToken(text: string, start: number): boolean {
+  return text.startsWith('eyJ', start) || text.startsWith('eyAi', start);
+}
+
+/** The name and value every header has (RFC 7515, 4.1.1). */
+const ALGORITHM = /"alg"\s{0,4}:\s{0,4}"[\w+-]{1,32}"/;
+
 function namesAlgorithm(header: string): boolean {
   try {
-    const value: unknown = JSON.parse(decodeBase64Url(header));
-    return typeof value === 'object' && value !== null && Object.hasOwn(value, 'alg');
+    return ALGORITHM.test(decodeBase64Url(header));
   } catch {
     return false;
   }

@@ -1,5 +1,6 @@
 import type { Attributes, AttributeValue } from '@opentelemetry/api';
 
+import { MAX_ATTRIBUTE_BYTES } from '../../content/policy.ts';
 import {
   GEN_AI_CONVERSATION_ID,
   GEN_AI_INPUT_MESSAGES,
@@ -56,11 +57,16 @@ function translate(attributes: Attributes, key: string, value: AttributeValue | 
 
 const TOOL_RESPONSE = 'tool_call_response';
 
-/** The conventions have a tool's answer under `response`, Sentry's views read it from `result`. */
+/**
+ * The conventions have a tool's answer under `response`, Sentry's views read it from `result`. It has both where
+ * they are not too much for an attribute, and what is read where they are.
+ */
 function withResults(messages: string): string {
   if (!messages.includes(TOOL_RESPONSE)) return messages;
   try {
-    return JSON.stringify(JSON.parse(messages, addResult));
+    const both = JSON.stringify(JSON.parse(messages, addResult));
+    if (Buffer.byteLength(both) <= MAX_ATTRIBUTE_BYTES) return both;
+    return JSON.stringify(JSON.parse(messages, renameResponse));
   } catch {
     // Not ours, and no JSON.
     return messages;
@@ -68,7 +74,16 @@ function withResults(messages: string): string {
 }
 
 function addResult(_key: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || !('response' in value)) return value;
-  const { type } = value as { readonly type?: unknown };
-  return type === TOOL_RESPONSE && !('result' in value) ? { ...value, result: value.response } : value;
+  return isResponseOnly(value) ? { ...value, result: value.response } : value;
+}
+
+function renameResponse(_key: string, value: unknown): unknown {
+  if (!isResponseOnly(value)) return value;
+  const { response, ...others } = value;
+  return { ...others, result: response };
+}
+
+function isResponseOnly(value: unknown): value is { readonly response: unknown } {
+  if (typeof value !== 'object' || value === null || !('response' in value) || 'result' in value) return false;
+  return (value as { readonly type?: unknown }).type === TOOL_RESPONSE;
 }

@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readdirSync, statSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 
 import { livenessOf, ownerKey, type Liveness } from './owner.ts';
@@ -26,12 +26,20 @@ export function listSegments(directory: string, wallTimeMs: number): FoundSegmen
     const name = parseSegmentName(file);
     if (name === undefined) continue;
     const path = join(directory, file);
-    // Whoever owns it may remove or rename it at any time.
-    const stats = statSync(path, { throwIfNoEntry: false });
+    const stats = statsOf(path);
     if (stats?.isFile() !== true) continue;
     found.push({ name, path, bytes: stats.size, untouchedMs: wallTimeMs - stats.mtimeMs });
   }
   return found.toSorted((one, other) => byAge(one.name, other.name));
+}
+
+/** `undefined` also of what leads nowhere. Whoever owns a file may remove or rename it at any time. */
+function statsOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }
 
 function namesIn(directory: string): string[] {

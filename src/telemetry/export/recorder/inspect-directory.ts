@@ -6,8 +6,6 @@ import { scanSegment, type Scan, type SegmentContents } from './scan-segment.ts'
 
 /** What waits in a recorder's directory. */
 export interface DirectoryReport extends Waiting {
-  /** Spans that each destination has not settled, by its key. */
-  readonly destinations: Readonly<Record<string, number>>;
   /** When the oldest file that holds something was begun, in milliseconds since 1970. */
   readonly oldest?: number;
   /** Files that cannot be read: of a newer version, or of another user. */
@@ -27,16 +25,18 @@ export interface OwnerReport extends Waiting {
 }
 
 interface Waiting {
+  /** Spans that each destination has not settled, by its key: also those that have not ended. */
+  readonly destinations: Readonly<Record<string, number>>;
   readonly files: number;
   readonly bytes: number;
   /** Ended spans that some destination has not settled. */
   readonly spans: number;
-  /** Spans that began and have not ended. */
+  /** Spans that began and have not ended, and that some destination has not settled. */
   readonly open: number;
   readonly issues: number;
 }
 
-const NOTHING: Waiting = { files: 0, bytes: 0, spans: 0, open: 0, issues: 0 };
+const NOTHING: Waiting = { destinations: {}, files: 0, bytes: 0, spans: 0, open: 0, issues: 0 };
 
 const STATES: Readonly<Record<Liveness['state'], OwnerReport['state']>> = {
   alive: 'alive',
@@ -50,7 +50,6 @@ const STATES: Readonly<Record<Liveness['state'], OwnerReport['state']>> = {
  */
 export function inspectDirectory(directory: string): DirectoryReport {
   const owners = new Map<string, OwnerReport>();
-  const destinations: Record<string, number> = {};
   let total = NOTHING;
   let oldest: number | undefined;
   let unreadableFiles = 0;
@@ -60,9 +59,6 @@ export function inspectDirectory(directory: string): DirectoryReport {
     if (contents === undefined) unreadableFiles += 1;
     const waiting = waitingIn(segment, contents);
     total = add(total, waiting);
-    for (const [destination, spans] of unsettled(contents)) {
-      destinations[destination] = (destinations[destination] ?? 0) + spans;
-    }
     if (waiting.spans + waiting.open + waiting.issues > 0) oldest ??= segment.name.begunAt;
     const { owner } = segment.name;
     const before = owners.get(ownerKey(owner));
@@ -74,7 +70,6 @@ export function inspectDirectory(directory: string): DirectoryReport {
   }
   return {
     ...total,
-    destinations,
     ...(oldest === undefined ? {} : { oldest }),
     unreadableFiles,
     owners: [...owners.values()],
@@ -101,21 +96,33 @@ function scanNow(content: Buffer): Scan {
 }
 
 function waitingIn({ bytes }: FoundSegment, contents: SegmentContents | undefined): Waiting {
-  const spans = Math.max(0, ...unsettled(contents).map(([, count]) => count));
-  return { files: 1, bytes, spans, open: contents?.open.length ?? 0, issues: contents?.issues.size ?? 0 };
+  if (contents === undefined) return { ...NOTHING, files: 1, bytes };
+  const { header, ended, open, issues } = contents;
+  const spans = unsettled(contents, ended);
+  const neverEnded = unsettled(contents, open);
+  const destinations = header.destinations.map((name, index) => [name, (spans[index] ?? 0) + (neverEnded[index] ?? 0)]);
+  return {
+    destinations: Object.fromEntries(destinations) as Record<string, number>,
+    files: 1,
+    bytes,
+    spans: Math.max(0, ...spans),
+    open: Math.max(0, ...neverEnded),
+    issues: issues.size,
+  };
 }
 
-function unsettled(contents: SegmentContents | undefined): readonly (readonly [string, number])[] {
-  if (contents === undefined) return [];
-  const { header, ended, struck } = contents;
-  return header.destinations.map((destination, index) => [
-    destination,
-    ended.filter((offset) => struck[index]?.has(offset) !== true).length,
-  ]);
+/** How many of the spans at `offsets` each destination has not settled. */
+function unsettled({ header, struck }: SegmentContents, offsets: readonly number[]): readonly number[] {
+  return header.destinations.map((_, index) => offsets.filter((at) => struck[index]?.has(at) !== true).length);
 }
 
 function add(one: Waiting, other: Waiting): Waiting {
+  const destinations = { ...one.destinations };
+  for (const [name, spans] of Object.entries(other.destinations)) {
+    destinations[name] = (destinations[name] ?? 0) + spans;
+  }
   return {
+    destinations,
     files: one.files + other.files,
     bytes: one.bytes + other.bytes,
     spans: one.spans + other.spans,

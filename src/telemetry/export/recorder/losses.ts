@@ -11,7 +11,7 @@ const SENTENCES = {
   age: 'they were older than recorder.maxAgeMs; is a destination unreachable?',
   unreadable: 'they cannot be read; was the disk full, or the machine switched off?',
   removed: 'somebody removed the files of a running process; nothing but faultline should write there',
-  write_failed: 'they could not be written',
+  forgotten: 'so many had begun and not ended; does every span end?',
 } as const;
 
 /** Counts what is lost, and says each reason once. */
@@ -30,11 +30,9 @@ export function createLossCount(directory: string, report: Reporter): LossCount 
     add(reason, count) {
       if (count === 0) return;
       losses[reason] = (losses[reason] ?? 0) + count;
-      // Why nothing can be written is said in more detail where it is known.
-      if (reason === 'write_failed') return;
       report({
         key: `recorder:${directory}:lost:${reason}`,
-        message: `The flight recorder in ${directory} no longer has ${count} spans or Issues: ${SENTENCES[reason]}`,
+        message: `The flight recorder in ${directory} no longer has ${count === 1 ? '1 span or Issue' : `${count} spans or Issues`}: ${SENTENCES[reason]}`,
       });
     },
   };

@@ -32,8 +32,10 @@ export interface Recorder {
   read(ticket: Ticket): ReadableSpan | undefined;
   /** Notes that `destination` needs these spans no more: it took them, or refused them for good. Once per span. */
   strike(destination: string, tickets: readonly Ticket[]): void;
-  /** Records an Issue: a Sentry event as JSON text. */
-  keepIssue(id: string, payload: string): void;
+  /** Records an Issue: a Sentry event as JSON text. Answers whether it is kept; that it could not be is counted. */
+  keepIssue(id: string, payload: string): boolean;
+  /** Reads an Issue back. `undefined` when it is gone, which is counted. */
+  readIssue(id: string): string | undefined;
   /** Notes that an Issue is settled. */
   strikeIssue(id: string): void;
   /** Takes over what processes that are gone left behind. Each call answers with what it was the first to find. */
@@ -50,8 +52,8 @@ export interface Recorder {
 export interface Recovered {
   /** Spans by destination, oldest first: what it has not settled. Also destinations of earlier configurations. */
   readonly spans: ReadonlyMap<string, readonly Ticket[]>;
-  /** Issues, oldest first. */
-  readonly issues: readonly { readonly id: string; readonly payload: string }[];
+  /** The ids of Issues, oldest first. */
+  readonly issues: readonly string[];
   /** Spans that began and never ended, which are among `spans`. */
   readonly interrupted: number;
   /**
@@ -74,8 +76,10 @@ export interface RecorderStatus {
   readonly recovered: number;
   /** Spans among them that never ended. */
   readonly interrupted: number;
-  /** Spans and Issues that are no longer kept, or never were, by reason. */
+  /** Spans and Issues that were on disk and are no longer, although somebody needs them, by reason. */
   readonly dropped: Losses;
+  /** Spans and Issues that could not be written. They are sent as without a recorder. */
+  readonly unwritten: number;
   /** The last trouble with the disk, in a sentence. */
   readonly lastError?: string;
 }
@@ -123,6 +127,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
   let sequence = 0;
   let recovered = 0;
   let interrupted = 0;
+  let unwritten = 0;
   let isClosed = false;
 
   const attempt = <T>(touch: () => T): T | undefined => {
@@ -150,14 +155,15 @@ export function createRecorder(setup: RecorderSetup): Recorder {
 
   /** What is over a bound goes, oldest first. Files of those who live are not ours to touch. */
   const keepWithinBounds = (): void => {
-    const others = shelf.byAge.filter((held) => held !== recording.current);
     const tooOld = clock.now() - maxAgeMs;
-    let bytes = shelf.bytes + recovery.foreignBytes();
-    for (const held of others) {
-      const reason = held.freshAt < tooOld ? 'age' : bytes > maxBytes ? 'bytes' : undefined;
+    const foreignBytes = recovery.foreignBytes();
+    const find = (held: Held): 'age' | 'bytes' | undefined =>
+      held.freshAt < tooOld ? 'age' : shelf.bytes + foreignBytes > maxBytes ? 'bytes' : undefined;
+    for (const held of shelf.byAge) {
+      const reason = held === recording.current ? undefined : find(held);
       if (reason === undefined) continue;
-      bytes -= held.segment.bytes;
-      shelf.drop(held, reason);
+      recording.evacuate(held);
+      if (shelf.get(held.number) === held) shelf.drop(held, reason);
     }
   };
   const recording = createRecording({
@@ -179,6 +185,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
     nextName: () => ({ begunAt: wallClock(), owner, sequence: nextSequence() }),
     onBegun: keepWithinBounds,
     onRemoved: ({ segment }) => losses.add('removed', segment.spans + segment.issues.size),
+    onForgotten: (spans) => losses.add('forgotten', spans),
   });
 
   /** What to write to: the file that is current is open anyway. */
@@ -186,10 +193,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
 
   /** Removes a file when all of it is settled; else writes down what newly is. */
   const noteSettled = (held: Held, write: (segment: Segment) => void): void => {
-    if (held === recording.current ? recording.renew() : isSettled(held)) {
-      if (shelf.get(held.number) === held) shelf.remove(held);
-      return;
-    }
+    if (recording.release(held)) return;
     // On a full disk it would fail, and it is only what would be sent twice after a crash.
     if (trouble.isOver) attempt(() => write(segmentOf(held)));
   };
@@ -215,7 +219,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
     unknownForMs: number | undefined,
   ): Promise<Recovered> => {
     const spans = new Map<string, Ticket[]>();
-    const issues: { id: string; payload: string }[] = [];
+    const issues: string[] = [];
     let neverEnded = 0;
     for (const inheritance of inherited) {
       for (const [destination, offsets] of inheritance.spans) {
@@ -223,7 +227,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
         for (const offset of offsets) tickets.push(ticketOf(inheritance.held, offset));
         spans.set(destination, tickets);
       }
-      for (const [id, payload] of inheritance.issues) issues.push({ id, payload });
+      for (const id of inheritance.issues) issues.push(id);
       recovered += inheritance.held.segment.spans;
       neverEnded += inheritance.interrupted;
       // A file holds thousands of spans.
@@ -249,7 +253,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
   /** Files that hold something unsettled change to a name that anybody may take; the others are removed. */
   const letGo = (): void => {
     for (const held of shelf.byAge) {
-      const isNeeded = !isSettled(held) || (held === recording.current && recording.open > 0);
+      const isNeeded = !isSettled(held) || held.openSpans > 0;
       if (isNeeded) {
         attempt(() => held.segment.rename(formatSegmentName({ ...held.name, owner: nobody(owner) })));
         shelf.forget(held);
@@ -285,7 +289,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
       if (isClosed) return undefined;
       const written = attempt(() => recording.end(span));
       if (written !== undefined) return ticketOf(written.held, written.offset);
-      losses.add('write_failed', 1);
+      unwritten += 1;
       return undefined;
     },
     read(ticket) {
@@ -304,8 +308,18 @@ export function createRecorder(setup: RecorderSetup): Recorder {
       }
     },
     keepIssue(id, payload) {
-      if (isClosed || shelf.withIssue(id) !== undefined) return;
-      if (!recording.addIssue(id, payload)) losses.add('write_failed', 1);
+      if (isClosed) return false;
+      if (shelf.withIssue(id) !== undefined || recording.addIssue(id, payload)) return true;
+      unwritten += 1;
+      return false;
+    },
+    readIssue(id) {
+      const held = shelf.withIssue(id);
+      // What a bound took was counted then.
+      if (held === undefined) return undefined;
+      const payload = attempt(() => segmentOf(held).readIssue(id));
+      if (payload === undefined) losses.add('unreadable', 1);
+      return payload;
     },
     strikeIssue(id) {
       const held = shelf.withIssue(id);
@@ -324,6 +338,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
         recovered,
         interrupted,
         dropped: losses.losses,
+        unwritten,
         ...(lastError === undefined ? {} : { lastError }),
       };
     },

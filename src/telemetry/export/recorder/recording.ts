@@ -8,7 +8,7 @@ import { makeDirectory } from './directory.ts';
 import type { Header } from './segment-lines.ts';
 import { formatSegmentName, type SegmentName } from './segment-name.ts';
 import { isSettled, type Held, type SegmentShelf } from './segment-shelf.ts';
-import { beginSegment, type Segment } from './segment.ts';
+import { beginSegment } from './segment.ts';
 import { spanKey } from './span-record.ts';
 import type { Trouble } from './trouble.ts';
 
@@ -16,15 +16,15 @@ import type { Trouble } from './trouble.ts';
 export interface Recording {
   /** The file that is written to; it may be settled, and is kept for what comes next. */
   readonly current: Held | undefined;
-  /** Spans that have begun and not ended. */
-  readonly open: number;
   start(span: ReadableSpan): void;
   /** Writes a span that ended. Answers in which file and where, `undefined` when it was not written. */
   end(span: ReadableSpan): { readonly held: Held; readonly offset: number } | undefined;
   /** Writes an Issue. Answers whether it was written. */
   addIssue(id: string, payload: string): boolean;
-  /** Begins anew when all of the file that is written to is settled, and it has grown. Answers whether it has. */
-  renew(): boolean;
+  /** Removes a file that is settled, once the spans that began in it go on in another. Answers whether it has. */
+  release(held: Held): boolean;
+  /** Takes the spans that began in a file along into the one that is written to: the file is about to go. */
+  evacuate(held: Held): void;
   /** Shows that the owner lives, and looks after the files. To be called every minute. */
   beat(): void;
 }
@@ -45,25 +45,41 @@ export interface RecordingSetup {
   readonly onBegun: () => void;
   /** Called when somebody removed a file. */
   readonly onRemoved: (held: Held) => void;
+  /** Called when spans that began will be on disk no more when the process ends before they do. */
+  readonly onForgotten: (spans: number) => void;
 }
 
-/** Of spans that began and did not end, the newest are remembered. */
-const MAX_OPEN = 10_000;
-/** The share of a file that they may take up when the next one takes them along. */
+/** Of spans that began and did not end, so many of the newest are held, to be written down again. */
+const MAX_HELD = 10_000;
+/** It is known of so many where they began. */
+const MAX_OPEN = 100_000;
+/** The share of a file that they may take up when they go on in the next one. Above it the file stays as it is. */
 const CARRIED_SHARE = 0.5;
 /** The share at which a settled file is worth beginning anew. */
 const SETTLED_SHARE = 0.25;
 /** How often it is looked after while it is written to. */
 const LOOK_AFTER_MS = 5_000;
 
+/** Where it stands that a span began. */
+interface Start {
+  readonly held: Held;
+  readonly bytes: number;
+}
+
 /** Creates the recording. The first file is begun when there is something to write. */
 export function createRecording(setup: RecordingSetup): Recording {
   const { directory, shelf, trouble, clock, wallClock, segmentBytes, segmentAgeMs } = setup;
-  const open = new Map<string, ReadableSpan>();
+  const carriedBytesAtMost = segmentBytes * CARRIED_SHARE;
+  /** The newest of the spans that have begun and not ended. */
+  const spans = new Map<string, ReadableSpan>();
+  const starts = new Map<string, Start>();
+  /** Whether some of them stand in no file that is there. */
+  let hasStrays = false;
   let current: Held | undefined;
-  /** The file before the next one, which takes its open spans along. */
+  /** The file before the next one. */
   let previous: Held | undefined;
   let begunAt = 0;
+  /** What in the current file does not count as its growth. */
   let carriedBytes = 0;
   let lookedAfterAt = clock.now();
 
@@ -93,28 +109,92 @@ export function createRecording(setup: RecordingSetup): Recording {
     makeDirectory(directory);
     const segment = beginSegment(join(directory, formatSegmentName(name)), setup.header());
     begunAt = clock.now();
-    current = shelf.add(name, segment, begunAt);
-    carryOpen(segment);
     carriedBytes = segment.bytes;
-    if (previous !== undefined) conclude(previous);
+    current = shelf.add(name, segment, begunAt);
+    const held = current;
+    if (hasStrays) attempt(() => takeInStrays(held));
+    const before = previous;
     previous = undefined;
+    if (before !== undefined && shelf.get(before.number) === before) release(before);
     setup.onBegun();
-    return current;
+    return held;
   };
 
-  /** Writes the newest of the open spans down again, so that the files before can go as soon as they are settled. */
-  const carryOpen = (segment: Segment): void => {
-    const maxBytes = segment.bytes + segmentBytes * CARRIED_SHARE;
-    for (const span of [...open.values()].toReversed()) {
-      if (segment.bytes > maxBytes) return;
-      segment.addStart(span);
+  /** Writes that a span began. Answers the bytes it takes. */
+  const addStart = (held: Held, key: string, span: ReadableSpan): number => {
+    const before = held.segment.bytes;
+    held.segment.addStart(span);
+    const bytes = held.segment.bytes - before;
+    starts.set(key, { held, bytes });
+    held.openSpans += 1;
+    held.openBytes += bytes;
+    return bytes;
+  };
+
+  const discount = ({ held, bytes }: Start): void => {
+    held.openSpans -= 1;
+    held.openBytes -= bytes;
+  };
+
+  const removeStart = (key: string, start: Start): void => {
+    starts.delete(key);
+    discount(start);
+  };
+
+  /** Oldest first: they are the parents. */
+  const takeInStrays = (held: Held): void => {
+    const maxBytes = held.segment.bytes + carriedBytesAtMost;
+    for (const [key, span] of spans) {
+      if (starts.has(key)) continue;
+      if (held.segment.bytes > maxBytes) return;
+      carriedBytes += addStart(held, key, span);
     }
+    hasStrays = false;
   };
 
-  const conclude = (held: Held): void => {
-    if (shelf.get(held.number) !== held) return;
-    if (isSettled(held)) shelf.remove(held);
-    else shelf.use(held).add(['m']);
+  const startedIn = (held: Held): readonly (readonly [string, Start])[] =>
+    held.openSpans === 0 ? [] : [...starts].filter(([, start]) => start.held === held);
+
+  /** Whether the spans that began in a file go on in the current one. Those that are not held any more are lost. */
+  const moveOpen = (held: Held): boolean => {
+    if (held.openSpans === 0) return true;
+    if (held.openBytes > carriedBytesAtMost || !trouble.isOver) return false;
+    return (
+      attempt(() => {
+        const target = current ?? begin();
+        for (const [key, start] of startedIn(held)) {
+          const span = spans.get(key);
+          if (span === undefined) {
+            removeStart(key, start);
+            setup.onForgotten(1);
+          } else {
+            carriedBytes += addStart(target, key, span);
+            discount(start);
+          }
+        }
+        return true;
+      }) ?? false
+    );
+  };
+
+  const release = (held: Held): boolean => {
+    if (!isSettled(held)) return false;
+    if (held === current) return renew(held);
+    if (!moveOpen(held)) return false;
+    shelf.remove(held);
+    return true;
+  };
+
+  /** Begins anew when the current file has grown. */
+  const renew = (held: Held): boolean => {
+    if (held.segment.bytes - carriedBytes < segmentBytes * SETTLED_SHARE) return false;
+    if (held.openSpans > 0) {
+      if (held.openBytes <= carriedBytesAtMost) attempt(next);
+      return shelf.get(held.number) !== held;
+    }
+    current = undefined;
+    shelf.remove(held);
+    return true;
   };
 
   const next = (): Held => {
@@ -122,18 +202,43 @@ export function createRecording(setup: RecordingSetup): Recording {
     return begin();
   };
 
-  const write = <T>(put: (segment: Segment) => T): { readonly held: Held; readonly result: T } | undefined => {
+  const write = <T>(put: (held: Held) => T): { readonly held: Held; readonly result: T } | undefined => {
     if (!trouble.isOver) return undefined;
     const now = clock.now();
     if (now - lookedAfterAt >= LOOK_AFTER_MS) lookAfter();
     const written = attempt(() => {
       const held = current ?? begin();
-      const result = put(held.segment);
+      const result = put(held);
       held.freshAt = now;
       return { held, result };
     });
-    if (written !== undefined && written.held.segment.bytes - carriedBytes >= segmentBytes) attempt(next);
+    if (written?.held === current && current !== undefined && current.segment.bytes - carriedBytes >= segmentBytes) {
+      attempt(next);
+    }
     return written;
+  };
+
+  /** Writes into the file in which a span began that it ended in another. */
+  const finish = (key: string, endedIn: Held | undefined): void => {
+    const start = starts.get(key);
+    if (start === undefined) return;
+    removeStart(key, start);
+    const { held } = start;
+    if (held === endedIn || shelf.get(held.number) !== held || release(held)) return;
+    if (trouble.isOver) attempt(() => shelf.use(held).add(['d', key]));
+  };
+
+  const forgetOldest = (): void => {
+    if (spans.size > MAX_HELD) {
+      const [oldest = ''] = spans.keys();
+      spans.delete(oldest);
+      if (!starts.has(oldest)) setup.onForgotten(1);
+    }
+    if (starts.size > MAX_OPEN) {
+      const [oldest = ''] = starts.keys();
+      finish(oldest, undefined);
+      setup.onForgotten(1);
+    }
   };
 
   const lookAfter = (): void => {
@@ -148,6 +253,8 @@ export function createRecording(setup: RecordingSetup): Recording {
     if (whereabouts === 'here') return;
     if (held === current) current = undefined;
     if (whereabouts === 'removed') setup.onRemoved(held);
+    hasStrays ||= held.openSpans > 0;
+    for (const [key, start] of startedIn(held)) removeStart(key, start);
     shelf.forget(held);
   };
 
@@ -163,36 +270,42 @@ export function createRecording(setup: RecordingSetup): Recording {
     get current() {
       return current;
     },
-    get open() {
-      return open.size;
-    },
     start(span) {
-      write((segment) => segment.addStart(span));
-      open.set(spanKey(span.spanContext()), span);
-      if (open.size > MAX_OPEN) open.delete(open.keys().next().value ?? '');
+      const key = spanKey(span.spanContext());
+      const written = write((held) => {
+        addStart(held, key, span);
+        spans.set(key, span);
+      });
+      if (written === undefined && !trouble.isOver) {
+        spans.set(key, span);
+        hasStrays = true;
+      }
+      forgetOldest();
     },
     end(span) {
-      open.delete(spanKey(span.spanContext()));
-      const written = write((segment) => segment.addEnd(span));
+      const key = spanKey(span.spanContext());
+      spans.delete(key);
+      const written = write(({ segment }) => segment.addEnd(span));
+      finish(key, written?.held);
       return written === undefined ? undefined : { held: written.held, offset: written.result };
     },
     addIssue(id, payload) {
-      return write((segment) => segment.addIssue(id, payload)) !== undefined;
+      return write(({ segment }) => segment.addIssue(id, payload)) !== undefined;
     },
-    renew() {
-      const settled = current;
-      if (settled === undefined || !isSettled(settled)) return false;
-      if (settled.segment.bytes - carriedBytes < segmentBytes * SETTLED_SHARE) return false;
-      if (open.size > 0) return attempt(next) !== undefined;
-      current = undefined;
-      shelf.remove(settled);
-      return true;
+    release,
+    evacuate(held) {
+      if (moveOpen(held)) return;
+      // They stay counted with the file, whose removal counts them as lost.
+      for (const [key] of startedIn(held)) {
+        spans.delete(key);
+        starts.delete(key);
+      }
     },
     beat() {
       lookAfter();
       if (current === undefined) {
         touchNewest();
-      } else if (isSettled(current) && open.size === 0) {
+      } else if (isSettled(current) && current.openSpans === 0) {
         const settled = current;
         current = undefined;
         shelf.remove(settled);

@@ -1,10 +1,8 @@
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 
 import type { Reporter } from '../../diagnostics.ts';
 import type { Clock } from '../../http/clock.ts';
 import { nodeModules } from '../../http/node-modules.ts';
-import { interruptedSpan } from '../interrupted-span.ts';
 import { judgeSegments, listSegments, type FoundSegment } from './directory.ts';
 import type { LossCount } from './losses.ts';
 import { isSameOwner, type Owner } from './owner.ts';
@@ -12,7 +10,6 @@ import type { SegmentContents } from './scan-segment.ts';
 import { formatSegmentName, type SegmentName } from './segment-name.ts';
 import { isSettled, type Held, type SegmentShelf } from './segment-shelf.ts';
 import { continueSegment } from './segment.ts';
-import { spanOf } from './span-record.ts';
 import { takeOver } from './take-over.ts';
 import type { Trouble } from './trouble.ts';
 
@@ -21,7 +18,8 @@ export interface Inheritance {
   readonly held: Held;
   /** Offsets by destination, oldest first. */
   readonly spans: ReadonlyMap<string, readonly number[]>;
-  readonly issues: ReadonlyMap<string, string>;
+  /** Their ids, oldest first. */
+  readonly issues: readonly string[];
   /** Spans among them that never ended. */
   readonly interrupted: number;
 }
@@ -51,9 +49,6 @@ export interface Recovery {
   take(found: FoundSegment): Promise<Inheritance | undefined>;
 }
 
-/** So many spans that never ended are written before others have their turn. */
-const INTERRUPTED_SLICE = 64;
-
 /** Creates the recovery of what processes that are gone left behind. */
 export function createRecovery(setup: RecoverySetup): Recovery {
   const { directory, owner, shelf, trouble, losses, report, clock, wallClock } = setup;
@@ -73,38 +68,22 @@ export function createRecovery(setup: RecoverySetup): Recovery {
     return shelf.add(name, continueSegment(path, bytes, contents), clock.now() - age);
   };
 
-  /** Writes spans that never ended as ended ones, behind what is in the file. Answers where they stand. */
-  const endInterrupted = async (held: Held, contents: SegmentContents): Promise<readonly number[]> => {
-    const offsets: number[] = [];
-    for (const [index, record] of contents.open.entries()) {
-      // The recorder was closed, or the file is over a bound.
-      if (shelf.get(held.number) !== held) break;
-      const span = spanOf(record, contents);
-      if (span === undefined) losses.add('unreadable', 1);
-      else offsets.push(shelf.use(held).addEnd(interruptedSpan(span, contents.lastTime)));
-      if (index % INTERRUPTED_SLICE === INTERRUPTED_SLICE - 1) await setImmediate();
-    }
-    return offsets;
-  };
-
-  const inherit = async (held: Held, contents: SegmentContents): Promise<Inheritance | undefined> => {
+  const inherit = (held: Held, contents: SegmentContents): Inheritance | undefined => {
     losses.add('unreadable', contents.unreadable);
-    const offsets = await endInterrupted(held, contents);
     if (isSettled(held)) {
       shelf.remove(held);
       return undefined;
     }
-    return {
-      held,
-      spans: new Map(
-        contents.header.destinations.map((destination, index) => [
-          destination,
-          [...contents.ended.filter((offset) => contents.struck[index]?.has(offset) !== true), ...offsets],
-        ]),
-      ),
-      issues: contents.issues,
-      interrupted: offsets.length,
-    };
+    const { header, ended, open, issues } = contents;
+    const spans = new Map<string, readonly number[]>();
+    const interrupted = new Set<number>();
+    for (const [index, destination] of header.destinations.entries()) {
+      const isOpen = (offset: number): boolean => contents.struck[index]?.has(offset) !== true;
+      const neverEnded = open.filter(isOpen);
+      spans.set(destination, [...ended.filter(isOpen), ...neverEnded]);
+      for (const offset of neverEnded) interrupted.add(offset);
+    }
+    return { held, spans, issues: [...issues.keys()], interrupted: interrupted.size };
   };
 
   const takeFile = async (found: FoundSegment): Promise<Inheritance | undefined> => {

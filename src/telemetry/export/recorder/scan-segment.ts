@@ -5,6 +5,7 @@ import type { Resource } from '@opentelemetry/resources';
 import { FORMAT_VERSION, parseHeader, parseJson, struckOffsets, type Header } from './segment-lines.ts';
 import {
   isSpanRecord,
+  isTime,
   recordKey,
   resourceOf,
   scopeOf,
@@ -20,12 +21,12 @@ export interface SegmentContents extends Interned {
   readonly header: Header;
   /** Where the ended spans stand, oldest first. */
   readonly ended: readonly number[];
-  /** Those of them that are settled, by destination in the order of the header. */
+  /** Where the spans stand that began and did not end, oldest first. */
+  readonly open: readonly number[];
+  /** Those of both that are settled, by destination in the order of the header. */
   readonly struck: readonly ReadonlySet<number>[];
-  /** The spans that began and did not end. */
-  readonly open: readonly StartRecord[];
-  /** The Issues that are not settled: their payloads by id. */
-  readonly issues: ReadonlyMap<string, string>;
+  /** Where the Issues stand that are not settled, by id, oldest first. */
+  readonly issues: ReadonlyMap<string, number>;
   /** The last time anything is known of the process. */
   readonly lastTime: HrTime;
   /** Lines that say nothing. */
@@ -81,19 +82,30 @@ function startReading(header: Header): Reading {
   const scopes: (InstrumentationScope | undefined)[] = [];
   const ended: number[] = [];
   const struck = header.destinations.map(() => new Set<number>());
-  const open = new Map<string, StartRecord>();
-  const issues = new Map<string, string>();
-  let lastTime: HrTime = hrTimeOf(header.startedAt);
+  const open = new Map<string, number>();
+  const issues = new Map<string, number>();
+  let lastTime: HrTime = [0, 0];
   let unreadable = 0;
 
   const seen = (time: HrTime): void => {
     if (time[0] > lastTime[0] || (time[0] === lastTime[0] && time[1] > lastTime[1])) lastTime = time;
   };
 
+  const seenAt = (milliseconds: unknown): boolean => {
+    const time = hrTimeOf(Number(milliseconds));
+    if (!isTime(time)) return false;
+    seen(time);
+    return true;
+  };
+  seenAt(header.startedAt);
+
+  const isKnown = ([, , , scope, resource]: StartRecord | EndRecord): boolean =>
+    scopes[scope] !== undefined && resources[resource] !== undefined;
+
   const readSpan = (record: StartRecord | EndRecord, offset: number): void => {
     seen(record[7]);
     if (record[0] === 's') {
-      open.set(recordKey(record), record);
+      open.set(recordKey(record), offset);
       return;
     }
     seen(record[10]);
@@ -107,7 +119,7 @@ function startReading(header: Header): Reading {
     switch (tag) {
       case 's':
       case 'e':
-        if (!isSpanRecord(record)) return false;
+        if (!isSpanRecord(record) || !isKnown(record)) return false;
         readSpan(record, offset);
         return true;
       case 'r':
@@ -122,16 +134,15 @@ function startReading(header: Header): Reading {
         if (!isIndex(first) || !Array.isArray(second) || !second.every(Number.isInteger)) return false;
         for (const at of struckOffsets(second)) struck[first]?.add(at);
         return true;
-      case 'm':
-        open.clear();
+      case 'd':
+        if (typeof first !== 'string') return false;
+        open.delete(first);
         return true;
       case 't':
-        if (!Number.isFinite(first)) return false;
-        seen(hrTimeOf(first as number));
-        return true;
+        return seenAt(first);
       case 'i':
         if (typeof first !== 'string' || typeof second !== 'string') return false;
-        issues.set(first, second);
+        issues.set(first, offset);
         return true;
       case 'y':
         return issues.delete(String(first)) || true;
@@ -174,6 +185,7 @@ function isIndex(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) < 1e6;
 }
 
-function hrTimeOf(milliseconds: number): HrTime {
-  return [Math.floor(milliseconds / 1000), (milliseconds % 1000) * 1e6];
+/** A time in milliseconds since 1970 as OpenTelemetry writes it. */
+export function hrTimeOf(milliseconds: number): HrTime {
+  return [Math.floor(milliseconds / 1000), Math.floor((milliseconds % 1000) * 1e6)];
 }

@@ -21,7 +21,7 @@ export interface Header {
  *
  * - `["x",destination,[offsets]]`: a destination settled the spans that end there. Each offset is given as its
  *   distance from the one before.
- * - `["m"]`: what began above and has not ended goes on in a later file.
+ * - `["d",key]`: the span that began above has ended, in a later file.
  * - `["t",ms]`: the process was alive then.
  * - `["i",id,payload]`, `["y",id]`: an Issue, and that it is settled.
  */
@@ -31,7 +31,7 @@ export type Line =
   | ResourceRecord
   | ScopeRecord
   | readonly ['x', number, readonly number[]]
-  | readonly ['m']
+  | readonly ['d', string]
   | readonly ['t', number]
   | readonly ['i', string, string]
   | readonly ['y', string];

@@ -10,6 +10,9 @@ export interface Held {
   readonly segment: Segment;
   /** When it got its newest span or Issue, on the recorder's clock. */
   freshAt: number;
+  /** Spans that began in it and have not ended, and how much of it they take up. */
+  openSpans: number;
+  openBytes: number;
 }
 
 /** The files of a recorder. */
@@ -75,7 +78,7 @@ export function createSegmentShelf(losses: LossCount, attempt: (touch: () => voi
     add(name, segment, freshAt) {
       do lastNumber = (lastNumber + 1) % MAX_NUMBER;
       while (shelf.has(lastNumber));
-      const held = { number: lastNumber, name, segment, freshAt };
+      const held = { number: lastNumber, name, segment, freshAt, openSpans: 0, openBytes: 0 };
       shelf.set(held.number, held);
       return held;
     },
@@ -95,7 +98,7 @@ export function createSegmentShelf(losses: LossCount, attempt: (touch: () => voi
     forget,
     remove,
     drop(held, reason) {
-      losses.add(reason, held.segment.spans + held.segment.issues.size);
+      losses.add(reason, held.segment.spans + held.openSpans + held.segment.issues.size);
       remove(held);
     },
   };

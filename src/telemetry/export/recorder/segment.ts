@@ -1,10 +1,12 @@
 import { closeSync, constants, fstatSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
+import type { HrTime } from '@opentelemetry/api';
 import type { InstrumentationScope } from '@opentelemetry/core';
 import type { Resource } from '@opentelemetry/resources';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
+import { interruptedSpan } from '../interrupted-span.ts';
 import type { SegmentContents } from './scan-segment.ts';
 import { lineOf, parseJson, strikeLine, type Header, type Line } from './segment-lines.ts';
 import { isSpanRecord, recordEnd, recordResource, recordScope, recordStart, spanOf } from './span-record.ts';
@@ -16,17 +18,22 @@ import { isSpanRecord, recordEnd, recordResource, recordScope, recordStart, span
 export interface Segment {
   readonly path: string;
   readonly bytes: number;
-  /** Ended spans that some destination has not settled. */
+  /** Spans that some destination has not settled: those that ended, and in a file of others those that never did. */
   readonly spans: number;
-  /** Issues that are not settled. */
-  readonly issues: ReadonlySet<string>;
+  /** Where the Issues stand that are not settled, by id. */
+  readonly issues: ReadonlyMap<string, number>;
   /** Adds a span that began. */
   addStart(span: ReadableSpan): void;
   /** Adds a span that ended, and answers where it stands. */
   addEnd(span: ReadableSpan): number;
   addIssue(id: string, payload: string): void;
+  /** The payload of an Issue; `undefined` when there is none that can be read. */
+  readIssue(id: string): string | undefined;
   add(line: Line): void;
-  /** The ended span that stands at `offset`; `undefined` when there is none that can be read. */
+  /**
+   * The span that stands at `offset`, as an interrupted one when it never ended; `undefined` when there is none that
+   * can be read.
+   */
   read(offset: number): ReadableSpan | undefined;
   /** Counts spans as settled by `destination`, each of which it settles once. False when they were not for it. */
   settle(destination: string, spans: number): boolean;
@@ -58,7 +65,9 @@ export function beginSegment(path: string, header: Header): Segment {
   return createSegment(file, {
     header,
     ended: [],
+    open: [],
     struck: [],
+    lastTime: [0, 0],
     issues: new Map(),
     resources: [],
     scopes: [],
@@ -70,17 +79,20 @@ export function continueSegment(path: string, bytes: number, contents: SegmentCo
   return createSegment(createAppendedFile(path, undefined, bytes, contents.endsInWholeLine), contents);
 }
 
-type Beginning = Pick<SegmentContents, 'header' | 'ended' | 'struck' | 'issues' | 'resources' | 'scopes'>;
+type Beginning = Pick<
+  SegmentContents,
+  'header' | 'ended' | 'open' | 'struck' | 'issues' | 'resources' | 'scopes' | 'lastTime'
+>;
 
 function createSegment(file: AppendedFile, beginning: Beginning): Segment {
   const { destinations } = beginning.header;
   const resources = createInterned<Resource>(beginning.resources);
   const scopes = createInterned<InstrumentationScope>(beginning.scopes);
-  const issues = new Set(beginning.issues.keys());
-  let ended = beginning.ended.length;
-  const settled = destinations.map(
-    (_, index) => beginning.ended.filter((offset) => beginning.struck[index]?.has(offset)).length,
-  );
+  const issues = new Map(beginning.issues);
+  const lastTime: HrTime = beginning.lastTime;
+  const found = [...beginning.ended, ...beginning.open];
+  let recorded = found.length;
+  const settled = destinations.map((_, index) => found.filter((at) => beginning.struck[index]?.has(at)).length);
 
   /** Adds a span, after the records of what it refers to. Answers where it stands. */
   const addSpan = (record: typeof recordStart | typeof recordEnd, span: ReadableSpan): number => {
@@ -105,7 +117,7 @@ function createSegment(file: AppendedFile, beginning: Beginning): Segment {
       return file.bytes;
     },
     get spans() {
-      return destinations.length === 0 ? 0 : ended - Math.min(...settled);
+      return destinations.length === 0 ? 0 : recorded - Math.min(...settled);
     },
     issues,
     addStart(span) {
@@ -113,26 +125,32 @@ function createSegment(file: AppendedFile, beginning: Beginning): Segment {
     },
     addEnd(span) {
       const offset = addSpan(recordEnd, span);
-      ended += 1;
+      recorded += 1;
       return offset;
     },
     addIssue(id, payload) {
-      file.append(lineOf(['i', id, payload]));
-      issues.add(id);
+      issues.set(id, file.append(lineOf(['i', id, payload])));
+    },
+    readIssue(id) {
+      const offset = issues.get(id);
+      const record = offset === undefined ? undefined : parseJson(file.lineAt(offset));
+      if (!Array.isArray(record) || record[0] !== 'i' || record[1] !== id) return undefined;
+      return typeof record[2] === 'string' ? record[2] : undefined;
     },
     add(line) {
       file.append(lineOf(line));
     },
     read(offset) {
       const record = parseJson(file.lineAt(offset));
-      if (!Array.isArray(record) || record[0] !== 'e' || !isSpanRecord(record)) return undefined;
-      return spanOf(record, { resources: resources.all, scopes: scopes.all });
+      if (!Array.isArray(record) || !isSpanRecord(record)) return undefined;
+      const span = spanOf(record, { resources: resources.all, scopes: scopes.all });
+      return span === undefined || record[0] === 'e' ? span : interruptedSpan(span, lastTime);
     },
     settle(destination, spans) {
       const index = destinations.indexOf(destination);
       const before = settled[index];
       if (before === undefined) return false;
-      settled[index] = Math.min(before + spans, ended);
+      settled[index] = Math.min(before + spans, recorded);
       return true;
     },
     strike(destination, offsets) {

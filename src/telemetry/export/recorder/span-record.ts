@@ -1,5 +1,7 @@
 import {
   createTraceState,
+  isValidSpanId,
+  isValidTraceId,
   SpanStatusCode,
   type HrTime,
   type Link,
@@ -249,8 +251,8 @@ function linkOf([context, attributes, droppedAttributesCount]: LinkRecord): Link
 export function isSpanRecord(record: readonly unknown[]): record is StartRecord | EndRecord {
   const [tag, context, parent, scope, resource, kind, name, startTime, attributes, links] = record;
   const begun =
-    isContext(context) &&
-    (parent === null || isContext(parent)) &&
+    isSpanContext(context) &&
+    (parent === null || isSpanContext(parent)) &&
     [scope, resource, kind].every(Number.isInteger) &&
     typeof name === 'string' &&
     isTime(startTime) &&
@@ -258,6 +260,7 @@ export function isSpanRecord(record: readonly unknown[]): record is StartRecord 
     Array.isArray(links) &&
     links.every((link) => Array.isArray(link) && isContext(link[0]) && isObjectOrNull(link[1]));
   if (!begun || tag === 's') return begun;
+  if (tag !== 'e') return false;
   const [endTime, status, events, ...dropped] = record.slice(10);
   return (
     isTime(endTime) &&
@@ -271,6 +274,13 @@ export function isSpanRecord(record: readonly unknown[]): record is StartRecord 
   );
 }
 
+/** A backend refuses a whole request for an id that is none. */
+function isSpanContext(value: unknown): boolean {
+  if (!isContext(value)) return false;
+  const [traceId, spanId] = value as ContextRecord;
+  return isValidTraceId(traceId) && isValidSpanId(spanId);
+}
+
 function isContext(value: unknown): boolean {
   if (!Array.isArray(value) || value.length < 5) return false;
   const [traceId, spanId, traceFlags, , traceState]: readonly unknown[] = value;
@@ -278,8 +288,18 @@ function isContext(value: unknown): boolean {
   return ids && (traceState === null || typeof traceState === 'string');
 }
 
-function isTime(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 2 && value.every(Number.isFinite);
+/** Far more than a clock says, and less than what OTLP has room for. */
+const MAX_SECONDS = 2 ** 33;
+
+/** Whether a value is a time that a span can have. */
+export function isTime(value: unknown): value is HrTime {
+  if (!Array.isArray(value) || value.length !== 2) return false;
+  const [seconds, nanoseconds]: readonly unknown[] = value;
+  return isWithin(seconds, MAX_SECONDS) && isWithin(nanoseconds, 1e9);
+}
+
+function isWithin(value: unknown, end: number): boolean {
+  return typeof value === 'number' && value >= 0 && value < end;
 }
 
 function isObject(value: unknown): boolean {

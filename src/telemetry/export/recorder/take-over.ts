@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';
 
 import { nodeModules } from '../../http/node-modules.ts';
-import { scanSegment, type Scan, type SegmentContents } from './scan-segment.ts';
+import { hrTimeOf, scanSegment, type Scan, type SegmentContents } from './scan-segment.ts';
 import { FORMAT_VERSION, parseHeader } from './segment-lines.ts';
 
 /** What came of taking over a file. */
@@ -32,15 +32,26 @@ export async function takeOver(path: string, newPath: string): Promise<TakeOver>
   try {
     const header = parseHeader(await readHeader(handle));
     if (header !== undefined && header.version > FORMAT_VERSION) return { status: 'newer', version: header.version };
+    const { mtimeMs } = await handle.stat();
     await nodeModules.fsPromises.rename(path, newPath);
     const content = await handle.readFile();
     const scan = await scanInSlices(content);
-    return scan.status === 'scanned' ? { ...scan, bytes: content.length } : scan;
+    if (scan.status !== 'scanned') return scan;
+    return { status: 'scanned', contents: noLaterThan(scan.contents, mtimeMs), bytes: content.length };
   } catch (error) {
     return lostOrThrow(error);
   } finally {
     await handle.close();
   }
+}
+
+/** The clock of the file system lags a little. */
+const CLOCK_LAG_MS = 1_000;
+
+/** A clock that was ahead for a moment does not say when a process was last alive: its file does. */
+function noLaterThan(contents: SegmentContents, writtenAt: number): SegmentContents {
+  const end = hrTimeOf(writtenAt + CLOCK_LAG_MS);
+  return contents.lastTime[0] < end[0] ? contents : { ...contents, lastTime: end };
 }
 
 function lostOrThrow(error: unknown): TakeOver {

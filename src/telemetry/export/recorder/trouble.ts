@@ -40,6 +40,10 @@ export function createTrouble(directory: string, report: Reporter, clock: Clock)
     },
     note(error) {
       const code = systemCode(error);
+      if (isNoPath(error)) {
+        say('path', `${JSON.stringify(directory)} is no path; set FAULTLINE_RECORDER_DIR to a directory`);
+        return 'broken';
+      }
       if (code === undefined) {
         say('form', `a span or an Issue has no form for ${directory}; it is sent all the same`);
         return 'formless';
@@ -60,6 +64,11 @@ function systemCode(error: unknown): string | undefined {
   return typeof code === 'string' && typeof syscall === 'string' ? code : undefined;
 }
 
+/** A path with a NUL in it is refused before the system sees it. */
+function isNoPath(error: unknown): boolean {
+  return (error as { readonly code?: unknown }).code === 'ERR_INVALID_ARG_VALUE';
+}
+
 function pathOf(error: unknown): string | undefined {
   const { path } = error as { readonly path?: unknown };
   return typeof path === 'string' ? path : undefined;
@@ -75,6 +84,10 @@ function explain(code: string, path: string): string {
     case 'ENOTDIR':
     case 'EEXIST':
       return `${path} leads through a file (${code}); set FAULTLINE_RECORDER_DIR to a directory`;
+    case 'ENAMETOOLONG':
+      return `${path} has a name that is too long (${code}); set FAULTLINE_RECORDER_DIR to a shorter one`;
+    case 'ELOOP':
+      return `${path} is a link that leads to itself (${code}); set FAULTLINE_RECORDER_DIR to a directory`;
     case 'ENOSPC':
     case 'EDQUOT':
       return `the disk of ${path} is full (${code}); make room, or lower recorder.maxBytes`;

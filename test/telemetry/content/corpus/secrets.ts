@@ -159,8 +159,10 @@ const NAMED_CONTEXTS: Readonly<Record<string, (name: string, secret: string) => 
   prose: (name, secret) => `My ${name} is in the file, ${name}: ${secret}, please rotate it.`,
 };
 
+type Whole = (draw: Draw) => readonly [text: string, secret: string];
+
 /** Everything that has a form of its own, as a whole text. */
-const WHOLE: Readonly<Record<string, (draw: Draw) => readonly [text: string, secret: string]>> = {
+const WHOLE: Readonly<Record<string, Whole>> = {
   'PEM, RSA': (draw) => pem(draw, 'RSA PRIVATE KEY', '\n'),
   'PEM, PKCS #8': (draw) => pem(draw, 'PRIVATE KEY', '\n'),
   'PEM, OpenSSH': (draw) => pem(draw, 'OPENSSH PRIVATE KEY', '\r\n'),
@@ -291,7 +293,7 @@ const WHOLE: Readonly<Record<string, (draw: Draw) => readonly [text: string, sec
 };
 
 /** Personal data, as whole texts. */
-const PERSONAL: Readonly<Record<string, (draw: Draw) => readonly [text: string, secret: string]>> = {
+const PERSONAL: Readonly<Record<string, Whole>> = {
   'Card, Visa': (draw) => withSecret(card(draw, '4', 16), (secret) => `Charge ${secret} please.`),
   'Card, Visa, spaces': (draw) => withSecret(grouped(card(draw, '4', 16), ' '), (secret) => `card ${secret} exp 12/27`),
   'Card, Mastercard, dashes': (draw) =>
@@ -327,6 +329,165 @@ const PERSONAL: Readonly<Record<string, (draw: Draw) => readonly [text: string, 
   'IPv6, short': () => withSecret('2a00:1450:4001:81b::200e', (secret) => `ping ${secret}`),
 };
 
+/** Secrets whose names, quotation marks or signs are written as escapes, of one level. */
+const ESCAPED: Readonly<Record<string, Whole>> = {
+  'JSON, quotation marks as \\u0022': (draw) =>
+    withSecret(draw.text(14), (secret) => `{"body":"{\\u0022password\\u0022:\\u0022${secret}\\u0022}"}`),
+  'JSON in JSON, quotation marks as \\u0022': (draw) =>
+    withSecret(draw.text(14), (secret) =>
+      JSON.stringify({ a: `{\\u0022clientSecret\\u0022:\\u0022${secret}\\u0022}` }),
+    ),
+  'key, underscore as \\u005f': (draw) => withSecret(draw.text(36), (secret) => `{"v":"ghp\\u005f${secret}"}`),
+  'key, underscore as %5F': (draw) => withSecret(draw.text(36), (secret) => `https://x.test/?v=ghp%5F${secret}&p=1`),
+  'web token, dots as \\u002e': (draw) =>
+    withSecret(webToken(draw).replaceAll('.', '\\u002e'), (secret) => `"${secret}"`),
+  'web token, dots as %2E': (draw) => withSecret(webToken(draw).replaceAll('.', '%2E'), (secret) => `a=${secret}&b=1`),
+  'PEM, URL-encoded': (draw) => {
+    const [text, secret] = pem(draw, 'RSA PRIVATE KEY', '\n');
+    return [encodeURIComponent(text), encodeURIComponent(secret)];
+  },
+  'form in a query': (draw) => withSecret(draw.text(12), (secret) => `body=user%3Dada%26password%3D${secret}%26x%3D1`),
+  'database in a query': (draw) =>
+    withSecret(draw.text(12), (secret) => `?url=postgres%3A%2F%2Fada%3A${secret}%40db.test%2Fshop&x=1`),
+  'JSON in HTML': (draw) =>
+    withSecret(draw.text(12), (secret) => `<div data-a="{&quot;password&quot;:&quot;${secret}&quot;}"></div>`),
+  'JSON in a query': (draw) =>
+    withSecret(draw.text(20), (secret) => `GET /?state=%7B%22apiKey%22%3A%22${secret}%22%7D HTTP/1.1`),
+  'cookie, URL-encoded': (draw) => withSecret(draw.text(20), (secret) => `h=Cookie%3A%20sid%3D${secret}`),
+  'header, URL-encoded': (draw) => withSecret(draw.text(30), (secret) => `h=Authorization%3A%20Bearer%20${secret}`),
+  'e-mail, URL-encoded': () => withSecret('ada.lovelace%40mail.com', (secret) => `https://x.test/?to=${secret}&cc=1`),
+  'e-mail, \\u0040': () => withSecret('ada.lovelace\\u0040mail.com', (secret) => `{"to":"${secret}"}`),
+  'e-mail, HTML': () => withSecret('ada.lovelace&#64;mail.com', (secret) => `<a>${secret}</a>`),
+  'card, URL-encoded': (draw) => withSecret(grouped(card(draw, '4', 16), '%20'), (secret) => `?pan=${secret}&x=1`),
+  'card, plus': (draw) => withSecret(grouped(card(draw, '4', 16), '+'), (secret) => `?pan=${secret}&x=1`),
+  'phone, plus URL-encoded': () => withSecret('%2B14155552671', (secret) => `To=${secret}&Body=hi`),
+};
+
+/** Secrets whose names stand apart from them, or in another language. */
+const NAMED_APART: Readonly<Record<string, Whole>> = {
+  'entry, JSON': (draw) =>
+    withSecret(draw.text(16), (secret) => JSON.stringify([{ name: 'X-Api-Key', value: secret }])),
+  'entry, JSON, AWS': (draw) =>
+    withSecret(draw.text(16), (secret) => JSON.stringify({ Tags: [{ Key: 'db_password', Value: secret }] })),
+  'entry, JSON in JSON': (draw) =>
+    withSecret(draw.text(16), (secret) =>
+      JSON.stringify({ a: JSON.stringify({ key: 'clientSecret', value: secret }) }),
+    ),
+  'entry, JSON, indented': (draw) =>
+    withSecret(draw.text(16), (secret) =>
+      JSON.stringify([{ name: 'API_TOKEN', type: 'text', value: secret }], null, 2),
+    ),
+  'entry, YAML': (draw) =>
+    withSecret(
+      draw.text(16),
+      (secret) => `env:\n  - name: DB_PASSWORD\n    value: ${secret}\n  - name: PORT\n    value: 80`,
+    ),
+  'entry, YAML, quoted': (draw) =>
+    withSecret(draw.text(16), (secret) => `env:\n  - name: "STRIPE_API_KEY"\n    value: "${secret}"\n`),
+  'entry, XML': (draw) => withSecret(draw.text(16), (secret) => `<add key="ServiceApiKey" value="${secret}" />`),
+  'variable of Terraform': (draw) =>
+    withSecret(draw.text(16), (secret) => `variable "db_password" {\n  type    = string\n  default = "${secret}"\n}`),
+  'JSON Web Key': (draw) =>
+    withSecret(draw.text(43, BASE64_URL), (secret) => JSON.stringify({ kty: 'EC', crv: 'P-256', x: 'a', d: secret })),
+  'JSON Web Key, sorted': (draw) =>
+    withSecret(draw.text(86, BASE64_URL), (secret) =>
+      JSON.stringify({ alg: 'RS256', d: secret, e: 'AQAB', kty: 'RSA' }),
+    ),
+  'connection string, opaque': (draw) =>
+    withSecret(`${draw.text(40)}1`, (secret) => JSON.stringify({ connectionString: secret })),
+  DSN: (draw) => withSecret(`${draw.text(24)}7`, (secret) => `dsn: ${secret}\nport: 1`),
+  PIN: () => withSecret('4831', (secret) => JSON.stringify({ user: 'ada', pin: secret })),
+  'PIN, number': () => withSecret('4831', (secret) => `{"pin":${secret},"id":7}`),
+  'one-time password': () => withSecret('839201', (secret) => JSON.stringify({ otp: secret })),
+  'one-time password, form': () => withSecret('839201', (secret) => `user=ada&otp=${secret}&next=1`),
+  'one-time password, TOTP': () => withSecret('JBSWY3DPEHPK3PXP', (secret) => JSON.stringify({ totp: secret })),
+  'social security number': () => withSecret('536-90-4399', (secret) => JSON.stringify({ ssn: secret })),
+  IBAN: () => withSecret('DE89370400440532013000', (secret) => JSON.stringify({ iban: secret })),
+  'IBAN, grouped': () => withSecret('GB29 NWBK 6016 1331 9268 19', (secret) => JSON.stringify({ iban: secret })),
+  mnemonic: () => withSecret(PHRASE, (secret) => JSON.stringify({ mnemonic: secret })),
+  'seed phrase': () => withSecret(PHRASE, (secret) => `seedPhrase: ${secret}\nnetwork: main`),
+  'recovery code': () => withSecret('7kd2-9fjw-x81m', (secret) => JSON.stringify({ recoveryCode: secret })),
+  'Rails, base of keys': (draw) => withSecret(draw.text(128, HEX), (secret) => `SECRET_KEY_BASE=${secret}\nPORT=1`),
+  'Redis, command line': (draw) => withSecret(draw.text(20), (secret) => `REDISCLI_AUTH=${secret} redis-cli ping`),
+  'personal access token': (draw) => withSecret(draw.text(40), (secret) => `GH_PAT=${secret}\nPORT=1`),
+  'basic auth': (draw) => withSecret(`ada:${draw.text(12)}`, (secret) => JSON.stringify({ basicAuth: secret })),
+  'private key, short name': (draw) => withSecret(draw.text(64, HEX), (secret) => JSON.stringify({ privkey: secret })),
+  'session of PHP': (draw) =>
+    withSecret(draw.text(26, LOWER + DIGITS), (secret) => `https://x.test/?PHPSESSID=${secret}`),
+  'session of Java': (draw) => withSecret(draw.text(32, HEX), (secret) => `https://x.test/a;jsessionid=${secret}?b=1`),
+  'password, Spanish': () => withSecret('perroverde7', (secret) => JSON.stringify({ contraseña: secret })),
+  'password, Spanish, YAML': () => withSecret('perroverde7', (secret) => `usuario: ada\ncontraseña: ${secret}\n`),
+  'password, French': () => withSecret('chienvert7', (secret) => JSON.stringify({ mot_de_passe: secret })),
+};
+
+const PHRASE = 'legal winner thank year wave sausage worth useful legal winner thank yellow';
+
+/** Keys and credentials in forms of their own, without a name. */
+const COMMANDS: Readonly<Record<string, Whole>> = {
+  'MySQL, Go': (draw) =>
+    withSecret(draw.text(12), (secret) => `sql.Open("mysql", "app:${secret}@tcp(db.test:3306)/shop")`),
+  'MySQL, Go, socket': (draw) =>
+    withSecret(draw.text(12), (secret) => `dial app:${secret}@unix(/tmp/my.sock)/shop failed`),
+  'Oracle, thin': (draw) =>
+    withSecret(draw.text(12), (secret) => `jdbc:oracle:thin:scott/${secret}@//db.test:1521/shop`),
+  'Oracle, thin, SID': (draw) =>
+    withSecret(draw.text(12), (secret) => `url=jdbc:oracle:thin:scott/${secret}@db.test:1521:x`),
+  'curl -u': (draw) => withSecret(draw.text(12), (secret) => `curl -s -u ada:${secret} https://api.test/v1`),
+  'curl -u, quoted': (draw) => withSecret(draw.text(12), (secret) => `curl -u "ada:${secret}" https://api.test/v1`),
+  'curl --user': (draw) => withSecret(draw.text(12), (secret) => `curl --user ada:${secret} https://api.test/v1`),
+  'mysql -p': (draw) => withSecret(draw.text(12), (secret) => `mysql -h db.test -u root -p${secret} shop`),
+  'mysqldump -p': (draw) => withSecret(draw.text(12), (secret) => `mysqldump -uroot -p${secret} shop > out.sql`),
+  Mailchimp: (draw) => withSecret(`${draw.text(32, HEX)}-us14`, (secret) => `called the API with ${secret}.`),
+  'Google, code': (draw) => withSecret(`4/0A${draw.text(66, BASE64_URL)}`, (secret) => `/cb?code=${secret}&scope=x`),
+  'GitHub, behind a letter': (draw) => withSecret(`ghp_${draw.text(35)}7`, (secret) => `key${secret} failed`),
+  'Slack, behind a letter': (draw) =>
+    withSecret(`xoxb-${draw.text(12, DIGITS)}-${draw.text(24)}`, (secret) => `token${secret}`),
+  'Anthropic, behind a letter': (draw) => withSecret(`sk-ant-api03-${draw.text(90)}`, (secret) => `key${secret}`),
+  'Stripe, behind a letter': (draw) => withSecret(`sk_live_${draw.text(23)}4`, (secret) => `key${secret}`),
+  'JWT, header with spaces': (draw) => {
+    const header = Buffer.from('{ "alg": "HS256" }').toString('base64url');
+    return withSecret(`${header}.${draw.text(40)}.${draw.text(43)}`, (secret) => `got ${secret} back`);
+  },
+  'PEM, long': (draw) => {
+    const lines = Array.from({ length: 400 }, () => draw.text(64, BASE64)).join('\n');
+    return [`-----BEGIN PRIVATE KEY-----\n${lines}\n-----END PRIVATE KEY-----`, lines.slice(-120)];
+  },
+  'PGP, long, cut off': (draw) => {
+    const lines = Array.from({ length: 400 }, () => draw.text(64, BASE64)).join('\n');
+    return [`-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n${lines}`, lines.slice(-120)];
+  },
+  PuTTY: (draw) => {
+    const lines = Array.from({ length: 8 }, () => draw.text(64, BASE64)).join('\n');
+    return [`PuTTY-User-Key-File-3: ssh-rsa\nPrivate-Lines: 8\n${lines}\nPrivate-MAC: ${draw.text(64, HEX)}`, lines];
+  },
+};
+
+/** Cards and telephones in the typography of documents. */
+const TYPESET: Readonly<Record<string, Whole>> = {
+  ...Object.fromEntries(
+    Object.entries({
+      'a hyphen that keeps together': '\u2011',
+      'a thin space': '\u2009',
+      'a narrow space': '\u202f',
+      'an en dash': '\u2013',
+      dots: '.',
+      tabs: '\t',
+      'two spaces': '  ',
+    }).map(([sign, separator]) => [
+      `Card, ${sign}`,
+      (draw: Draw) => withSecret(grouped(card(draw, '51', 16), separator), (secret) => `Card ${secret}, thanks`),
+    ]),
+  ),
+  'Card, mixed signs': (draw) =>
+    withSecret(card(draw, '4', 16).replace(/^(.{4})(.{4})(.{4})/, '$1 $2-$3 '), (secret) => `Card ${secret}, thanks`),
+  'Card, Maestro': (draw) => withSecret(card(draw, '6759', 16), (secret) => `Card ${secret}, thanks`),
+  'Card, Maestro, long': (draw) => withSecret(card(draw, '6304', 19), (secret) => `Card ${secret}, thanks`),
+  'Card, Mir': (draw) => withSecret(card(draw, '2202', 16), (secret) => `{"pan":"${secret}"}`),
+  'Phone, hyphens that keep together': () =>
+    withSecret('+1\u2011415\u2011555\u20112671', (secret) => `Call ${secret} now`),
+  'Phone, en dashes': () => withSecret('+49\u201330\u2013901820', (secret) => `Call ${secret} now`),
+};
+
 /** Every case: each format in several contexts. */
 export function secretCases(seed = 1): readonly SecretCase[] {
   const draw = createDraw(seed);
@@ -344,10 +505,12 @@ export function secretCases(seed = 1): readonly SecretCase[] {
         return { name, context, secret: text.includes(secret) ? secret : encodeURIComponent(secret), text };
       }),
     ),
-    ...[...Object.entries(WHOLE), ...Object.entries(PERSONAL)].map(([name, write]) => {
-      const [text, secret] = write(draw);
-      return { name, context: 'its own', text, secret };
-    }),
+    ...[WHOLE, PERSONAL, ESCAPED, NAMED_APART, COMMANDS, TYPESET]
+      .flatMap((cases) => Object.entries(cases))
+      .map(([name, write]) => {
+        const [text, secret] = write(draw);
+        return { name, context: 'its own', text, secret };
+      }),
   ];
 }
 

@@ -1,9 +1,12 @@
 import { chmodSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
+import type { Span } from '@opentelemetry/api';
 import { describe, expect, test } from 'vitest';
 
-import { filesIn, namesOf, record, temporaryDirectory } from './recorded.ts';
+import type { Ticket } from '../../../../src/telemetry/export/recorder/recorder.ts';
+import { fc } from '../../../support/properties.ts';
+import { deadOwner, filesIn, namesOf, record, temporaryDirectory } from './recorded.ts';
 
 describe('a recorder', () => {
   test('writes nothing before there is something to write', () => {
@@ -120,6 +123,15 @@ describe('a recorder', () => {
     expect(recorder.status).toMatchObject({ issues: 1, bytes });
   });
 
+  test('reads an Issue back until it is settled', () => {
+    const { recorder } = record({ directory: temporaryDirectory() });
+    expect(recorder.keepIssue('i', '{"text":"é"}')).toBe(true);
+    expect(recorder.readIssue('i')).toBe('{"text":"é"}');
+    recorder.strikeIssue('i');
+    expect(recorder.readIssue('i')).toBeUndefined();
+    expect(recorder.status.dropped).toEqual({});
+  });
+
   test('does nothing after the end', () => {
     const directory = temporaryDirectory();
     const { recorder, trace } = record({ directory });
@@ -191,6 +203,113 @@ describe('a recorder that runs for long', () => {
     expect(interrupted).toBe(0);
   });
 
+  test('has every open span for the next start, also those too large to be taken along', async () => {
+    const directory = temporaryDirectory();
+    const { recorder, tracer, tickets } = record({ directory, maxBytes: SMALL, owner: deadOwner() });
+    const roots = Array.from({ length: 12 }, (_, index) => `root ${index}`);
+    for (const root of roots) tracer.startSpan(root, { attributes: { content: 'x'.repeat(5_000) } });
+    for (let count = 0; count < 200; count += 1) {
+      tracer.startSpan('a', { attributes: CONTENT }).end();
+      recorder.strike('one', [tickets.at(-1) ?? 0]);
+    }
+    const next = record({ directory }).recorder;
+
+    const { spans, interrupted } = await next.recover();
+    expect(new Set(namesOf(next, spans.get('one')))).toEqual(new Set(roots));
+    expect({ interrupted, dropped: next.status.dropped }).toEqual({ interrupted: 12, dropped: {} });
+  });
+
+  test('removes a file in which open spans stand when they have ended', () => {
+    const directory = temporaryDirectory();
+    const { recorder, tracer, tickets } = record({ directory, maxBytes: SMALL });
+    const large = { attributes: { content: 'x'.repeat(5_000) } };
+    const roots = Array.from({ length: 12 }, () => tracer.startSpan('root', large));
+    for (let count = 0; count < 10; count += 1) tracer.startSpan('a', { attributes: CONTENT }).end();
+    recorder.strike('one', tickets as number[]);
+    const whileOpen = filesIn(directory).length;
+    for (const root of roots) root.end();
+    recorder.strike('one', tickets.slice(10) as number[]);
+
+    expect(whileOpen).toBeGreaterThan(2);
+    expect(filesIn(directory).length).toBeLessThan(2);
+  });
+
+  test('takes an open span along out of a file that reaches the bound', async () => {
+    const directory = temporaryDirectory();
+    const { recorder, tracer } = record({ directory, maxBytes: SMALL, owner: deadOwner() });
+    tracer.startSpan('run');
+    for (let count = 0; count < 300; count += 1) tracer.startSpan('a', { attributes: CONTENT }).end();
+    const next = record({ directory }).recorder;
+
+    expect(recorder.status.dropped).toHaveProperty('bytes');
+    expect(namesOf(next, (await next.recover()).spans.get('one'))).toContain('run');
+  });
+
+  test('has more open spans for the next start than it holds in memory', async () => {
+    const directory = temporaryDirectory();
+    const { tracer } = record({ directory, owner: deadOwner() });
+    for (let count = 0; count < 10_500; count += 1) {
+      tracer.startSpan('open', { attributes: { content: 'x'.repeat(300) } });
+    }
+    const next = record({ directory }).recorder;
+
+    expect((await next.recover()).interrupted).toBe(10_500);
+  });
+
+  test('is followed by one that has every span which is open or not settled, once, whatever happened before', async () => {
+    const steps = fc.array(
+      fc.oneof(
+        fc.record({ kind: fc.constant('start' as const), size: fc.constantFrom(10, 500, 2_500) }),
+        fc.record({ kind: fc.constantFrom('end' as const, 'strike' as const), index: fc.nat() }),
+      ),
+      { minLength: 60, maxLength: 160 },
+    );
+    await fc.assert(
+      fc.asyncProperty(steps, async (all) => {
+        const directory = temporaryDirectory();
+        const { recorder, tracer, tickets } = record({ directory, maxBytes: 2 * SMALL, owner: deadOwner() });
+        const open: { readonly name: string; readonly span: Span }[] = [];
+        const ended: { readonly name: string; readonly ticket: Ticket }[] = [];
+        for (const [number, step] of all.entries()) {
+          if (step.kind === 'start') {
+            const name = `span ${number}`;
+            open.push({ name, span: tracer.startSpan(name, { attributes: { content: 'x'.repeat(step.size) } }) });
+          } else if (step.kind === 'end') {
+            for (const { name, span } of open.splice(step.index % (open.length + 1), 1)) {
+              span.end();
+              ended.push({ name, ticket: tickets.at(-1) ?? 0 });
+            }
+          } else {
+            const struck = ended.splice(0, step.index % (ended.length + 1));
+            recorder.strike(
+              'one',
+              struck.map(({ ticket }) => ticket),
+            );
+          }
+        }
+        const next = record({ directory }).recorder;
+
+        const { spans, interrupted } = await next.recover();
+        const names = namesOf(next, spans.get('one'));
+        const lost = recorder.status.dropped['bytes'] ?? 0;
+        expect(interrupted).toBeLessThanOrEqual(open.length);
+        expect(names).toHaveLength(open.length + ended.length - lost);
+        expect(new Set(names).size).toBe(names.length);
+        expect([...open, ...ended].map(({ name }) => name)).toEqual(expect.arrayContaining(names));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('counts open spans that it can neither hold nor take along, and says so', () => {
+    const { recorder, tracer, trace, problems } = record({ directory: temporaryDirectory() });
+    for (let count = 0; count < 10_499; count += 1) tracer.startSpan('open');
+    recorder.strike('one', trace('a'));
+
+    expect(recorder.status.dropped).toEqual({ forgotten: 500 });
+    expect(problems.map(({ message }) => message)).toEqual([expect.stringContaining('does every span end?')]);
+  });
+
   test('gives up the oldest spans when it reaches its bound, counts them and says so once', () => {
     const directory = temporaryDirectory();
     const { recorder, tracer, tickets, problems } = record({ directory, maxBytes: SMALL });
@@ -260,6 +379,7 @@ describe('a recorder that runs for long', () => {
     for (let count = 0; count < 2_000; count += 1) tracer.startSpan('leaked', { attributes: CONTENT });
 
     expect(recorder.status.bytes).toBeLessThanOrEqual(SMALL);
+    expect(recorder.status.dropped['bytes']).toBeGreaterThan(1_800);
     expect(namesOf(recorder, trace('ended'))).toEqual(['ended']);
   });
 });

@@ -1,4 +1,13 @@
-import { appendFileSync, copyFileSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 import { describe, expect, test, vi } from 'vitest';
@@ -26,6 +35,22 @@ function wholeRecords(content: Buffer): readonly (readonly unknown[])[] {
       }
     })
     .filter((record) => Array.isArray(record));
+}
+
+/** The line of a span that ended, which is whole but for what is given. */
+function spanLine({
+  traceId = '1'.repeat(32),
+  spanId = '2'.repeat(16),
+  scope = 0,
+  startTime = [1, 0],
+}: {
+  readonly traceId?: string;
+  readonly spanId?: string;
+  readonly scope?: number;
+  readonly startTime?: readonly number[];
+}): string {
+  const context = [traceId, spanId, 1, null, null];
+  return JSON.stringify(['e', context, null, scope, 0, 0, 'a', startTime, {}, [], [2, 0], [0], [], 0, 0, 0]);
 }
 
 describe('what a process that is gone left behind', () => {
@@ -98,11 +123,12 @@ describe('what a process that is gone left behind', () => {
     const { recorder } = record({ directory });
     const { issues } = await recorder.recover();
 
-    expect(issues).toEqual([
-      { id: 'b', payload: '{"event_id":"b","message":"line\\nbreak"}' },
-      { id: 'c', payload: '{"event_id":"c"}' },
+    expect(issues).toEqual(['b', 'c']);
+    expect(issues.map((id) => recorder.readIssue(id))).toEqual([
+      '{"event_id":"b","message":"line\\nbreak"}',
+      '{"event_id":"c"}',
     ]);
-    for (const { id } of issues) recorder.strikeIssue(id);
+    for (const id of issues) recorder.strikeIssue(id);
     expect(filesIn(directory)).toEqual([]);
   });
 
@@ -152,6 +178,20 @@ describe('what a process that is gone left behind', () => {
     const span = recorder.read((await recorder.recover()).spans.get('one')?.[0] ?? 0);
 
     expect(span?.endTime).toEqual([9, 0]);
+  });
+
+  test('believes no clock that was ahead for a moment: a span ends no later than its file was written', async () => {
+    const directory = temporaryDirectory();
+    const dead = record({ directory, owner: deadOwner() });
+    const inAMonth = Math.floor(Date.now() / 1000) + 30 * 86_400;
+    dead.tracer.startSpan('agent');
+    dead.tracer.startSpan('ahead', { startTime: [inAMonth, 0] }).end([inAMonth, 0]);
+    const { recorder } = record({ directory });
+    const [, ticket = 0] = (await recorder.recover()).spans.get('one') ?? [];
+
+    const [seconds = 0] = recorder.read(ticket)?.endTime ?? [];
+    expect(seconds - Date.now() / 1000).toBeLessThan(60);
+    expect(Date.now() / 1000 - seconds).toBeLessThan(60);
   });
 
   test('tells of an interrupted span once, also when the process that took it over is gone too', async () => {
@@ -304,7 +344,9 @@ describe('a damaged file', () => {
         expect(tickets).toHaveLength(count('s') - count('x'));
         expect(namesOf(recorder, tickets)).not.toContain(undefined);
         expect(interrupted).toBe(count('s') - count('e'));
-        expect(issues).toHaveLength(count('i'));
+        expect(issues.map((id) => recorder.readIssue(id))).toEqual(
+          Array.from({ length: count('i') }, () => '{"event_id":"i","text":"é"}'),
+        );
       }),
       { numRuns: 150 },
     );
@@ -322,7 +364,7 @@ describe('a damaged file', () => {
 
     const { spans, interrupted } = await third.recover();
     expect(namesOf(third, spans.get('one'))).toEqual(['b']);
-    expect(interrupted).toBe(0);
+    expect(interrupted).toBe(1);
     expect(third.read(spans.get('one')?.[0] ?? 0)?.attributes['faultline.interrupted']).toBe(true);
   });
 
@@ -333,6 +375,13 @@ describe('a damaged file', () => {
     ['a strike of nothing', '["x",0,"all"]'],
     ['a resource without attributes', '["r",7,null,null]'],
     ['no array', '{"e":1}'],
+    ['a span of no trace', spanLine({ traceId: 'zz' })],
+    ['a span without an id', spanLine({ spanId: '' })],
+    ['a span before there was time', spanLine({ startTime: [-1, 0] })],
+    ['a span of a time to come that never does', spanLine({ startTime: [1e300, 0] })],
+    ['a span with too many nanoseconds', spanLine({ startTime: [1, 1e9] })],
+    ['a span of a scope nobody described', spanLine({ scope: 7 })],
+    ['a time that is none', '["t",1e300]'],
   ])('passes over a line that is %s, and counts it', async (_, line) => {
     const directory = temporaryDirectory();
     const dead = record({ directory, owner: deadOwner() });
@@ -380,6 +429,17 @@ test('a file of a newer format stays where it is, and that is said once', async 
   expect(filesIn(directory)).toEqual([name]);
   expect(recorder.status.dropped).toEqual({});
   expect(problems.map(({ message }) => message)).toEqual([expect.stringContaining('files of format 2')]);
+});
+
+test('a name that leads nowhere is passed over, and files beside it are not', async () => {
+  const directory = temporaryDirectory();
+  record({ directory, owner: deadOwner() }).trace('a');
+  const name = formatSegmentName({ begunAt: 1, owner: deadOwner(), sequence: 1 });
+  symlinkSync(name, join(directory, name));
+  const { recorder, problems } = record({ directory });
+
+  expect(namesOf(recorder, (await recorder.recover()).spans.get('one'))).toEqual(['a']);
+  expect(problems).toEqual([]);
 });
 
 test('files of others in the directory are not touched', async () => {

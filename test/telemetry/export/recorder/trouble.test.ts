@@ -55,7 +55,7 @@ describe.runIf(canMount)('a recorder whose disk is full', () => {
     expect(filesIn(directory)).toHaveLength(1);
     expect(kept.length).toBeGreaterThan(5);
     expect(kept.length).toBeLessThan(90);
-    expect(recorder.status).toMatchObject({ spans: kept.length, dropped: { write_failed: 102 - kept.length } });
+    expect(recorder.status).toMatchObject({ spans: kept.length, unwritten: 102 - kept.length, dropped: {} });
     expect(namesOf(recorder, kept)).toEqual([...kept.slice(1).map(() => 'a'), 'later']);
     expect(problems.map(({ message }) => message)).toEqual([
       `The flight recorder cannot keep everything: the disk of ${directory} is full (ENOSPC); make room, or lower recorder.maxBytes`,
@@ -63,6 +63,20 @@ describe.runIf(canMount)('a recorder whose disk is full', () => {
     const next = record({ directory });
     expect(namesOf(next.recorder, (await next.recorder.recover()).spans.get('one'))).toContain('later');
     expect(next.recorder.status.recovered).toBeGreaterThanOrEqual(kept.length);
+  });
+
+  test('gives out what others left all the same, and so makes room', async () => {
+    const directory = smallDisk('128k');
+    const dead = record({ directory, owner: deadOwner() });
+    dead.tracer.startSpan('open', { attributes: { content: 'x'.repeat(10_000) } });
+    dead.trace('a', 'b');
+    expect(() => writeFileSync(join(directory, 'ballast'), Buffer.alloc(256 * 1024))).toThrow('ENOSPC');
+    const { recorder } = record({ directory });
+    const tickets = (await recorder.recover()).spans.get('one') ?? [];
+
+    expect(namesOf(recorder, tickets)).toEqual(['a', 'b', 'open']);
+    recorder.strike('one', tickets);
+    expect(filesIn(directory)).toEqual([]);
   });
 
   test('makes room by settling what it has', () => {
@@ -105,11 +119,21 @@ describe('a recorder whose directory', () => {
     expect(tickets).toEqual([]);
     expect(await recorder.recover()).toEqual({ spans: new Map(), issues: [], interrupted: 0 });
     recorder.close();
-    expect(recorder.status).toMatchObject({ spans: 0, issues: 0, bytes: 0, dropped: { write_failed: 2 } });
+    expect(recorder.status).toMatchObject({ spans: 0, issues: 0, bytes: 0, unwritten: 2, dropped: {} });
     expect(recorder.status.lastError).toContain('(ENOTDIR)');
     expect(problems.map(({ message }) => message)).toEqual([
       expect.stringMatching(/leads through a file \(ENOTDIR\); set FAULTLINE_RECORDER_DIR to a directory/),
     ]);
+  });
+
+  test.each([
+    ['x'.repeat(300), /has a name that is too long \(ENAMETOOLONG\); set FAULTLINE_RECORDER_DIR/],
+    ['nul\0', /is no path.*; set FAULTLINE_RECORDER_DIR/],
+  ])('cannot be a name says so once', (name, sentence) => {
+    const { trace, problems } = record({ directory: join(temporaryDirectory(), name) });
+
+    expect(trace('a')).toEqual([]);
+    expect(problems.map(({ message }) => message)).toEqual([expect.stringMatching(sentence)]);
   });
 
   test('is removed makes it again, and counts what was lost', async () => {
@@ -151,6 +175,6 @@ test('a span that has no form is passed over, and others are not', () => {
   expect(recorder.ended({} as ReadableSpan)).toBeUndefined();
   recorder.started({} as ReadableSpan);
   expect(namesOf(recorder, trace('b'))).toEqual(['b']);
-  expect(recorder.status.dropped).toEqual({ write_failed: 2 });
+  expect(recorder.status.unwritten).toBe(2);
   expect(problems).toHaveLength(1);
 });

@@ -1,0 +1,216 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+
+import { decodeTraceRequest } from '../../../src/receiver/otlp.ts';
+import { runScript, type Ended } from '../../support/run-script.ts';
+
+// What sends is blocked meanwhile, so every application here is a process of its own.
+
+/** What becomes of a request: an answer, or none. */
+type Reply =
+  | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
+  | 'silence';
+
+const ACCEPTED: Reply = { status: 200, headers: { 'content-type': 'application/json' }, body: '{}' };
+const LOGIN_PAGE: Reply = { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>Please log in</html>' };
+
+let url: string;
+/** What the server answers, one after the other; then it takes everything. */
+let replies: Reply[];
+/** The names of the spans of every request. */
+let requests: string[][];
+
+beforeEach(async () => {
+  replies = [];
+  requests = [];
+  let hasOne = (): void => {};
+  const one = new Promise<void>((resolve) => (hasOne = resolve));
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await buffer(request);
+    requests.push(decodeTraceRequest(body, 'json').map(({ name }) => name));
+    hasOne();
+    const reply = replies.shift() ?? ACCEPTED;
+    if (reply !== 'silence') response.writeHead(reply.status, reply.headers).end(reply.body);
+  };
+  const server = createServer((request, response) => {
+    // Whoever reads waits until something was sent.
+    if (request.method === 'GET') void one.then(() => response.end());
+    else void answer(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`;
+});
+
+interface Told extends Ended {
+  readonly destination: {
+    readonly exported: number;
+    readonly rejected: number;
+    readonly dropped: Readonly<Record<string, number>>;
+    readonly pending: number;
+    readonly leftOnDisk: number;
+    readonly retried: number;
+    readonly possibleDuplicates: number;
+    readonly lastError?: string;
+  };
+  /** How long the process was held. */
+  readonly heldMs: number;
+}
+
+const always = (reply: Reply): Reply[] => Array.from({ length: 50 }, () => reply);
+
+/** Runs an application that ends abruptly, and tells what it knew in the end. */
+async function run(body: string, recorder?: string): Promise<Told> {
+  const source = `
+    import { setupTracing, traceTool } from 'DIST/index.js';
+    const tracing = setupTracing({ exitTimeoutMs: 4_000, compression: 'none' });
+    const step = (name) => traceTool({ name }, async () => 1);
+    let exitsAtMs = 0;
+    process.prependListener('exit', () => (exitsAtMs = performance.now()));
+    process.on('exit', () => {
+      const heldMs = performance.now() - exitsAtMs;
+      console.log(JSON.stringify({ destination: tracing.status.destinations[0], heldMs }));
+    });
+    ${body}
+  `;
+  const env = {
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: url,
+    ...(recorder === undefined ? undefined : { FAULTLINE_RECORDER_DIR: recorder }),
+  };
+  const ended = await runScript(source, { env });
+  return { ...ended, ...(JSON.parse(ended.stdout) as Pick<Told, 'destination' | 'heldMs'>) };
+}
+
+async function directory(): Promise<string> {
+  const created = await mkdtemp(join(tmpdir(), 'faultline-last-words-'));
+  onTestFinished(() => rm(created, { recursive: true, force: true }));
+  return created;
+}
+
+const withoutHost = (text: string): string => text.replaceAll(/127\.0\.0\.1:\d+/g, 'HOST');
+
+describe('the last requests of a process', () => {
+  it('that a login page answers are not taken for accepted: the next start sends them', async () => {
+    const recorder = await directory();
+    replies = always(LOGIN_PAGE);
+    const { code, destination, stderr } = await run(`await step('a'); process.exit(0);`, recorder);
+    expect(code).toBe(0);
+    expect(destination).toMatchObject({ exported: 0, rejected: 0, dropped: {}, leftOnDisk: 1, pending: 0 });
+    expect(withoutHost(stderr)).toMatch(
+      /^faultline: 1 span was left on disk for the next start: HOST answered with a web page \(200\)/,
+    );
+
+    replies = [];
+    requests = [];
+    const next = await run(`await tracing.flush(); process.exit(0);`, recorder);
+    expect(next).toMatchObject({ stderr: '', destination: { exported: 1 } });
+    expect(requests).toEqual([['execute_tool a']]);
+  });
+
+  it('that are taken in part are counted in part, and the reason of the backend is said', async () => {
+    const partialSuccess = { rejectedSpans: '1', errorMessage: 'too old' };
+    replies = [
+      { status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ partialSuccess }) },
+    ];
+    const { destination, stderr } = await run(`await step('a'); await step('b'); process.exit(0);`);
+    expect(destination).toMatchObject({ exported: 1, rejected: 1, dropped: {}, pending: 0 });
+    expect(withoutHost(stderr)).toBe(
+      'faultline: 1 span was not delivered: HOST took the request without them: too old\n',
+    );
+  });
+
+  it.each<[string, Reply, string, 'lost' | 'left on disk']>([
+    ['400', { status: 400 }, 'HOST could not read the request (400);', 'lost'],
+    ['413 for a single span', { status: 413 }, 'HOST found the request too large (413), and that was a single', 'lost'],
+    ['501', { status: 501 }, 'HOST answered 501', 'lost'],
+    ['401', { status: 401 }, 'HOST refused the credentials (401);', 'left on disk'],
+    ['402', { status: 402 }, 'HOST answered 402', 'left on disk'],
+    ['404', { status: 404 }, 'HOST has nothing at this path (404);', 'left on disk'],
+    ['405', { status: 405 }, 'HOST takes no spans at this path (405);', 'left on disk'],
+    [
+      '302',
+      { status: 302, headers: { location: 'https://login.test/?key=x' } },
+      'HOST redirects to https://login.test/ (302);',
+      'left on disk',
+    ],
+  ])('that are refused with %s are not repeated, and the reason is said', async (_, reply, reason, fate) => {
+    replies = always(reply);
+    const { destination, stderr } = await run(`await step('a'); process.exit(0);`, await directory());
+    expect(requests).toHaveLength(1);
+    const leftOnDisk = fate === 'lost' ? 0 : 1;
+    expect(destination).toMatchObject({ exported: 0, rejected: 1 - leftOnDisk, dropped: {}, leftOnDisk, pending: 0 });
+    const what = fate === 'lost' ? 'not delivered' : 'left on disk for the next start';
+    expect(withoutHost(stderr).startsWith(`faultline: 1 span was ${what}: ${reason}`)).toBe(true);
+    expect(stderr.split('\n')).toHaveLength(2);
+    expect(withoutHost(destination.lastError ?? '').startsWith(reason)).toBe(true);
+  });
+
+  it('that are refused are said in one line for all of them', async () => {
+    replies = always({ status: 400 });
+    const { destination, stderr } = await run(
+      `for (let index = 0; index < 1_200; index += 1) void step('a'); await step('b'); process.exit(0);`,
+    );
+    expect(requests.length).toBeGreaterThan(2);
+    expect(destination).toMatchObject({ exported: 0, rejected: 1_201, pending: 0 });
+    expect(withoutHost(stderr)).toMatch(/^faultline: 1201 spans were not delivered: HOST could not read .*\n$/);
+  });
+
+  it('do not wait for a backend that asks for a longer pause than there is time', async () => {
+    replies = always({ status: 429, headers: { 'retry-after': '60' } });
+    const { destination, heldMs, stderr } = await run(`await step('a'); process.exit(0);`);
+    expect(requests).toHaveLength(1);
+    expect(heldMs).toBeLessThan(3_000);
+    expect(destination).toMatchObject({ exported: 0, rejected: 0, dropped: { closed: 1 } });
+    expect(withoutHost(stderr)).toBe('faultline: 1 span was not delivered: HOST kept limiting the rate (429)\n');
+  });
+
+  it('come again after a pause the backend asks for', async () => {
+    replies = [{ status: 503, headers: { 'retry-after': '1' } }];
+    const { destination, heldMs, stderr } = await run(`await step('a'); process.exit(0);`);
+    expect(requests).toHaveLength(2);
+    expect(heldMs).toBeGreaterThanOrEqual(1_000);
+    expect(destination).toMatchObject({ exported: 1, retried: 1, possibleDuplicates: 0 });
+    expect(stderr).toBe('');
+  });
+
+  it('say what the trouble was when they get no answer', async () => {
+    replies = always('silence');
+    const { destination, stderr } = await run(`await step('a'); process.exit(0);`);
+    expect(destination).toMatchObject({ exported: 0, dropped: { closed: 1 } });
+    expect(withoutHost(stderr)).toBe(
+      'faultline: 1 span was not delivered: HOST did not take them before the time for it was over\n',
+    );
+  });
+
+  it('that repeat one under way are counted as possible duplicates', async () => {
+    replies = ['silence'];
+    const { destination, stderr } = await run(`
+      await step('a');
+      void tracing.flush();
+      await fetch('${url}');
+      process.exit(0);
+    `);
+    expect(requests).toEqual([['execute_tool a'], ['execute_tool a']]);
+    expect(destination).toMatchObject({ exported: 1, retried: 1, possibleDuplicates: 1 });
+    expect(stderr).toBe('');
+  });
+
+  it('that repeat one which was refused for a while are no possible duplicates', async () => {
+    replies = [{ status: 503 }];
+    const { destination } = await run(`
+      await step('a');
+      await tracing.flush(100);
+      process.exit(0);
+    `);
+    expect(destination).toMatchObject({ exported: 1, retried: 1, possibleDuplicates: 0 });
+  });
+});
