@@ -26,6 +26,9 @@ const CODE = `export function endOf(text: string, start: number, types: number):
 }
 `;
 
+/** Beginnings of what is looked for, of which none goes on. */
+const BAIT = ['eyJhbGciOiJ9.', '4111 ', '4111 1111 1111 1112 ', '://a:', '(2'];
+
 /** What it costs to redact content, with everything on, where there is nothing to redact. */
 export async function measureRedaction() {
   const redactor = createRedactor();
@@ -36,6 +39,8 @@ export async function measureRedaction() {
     code: fill(CODE),
     'a list of numbers': fill('[0.0123456789, -0.9876543210, 1.0000000001, 0.5],'),
     'base64 of an image': fill(Buffer.from(CODE).toString('base64')),
+    'URLs with escapes': fill('see https://shop.test/search?q=red%20shoes%2C%20size%2042&page=2 and '),
+    ...Object.fromEntries(BAIT.map((bait) => [`bait: ${JSON.stringify(bait)}`, fill(bait)])),
   };
   const value = Array.from({ length: 500 }, () => ({ ...MESSAGE, content: PROSE }));
   const valueLength = JSON.stringify(value).length;

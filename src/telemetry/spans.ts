@@ -475,6 +475,11 @@ abstract class OperationSpan implements SpanHandle, ResultObserver {
     });
   }
 
+  /** Writes a number, should it be one: an application without types may hand over anything. */
+  protected writeNumber(name: string, value: number | undefined): void {
+    if (value !== undefined && Number.isFinite(value)) guard(() => this.traced.setAttribute(name, value));
+  }
+
   /** The content this operation is about, for its error not to repeat. */
   protected abstract content(): readonly unknown[];
 
@@ -637,7 +642,7 @@ class ChatOperation extends OperationSpan implements ChatSpan {
   }
 
   #cost({ model, costUsd }: ChatResponse, usage: TokenUsage | undefined): CallCost | undefined {
-    if (costUsd !== undefined) return { totalUsd: costUsd };
+    if (costUsd !== undefined && Number.isFinite(costUsd)) return { totalUsd: costUsd };
     if (usage === undefined || !this.traced.isRecording()) return undefined;
     const models = model === undefined ? [this.#chat.model] : [model, this.#chat.model];
     return active().price?.({ provider: this.#chat.provider, models, usage });
@@ -686,7 +691,7 @@ class ToolOperation extends OperationSpan implements ToolSpan {
   }
 
   record({ resultBytes, result }: ToolResult): void {
-    if (resultBytes !== undefined) guard(() => this.traced.setAttribute(GEN_AI_TOOL_CALL_RESULT_SIZE, resultBytes));
+    this.writeNumber(GEN_AI_TOOL_CALL_RESULT_SIZE, resultBytes);
     if (result === undefined) return;
     this.#hasResult = true;
     this.write(toolResult, result);
@@ -725,7 +730,7 @@ class MemoryOperation extends OperationSpan implements MemorySpan {
   }
 
   record({ recordCount, records }: MemoryResult): void {
-    if (recordCount !== undefined) guard(() => this.traced.setAttribute(GEN_AI_MEMORY_RECORD_COUNT, recordCount));
+    this.writeNumber(GEN_AI_MEMORY_RECORD_COUNT, recordCount);
     if (records === undefined) return;
     this.#hasRecords = true;
     this.write(memoryRecords, records);

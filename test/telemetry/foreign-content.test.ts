@@ -16,7 +16,9 @@ function leaving(attributes: Attributes): Attributes {
 }
 
 function bytesOf(attributes: Attributes): number {
-  return Buffer.byteLength(JSON.stringify(Object.values(attributes)));
+  return Object.values(attributes)
+    .flat()
+    .reduce<number>((sum, text) => sum + Buffer.byteLength(String(text)), 0);
 }
 
 const FILE = Buffer.from(Array.from({ length: 900 }, (_, index) => (index * 89) % 251)).toString('base64');
@@ -61,9 +63,17 @@ describe('content of another instrumentation', () => {
 
   it('is no more bytes than a span and an attribute may have, also where letters have three and texts are many', () => {
     const names = Array.from({ length: 30 }, (_, index) => [`gen_ai.prompt.${index}.content`, '漢'.repeat(21_000)]);
-    expect(bytesOf(leaving(Object.fromEntries(names) as Attributes))).toBeLessThan(262_144 + 2_048);
+    expect(bytesOf(leaving(Object.fromEntries(names) as Attributes))).toBeLessThanOrEqual(262_144);
     const list = Array.from({ length: 20_000 }, () => 'a '.repeat(400));
-    expect(bytesOf(leaving({ 'input.value': list }))).toBeLessThan(65_536 + 1_024);
+    expect(bytesOf(leaving({ 'input.value': list }))).toBeLessThanOrEqual(65_536);
+  });
+});
+
+describe('an attribute that is no content', () => {
+  it('is no longer than one that is', () => {
+    const left = leaving({ 'custom.note': 'z '.repeat(2_000_000), 'db.query.text': 'SELECT a, '.repeat(100_000) });
+    for (const value of Object.values(left)) expect(Buffer.byteLength(String(value))).toBeLessThanOrEqual(65_536);
+    expect(left['custom.note']).toMatch(/… \[cut, 4000000 characters in all\]$/);
   });
 });
 

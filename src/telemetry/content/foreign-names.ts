@@ -47,6 +47,7 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'ai.embeddings',
     'ai.documents',
     'ai.ranking',
+    'ai.settings.context',
     'ai.response.sources',
     'ai.response.providerMetadata',
     'gen_ai.request.prediction',
@@ -60,6 +61,8 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'mcp.prompt.result',
     'logfire.msg',
     'logfire.json_schema',
+    'langsmith.events',
+    'langfuse.score.comment',
     'llm.headers',
     'llm.content_completion_chunk',
     'http.request.content',
@@ -198,16 +201,8 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'lmnr.span.output',
     'output',
   ]),
-  ...same({ role: 'url' }, [
-    'url.full',
-    'url.original',
-    'url.path',
-    'http.target',
-    'http.path',
-    'next.span_name',
-    'messaging.destination.name',
-  ]),
-  ...same({ role: 'route' }, ['http.route', 'next.route']),
+  ...same({ role: 'url' }, ['url.full', 'url.original', 'url.path', 'http.target', 'http.path', 'next.span_name']),
+  ...same({ role: 'route' }, ['http.route', 'next.route', 'messaging.destination.name']),
   ...same({ role: 'query' }, ['url.query', 'url.fragment', 'http.query', 'http.query_string', 'http.fragment']),
   ...same({ role: 'statement' }, [
     'db.query.text',
@@ -340,13 +335,12 @@ export function eventNeeds(name: string): readonly ContentKind[] | undefined {
 }
 
 /** Words that say in an event of any name that its attribute is content. */
-const CONTENT_OF_EVENTS: ReadonlySet<string> = new Set(['arguments', 'body', 'content', 'input', 'output']);
+const CONTENT_OF_EVENTS: ReadonlySet<string> = new Set(['arguments', 'body', 'content']);
 
-/** What an attribute of an event holds: a name of one word belongs to the family of the event. */
-export function eventAttributeRole(event: string, name: string): AttributeRole {
-  const role = attributeRole(name);
-  if (role.role !== 'plain' || /[.:]/.test(name)) return role;
-  return CONTENT_OF_EVENTS.has(name) ? UNLISTED_CONTENT : attributeRole(`${event}.${name}`);
+/** What an attribute of an event with a name of one word holds: the word belongs to the family of the event. */
+export function eventAttributeRole(event: string, word: string): AttributeRole {
+  if (CONTENT_OF_EVENTS.has(word)) return UNLISTED_CONTENT;
+  return AI_FAMILY.test(event) ? attributeRole(`${event}.${word}`) : PLAIN;
 }
 
 function roleOfContent(needs: readonly ContentKind[]): AttributeRole {

@@ -249,11 +249,12 @@ const SAID_BY: Readonly<Record<string, ContentKind>> = {
 
 /**
  * What one kind of content is not recorded as, it is not recorded as part of another either: an answer holds the
- * question before it, and the other way round. Of somebody nobody knows it may be any kind.
+ * question before it, and the other way round. What somebody unknown says, or an object of unknown shape, may be any.
  */
 function isCaptured(part: PlainPart, role: string, capture: ContentCapture): boolean {
   if (role !== 'system' && (part['type'] === 'tool_call' || part['type'] === 'tool_call_response')) return true;
-  return Object.hasOwn(SAID_BY, role) ? capture[SAID_BY[role]!] : CONTENT_KINDS.every((kind) => capture[kind]);
+  const isKnown = Object.hasOwn(SAID_BY, role) && typeof part['content'] !== 'object';
+  return isKnown ? capture[SAID_BY[role]!] : CONTENT_KINDS.every((kind) => capture[kind]);
 }
 
 function withoutUncaptured(part: PlainPart, capture: ContentCapture): PlainPart {

@@ -112,14 +112,19 @@ export function createRedactor(options: RedactionOptions = {}): Redactor {
   };
   const memberNameOf = redact === undefined ? nameOf : textOf;
   const copy = (value: unknown): JsonValue =>
-    copyRedacted(value, { usesNames: rules.keys, name: (name) => memberNameOf(name), text: memberOf });
+    copyRedacted(value, {
+      usesNames: rules.keys,
+      readsNumbers: patterns.length > 0,
+      name: (name) => memberNameOf(name),
+      text: memberOf,
+    });
 
   return {
     isSteady: redact === undefined,
     text: (text, key) => asRedacted(textOf(text, key)),
     name: nameOf,
     label: (redact === undefined ? nameOf : textOf) as Redactor['label'],
-    secretKind: (name) => (rules.keys ? secretKindOfAttribute(name) : undefined),
+    secretKind: (name) => (rules.keys ? unlessPlain(secretKindOfAttribute(name)) : undefined),
     value: copy,
     json: (value) => asRedacted(JSON.stringify(copy(value))),
   };
@@ -129,6 +134,11 @@ function secretKindOfAttribute(name: string): SecretKind | undefined {
   const last = name.lastIndexOf('.');
   const kind = secretKindOf(name.slice(last + 1));
   return kind ?? (last === -1 ? undefined : secretKindOf(name.slice(name.lastIndexOf('.', last - 1) + 1)));
+}
+
+/** What some names say holds only for values of one form, and attributes of these names mostly have others. */
+function unlessPlain(kind: SecretKind | undefined): SecretKind | undefined {
+  return kind === 'connection' || kind === 'pin' ? undefined : kind;
 }
 
 function placeholder(kind: string): string {

@@ -30,8 +30,9 @@ export function withoutValues(statement: string, system = ''): string {
     });
   }
   if (COMMANDS.test(system) || REQUEST_LINE.test(text)) return nameOfCommand(text);
-  const left = withoutTexts(text, DIALECTS.find(({ systems }) => systems.test(system)) ?? UNKNOWN);
-  return system === '' && !BEGINNING.test(left) ? nameOfCommand(left) : left;
+  const known = DIALECTS.find(({ systems }) => systems.test(system));
+  const left = withoutTexts(text, known ?? UNKNOWN);
+  return known === undefined && !BEGINNING.test(left) ? nameOfCommand(left) : left;
 }
 
 /** The name of a span or an event without the values of a statement or of an address in it. */

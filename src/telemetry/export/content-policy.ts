@@ -12,7 +12,7 @@ import { messageText, WITHHELD } from '../content/error-text.ts';
 import { eventAttributeRole, eventNeeds, EVERYTHING_SAID } from '../content/foreign-names.ts';
 import { areMessages, foreignMessagesWithin } from '../content/messages.ts';
 import { plainValue } from '../content/plain-attribute.ts';
-import type { ContentKind, ContentPolicy } from '../content/policy.ts';
+import { MAX_ATTRIBUTE_BYTES, type ContentKind, type ContentPolicy } from '../content/policy.ts';
 import type { SecretKind } from '../content/redaction/secret-names.ts';
 import type { Redactor } from '../content/redactor.ts';
 import { sealedLabelsOf, sealedTexts } from '../content/seal.ts';
@@ -23,7 +23,7 @@ import {
   withoutValues,
   withoutValuesInName,
 } from '../content/statement.ts';
-import { copyWithin, fitJson, fitText, type Room } from '../content/truncate.ts';
+import { copyWithin, cutText, fitJson, fitText, type Room } from '../content/truncate.ts';
 import { frameOf } from '../context.ts';
 import { DB_SYSTEM_NAME, EXCEPTION_MESSAGE, EXCEPTION_TYPE, GEN_AI_OPERATION_NAME, OPERATIONS } from '../semconv.ts';
 import { createAttributeFacts, type AttributeFacts, type FactsOf } from './attribute-facts.ts';
@@ -75,8 +75,9 @@ export function createContentGuard(policy: ContentPolicy): ContentGuard {
   };
 }
 
-/** Most content of one span of another instrumentation, in bytes of UTF-8. */
-const MAX_SPAN_CONTENT = 262_144;
+const LEFT_OUT = '[left out: the span holds too much]';
+/** Most content of one span of another instrumentation, in bytes of UTF-8, with room to say so of 128 attributes. */
+const MAX_SPAN_CONTENT = 262_144 - 128 * LEFT_OUT.length;
 
 class SpanReview {
   readonly #span: ReadableSpan;
@@ -242,7 +243,9 @@ class SpanReview {
   }
 
   #plain(key: string, value: AttributeValue, secretKind?: SecretKind): AttributeValue {
-    return plainValue(value, key, secretKind, this.#policy.secretsRedactor);
+    const { secretsRedactor } = this.#policy;
+    const bounded = eachText(value, (text) => cutText(text, MAX_ATTRIBUTE_BYTES, secretsRedactor));
+    return plainValue(bounded, key, secretKind, secretsRedactor);
   }
 
   /** The name of a span or an event, of which there are few. */
@@ -256,7 +259,7 @@ class SpanReview {
   #plainText(key: string, text: string, facts: AttributeFacts): string {
     if (text === facts.clean || this.#labels?.has(text) === true) return text;
     const { secretsRedactor } = this.#policy;
-    const safe = secretsRedactor.label(text, key);
+    const safe = secretsRedactor.label(cutText(text, MAX_ATTRIBUTE_BYTES, secretsRedactor), key);
     if (safe === text && secretsRedactor.isSteady) facts.clean = text;
     return safe;
   }
@@ -278,7 +281,7 @@ class SpanReview {
   #content(value: AttributeValue): AttributeValue {
     if (typeof value === 'string') return this.#fitting(value, this.#policy.maxAttributeBytes);
     if (!Array.isArray(value)) return value;
-    let room = this.#policy.maxAttributeBytes;
+    let room = this.#policy.maxAttributeBytes - MIN_CONTENT;
     const kept: unknown[] = [];
     for (const element of value) {
       if (room < MIN_CONTENT) {
@@ -294,7 +297,7 @@ class SpanReview {
 
   #fitting(text: string, maxBytes: number): string {
     const left = Math.min(maxBytes, MAX_SPAN_CONTENT - this.#contentBytes);
-    if (left < MIN_CONTENT) return '[left out: the span holds too much]';
+    if (left < MIN_CONTENT) return LEFT_OUT;
     const safe = fitContent(text, this.#policy, left);
     this.#contentBytes += Buffer.byteLength(safe);
     return safe;

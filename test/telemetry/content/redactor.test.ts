@@ -44,6 +44,48 @@ describe('a redacted text', () => {
     });
   });
 
+  it('replaces what hides behind escapes where it stands, and leaves the other escapes as they are', () => {
+    expect(redactor.text('?a=%20b&f=user%3Dada%26password%3Dhunter2%26x%3D%2F')).toBe(
+      '?a=%20b&f=user%3Dada%26password%3D[redacted:password]%26x%3D%2F',
+    );
+    const text = JSON.stringify({ body: '{\\u0022password\\u0022:\\u0022hunter2\\u0022,\\u0022a\\u0022:1}' });
+    expect(redactor.text(text)).toBe(text.replace('hunter2', '[redacted:password]'));
+  });
+
+  it('knows a value by the member that names it', () => {
+    const env = [
+      { name: 'DB_PASSWORD', value: 'hunter2' },
+      { Key: 'X-Api-Key', Value: 'hunter2' },
+      { name: 'REGION', value: 'hunter2' },
+    ];
+    expect(redactor.value(env)).toEqual([
+      { name: 'DB_PASSWORD', value: '[redacted:password]' },
+      { Key: 'X-Api-Key', Value: '[redacted:api_key]' },
+      { name: 'REGION', value: 'hunter2' },
+    ]);
+  });
+
+  it('knows a value by the item before it where the list is one of headers or of arguments', () => {
+    expect(redactor.value(['Host', 'x.test', 'X-Api-Key', 'hunter2', 'Accept', '*/*'])).toEqual([
+      'Host',
+      'x.test',
+      'X-Api-Key',
+      '[redacted:api_key]',
+      'Accept',
+      '*/*',
+    ]);
+    expect(redactor.value(['mysql', '--password', 'hunter2'])).toEqual(['mysql', '--password', '[redacted:password]']);
+    const names = ['api_key', 'access_token', 'password', 'username'];
+    expect(redactor.value(names)).toEqual(names);
+  });
+
+  it('knows the private part of a JSON Web Key by the type of the key', () => {
+    expect(redactor.value([{ kty: 'EC', x: 'abcd', d: 'Q7f3kP9xLm2vTz8R' }, { d: 'M10 10 H 90' }])).toEqual([
+      { kty: 'EC', x: 'abcd', d: '[redacted:private_key]' },
+      { d: 'M10 10 H 90' },
+    ]);
+  });
+
   it('knows a value by the name before it, also in the entries of headers', () => {
     const headers = [
       ['x-api-key', 'hunter2'],
@@ -136,6 +178,11 @@ describe('patterns of the application', () => {
     [{ redact: 'x' }, 'redaction.redact must be a function, but is string'],
   ])('must be patterns: %j', (options, message) => {
     expect(() => createRedactor(options as unknown as RedactionOptions)).toThrow(message);
+  });
+
+  it('are tried on numbers in values too', () => {
+    const badges = createRedactor({ patterns: [{ name: 'badge', pattern: /^42\d\d$/ }] });
+    expect(badges.value({ badge: 4217, count: 17 })).toEqual({ badge: '[redacted:badge]', count: 17 });
   });
 });
 

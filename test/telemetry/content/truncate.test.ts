@@ -161,11 +161,9 @@ describe('a value that is recorded', () => {
 
   it('is looked through for files in time linear in its length', () => {
     const baits = ['data:', 'data:image/png;base64,', ';base64,', '/9j/4', 'iVBORw0KGgo ', `${'aB3'.repeat(170)} `];
-    for (const bait of baits) {
-      const startedAt = performance.now();
-      fitText(bait.repeat(Math.floor(4_000_000 / bait.length)), redactor, 1_000);
-      expect(performance.now() - startedAt, bait.slice(0, 30)).toBeLessThan(2_000);
-    }
+    const startedAt = performance.now();
+    for (const bait of baits) fitText(bait.repeat(Math.floor(4_000_000 / bait.length)), redactor, 1_000);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
 
   it('is JSON also where there is hardly any room', () => {

@@ -39,7 +39,7 @@ interface Written {
 /** Finds what stands under the name of a secret, given the bounds of the word before a sign of assignment. */
 export function findAssigned(text: string, sign: number, word: number, wordEnd: number): Finding | undefined {
   if (sign - wordEnd > MAX_GAP) return undefined;
-  const wordStart = startOfName(text, word, wordEnd);
+  const wordStart = wordEnd - word > 2 ? word : startOfName(text, word);
   if (!endsLikeSecret(text, wordStart, wordEnd)) return undefined;
   const name = secretName(text, sign, wordStart, wordEnd);
   if (name === undefined) return undefined;
@@ -133,8 +133,8 @@ export function findElementText(text: string, sign: number, wordStart: number, w
 }
 
 /** `contraseña` is a name too, though its last letter alone is a word here. */
-function startOfName(text: string, wordStart: number, wordEnd: number): number {
-  const isSpanish = wordEnd - wordStart <= 2 && wordStart > 0 && text.charCodeAt(wordStart - 1) === LETTER_N_TILDE;
+function startOfName(text: string, wordStart: number): number {
+  const isSpanish = wordStart > 0 && text.charCodeAt(wordStart - 1) === LETTER_N_TILDE;
   return isSpanish ? startOf(text, wordStart - 1, WORD, Math.max(0, wordStart - 32)) : wordStart;
 }
 
@@ -305,7 +305,9 @@ function isSecretUnquoted(text: string, end: number, name: SecretName, value: st
 
 /** Whether a number under the name is a secret: under others it is an identifier, or counts something. */
 export function isNumberSecret(kind: SecretKind): boolean {
-  return kind === 'password' || kind === 'card_code' || kind === 'pin' || kind === 'one_time_code' || kind === 'national_id';
+  return (
+    kind === 'password' || kind === 'card_code' || kind === 'pin' || kind === 'one_time_code' || kind === 'national_id'
+  );
 }
 
 /** The items of a list of texts, from the first that is a secret to the last. */

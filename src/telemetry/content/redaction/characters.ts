@@ -19,6 +19,9 @@ export const QUOTE = 1024;
 /** What stands between the items of a list. */
 export const SEPARATOR = 2048;
 
+/** Signs that escapes begin with. */
+export const ESCAPE = 4096;
+
 export const LETTER_OR_DIGIT: number = LOWER | UPPER | DIGIT;
 /** What words are made of here: names, numbers and most secrets are one word. */
 export const WORD: number = LETTER_OR_DIGIT | DASH | UNDERSCORE;
@@ -42,6 +45,7 @@ function createTypes(): Uint16Array {
   add('=:@+(>', TRIGGER);
   add('"\'`\\', QUOTE);
   add(',;', SEPARATOR);
+  add('\\%&', ESCAPE);
   return types;
 }
 

@@ -1,3 +1,4 @@
+import { isUnawaited } from '../unawaited.ts';
 import { isNumberSecret } from './assignment.ts';
 import { secretKindOf, type SecretKind } from './secret-names.ts';
 
@@ -35,6 +36,8 @@ export interface Place {
 export interface TextRedactor {
   /** Whether the names of members say what to redact. */
   readonly usesNames: boolean;
+  /** Whether any number may be one to redact, which by our own rules only long ones can. */
+  readonly readsNumbers: boolean;
   /** @param maxLength most that may be read, in UTF-16 units */
   text(text: string, place: Place, maxLength: number): string;
   /** The name of a member. */
@@ -94,7 +97,10 @@ class RedactedCopy {
   #copyNumber(number: number, place: Place): JsonValue {
     if (!Number.isFinite(number)) return String(number);
     // A number can be one of a card or a telephone, and a password; most are neither.
-    const mayBeSecret = Math.abs(number) >= 1e6 || (place.kind !== undefined && isNumberSecret(place.kind));
+    const mayBeSecret =
+      this.#redactor.readsNumbers ||
+      Math.abs(number) >= 1e6 ||
+      (place.kind !== undefined && isNumberSecret(place.kind));
     if (!mayBeSecret) return number;
     const text = String(number);
     const redacted = this.#redactor.text(text, numberPlace(place), text.length);
@@ -126,6 +132,7 @@ class RedactedCopy {
     const { toJSON } = value as { toJSON?: unknown };
     if (typeof toJSON === 'function') {
       const replaced: unknown = Reflect.apply(toJSON, value, [place.key ?? '']);
+      if (isUnawaited(replaced)) return UNREADABLE;
       if (replaced !== value) return this.copy(replaced, place, depth + 1);
     }
     return this.#copyMembers(value as Record<string, unknown>, Object.keys(value), place, depth);
@@ -133,19 +140,22 @@ class RedactedCopy {
 
   #copyList(items: readonly unknown[], length: number, place: Place, depth: number): JsonValue {
     const copies: JsonValue[] = [];
+    let previous: unknown;
     for (let index = 0; index < length; index += 1) {
       if (this.#isFull) {
         copies.push(`[${length - index} left out]`);
         break;
       }
-      copies.push(this.#copyMember(items, index, this.#placeInList(items, index, length, place), depth) ?? null);
+      try {
+        const item = items[index];
+        const named = this.#redactor.usesNames ? placeBehind(previous, item, index, length) : undefined;
+        copies.push(this.copy(item, named ?? place, depth + 1) ?? null);
+        previous = item;
+      } catch {
+        copies.push(UNREADABLE);
+      }
     }
     return copies;
-  }
-
-  #placeInList(items: readonly unknown[], index: number, length: number, place: Place): Place {
-    if (!this.#redactor.usesNames || index === 0 || typeof items[index] !== 'string') return place;
-    return placeBehind(items[index - 1], items[index], index, length) ?? place;
   }
 
   #copyMap(map: Map<unknown, unknown>, place: Place, depth: number): JsonValue {
@@ -163,7 +173,7 @@ class RedactedCopy {
     place: Place,
     depth: number,
   ): JsonValue {
-    const ofValue = this.#redactor.usesNames ? this.#kindOfValue(object, keys) : undefined;
+    const ofValue = this.#redactor.usesNames ? kindOfValue(object, keys) : undefined;
     const isWebKey = keys.includes('kty');
     const inherited = isSchema(keys, place.kind) ? undefined : inheritedKind(place.kind);
     const copies: Record<string, JsonValue> = {};
@@ -185,22 +195,15 @@ class RedactedCopy {
     return copies;
   }
 
-  #kindOfValue(object: Readonly<Record<string, unknown>>, keys: readonly string[]): SecretKind | undefined {
-    if (!keys.includes('value') && !keys.includes('Value')) return undefined;
-    const naming = NAMING.find((key) => keys.includes(key));
-    if (naming === undefined) return undefined;
-    try {
-      const name = object[naming];
-      return typeof name === 'string' ? secretKindOf(name) : undefined;
-    } catch {
-      return undefined;
-    }
-  }
-
   /** Reading a member may run code of the application. */
-  #copyMember(holder: object, key: string | number, place: Place, depth: number): JsonValue | undefined {
+  #copyMember(
+    holder: Readonly<Record<string, unknown>>,
+    key: string,
+    place: Place,
+    depth: number,
+  ): JsonValue | undefined {
     try {
-      return this.copy((holder as Readonly<Record<string | number, unknown>>)[key], place, depth + 1);
+      return this.copy(holder[key], place, depth + 1);
     } catch {
       return UNREADABLE;
     }
@@ -246,7 +249,7 @@ function textOf(value: object): string | undefined {
  * of a request one after another, or the arguments of a command.
  */
 function placeBehind(name: unknown, value: unknown, index: number, length: number): Place | undefined {
-  if (typeof name !== 'string') return undefined;
+  if (typeof name !== 'string' || typeof value === 'object') return undefined;
   const isOption = name.startsWith('--') && !name.includes('=');
   if (!isOption && (index % 2 === 0 || length % 2 === 1)) return undefined;
   const kind = secretKindOf(name);
@@ -267,6 +270,15 @@ function isNameToo(value: unknown): boolean {
 
 /** Members that name the one called `value`, as in `{ name: 'X-Api-Key', value: … }`. */
 const NAMING = ['name', 'key', 'Name', 'Key'];
+
+/** What a member called `value` is, going by the one that names it, which is not read where that would run code. */
+function kindOfValue(object: object, keys: readonly string[]): SecretKind | undefined {
+  if (!keys.includes('value') && !keys.includes('Value')) return undefined;
+  const naming = NAMING.find((key) => keys.includes(key));
+  if (naming === undefined) return undefined;
+  const name: unknown = Object.getOwnPropertyDescriptor(object, naming)?.value;
+  return typeof name === 'string' ? secretKindOf(name) : undefined;
+}
 
 /** Parts of a JSON Web Key that only its owner knows (RFC 7518, 6.2.2, 6.3.2 and 6.4.1). */
 const PRIVATE_PARTS = /^(?:d|p|q|dp|dq|qi|k)$/;

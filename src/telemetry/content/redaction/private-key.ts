@@ -3,9 +3,9 @@ import { matchAt, type Finding } from './finding.ts';
 const LABEL = /-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----/y;
 const END = /-----END[ A-Z0-9]{1,60}-----/y;
 /** Longest block, in UTF-16 units. */
-const MAX_BLOCK = 16_384;
+const MAX_BLOCK = 131_072;
 /** What a block without its end is made of: base64, line ends as they are or escaped. */
-const BODY = /[A-Za-z0-9+/=\s\\:,-]{0,16384}/y;
+const BODY = /[A-Za-z0-9+/=\s\\:,-]{0,131072}/y;
 
 /** Finds private keys in PEM form (RFC 7468) in one text. */
 export interface PrivateKeyFinder {
@@ -38,4 +38,15 @@ export function createPrivateKeyFinder(text: string): PrivateKeyFinder {
       return { start, end: bodyStart + (body?.[0].length ?? 0), kind: 'private_key' };
     },
   };
+}
+
+/** How many lines follow, and these: base64, with line ends as they are or escaped. */
+const PUTTY_LINES = /: ?\d{1,4}((?:[ \t]{0,8}(?:\r?\n|(?:\\{1,4}r)?\\{1,4}n)[A-Za-z0-9+/=]{1,80}(?![\w-])){1,2048})/y;
+
+/** The private half of a key in the form of PuTTY, given the end of `Private-Lines`. */
+export function puttyKeyAt(text: string, colon: number): Finding | undefined {
+  const match = matchAt(PUTTY_LINES, text, colon);
+  if (match === null) return undefined;
+  const end = colon + match[0].length;
+  return { start: end - match[1]!.length, end, kind: 'private_key' };
 }

@@ -32,6 +32,33 @@ export function findProviderKey(text: string, start: number, end: number, floor:
     }
     if (judgement?.kind !== undefined) return { start: at, end: judgement.end, kind: judgement.kind };
     if (judgement !== undefined) at = judgement.end - 1;
+    else if (end - at >= SHORTEST_GLUED) {
+      const glued = gluedKey(text, at, end);
+      if (glued !== undefined) return glued;
+    }
+  }
+  return undefined;
+}
+
+/** Shortest part of a word in which a key is looked for behind a letter. */
+const SHORTEST_GLUED = 24;
+/** Behind so many characters no prefix of these goes on. */
+const LONGEST_PREFIX = 9;
+
+/** A key whose prefix follows a letter, as in `keyghp_…`: one of those that occur in no word, and with digits. */
+function gluedKey(text: string, start: number, end: number): Finding | undefined {
+  const joint = endOf(text, start, LETTER_OR_DIGIT, end);
+  if (joint === end) return undefined;
+  for (let length = 4; length >= 2; length -= 1) {
+    const at = joint - length;
+    if (at <= start) continue;
+    for (const form of keyFormsAt(text, at)) {
+      if (form.isCommon === true || form.prefix.length < length || !text.startsWith(form.prefix, at)) continue;
+      const judgement = judgeBody(text, at + form.prefix.length, form);
+      const body = judgement === undefined ? '' : text.slice(at + LONGEST_PREFIX, judgement.end);
+      if (judgement?.kind === undefined || body.length < 16 || !/\d/.test(body) || isWords(body)) continue;
+      return { start: at, end: judgement.end, kind: judgement.kind };
+    }
   }
   return undefined;
 }
@@ -88,6 +115,9 @@ function judgeWhole(text: string, start: number, end: number): Judgement | undef
       ? undefined
       : { end, kind: 'mailgun_key' };
   }
+  if ((length === 36 || length === 37) && text.startsWith('-us', start + 32)) {
+    return matchAt(/[0-9a-f]{32}-us\d{1,2}(?!\w)/y, text, start) === null ? undefined : { end, kind: 'mailchimp_key' };
+  }
   if (length >= 24 && length <= 28 && text[end] === '.') return judgeDiscordToken(text, start, end);
   return undefined;
 }
@@ -114,7 +144,7 @@ function joinedToWord(text: string, start: number, end: number, floor: number): 
     case DOLLAR:
       return paypalToken(text, start, floor);
     case SLASH:
-      return googleRefreshToken(text, start, end, floor) ?? webhook(text, start, end, floor);
+      return googleToken(text, start, end, floor) ?? webhook(text, start, end, floor);
     default:
       return undefined;
   }
@@ -151,10 +181,13 @@ function paypalToken(text: string, start: number, floor: number): Finding | unde
   return { start: start - before[0].length, end: start + behind[0].length, kind: 'paypal_token' };
 }
 
-function googleRefreshToken(text: string, start: number, end: number, floor: number): Finding | undefined {
-  if (text[start] !== '0' || end - start < 24 || start - 3 < floor) return undefined;
-  if (text.slice(start - 3, start) !== '1//' || (typeAt(text, start - 4) & WORD) !== 0) return undefined;
-  return { start: start - 3, end, kind: 'google_token' };
+/** Refresh tokens begin with `1//0`, the codes of a redirect with `4/0`. */
+function googleToken(text: string, start: number, end: number, floor: number): Finding | undefined {
+  if (text[start] !== '0' || end - start < 24) return undefined;
+  const first = text[start - 2] === '/' ? start - 3 : start - 2;
+  if (first < floor || (typeAt(text, first - 1) & WORD) !== 0) return undefined;
+  const isToken = first === start - 3 ? text[first] === '1' : text[first] === '4' && end - start >= 40;
+  return isToken ? { start: first, end, kind: 'google_token' } : undefined;
 }
 
 /** Addresses of which the path is the secret. */

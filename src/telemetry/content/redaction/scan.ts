@@ -1,16 +1,17 @@
 import { findAssigned, findElementText, findOptionValue, findStated } from './assignment.ts';
-import { DIGIT, endOf, isWordStart, STAR, TRIGGER, typeAt, typeOf, WORD } from './characters.ts';
+import { DIGIT, endOf, ESCAPE, isWordStart, STAR, TRIGGER, typeAt, typeOf, WORD } from './characters.ts';
+import { findAttachedPassword, findUserOption } from './command.ts';
 import { findEmail } from './email.ts';
-import { createEntryFinder, type EntryFinder } from './entry.ts';
+import { createEntryFinder, mayBelongToEntry, type EntryFinder } from './entry.ts';
 import { decodeEscapes } from './escapes.ts';
 import type { Finding } from './finding.ts';
 import { ipAddressAt } from './ip-address.ts';
 import { paymentCardAt } from './payment-card.ts';
 import { FEWEST_DIGITS, isNumberSign, phoneNumberAt } from './phone-number.ts';
-import { createPrivateKeyFinder, type PrivateKeyFinder } from './private-key.ts';
+import { createPrivateKeyFinder, puttyKeyAt, type PrivateKeyFinder } from './private-key.ts';
 import { findProviderKey, MIN_KEY } from './provider-key.ts';
 import { findSchemed, LONGEST_SCHEME, SHORTEST_SCHEME } from './scheme.ts';
-import { findUserinfo } from './url.ts';
+import { findDataSource, findUserinfo } from './url.ts';
 
 /** What is looked for. */
 export interface ScanRules {
@@ -23,6 +24,8 @@ export interface ScanRules {
 }
 
 const BEGIN = '-----BEGIN';
+/** What stands before the private half of a key of PuTTY. */
+const PUTTY = 'Private-Lines';
 
 const LETTER_B = 98;
 const LETTER_N = 78;
@@ -46,6 +49,31 @@ interface Scan {
   /** Bounds of the last word. */
   wordStart: number;
   wordEnd: number;
+  /** Position behind the last short number, and how many stood before it with no more than a sign between them. */
+  numberEnd: number;
+  row: number;
+  /** Kinds of the characters between words and signs, together; known at the end. */
+  signs: number;
+}
+
+/** More numbers than these in a row are those of a table: no card or telephone has as many groups. */
+const LONGEST_ROW = 16;
+/** Most digits of a group. */
+const LONGEST_GROUP = 4;
+
+function createScan(text: string, rules: ScanRules): Scan {
+  return {
+    text,
+    rules,
+    privateKeys: undefined,
+    entries: undefined,
+    floor: 0,
+    wordStart: 0,
+    wordEnd: 0,
+    numberEnd: 0,
+    row: 0,
+    signs: 0,
+  };
 }
 
 /** Puts what is found into a text. */
@@ -56,11 +84,11 @@ type Placeholder = (kind: string) => string;
  * without them: what hides behind `\u0022`, `%3D` or `&quot;` is replaced where it stands.
  */
 export function redactText(text: string, rules: ScanRules, placeholder: Placeholder): string {
-  const redacted = redactWritten(text, text, rules, placeholder, (position) => position);
-  const decoded = decodeEscapes(redacted);
-  return decoded === undefined
-    ? redacted
-    : redactWritten(redacted, decoded.text, rules, placeholder, decoded.originOf);
+  const scan = createScan(text, rules);
+  const redacted = redactWritten(scan, text, placeholder, (position) => position);
+  const decoded = (scan.signs & ESCAPE) === 0 ? undefined : decodeEscapes(redacted);
+  if (decoded === undefined) return redacted;
+  return redactWritten(createScan(decoded.text, rules), redacted, placeholder, decoded.originOf);
 }
 
 /**
@@ -68,24 +96,24 @@ export function redactText(text: string, rules: ScanRules, placeholder: Placehol
  * that begins with a digit, a colon behind the name of a secret. What was looked at is left behind, so that the time
  * is linear in the length of the text, whatever it is.
  *
- * @param written what the replacements are made in
- * @param text what is looked at
- * @param originOf the position in `written` of a position in `text`
+ * @param written what the replacements are made in, which is the text itself, or the text with its escapes
+ * @param originOf the position in `written` of a position in the text
  */
 function redactWritten(
+  scan: Scan,
   written: string,
-  text: string,
-  rules: ScanRules,
   placeholder: Placeholder,
   originOf: (position: number) => number,
 ): string {
-  const scan: Scan = { text, rules, privateKeys: undefined, entries: undefined, floor: 0, wordStart: 0, wordEnd: 0 };
+  const { text } = scan;
   let output = '';
   let copied = 0;
   let position = 0;
+  let signs = 0;
   while (position < text.length) {
     const type = typeOf(text.charCodeAt(position));
     if ((type & (WORD | TRIGGER)) === 0) {
+      signs |= type;
       position += 1;
       continue;
     }
@@ -102,6 +130,7 @@ function redactWritten(
       position = Math.max(end, position + 1);
     }
   }
+  scan.signs = signs;
   return copied === 0 ? written : output + written.slice(copied);
 }
 
@@ -126,11 +155,22 @@ function findInWord(scan: Scan, position: number, end: number): Finding | undefi
     const found = findInLongWord(scan, start, end);
     if (found !== undefined) return found;
   }
+  if (length > 1 && text.charCodeAt(start) === HYPHEN && (typeAt(text, start + 1) & DIGIT) === 0) {
+    const found = scan.rules.secrets ? findInOption(text, start, end) : undefined;
+    if (found !== undefined) return found;
+  }
   if (scan.rules.keys && (length === 2 || length >= MIN_KEY)) {
     const found = findStated(text, wordStart, wordEnd, start, end);
     if (found !== undefined) return found;
   }
   return length > 0 && (type & DIGIT) !== 0 ? findNumber(scan, start, end) : undefined;
+}
+
+function findInOption(text: string, start: number, end: number): Finding | undefined {
+  const second = text[start + 1];
+  if (second === 'p') return end - start > 2 ? findAttachedPassword(text, start) : undefined;
+  const isUser = second === 'u' ? end - start === 2 : end - start === 6 && text.startsWith('--user', start);
+  return isUser ? findUserOption(text, start, end) : undefined;
 }
 
 /** Whether a word too short for a key may be the name of a scheme, an option, or the beginning of a private key. */
@@ -149,6 +189,7 @@ function findInLongWord(scan: Scan, start: number, end: number): Finding | undef
       scan.privateKeys ??= createPrivateKeyFinder(text);
       return scan.privateKeys.at(begin);
     }
+    if (length === PUTTY.length && text[end] === ':' && text.startsWith(PUTTY, start)) return puttyKeyAt(text, end);
     const found =
       length >= MIN_KEY || (typeAt(text, end) & STAR) !== 0
         ? findProviderKey(text, start, end, floor)
@@ -163,10 +204,11 @@ function findInLongWord(scan: Scan, start: number, end: number): Finding | undef
 }
 
 /** What begins with a digit. The digits behind a decimal point are no number of their own. */
-function findNumber({ text, rules, floor }: Scan, start: number, end: number): Finding | undefined {
+function findNumber(scan: Scan, start: number, end: number): Finding | undefined {
+  const { text, rules, floor } = scan;
   const behind = end === text.length ? 0 : text.charCodeAt(end);
   const mayBeAddress = (behind === DOT && end - start <= 3) || (behind === COLON && end - start === 4);
-  const hasMany = hasManyDigits(text, start);
+  const hasMany = !isInTable(scan, start, end) && hasManyDigits(text, start);
   if (!mayBeAddress && !hasMany) return undefined;
   if ((start > 0 && text.charCodeAt(start - 1) === DOT) || !isWordStart(text, start)) return undefined;
   const address = rules.ipAddresses && mayBeAddress ? ipAddressAt(text, start, floor) : undefined;
@@ -177,6 +219,18 @@ function findNumber({ text, rules, floor }: Scan, start: number, end: number): F
     (mayBeCard ? paymentCardAt(text, start) : undefined) ??
     (rules.phones ? phoneNumberAt(text, start, floor) : undefined)
   );
+}
+
+function isInTable(scan: Scan, start: number, end: number): boolean {
+  if (end - start > LONGEST_GROUP) return false;
+  scan.row = isNextInRow(scan, start) ? scan.row + 1 : 0;
+  scan.numberEnd = end;
+  return scan.row > LONGEST_ROW;
+}
+
+/** Whether no more than one sign of a number stands between the last short number and a position. */
+function isNextInRow({ text, numberEnd }: Scan, position: number): boolean {
+  return position - numberEnd === 1 && numberEnd > 0 && isNumberSign(text.charCodeAt(numberEnd));
 }
 
 /** Whether enough digits for a telephone number follow each other, with single signs between them. */
@@ -202,7 +256,7 @@ function findAtSign(scan: Scan, sign: number): Finding | undefined {
   const { text, rules, wordStart, wordEnd, floor } = scan;
   switch (text[sign]) {
     case '@':
-      return rules.emails ? findEmail(text, sign, floor) : undefined;
+      return (rules.secrets ? findDataSource(text, sign, floor) : undefined) ?? findAddress(scan, sign);
     case '+':
     case '(':
       return rules.phones ? findPhone(scan, sign) : undefined;
@@ -218,7 +272,13 @@ function findAtSign(scan: Scan, sign: number): Finding | undefined {
   }
 }
 
-function findPhone({ text, floor }: Scan, sign: number): Finding | undefined {
+function findAddress({ text, rules, floor }: Scan, sign: number): Finding | undefined {
+  return rules.emails ? findEmail(text, sign, floor) : undefined;
+}
+
+function findPhone(scan: Scan, sign: number): Finding | undefined {
+  const { text, floor } = scan;
+  if (scan.row >= LONGEST_ROW && sign === scan.numberEnd) return undefined;
   if ((typeAt(text, sign + 1) & DIGIT) === 0 || !isWordStart(text, sign)) return undefined;
   return phoneNumberAt(text, sign, floor);
 }
@@ -226,9 +286,15 @@ function findPhone({ text, floor }: Scan, sign: number): Finding | undefined {
 /** Headers with secrets are secrets, under whatever rule; other values are redacted for their names alone. */
 function findNamed(scan: Scan, sign: number): Finding | undefined {
   const { text, rules, wordStart, wordEnd } = scan;
-  scan.entries ??= createEntryFinder(text);
-  const found = scan.entries.at(sign, wordStart, wordEnd) ?? findAssigned(text, sign, wordStart, wordEnd);
+  const found = findInEntry(scan, sign) ?? findAssigned(text, sign, wordStart, wordEnd);
   if (found === undefined || (rules.keys && rules.secrets)) return found;
   const isSecret = /^(?:cookie|authorization|bearer_token|basic_credentials)$/.test(found.kind);
   return isSecret === rules.secrets ? found : undefined;
+}
+
+function findInEntry(scan: Scan, sign: number): Finding | undefined {
+  const { text, wordStart, wordEnd } = scan;
+  if (!mayBelongToEntry(text, wordStart, wordEnd)) return undefined;
+  scan.entries ??= createEntryFinder(text);
+  return scan.entries.at(sign, wordStart, wordEnd);
 }

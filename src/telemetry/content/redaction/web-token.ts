@@ -17,7 +17,8 @@ const REST = /\.[\w-]+(?:\.[\w-]*){0,3}/y;
 export function webTokenEnd(text: string, start: number): number | undefined {
   if (!beginsWebToken(text, start)) return undefined;
   const headerEnd = endOf(text, start, WORD, start + MAX_HEADER);
-  if (text[headerEnd] !== '.' || headerEnd - start < MIN_HEADER || !namesAlgorithm(text.slice(start, headerEnd))) return undefined;
+  if (text[headerEnd] !== '.' || headerEnd - start < MIN_HEADER || !namesAlgorithm(text.slice(start, headerEnd)))
+    return undefined;
   const match = matchAt(REST, text, headerEnd);
   return match === null ? undefined : headerEnd + match[0].length;
 }
