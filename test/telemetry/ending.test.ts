@@ -53,6 +53,28 @@ describe('a process that ends in the middle of a run has its spans delivered', (
   });
 });
 
+describe('a process that waits for a processor to flush', () => {
+  it.each([
+    ['for as long as its end may take', 400],
+    ['not at all where its end may take no time', 0],
+  ])('goes on when the backend is down: %s', async (_, exitTimeoutMs) => {
+    await sentry.close();
+    const ended = await runScript(
+      `
+        import { setupTracing } from 'DIST/index.js';
+        import { traceTool } from 'DIST/telemetry/spans.js';
+        const { spanProcessor } = setupTracing({ exitTimeoutMs: ${exitTimeoutMs} });
+        traceTool({ name: 'get_weather' }, () => 21);
+        await spanProcessor.forceFlush();
+        console.log('went on');
+      `,
+      { env: { SENTRY_DSN: sentry.dsn } },
+    );
+    expect(ended).toMatchObject({ code: 0, stdout: 'went on\n' });
+    expect(ended.stderr).toMatch(/^faultline: 1 span was not delivered: [^\n]+\n$/);
+  });
+});
+
 describe('a process that ends in the very turn in which tracing was set up has its spans delivered', () => {
   it.each([
     ['by process.exit(), as JSON', 'process.exit(7);', { code: 7 }, 'http/json'],

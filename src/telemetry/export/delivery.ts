@@ -132,6 +132,9 @@ export function sendingOf(delivery: Delivery, flush: (timeoutMs: number) => Prom
         timeoutMs,
       );
     },
+    giveUp() {
+      for (const pipeline of pipelines) pipeline.stopWaiting();
+    },
     close: () => closeDelivery(delivery),
   };
 }

@@ -6,6 +6,8 @@ export interface Sending {
   flush(timeoutMs: number): Promise<boolean>;
   /** Sends what waits, and spans that will never end now, before it returns. */
   sendNow(timeoutMs: number): void;
+  /** Lets nobody wait any more for what cannot be sent in time: who waits would keep the end from coming, or miss it. */
+  giveUp(): void;
   /** Says what is lost, and takes nothing further. */
   close(): void;
 }
@@ -40,9 +42,11 @@ export function sendAtTheEnd(sending: Sending, { naturalMs, abruptMs }: EndingLi
 
   const flushOnce = async (): Promise<void> => {
     gaveUp = !(await sending.flush(naturalMs));
+    if (gaveUp) sending.giveUp();
   };
   const onBeforeExit = (): void => {
-    if (!gaveUp && sending.isPending()) void flushOnce();
+    if (gaveUp) sending.giveUp();
+    else if (sending.isPending()) void flushOnce();
   };
   const onExit = (): void => {
     if (!gaveUp) sending.sendNow(abruptMs);

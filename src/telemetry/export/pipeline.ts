@@ -59,6 +59,8 @@ export interface Pipeline {
   offerFromDisk(tickets: readonly Ticket[]): void;
   /** Sends everything that waits, and waits for what is under way, as long as that can end within the time. */
   flush(withinMs: number): Promise<void>;
+  /** Ends every flush now. What waits goes on waiting. */
+  stopWaiting(): void;
   /** Everything that waits or is under way as requests, for a process that is about to die. */
   lastWords(): readonly LastWord[];
   /** Sends nothing from now on: an exporter of the application's serves the same destination. */
@@ -205,6 +207,7 @@ export function createPipeline(
     },
     offerFromDisk: (tickets) => dispatcher.offerFromDisk(tickets),
     flush: (withinMs) => dispatcher.flush(withinMs),
+    stopWaiting: () => dispatcher.stopWaiting(),
     lastWords() {
       if (excluded || exporter.pausedUntilMs > clock.now()) return [];
       const requestFor = otlp.requestsNow();

@@ -46,6 +46,8 @@ export interface SpanDispatcher {
    * before `withinMs` are over, because the destination asked for a longer pause.
    */
   flush(withinMs: number): Promise<void>;
+  /** Ends every flush now. What waits goes on waiting. */
+  stopWaiting(): void;
   /** What waits in memory, and what is under way, for a process that sends it in another way before it ends. */
   takeAll(): readonly QueuedSpan[];
   /** What became of spans from `takeAll`. */
@@ -270,6 +272,9 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
         checkFlushes();
         pumpSoon();
       }),
+    stopWaiting() {
+      for (const flush of flushes) end(flush);
+    },
     takeAll() {
       const spans = [...[...underWay].flatMap((batch) => batch.spans), ...takeQueued()];
       underWay.clear();
