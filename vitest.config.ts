@@ -11,6 +11,8 @@ export default defineConfig({
     globalSetup: ['test/support/build.ts'],
     // Tests own process-wide state: the global tracer provider, the environment of child processes.
     pool: 'forks',
+    // Vitest leaves one core to itself, which of two is half.
+    maxWorkers: 2,
     testTimeout: 20_000,
     reporters: reportFile === undefined ? ['default'] : ['default', ['json', { outputFile: reportFile }]],
   },
