@@ -321,6 +321,17 @@ const occurrences = new WeakMap<object, Occurrence[]>();
 /** Thrown values that are no objects: nothing but their value tells them apart. Newest last. */
 const thrownValues: (Occurrence & { readonly value: unknown })[] = [];
 
+/** Thrown objects that are no errors, as Node prints them. Newest last. */
+const thrownObjects: (Occurrence & { readonly value: string })[] = [];
+
+function printedObject(object: object): string | undefined {
+  try {
+    return object instanceof Error ? undefined : `#<${object.constructor.name}>`;
+  } catch {
+    return undefined;
+  }
+}
+
 /** For how long a thrown value that is no object is taken for the same one outside the run it was thrown in. */
 const SAME_VALUE_MS = 1_000;
 
@@ -335,11 +346,13 @@ export function recordedAnywhere(error: unknown, since = 0): RecordedFailure | u
   return occurrencesOf(error).findLast(({ at }) => at >= earliest)?.recorded;
 }
 
-/** The thrown values that are no objects and became failures of late. */
-export function recentThrownValues(): readonly unknown[] {
+/** The thrown values that are no errors and became failures of late, as Node prints them. */
+export function recentThrownValues(): readonly string[] {
   const earliest = performance.now() - SAME_VALUE_MS;
-  const failures = thrownValues.filter(({ at, recorded }) => at >= earliest && recorded.point !== undefined);
-  return failures.map(({ value }) => value);
+  const failures = [...thrownValues, ...thrownObjects].filter(
+    ({ at, recorded }) => at >= earliest && recorded.point !== undefined,
+  );
+  return failures.map(({ value }) => String(value));
 }
 
 /** Remembers what is known of a failure from now on. */
@@ -354,6 +367,8 @@ export function rememberFailure(error: unknown, place: FailurePlace, recorded: R
     addBounded(thrownValues, { ...occurrence, value: error });
     return;
   }
+  const printed = printedObject(error);
+  if (printed !== undefined) addBounded(thrownObjects, { ...occurrence, value: printed });
   const others = occurrences.get(error);
   if (others === undefined) occurrences.set(error, [occurrence]);
   else addBounded(others, occurrence);

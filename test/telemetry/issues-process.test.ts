@@ -103,7 +103,7 @@ describe('Issues of a process', () => {
     expect(fatal?.breadcrumbs?.values.map(({ message }) => message)).toContain('execute_tool book: failed');
   });
 
-  it.each(["'plain'", '42', 'null', 'undefined', "Symbol('plain')"])(
+  it.each(["'plain'", '42', 'null', 'undefined', "Symbol('plain')", '{ status: 503 }', 'new (class Refusal {})()'])(
     'whose agent rejects with %s, which nobody handles, are one',
     async (thrown) => {
       await endsAlike(`traceAgent({ name: 'helper' }, async () => { throw ${thrown}; });`);

@@ -37,5 +37,5 @@ function isOfFailedRun(error: unknown): boolean {
   const code = guard(() => (error as { readonly code?: unknown } | null | undefined)?.code);
   if (code !== 'ERR_UNHANDLED_REJECTION') return false;
   const message = thrownMessage(error) ?? '';
-  return recentThrownValues().some((value) => message.endsWith(` reason "${String(value)}".`));
+  return recentThrownValues().some((value) => message.endsWith(` reason "${value}".`));
 }
