@@ -180,11 +180,17 @@ describe.skipIf(spawnSync(`${AS_FIRST} true`, { shell: true }).status !== 0)('th
       } else {
         setupTracing();
         traceTool({ name: 'before' }, () => 21);
+        const working = setInterval(() => {}, 1_000);
         for (const time of ['once', 'twice']) {
+          // It listens anew when it has sent.
+          const sent = new Promise((resolve) => {
+            process.on('newListener', (name) => name === 'SIGTERM' && resolve());
+          });
           process.kill(process.pid, 'SIGTERM');
-          await new Promise((resolve) => setTimeout(resolve, 100));
+          await sent;
           traceTool({ name: time }, () => 21);
         }
+        clearInterval(working);
         console.log('process', process.pid);
       }
     `;
