@@ -575,13 +575,14 @@ class AgentOperation extends OperationSpan implements AgentSpan {
 class ChatOperation extends OperationSpan implements ChatSpan {
   protected readonly operation = 'chat';
   readonly #chat: ChatSpanOptions;
-  readonly #startedAt = performance.now();
-  #hasFirstChunk = false;
+  /** On the clock of `performance`. Absent where no first chunk is waited for: nobody would see when it came. */
+  #startedAt: number | undefined;
   #response: ChatResponse | undefined;
 
   constructor(opened: Opened, chat: ChatSpanOptions) {
     super(opened);
     this.#chat = chat;
+    if (this.traced.isRecording()) this.#startedAt = performance.now();
     if (this.within !== undefined) this.within.lastModel = chat;
   }
 
@@ -599,9 +600,9 @@ class ChatOperation extends OperationSpan implements ChatSpan {
   }
 
   firstChunk(): void {
-    if (this.#hasFirstChunk) return;
-    this.#hasFirstChunk = true;
+    if (this.#startedAt === undefined) return;
     const seconds = (performance.now() - this.#startedAt) / 1000;
+    this.#startedAt = undefined;
     guard(() => this.traced.setAttribute(GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, seconds));
   }
 

@@ -3,11 +3,13 @@ const FRAME = '    at ';
 /** Most frames that are kept: those nearest to where the error was thrown. */
 const MAX_FRAMES = 100;
 const MAX_LINE = 1_024;
+/** Frames V8 keeps of an error unless told otherwise. */
+const DEFAULT_LIMIT = 10;
 
 /** What every frame ends with: a place in a file, or a word for code that has none. */
-const PLACE = /(?::\d{1,9}:\d{1,9}|<anonymous>|native|index \d{1,9})\)?$/;
-/** The location of a module that is written out as a URL is its whole source. */
-const DATA_URL = /\bdata:[^\s)]*/g;
+const PLACE = /(?::\d{1,9}:\d{1,9}|:0x[\da-f]{1,16}|<anonymous>|native|index \d{1,9})\)?$/;
+/** The location of a module that is written out as a URL is its whole source: what stays is its type, and the place. */
+const DATA_URL = /\bdata:([\w/+.-]{0,60}).*?((?::\d{1,9}:\d{1,9})?\)?)$/;
 /** Queries of locations name versions, and may hold tokens. */
 const QUERY = /\?[^\s):]*/g;
 
@@ -15,6 +17,16 @@ const QUERY = /\?[^\s):]*/g;
 const CLASS_NAME = /^[\p{L}_$][^\s:]*(?: \[\w+\])?/u;
 /** Locations that nobody writes by chance: absolute ones, of Node, and of code that has none. */
 const CERTAIN_PLACE = /^(?:\/|[a-z]:[\\/]|\\\\|file:|node:|<anonymous>)/i;
+/** A location that may have spaces in it ends like a file with code does. */
+const FILE_WITH_SPACES = /\.[cm]?[jt]sx?:\d{1,9}:\d{1,9}$/i;
+/** Locations in one word. What is not certain has at least the look of a file or of code without one. */
+const ONE_WORD = /^[^\s()]*[./\\[][^\s()]*$|^[a-z][a-z\d+.-]*:\/\/\S*$|^(?:REPL\d+:\d|index \d+$|native$)/i;
+/** Places of code that was made by `eval`, also through others. */
+const EVALUATED = /^(?:eval at [^\s()]+ \()+[^\s()]+(?:\)+, <anonymous>:\d{1,9}:\d{1,9})+$/;
+/** How the names of functions look that are not texts. */
+const FUNCTION_NAME = /^(?:new |get |set )?[^\s()'"`]+(?: \[as [^\s()'"`]+\])?$/;
+/** The name of the property a function was called through. */
+const ALIAS = / \[as [^\]]*\]$/;
 
 /**
  * The part of a stack behind the message it repeats, which may hold lines that look like frames. Of an error whose
@@ -25,28 +37,75 @@ export function afterMessage(stack: string, message: unknown): string {
   const heading = typeof message === 'string' && message !== '' ? `${name}: ${message}` : name;
   if (stack === heading) return '';
   if (name !== '' && stack.startsWith(`${heading}\n`)) return stack.slice(heading.length);
-  return ['', ...stackLines(stack).filter((line) => CERTAIN_PLACE.test(placeOf(line)))].join('\n');
-}
-
-/** Where a frame is: what stands in its parentheses, or all of it. */
-function placeOf(line: string): string {
-  const start = line.lastIndexOf(' (');
-  return start === -1 ? line.slice(FRAME.length).replace(/^async /, '') : line.slice(start + 2);
+  return ['', ...stackLines(stack).filter((line) => CERTAIN_PLACE.test(partsOf(line).place))].join('\n');
 }
 
 /**
  * The lines of the frames of a stack, newest call first. The message in front of them may be of several lines
- * and quote a stack as well: only the last unbroken run of frames is where this error was thrown.
+ * and quote a stack as well: only the last unbroken run of frames is where this error was thrown, and of that only
+ * what V8 can have written at once.
  */
 export function stackLines(stack: string): readonly string[] {
   const lines = stack.split('\n');
   const end = lines.findLastIndex(isFrame) + 1;
   const start = lines.slice(0, end).findLastIndex((line) => !isFrame(line)) + 1;
-  return lines
-    .slice(start, Math.min(end, start + MAX_FRAMES))
-    .map((line) => line.slice(0, MAX_LINE).replace(DATA_URL, 'data:').replace(QUERY, ''));
+  return ofOneStack(lines.slice(start, end))
+    .slice(0, MAX_FRAMES)
+    .map((line) => withoutTexts(line.slice(0, MAX_LINE)).replace(DATA_URL, 'data:$1$2').replace(QUERY, ''));
 }
 
 function isFrame(line: string): boolean {
-  return line.startsWith(FRAME) && PLACE.test(line.length > MAX_LINE ? line.slice(-MAX_LINE) : line);
+  if (!line.startsWith(FRAME) || !PLACE.test(line.length > MAX_LINE ? line.slice(-MAX_LINE) : line)) return false;
+  return line.length > MAX_LINE || isPlace(partsOf(line).place);
+}
+
+function isPlace(place: string): boolean {
+  if (ONE_WORD.test(place) || place.startsWith('data:') || EVALUATED.test(place)) return true;
+  return CERTAIN_PLACE.test(place) && (!/\s/.test(place) || FILE_WITH_SPACES.test(place));
+}
+
+/** Frames with which a stack ends: what called them is of another turn of the event loop. */
+const FIRST_CALL = / at (?:async |process\.processTicksAndRejections \(|.{0,200}\bnode:internal\/main\/)/;
+
+/**
+ * A message that ends in a quoted stack, and was replaced by its own first line, leaves that stack in front of the
+ * real one. It is told by its end: no call goes on below the first one of a turn, and V8 keeps no more frames than
+ * it was told to.
+ */
+function ofOneStack(frames: readonly string[]): readonly string[] {
+  const last = frames.findLastIndex(
+    (line, index) => FIRST_CALL.test(line) && frames[index + 1]?.startsWith(`${FRAME}async `) === false,
+  );
+  const own = frames.slice(last === frames.length - 1 ? 0 : last + 1);
+  const limit = Math.max(DEFAULT_LIMIT, Error.stackTraceLimit);
+  return own.length > limit ? own.slice(-limit) : own;
+}
+
+interface FrameParts {
+  /** The beginning of the line, in front of the name. */
+  readonly at: string;
+  readonly name: string;
+  /** What stands in the parentheses, or all there is. */
+  readonly place: string;
+}
+
+function partsOf(line: string): FrameParts {
+  const at = line.startsWith('async ', FRAME.length) ? `${FRAME}async ` : FRAME;
+  const text = line.slice(at.length);
+  if (text.endsWith(')')) {
+    // Names may have parentheses as well, and so may places.
+    for (let start = text.indexOf(' ('); start !== -1; start = text.indexOf(' (', start + 1)) {
+      const place = text.slice(start + 2, -1);
+      if (isPlace(place)) return { at, name: text.slice(0, start), place };
+    }
+  }
+  return { at, name: '', place: text };
+}
+
+/** Functions that are properties may be named by any text. */
+function withoutTexts(line: string): string {
+  const { at, name, place } = partsOf(line);
+  if (name === '' || FUNCTION_NAME.test(name)) return line;
+  const own = name.replace(ALIAS, '');
+  return `${at}${FUNCTION_NAME.test(own) ? own : '<anonymous>'} (${place})`;
 }

@@ -1,9 +1,8 @@
+import { stackLines } from '../content/stack-lines.ts';
 import type { SentryFrame } from './sentry-event.ts';
 
 /** Most frames that are kept of one stack: those nearest to where the error was thrown. */
 const MAX_FRAMES = 50;
-/** Longest line that is read of a stack. */
-const MAX_LINE = 1024;
 /** Longest function name and path Relay stores, in its own words `symbol` and `path`. */
 const MAX_NAME = 256;
 
@@ -25,34 +24,11 @@ export interface CodePlaces {
  * code that leaves the process, with the prompts that are written in it.
  */
 export function parseStack(stack: string, places: CodePlaces = thisProcess()): SentryFrame[] {
-  return frameLines(stack)
-    .map((line) => parseFrame(line, places))
+  return stackLines(stack)
+    .slice(0, MAX_FRAMES)
+    .map((line) => parseFrame(line.slice(FRAME.length), places))
     .filter((frame) => frame !== undefined)
     .toReversed();
-}
-
-/**
- * The lines of the frames, newest call first, read from the end of the stack.
- *
- * The message in front of them may quote a stack as well, as that of a failed child process does with all it
- * printed: only the last unbroken run of frames is where this error was thrown.
- */
-function frameLines(stack: string): string[] {
-  const starts: number[] = [];
-  for (let end = stack.length; end >= 0;) {
-    // `lastIndexOf` takes a negative position for 0, where an empty first line would be found for ever.
-    const start = end === 0 ? 0 : stack.lastIndexOf('\n', end - 1) + 1;
-    if (stack.startsWith(FRAME, start)) starts.push(start);
-    else if (starts.length > 0) break;
-    end = start - 1;
-  }
-  return starts
-    .toReversed()
-    .slice(0, MAX_FRAMES)
-    .map((start) => {
-      const end = stack.indexOf('\n', start);
-      return stack.slice(start + FRAME.length, end === -1 ? start + MAX_LINE : Math.min(end, start + MAX_LINE));
-    });
 }
 
 /** One frame, or nothing when the line only looks like one. */

@@ -136,9 +136,55 @@ describe('the frames of a stack', () => {
     expect(lines.every((line) => line.startsWith('    at '))).toBe(true);
   });
 
+  it('are kept whatever V8 calls a function and a place', () => {
+    const stack = [
+      '    at Object.<anonymous> (/app/(shop)/My App/page.js:1:2)',
+      '    at new Planner (C:\\agents\\planner.ts:3:4)',
+      '    at get plan [as plan] (webpack-internal:///(rsc)/./app/plan.tsx:5:6)',
+      '    at Array.map (<anonymous>)',
+      '    at f (eval at <anonymous> (file:///app/a.mjs:9:7), <anonymous>:1:22)',
+      '    at wasm-function[3] (wasm://wasm/a1b2:wasm-function[3]:0x1d)',
+      '    at [eval]:1:1',
+      '    at script.js:1:2',
+      '    at node:internal/modules/cjs/loader:1554:14',
+      '    at process.processTicksAndRejections (node:internal/process/task_queues:95:5)',
+      '    at async Promise.all (index 0)',
+      '    at async file:///app/a.js:2:3',
+    ];
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = stack.length;
+    const kept = stackLines(['Error: x', ...stack].join('\n'));
+    Error.stackTraceLimit = stackTraceLimit;
+    expect(kept).toEqual(stack);
+  });
+
+  it('name no function by a text, which names of properties may be', () => {
+    const stack = 'Error: x\n    at canary said (so) (/app/a.js:1:1)\n    at run [as canary said] (/app/a.js:2:3)';
+    expect(stackLines(stack)).toEqual(['    at <anonymous> (/app/a.js:1:1)', '    at run (/app/a.js:2:3)']);
+  });
+
+  it.each([
+    ['a sentence', '    at noon the canary sang (in tune:1:1)\n    at canary:12:30'],
+    ['a stack of another turn', '    at canary (/canary.js:1:1)\n    at async canary (/canary.js:2:2)'],
+    ['a stack with its end', '    at canary (/canary.js:1:1)\n    at node:internal/main/run_main_module:36:49'],
+    ['more frames than V8 keeps', Array.from({ length: 10 }, () => '    at canary (/canary.js:1:1)').join('\n')],
+  ])('are not %s that stands at the end of a message of which only the first line was kept', (_, quoted) => {
+    const error = new Error(`no answer\n${quoted}`);
+    // V8 writes the stack, with the message, when it is read first.
+    expect(error.stack).toContain('canary');
+    error.message = 'no answer';
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 10;
+    const lines = stackLines(afterMessage(String(error.stack), error.message));
+    Error.stackTraceLimit = stackTraceLimit;
+    expect(lines.length).toBeGreaterThan(1);
+    expect(lines.join('\n')).not.toContain('canary');
+  });
+
   it('have neither the source of a module that is a URL nor the query of one', () => {
-    const stack = 'Error: x\n    at run (data:text/javascript,canary:1:1)\n    at file:///app/a.js?token=canary:2:3';
-    expect(stackLines(stack)).toEqual(['    at run (data:)', '    at file:///app/a.js:2:3']);
+    const stack =
+      'Error: x\n    at run (data:text/javascript,const canary = (1):1:1)\n    at file:///app/a.js?token=canary:2:3';
+    expect(stackLines(stack)).toEqual(['    at run (data:text/javascript:1:1)', '    at file:///app/a.js:2:3']);
   });
 });
 
