@@ -18,6 +18,7 @@ import { callBackWith, type DeliveringExporter, type Outcome } from './delivery-
 import { outcomeOf, type Verdict } from './otlp-answer.ts';
 import type { TraceSerializers } from './otlp-exporter.ts';
 import { createOtlpTransport, type OtlpTransport } from './otlp-transport.ts';
+import { createPassingSet } from './passing-set.ts';
 import { serializeSpans, type SerializedSpans } from './serialize-spans.ts';
 
 type SpanDelegate = IOtlpExportDelegate<ReadableSpan[]>;
@@ -49,7 +50,7 @@ const COMPONENT_TYPE = 'otlp_http_span_exporter';
 function createDelegate(destination: Destination, transport: OtlpTransport): SpanDelegate {
   const { url, timeoutMs, protocol, compression } = destination;
   const bodies = new WeakMap<readonly ReadableSpan[], Uint8Array>();
-  const underWay = new Set<Promise<void>>();
+  const underWay = createPassingSet<Promise<void>>();
   const serializer = SERIALIZERS[protocol];
   const network: SpanDelegate = createOtlpNetworkExportDelegate(
     { timeoutMillis: timeoutMs, concurrencyLimit: MAX_CONCURRENT, compression },

@@ -11,6 +11,7 @@ import {
   type DeliveryResult,
   type Outcome,
 } from './delivery-result.ts';
+import { createPassingSet } from './passing-set.ts';
 import { createSendingGate } from './sending-gate.ts';
 
 export interface RetryingOptions {
@@ -68,6 +69,7 @@ interface Pending {
   failure: DeliveryFailure | undefined;
   /** Whether an attempt is made at this moment. */
   isUnderWay: boolean;
+  isSettled: boolean;
   /** Gives up when this moment has come. */
   giveUpAtMs: number;
   readonly settle: (outcome: Outcome) => void;
@@ -81,7 +83,7 @@ interface Pending {
 export function createRetryingExporter(exporter: DeliveringExporter, options: RetryingOptions): RetryingExporter {
   const { host, retryForMs, clock = systemClock, onPause = () => {}, onTrouble = () => {} } = options;
   const gate = createSendingGate(clock, onPause);
-  const pending = new Set<Pending>();
+  const pending = createPassingSet<Pending>();
   let waitingForIdle: (() => void)[] = [];
   let exports = 0;
   let isClosed = false;
@@ -113,6 +115,7 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
 
   const settle = (one: Pending): void => {
     if (!pending.delete(one)) return;
+    one.isSettled = true;
     const { undecided, failure = closedFailure } = one;
     if (undecided.length > 0) lastError = failure.sentence;
     one.settle(undecided.length === 0 ? one.outcome : combined(one.outcome, { undecided, failure }));
@@ -145,7 +148,7 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
     one.failure = result.undecided.length > 0 ? result.failure : undefined;
     for (const other of pending) other.giveUpAtMs += longestPauseMs(result.pauseMs ?? 0);
     pass.leave({ isTroubled, pauseMs: result.pauseMs ?? 0 });
-    return isTroubled && pending.has(one);
+    return isTroubled && !one.isSettled;
   };
 
   const run = async (one: Pending): Promise<void> => {
@@ -168,6 +171,7 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
         undecided: spans,
         failure: undefined,
         isUnderWay: false,
+        isSettled: false,
         giveUpAtMs: Infinity,
         settle: (outcome) => callBack(done, outcome),
       };

@@ -2,9 +2,10 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import type { Clock } from '../http/clock.ts';
 import { deliveryResult, type DeliveryFailure, type DeliveryResult, type Outcome } from './delivery-result.ts';
+import { createPassingSet } from './passing-set.ts';
 import type { Recorder, Ticket } from './recorder/recorder.ts';
 import type { RetryingExporter } from './retrying-exporter.ts';
-import { createSpanQueue, type QueuedSpan, type QueueLimits } from './span-queue.ts';
+import { createSpanQueue, QueuedSpan, type QueueLimits } from './span-queue.ts';
 import { sizeOf } from './span-size.ts';
 
 /** Why a span was given up without the destination having refused it. */
@@ -105,7 +106,7 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
   const { limits, maxBatchSize, scheduleDelayMs, exporter, clock, recorder, destination, onFailure, onQueueFull } =
     options;
   const queue = createSpanQueue(limits);
-  const underWay = new Set<Batch>();
+  const underWay = createPassingSet<Batch>();
   const flushes = new Set<Flush>();
   let exported = 0;
   let rejected = 0;
@@ -169,7 +170,7 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
     // Live spans take turns with those, so that neither waits for all of the other.
     const spans = tickets.flatMap((ticket) => {
       const span = recorder?.read(ticket);
-      return span === undefined ? [] : [{ span, bytes: sizeOf(span), ticket }];
+      return span === undefined ? [] : [new QueuedSpan(span, sizeOf(span), ticket)];
     });
     countGone(tickets.length - spans.length);
     return { spans };
@@ -254,7 +255,7 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
         return;
       }
       const bytes = sizeOf(span);
-      queue.add(ticket === undefined ? { span, bytes } : { span, bytes, ticket });
+      queue.add(new QueuedSpan(span, bytes, ticket));
       countDroppedFromQueue();
       if (isFull()) pumpSoon();
       else waitForMore();

@@ -4,6 +4,7 @@ import type { ReadableSpan, Span, SpanProcessor } from '@opentelemetry/sdk-trace
 
 import type { Problem, Reporter } from '../diagnostics.ts';
 import { interruptedSpan } from './interrupted-span.ts';
+import { createPassingSet } from './passing-set.ts';
 import type { Recorder, Ticket } from './recorder/recorder.ts';
 
 /** Takes an ended span on its way to a destination. */
@@ -42,14 +43,14 @@ const TOO_MANY_OPEN: Problem = {
  * reaches the caller, which is the application's own `startSpan()` and `end()`.
  */
 export function createSpanIntake({ outlets, recorder, allow, report }: SpanIntakeOptions): SpanIntake {
-  const open = new Set<ReadableSpan>();
+  const open = createPassingSet<ReadableSpan>();
   /** Open spans that are counted and no longer held. */
   const forgotten = new WeakSet<ReadableSpan>();
   let forgottenCount = 0;
   let started = 0;
 
   const forgetOldest = (): void => {
-    const [oldest] = open;
+    const { oldest } = open;
     if (oldest === undefined) return;
     open.delete(oldest);
     forgotten.add(oldest);

@@ -1,7 +1,7 @@
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
 import { describe, expect, it } from 'vitest';
 
-import { createSpanQueue, type QueuedSpan } from '../../../src/telemetry/export/span-queue.ts';
+import { createSpanQueue, QueuedSpan } from '../../../src/telemetry/export/span-queue.ts';
 import { sizeOf } from '../../../src/telemetry/export/span-size.ts';
 
 const memory = new InMemorySpanExporter();
@@ -11,7 +11,7 @@ function queued(name: string, bytes = 100, ticket?: number): QueuedSpan {
   memory.reset();
   tracer.startSpan(name).end();
   const [span] = memory.getFinishedSpans();
-  return ticket === undefined ? { span: span!, bytes } : { span: span!, bytes, ticket };
+  return new QueuedSpan(span!, bytes, ticket);
 }
 
 const names = (spans: readonly QueuedSpan[]): string[] => spans.map(({ span }) => span.name);
