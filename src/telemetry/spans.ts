@@ -9,6 +9,7 @@ import {
   SpanKind,
   trace,
   type Attributes,
+  type AttributeValue,
   type Context,
   type Link,
   type Span,
@@ -792,14 +793,10 @@ const CHAT: TracedOperation<ChatSpanOptions, ChatOperation> = {
   open(options, surroundings) {
     const policy = contentPolicyOf(surroundings.frame);
     const attributes = chatAttributes(options, runAttributes(surroundings.frame?.said), policy.secretsRedactor);
-    const { spanName: verb } = OPERATIONS.chat;
-    const name = spanName(verb, options.model);
-    const safe = attributes[GEN_AI_REQUEST_MODEL];
-    const safeName = safe === options.model ? name : spanName(verb, String(safe));
     return openChild(options, surroundings, {
       operation: 'chat',
-      name,
-      safeName,
+      subject: options.model,
+      safeSubject: attributes[GEN_AI_REQUEST_MODEL],
       kind: SpanKind.CLIENT,
       attributes,
       policy,
@@ -813,14 +810,10 @@ const TOOL: TracedOperation<ToolSpanOptions, ToolOperation> = {
     const policy = contentPolicyOf(surroundings.frame);
     const attributes = toolAttributes(options, runAttributes(surroundings.frame?.said), policy.secretsRedactor);
     const parent = askingChat(surroundings);
-    const { spanName: verb } = OPERATIONS.tool;
-    const name = spanName(verb, options.name);
-    const safe = attributes[GEN_AI_TOOL_NAME];
-    const safeName = safe === options.name ? name : spanName(verb, String(safe));
     return openChild(options, surroundings, {
       operation: 'tool',
-      name,
-      safeName,
+      subject: options.name,
+      safeSubject: attributes[GEN_AI_TOOL_NAME],
       kind: SpanKind.INTERNAL,
       attributes,
       policy,
@@ -834,14 +827,10 @@ const MEMORY: TracedOperation<MemorySpanOptions, MemoryOperation> = {
   open(options, surroundings) {
     const policy = contentPolicyOf(surroundings.frame);
     const attributes = memoryAttributes(options, runAttributes(surroundings.frame?.said), policy.secretsRedactor);
-    const { spanName: verb } = OPERATIONS.memory;
-    const name = spanName(verb, options.store);
-    const safe = attributes[GEN_AI_MEMORY_STORE_ID];
-    const safeName = safe === options.store ? name : spanName(verb, String(safe));
     return openChild(options, surroundings, {
       operation: 'memory',
-      name,
-      safeName,
+      subject: options.store,
+      safeSubject: attributes[GEN_AI_MEMORY_STORE_ID],
       kind: SpanKind.INTERNAL,
       attributes,
       policy,
@@ -852,9 +841,9 @@ const MEMORY: TracedOperation<MemorySpanOptions, MemoryOperation> = {
 
 interface ChildSpan {
   readonly operation: Operation;
-  readonly name: string;
-  /** The name as it may be written. */
-  readonly safeName: string;
+  /** What its name says besides the operation: as it was given, and as it may be written. */
+  readonly subject: string;
+  readonly safeSubject: AttributeValue | undefined;
   readonly kind: SpanKind;
   /** What the contract says of it; those of the scope and of the caller are added. */
   readonly attributes: Attributes;
@@ -864,7 +853,10 @@ interface ChildSpan {
 }
 
 function openChild(options: SpanOptions, { context, frame }: Surroundings, child: ChildSpan): Opened {
-  const { operation, name, safeName, kind, attributes, policy } = child;
+  const { operation, subject, safeSubject, kind, attributes, policy } = child;
+  const { spanName: verb } = OPERATIONS[operation];
+  const name = spanName(verb, subject);
+  const safeName = safeSubject === subject ? name : spanName(verb, String(safeSubject));
   const parent = parentContext(context, options.parent ?? child.parent);
   addOwn(attributes, scopeOf(frame), options.attributes, policy.secretsRedactor);
   const span = tracer().startSpan(safeName, { kind, attributes }, parent);
