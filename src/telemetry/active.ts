@@ -1,5 +1,5 @@
 import type { Pricing } from './attributes/cost.ts';
-import { STRICT_POLICY, type ContentPolicy } from './content/policy.ts';
+import { strictPolicy, type ContentPolicy } from './content/policy.ts';
 import type { CapturedFailure, CapturedMessage } from './failure.ts';
 import { OPERATIONS } from './semconv.ts';
 
@@ -40,12 +40,14 @@ export interface HeldFailure {
   readonly decide: (outcome: CapturedFailure | 'dropped') => void;
 }
 
-const DEFAULTS: Active = {
+const DEFAULTS: Omit<Active, 'content'> = {
   agentSpanName: OPERATIONS.agent.spanName,
   toolSpanParent: 'chat',
   sendDefaultPii: false,
-  content: STRICT_POLICY,
 };
+
+/** What holds where nobody set tracing up. Not made at import: its redactors take longer than all else here. */
+let undecided: Active | undefined;
 
 /**
  * The slot lives on the global object under a registered symbol, so that two copies of this package in
@@ -56,7 +58,7 @@ const holder = globalThis as { [SLOT]?: Active };
 
 /** The current decisions. */
 export function active(): Active {
-  return holder[SLOT] ?? DEFAULTS;
+  return holder[SLOT] ?? (undecided ??= { ...DEFAULTS, content: strictPolicy() });
 }
 
 /** Whether somebody set tracing up. */
@@ -66,7 +68,7 @@ export function isSetUp(): boolean {
 
 /** Puts decisions into force. The function it returns takes them back. */
 export function activate(decisions: Partial<Active>): () => void {
-  const mine: Active = { ...DEFAULTS, ...decisions };
+  const mine: Active = { ...DEFAULTS, content: decisions.content ?? strictPolicy(), ...decisions };
   holder[SLOT] = mine;
   return () => {
     if (holder[SLOT] === mine) delete holder[SLOT];

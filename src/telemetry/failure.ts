@@ -2,7 +2,8 @@ import { SpanStatusCode, type Span } from '@opentelemetry/api';
 
 import { cutBetweenWords } from './content/cut.ts';
 import { errorText } from './content/error-text.ts';
-import { STRICT_POLICY, type ContentPolicy } from './content/policy.ts';
+import { latePattern } from './content/late-pattern.ts';
+import { strictPolicy, type ContentPolicy } from './content/policy.ts';
 import type { Redactor } from './content/redactor.ts';
 import { seal } from './content/seal.ts';
 import { afterMessage, stackLines } from './content/stack-lines.ts';
@@ -118,7 +119,7 @@ const safeMessages = new WeakMap<object, string>();
  */
 export function linkedErrors(
   error: unknown,
-  policy: ContentPolicy = STRICT_POLICY,
+  policy: ContentPolicy = strictPolicy(),
   content?: () => unknown,
 ): readonly LinkedError[] {
   const linked: LinkedError[] = [];
@@ -216,8 +217,10 @@ export function errorType(error: unknown): string {
 
 /** A name is one word; what has spaces in it is a message that somebody put in its place. */
 function isClassName(name: unknown): name is string {
-  return typeof name === 'string' && /^[\p{L}_$][^\s"'`]*$/u.test(name);
+  return typeof name === 'string' && className().test(name);
 }
+
+const className = latePattern(String.raw`^[\p{L}_$][^\s"'\x60]*$`, 'u');
 
 /** `error.type` of a failed model call: the HTTP status when the provider answered with one. */
 export function modelErrorType(error: unknown): string {

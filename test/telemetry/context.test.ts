@@ -1,12 +1,12 @@
 import { createContextKey, ROOT_CONTEXT, trace, type Span } from '@opentelemetry/api';
 import { describe, expect, it } from 'vitest';
 
-import { STRICT_POLICY } from '../../src/telemetry/content/policy.ts';
+import { strictPolicy } from '../../src/telemetry/content/policy.ts';
 import { createFrame, frameOf, withFrame } from '../../src/telemetry/context.ts';
 import { Scope } from '../../src/telemetry/scope.ts';
 
 const KEY = createContextKey('test.value');
-const frame = createFrame({ agent: 'helper' }, new Scope(), STRICT_POLICY);
+const frame = createFrame({ agent: 'helper' }, new Scope(), strictPolicy());
 
 function spanNamed(id: string): Span {
   return trace.wrapSpanContext({ traceId: 'a'.repeat(32), spanId: id.repeat(16), traceFlags: 1 });
@@ -23,7 +23,7 @@ describe('a context inside a run', () => {
   it('is never changed: what is set or deleted is so in a new context only', () => {
     const span = spanNamed('1');
     const inside = withFrame(trace.setSpan(ROOT_CONTEXT, span), frame).setValue(KEY, 'set');
-    const inner = createFrame({ agent: 'researcher' }, new Scope(), STRICT_POLICY);
+    const inner = createFrame({ agent: 'researcher' }, new Scope(), strictPolicy());
 
     expect(trace.getSpan(trace.setSpan(inside, spanNamed('2')))).toEqual(spanNamed('2'));
     expect(trace.getSpan(trace.deleteSpan(inside))).toBeUndefined();

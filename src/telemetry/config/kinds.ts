@@ -1,4 +1,4 @@
-import { STRICT_POLICY } from '../content/policy.ts';
+import { strictPolicy } from '../content/policy.ts';
 
 /**
  * What a text or a code value turned out to be: a value, a problem, or both when a part was usable.
@@ -119,7 +119,7 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
 export function describe(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   if (typeof value === 'string') {
-    const isPlain = /^[\w ./+%-]{1,24}$/.test(value) && STRICT_POLICY.redactor.text(value) === value;
+    const isPlain = /^[\w ./+%-]{1,24}$/.test(value) && strictPolicy().redactor.text(value) === value;
     return isPlain ? `"${value}"` : `a text of ${value.length} characters`;
   }
   if (value === null || value === undefined) return 'nothing';

@@ -115,5 +115,9 @@ function mergeCapture(capture: ContentCapture, captureContent: CaptureContent): 
   return merged;
 }
 
-/** What holds until somebody decides. */
-export const STRICT_POLICY: ContentPolicy = createContentPolicy();
+let strict: ContentPolicy | undefined;
+
+/** What holds until somebody decides. Made when first asked for: most programs decide before they have a text. */
+export function strictPolicy(): ContentPolicy {
+  return (strict ??= createContentPolicy());
+}

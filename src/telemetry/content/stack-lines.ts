@@ -1,3 +1,5 @@
+import { latePattern } from './late-pattern.ts';
+
 /** How V8 begins the line of a frame. */
 const FRAME = '    at ';
 /** Most frames that are kept: those nearest to where the error was thrown. */
@@ -14,7 +16,7 @@ const DATA_URL = /\bdata:([\w/+.-]{0,60}).*?((?::\d{1,9}:\d{1,9})?\)?)$/;
 const QUERY = /\?[^\s):]*/g;
 
 /** How the first line of a stack names the class of its error; behind `: ` follows the message. */
-const CLASS_NAME = /^[\p{L}_$][^\s:]*(?: \[\w+\])?/u;
+const className = latePattern(String.raw`^[\p{L}_$][^\s:]*(?: \[\w+\])?`, 'u');
 /** Locations that nobody writes by chance: absolute ones, of Node, and of code that has none. */
 const CERTAIN_PLACE = /^(?:\/|[a-z]:[\\/]|\\\\|file:|node:|<anonymous>)/i;
 /** A location that may have spaces in it ends like a file with code does. */
@@ -33,7 +35,7 @@ const ALIAS = / \[as [^\]]*\]$/;
  * message was changed since, nothing tells where the old one ends: then it is the frames with a certain place.
  */
 export function afterMessage(stack: string, message: unknown): string {
-  const name = CLASS_NAME.exec(stack)?.[0] ?? '';
+  const name = className().exec(stack)?.[0] ?? '';
   const heading = typeof message === 'string' && message !== '' ? `${name}: ${message}` : name;
   if (stack === heading) return '';
   if (name !== '' && stack.startsWith(`${heading}\n`)) return stack.slice(heading.length);

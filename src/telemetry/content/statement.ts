@@ -1,5 +1,6 @@
-/** What stands where a value was in a statement or a query. */
-const VALUE = '?';
+import { VALUE, withoutQueryValues } from './query-values.ts';
+
+export { withoutParameterValues, withoutQueryValues } from './query-values.ts';
 
 /** Longest statement that is read, in UTF-16 units. */
 const MAX_STATEMENT = 16_384;
@@ -147,31 +148,4 @@ function isComment(token: string): boolean {
 
 function isNameAsAWhole(token: string): boolean {
   return token.length > 1 && token.endsWith(token.startsWith('[') ? ']' : token.charAt(0));
-}
-
-/** A URL, or what is left of one from its path on, without the values of its parameters and without its fragment. */
-export function withoutQueryValues(url: string): string {
-  if (/^\s*data:/i.test(url)) return `data:${VALUE}`;
-  const [address, fragment] = splitAt(url, '#');
-  const [path, query] = splitAt(address, '?');
-  const named = path.replace(/;([^=;/]*)=[^;/]*/g, `;$1=${VALUE}`);
-  const shown = query === undefined ? named : `${named}?${withoutParameterValues(query)}`;
-  return fragment === undefined ? shown : `${shown}#${VALUE}`;
-}
-
-/** The parameters of a query by name alone. */
-export function withoutParameterValues(query: string): string {
-  return query
-    .split('&')
-    .map((parameter) => {
-      const [name, value] = splitAt(parameter, '=');
-      if (name === '') return value === undefined ? '' : VALUE;
-      return value === undefined ? VALUE : `${name}=${VALUE}`;
-    })
-    .join('&');
-}
-
-function splitAt(text: string, sign: string): [before: string, after?: string] {
-  const at = text.indexOf(sign);
-  return at === -1 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 }

@@ -1,3 +1,5 @@
+import { latePattern } from './late-pattern.ts';
+
 /** What stands where content was. */
 const PLACEHOLDER = '[content]';
 
@@ -50,17 +52,22 @@ function hideAlone(hidden: Uint8Array, message: string, text: string): void {
 }
 
 function isWord(character: string | undefined): boolean {
-  return character !== undefined && /[\p{L}\p{N}_]/u.test(character);
+  return character !== undefined && wordSign().test(character);
 }
 
+const wordSign = latePattern(String.raw`[\p{L}\p{N}_]`, 'u');
+
 /** What a message has in quotation marks. An apostrophe within a word opens nothing. */
-const QUOTATION = /"([^"\n]{1,200})"|`([^`\n]{1,200})`|“([^”\n]{1,200})”|(?<![\p{L}\p{N}])'([^'\n]{1,200})'/gu;
+const quotation = latePattern(
+  String.raw`"([^"\n]{1,200})"|\x60([^\x60\n]{1,200})\x60|\u201c([^\u201d\n]{1,200})\u201d|(?<![\p{L}\p{N}])'([^'\n]{1,200})'`,
+  'gu',
+);
 /** Most quotations that are looked for. */
 const MAX_QUOTATIONS = 20;
 
 function quotationsIn(message: string): readonly { readonly start: number; readonly quoted: string }[] {
   const found: { readonly start: number; readonly quoted: string }[] = [];
-  for (const match of message.matchAll(QUOTATION)) {
+  for (const match of message.matchAll(quotation())) {
     if (found.length >= MAX_QUOTATIONS) break;
     const quoted = match[1] ?? match[2] ?? match[3] ?? match[4] ?? '';
     // A quotation that was cut ends in a sign that the content does not have.

@@ -67,7 +67,7 @@ describe('the queue of spans', () => {
     const span = queued('span');
     const taken: number[] = [];
     for (let bytes = 0; bytes < 10_000; bytes += 1) {
-      queue.add({ ...span, bytes });
+      queue.add(new QueuedSpan(span.span, bytes));
       if (bytes % 3 === 2) taken.push(...queue.take(3, Infinity).map((entry) => entry.bytes));
     }
     taken.push(...queue.take(100, Infinity).map((entry) => entry.bytes));

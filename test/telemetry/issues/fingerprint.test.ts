@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { AllModelsFailedError } from '../../../src/runtime/errors.ts';
-import { STRICT_POLICY } from '../../../src/telemetry/content/policy.ts';
+import { strictPolicy } from '../../../src/telemetry/content/policy.ts';
 import { failureFingerprint, messageFingerprint } from '../../../src/telemetry/issues/fingerprint.ts';
 import { fc } from '../../support/properties.ts';
 
@@ -21,7 +21,7 @@ const failure = {
   message: 'no order 12',
   frames: [application, library],
   tags: {},
-  redactor: STRICT_POLICY.secretsRedactor,
+  redactor: strictPolicy().secretsRedactor,
 } as const;
 
 /** The pattern of a message, as it is part of the fingerprint. */

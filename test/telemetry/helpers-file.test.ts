@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs';
+
+import { describe, expect, it } from 'vitest';
+
+const HELPERS = readFileSync(new URL('../../dist/faultline/helpers.js', import.meta.url), 'utf8');
+
+describe('the built file with the helpers, which every program with spans loads', () => {
+  it('is ASCII, because a single other sign makes V8 hold and parse it as twice as many bytes', () => {
+    expect(HELPERS.match(/[^\0-\x7f]/g)).toBeNull();
+  });
+
+  it('has no regular expression with a class of Unicode, which V8 takes longer to read than any other', () => {
+    const withoutTexts = HELPERS.replace(/String\.raw`[^`]*`/g, '');
+    expect(withoutTexts.match(/^.*\\p\{.*$/gm)).toBeNull();
+  });
+
+  it('has nothing in it that only the attributes of other instrumentations need: the languages of databases', () => {
+    expect(HELPERS).not.toContain('cockroach');
+  });
+});
