@@ -17,7 +17,7 @@ import {
   SENTRY_OP,
 } from '../semconv.ts';
 import type { Redactor } from '../content/redactor.ts';
-import { addNumber } from './number.ts';
+import { isNumber } from './number.ts';
 import type { TokenUsage } from './usage.ts';
 
 /** What an agent run is known by when it starts; its name and ids come from the run context. */
@@ -67,6 +67,6 @@ export function runTotalAttributes(totals: RunTotals): Attributes {
     attributes[FAULTLINE_USAGE_CACHE_WRITE_INPUT_TOKENS] = usage.cacheWriteTokens;
   }
   if (usage?.reasoningTokens !== undefined) attributes[FAULTLINE_USAGE_REASONING_OUTPUT_TOKENS] = usage.reasoningTokens;
-  addNumber(attributes, FAULTLINE_COST_USD_TOTAL, costUsd);
+  if (isNumber(costUsd)) attributes[FAULTLINE_COST_USD_TOTAL] = costUsd;
   return attributes;
 }

@@ -41,7 +41,7 @@ import {
   SERVER_PORT,
 } from '../semconv.ts';
 import type { CallCost } from './cost.ts';
-import { addNumber } from './number.ts';
+import { isNumber } from './number.ts';
 import type { TokenUsage } from './usage.ts';
 
 /** Settings of one model call, as far as they are sent to the provider. */
@@ -101,23 +101,23 @@ export function chatAttributes(chat: ChatDescription, attributes: Attributes, re
   attributes[GEN_AI_REQUEST_MODEL] = label(chat.model, GEN_AI_REQUEST_MODEL);
   // The conventions leave the flag out for a call that does not stream.
   if (chat.stream === true) attributes[GEN_AI_REQUEST_STREAM] = true;
-  addNumber(attributes, FAULTLINE_ATTEMPT, chat.attempt);
+  if (isNumber(chat.attempt)) attributes[FAULTLINE_ATTEMPT] = chat.attempt;
   if (chat.server !== undefined) {
     attributes[SERVER_ADDRESS] = label(chat.server.address, SERVER_ADDRESS);
-    addNumber(attributes, SERVER_PORT, chat.server.port);
+    if (isNumber(chat.server.port)) attributes[SERVER_PORT] = chat.server.port;
   }
   if (chat.request !== undefined) addRequest(attributes, chat.request, redactor);
   return attributes;
 }
 
 function addRequest(attributes: Attributes, request: ChatRequest, { label }: Redactor): void {
-  addNumber(attributes, GEN_AI_REQUEST_TEMPERATURE, request.temperature);
-  addNumber(attributes, GEN_AI_REQUEST_TOP_P, request.topP);
-  addNumber(attributes, GEN_AI_REQUEST_TOP_K, request.topK);
-  addNumber(attributes, GEN_AI_REQUEST_MAX_TOKENS, request.maxTokens);
-  addNumber(attributes, GEN_AI_REQUEST_FREQUENCY_PENALTY, request.frequencyPenalty);
-  addNumber(attributes, GEN_AI_REQUEST_PRESENCE_PENALTY, request.presencePenalty);
-  addNumber(attributes, GEN_AI_REQUEST_SEED, request.seed);
+  if (isNumber(request.temperature)) attributes[GEN_AI_REQUEST_TEMPERATURE] = request.temperature;
+  if (isNumber(request.topP)) attributes[GEN_AI_REQUEST_TOP_P] = request.topP;
+  if (isNumber(request.topK)) attributes[GEN_AI_REQUEST_TOP_K] = request.topK;
+  if (isNumber(request.maxTokens)) attributes[GEN_AI_REQUEST_MAX_TOKENS] = request.maxTokens;
+  if (isNumber(request.frequencyPenalty)) attributes[GEN_AI_REQUEST_FREQUENCY_PENALTY] = request.frequencyPenalty;
+  if (isNumber(request.presencePenalty)) attributes[GEN_AI_REQUEST_PRESENCE_PENALTY] = request.presencePenalty;
+  if (isNumber(request.seed)) attributes[GEN_AI_REQUEST_SEED] = request.seed;
   if (request.stopSequences !== undefined) {
     attributes[GEN_AI_REQUEST_STOP_SEQUENCES] = labels(request.stopSequences, GEN_AI_REQUEST_STOP_SEQUENCES, label);
   }
@@ -163,10 +163,10 @@ function addUsageCounts(attributes: Attributes, usage: TokenUsage): void {
 }
 
 function addCallCost(attributes: Attributes, cost: CallCost): void {
-  addNumber(attributes, GEN_AI_COST_TOTAL_TOKENS, cost.totalUsd);
-  addNumber(attributes, GEN_AI_COST_USD, cost.totalUsd);
-  addNumber(attributes, GEN_AI_COST_INPUT_TOKENS, cost.inputUsd);
-  addNumber(attributes, GEN_AI_COST_OUTPUT_TOKENS, cost.outputUsd);
+  if (isNumber(cost.totalUsd)) attributes[GEN_AI_COST_TOTAL_TOKENS] = cost.totalUsd;
+  if (isNumber(cost.totalUsd)) attributes[GEN_AI_COST_USD] = cost.totalUsd;
+  if (isNumber(cost.inputUsd)) attributes[GEN_AI_COST_INPUT_TOKENS] = cost.inputUsd;
+  if (isNumber(cost.outputUsd)) attributes[GEN_AI_COST_OUTPUT_TOKENS] = cost.outputUsd;
 }
 
 /** Attributes of the `gen_ai.chat.fallback` event. */
