@@ -37,6 +37,7 @@ export function plainValue(
 ): AttributeValue {
   if (kind !== undefined) return underSecretName(value, kind);
   if (typeof value === 'string') return redactor.text(value, key);
+  if (typeof value === 'number') return redactor.number(value);
   return Array.isArray(value) ? plainList(value, key, redactor) : value;
 }
 
@@ -54,6 +55,10 @@ function plainList(list: readonly unknown[], key: string, redactor: Redactor): A
   let announced: SecretKind | undefined;
   let changed: unknown[] | undefined;
   for (const [index, element] of list.entries()) {
+    // A list has values of one type: with one number that became a text, all of them do.
+    if (typeof element === 'number' && typeof redactor.number(element) === 'string') {
+      return list.map((number) => String(redactor.number(number as number)));
+    }
     if (typeof element !== 'string') continue;
     const isOption = element.startsWith('-');
     const safe = isOption || announced === undefined ? redactor.text(element, key) : placeholderFor(announced);

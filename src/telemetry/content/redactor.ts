@@ -59,6 +59,8 @@ export interface Redactor {
   readonly label: (value: string, key?: string) => Redacted;
   /** The kind of secret the name of an attribute says its value is: by its last word, or by the last two. */
   secretKind(name: string): SecretKind | undefined;
+  /** A number as it is, or the text that a pattern of the application makes of its decimal digits. */
+  number(value: number): number | Redacted;
   /** A redacted copy of any value, bounded in depth, number of values and text. */
   value(value: unknown): JsonValue;
   /** The JSON text of that copy. */
@@ -125,6 +127,11 @@ export function createRedactor(options: RedactionOptions = {}): Redactor {
     name: nameOf,
     label: (redact === undefined ? nameOf : textOf) as Redactor['label'],
     secretKind: (name) => (rules.keys ? unlessPlain(secretKindOfAttribute(name)) : undefined),
+    number: (value) => {
+      if (patterns.length === 0) return value;
+      const redacted = applyPatterns(String(value), patterns);
+      return redacted === String(value) ? value : asRedacted(redacted);
+    },
     value: copy,
     json: (value) => asRedacted(JSON.stringify(copy(value))),
   };
@@ -138,7 +145,7 @@ function secretKindOfAttribute(name: string): SecretKind | undefined {
 
 /** What some names say holds only for values of one form, and attributes of these names mostly have others. */
 function unlessPlain(kind: SecretKind | undefined): SecretKind | undefined {
-  return kind === 'connection' || kind === 'pin' ? undefined : kind;
+  return kind === 'connection' || kind === 'pin' || kind === 'basic_credentials' ? undefined : kind;
 }
 
 function placeholder(kind: string): string {

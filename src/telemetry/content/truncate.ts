@@ -1,3 +1,4 @@
+import { cutBetweenWords } from './cut.ts';
 import { isFile, jsonBufferLength, withoutFile, withoutFiles } from './media.ts';
 import { asRedacted, type Redacted } from './redacted.ts';
 import type { Redactor } from './redactor.ts';
@@ -22,8 +23,8 @@ const MIN_ROOM = 16;
 /** What a value costs besides its text: quotes, a comma. */
 const PUNCTUATION = 4;
 /**
- * How much of a text is read behind the place where it is cut, in UTF-16 units, and left out again after
- * redaction: a secret that is cut in half is not recognised, and none is longer than this.
+ * How much of a text is looked through before the place where it is cut, and behind it, in UTF-16 units; what is behind
+ * is left out again after redaction. No secret is longer than this.
  */
 const OVERLAP = 8_192;
 
@@ -183,17 +184,20 @@ class BoundedCopy {
 }
 
 /**
- * A text that is no longer than `maxBytes` of UTF-8, with a word about its length when it was cut. What is kept of
- * a text that was cut is redacted already.
+ * A text that is no longer than `maxBytes` of UTF-8, with a word about its length when it was cut. It is still to be
+ * redacted: only the end of one that was cut is, because a secret that is cut in half is not recognised any more.
  */
 export function cutText(text: string, maxBytes: number, redactor: Redactor): string {
   if (text.length * 3 <= maxBytes || (text.length <= maxBytes && Buffer.byteLength(text) <= maxBytes)) return text;
   const marker = `… [cut, ${text.length} characters in all]`;
   const kept = Math.max(maxBytes - Buffer.byteLength(marker), 0);
-  const window = text.slice(0, kept + OVERLAP);
-  const redacted: string = redactor.text(window);
-  const whole = window.length < text.length ? redacted.slice(0, Math.max(redacted.length - OVERLAP, 0)) : redacted;
-  return `${sliceBytes(whole, kept)}${marker}`;
+  const cut = sliceBytes(text, kept).length;
+  const beginning = cutBetweenWords(text, Math.max(cut - OVERLAP, 0));
+  const around = text.slice(beginning.length, cut + OVERLAP);
+  const redacted: string = redactor.text(around);
+  const isAll = beginning.length + around.length === text.length;
+  const end = isAll ? redacted : redacted.slice(0, Math.max(redacted.length - OVERLAP, 0));
+  return `${sliceBytes(beginning + end, kept)}${marker}`;
 }
 
 /** The longest beginning of a text that takes no more bytes of UTF-8, without half a character at its end. */

@@ -8,6 +8,7 @@ import {
 import type { Resource } from '@opentelemetry/resources';
 import type { ReadableSpan, SpanProcessor, TimedEvent } from '@opentelemetry/sdk-trace-node';
 
+import { cutBetweenWords } from '../content/cut.ts';
 import { messageText, WITHHELD } from '../content/error-text.ts';
 import { eventAttributeRole, eventNeeds, EVERYTHING_SAID } from '../content/foreign-names.ts';
 import { areMessages, foreignMessagesWithin } from '../content/messages.ts';
@@ -226,14 +227,20 @@ class SpanReview {
       case 'stack':
         return eachText(value, (text) => this.#stack(text, around));
       case 'url':
-        return this.#plain(key, eachText(value, withoutQueryValues));
+        return this.#plain(
+          key,
+          eachText(value, (text) => withoutQueryValues(shortAddress(text))),
+        );
       case 'route':
         return this.#plain(
           key,
-          eachText(value, (text) => (text.includes('=') ? withoutQueryValues(text) : text)),
+          eachText(value, (text) => (text.includes('=') ? withoutQueryValues(shortAddress(text)) : text)),
         );
       case 'query':
-        return this.#plain(key, eachText(value, withoutParameterValues));
+        return this.#plain(
+          key,
+          eachText(value, (text) => withoutParameterValues(shortAddress(text))),
+        );
       case 'statement':
         return this.#plain(
           key,
@@ -252,14 +259,18 @@ class SpanReview {
   #name(name: string): string {
     const { secretsRedactor } = this.#policy;
     if (this.#labels?.has(name) === true) return name;
-    return secretsRedactor.label(withoutValuesInName(name, () => databaseSystem(this.#span.attributes)));
+    const short = name.length > MAX_NAME ? `${cutBetweenWords(name, MAX_NAME)}…` : name;
+    return secretsRedactor.label(withoutValuesInName(short, () => databaseSystem(this.#span.attributes)));
   }
 
   /** A text that is the same as the last one under its name need not be looked through again. */
   #plainText(key: string, text: string, facts: AttributeFacts): string {
     if (text === facts.clean || this.#labels?.has(text) === true) return text;
     const { secretsRedactor } = this.#policy;
-    const safe = secretsRedactor.label(cutText(text, MAX_ATTRIBUTE_BYTES, secretsRedactor), key);
+    const isLong = text.length > MAX_NAME;
+    const safe = isLong
+      ? secretsRedactor.text(cutText(text, MAX_ATTRIBUTE_BYTES, secretsRedactor), key)
+      : secretsRedactor.label(text, key);
     if (safe === text && secretsRedactor.isSteady) facts.clean = text;
     return safe;
   }
@@ -325,6 +336,15 @@ function changed<T>(list: T[], change: (element: T) => T | undefined): T[] {
   return isSame ? list : result;
 }
 
+/** Longest name of a span or an event, in UTF-16 units. Statements are names, too. */
+const MAX_NAME = 1_024;
+
+/** The beginning of an address or of parameters that are longer than any server takes, with a word about its length. */
+function shortAddress(text: string): string {
+  const isShort = text.length <= MAX_ATTRIBUTE_BYTES / 2;
+  return isShort ? text : `${cutBetweenWords(text, MAX_ATTRIBUTE_BYTES / 2)}… [cut, ${text.length} characters in all]`;
+}
+
 /** Bytes of content below which nothing more is begun. */
 const MIN_CONTENT = 64;
 /** Longest JSON text that is parsed, in UTF-16 units: of a longer one nothing is kept. */
@@ -353,8 +373,11 @@ function holdsFile(value: unknown, redactor: Redactor): boolean {
   return JSON.stringify(copyWithin(value, { left: Number.MAX_SAFE_INTEGER }, redactor)) !== JSON.stringify(value);
 }
 
+/** What begins deeper than anything is kept: reading it would take longer than all the rest. */
+const TOO_DEEP = /^[\s[{]{256}/;
+
 function parsedJson(text: string): unknown {
-  if (!/^\s*[[{]/.test(text)) return undefined;
+  if (!/^\s*[[{]/.test(text) || TOO_DEEP.test(text)) return undefined;
   try {
     return JSON.parse(text) as unknown;
   } catch {

@@ -48,8 +48,29 @@ const BAIT: readonly string[] = [
   ['%20', '%22', '1%20', 'a%3D', '\\u0022', '\\\\\\\\', '\\\\u0022', '&quot;', '&#64;', 'password%3D', '%3A%2F%2Fa%3A'],
   ['name:', 'key="password"', 'name:password value:', 'value=', 'default=', 'variable "pin" {default=', '"kty""d":"'],
   ['curl -u a:', '-u a:bcd ', 'mysql -p', '-pabc ', 'Private-Lines: 1\nab ', 'keyghp_', 'aghp_aghp_', '4/0A'],
+  ['password: |\n a', 'password: |\n  password: |\n  ', 'password:\n ', 'name="password"\r\n\r\n'],
+  ['"key":"password","value":{"arrayValue":{"values":[{', 'selector:text:', '"element":"password","text":"a b"'],
+  ['token: string = Some(', 'token: os.getenv("A", ', '<password><![CDATA[', '<key>password</key><string>'],
+  ['password | ', '["password", "a1a1a1a1a1a1', 'x-api-key", "abcdefghijk1', "IDENTIFIED BY '", 'sqlplus a/b@'],
+  ['mongo -p a', 'echo abc | sudo -S ', '1Q~', 'auth:"YTpi"', '-----BEGIN PRIVATE KEY-----\nA\n'],
   ['mnemonic: a ', 'mnemonic: abc abc ', 'iban: DE11 ', 'otp: ', 'dsn=a', 'contrase\u00f1a: ', '\u00f1a:'],
-  ['+1 ', '(1', '(415) ', '415-', 'phone 1', '00 4 '],
+  ['+1 ', '(1', '(415) ', '415-', 'phone 1', '00 4 ', '(2)', '+1 (', '(415) 5', '1 1  ', '2001:1:', '3fff::1:'],
+  [
+    '%',
+    '%2',
+    '%40',
+    'a%40b.',
+    '&',
+    '&amp;',
+    '\\u0',
+    '\\u002',
+    '\\\\u',
+    '%5C',
+    'a%2C',
+    '1.1.1.1 ',
+    '@tcp(',
+    'a:b@unix(',
+  ],
 ].flat();
 
 describe('redaction of a megabyte of bait', () => {
@@ -66,6 +87,11 @@ describe('redaction of a megabyte of bait', () => {
     let text = '';
     for (let depth = 0; text.length < MEGABYTE - 100; depth += 1) text += `token:${'\\'.repeat(depth % 40)}"`;
     expect(redactor.text(`${text} end`)).toMatch(/ end$/);
+  });
+
+  it('of backslashes in a text with an escape ends', () => {
+    const text = `%20${'\\'.repeat(MEGABYTE - 100)} end`;
+    expect(redactor.text(text)).toBe(text);
   });
 });
 

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 
 import { describe, expect, it } from 'vitest';
 
+import { plainAttributes } from '../../../src/telemetry/content/plain-attribute.ts';
 import { createRedactor, type RedactionOptions } from '../../../src/telemetry/content/redactor.ts';
 import { secretCases } from './corpus/secrets.ts';
 import { fc } from '../../support/properties.ts';
@@ -79,6 +80,34 @@ describe('a redacted text', () => {
     expect(redactor.value(names)).toEqual(names);
   });
 
+  it('knows a value by the attribute of OTLP it is in, and by the field it is filled into', () => {
+    const key = 'http.request.header.x-api-key';
+    expect(
+      redactor.value([
+        { key: 'api_key', value: { stringValue: 'hunter2' } },
+        { key, value: { arrayValue: { values: [{ stringValue: 'hunter2' }, { stringValue: 'hunter3' }] } } },
+        { key: 'city', value: { stringValue: 'Bonn' } },
+        { element: 'Password field', ref: 'e7', text: 'hunter2' },
+        { selector: 'input#city', value: 'Bonn' },
+        { selector: 'a.password', text: 'Forgot your password?' },
+        { type: 'text', name: 'password', text: 'hunter2' },
+      ]),
+    ).toEqual([
+      { key: 'api_key', value: { stringValue: '[redacted:api_key]' } },
+      {
+        key,
+        value: {
+          arrayValue: { values: [{ stringValue: '[redacted:api_key]' }, { stringValue: '[redacted:api_key]' }] },
+        },
+      },
+      { key: 'city', value: { stringValue: 'Bonn' } },
+      { element: 'Password field', ref: 'e7', text: '[redacted:password]' },
+      { selector: 'input#city', value: 'Bonn' },
+      { selector: 'a.password', text: 'Forgot your password?' },
+      { type: 'text', name: 'password', text: 'hunter2' },
+    ]);
+  });
+
   it('knows the private part of a JSON Web Key by the type of the key', () => {
     expect(redactor.value([{ kty: 'EC', x: 'abcd', d: 'Q7f3kP9xLm2vTz8R' }, { d: 'M10 10 H 90' }])).toEqual([
       { kty: 'EC', x: 'abcd', d: '[redacted:private_key]' },
@@ -111,6 +140,23 @@ describe('a redacted text', () => {
   it('keeps the private key of a file out, also where its end was cut off', () => {
     const begin = ['-----BEGIN', 'PRIVATE KEY-----'].join(' ');
     expect(redactor.text(`before\n${begin}\nMIIEvQ+/=\nabc`)).toBe('before\n[redacted:private_key]');
+  });
+
+  it('keeps a very long private key out, and what stands behind it in', () => {
+    const lines = 'q7Xz'.repeat(16).concat('\n').repeat(4000);
+    const key = `-----BEGIN PRIVATE KEY-----\n${lines}-----END PRIVATE KEY-----`;
+    expect(redactor.text(`${key}\nand "more". ${key}.`)).toBe(
+      '[redacted:private_key]\nand "more". [redacted:private_key].',
+    );
+  });
+
+  it('has the lines below a name that belong to it replaced, and no others', () => {
+    expect(redactor.text('a:\n  password: |\n    hunter2\n\n    more\n  port: 1\n')).toBe(
+      'a:\n  password: |\n    [redacted:password]\n  port: 1\n',
+    );
+    expect(redactor.text(JSON.stringify({ a: 'password: |\n  hunter2\n  more\nport: 1', b: 'x' }))).toBe(
+      JSON.stringify({ a: 'password: |\n  [redacted:password]\nport: 1', b: 'x' }),
+    );
   });
 
   it('keeps addresses of the machine and of private networks, which name nobody', () => {
@@ -183,6 +229,18 @@ describe('patterns of the application', () => {
   it('are tried on numbers in values too', () => {
     const badges = createRedactor({ patterns: [{ name: 'badge', pattern: /^42\d\d$/ }] });
     expect(badges.value({ badge: 4217, count: 17 })).toEqual({ badge: '[redacted:badge]', count: 17 });
+  });
+
+  it('are tried on numbers in attributes too, of which a list stays one of a single type', () => {
+    const badges = createRedactor({ patterns: [{ name: 'badge', pattern: /^42\d\d$/ }] });
+    const attributes = { 'app.badge': 4217, 'app.count': 17, 'app.badges': [1, 4218], 'app.counts': [1, 2] };
+    expect(plainAttributes(attributes, badges)).toEqual({
+      'app.badge': '[redacted:badge]',
+      'app.count': 17,
+      'app.badges': ['1', '[redacted:badge]'],
+      'app.counts': [1, 2],
+    });
+    expect(plainAttributes(attributes, redactor)).toBe(attributes);
   });
 });
 

@@ -1,4 +1,6 @@
 import { DOT, endOf, QUOTE, SEPARATOR, startOf, typeAt, WORD } from './characters.ts';
+import { findBeside } from './beside.ts';
+import { findBelow } from './block-value.ts';
 import { matchAt, type Finding } from './finding.ts';
 import { isExpression, isSecretValue } from './named-value.ts';
 import { providerKeyAt } from './provider-key.ts';
@@ -43,12 +45,39 @@ export function findAssigned(text: string, sign: number, word: number, wordEnd: 
   if (!endsLikeSecret(text, wordStart, wordEnd)) return undefined;
   const name = secretName(text, sign, wordStart, wordEnd);
   if (name === undefined) return undefined;
+  return findUnder(text, sign, name);
+}
+
+function findUnder(text: string, sign: number, name: SecretName): Finding | undefined {
   const next = behindSign(text, sign);
   if (next === undefined) return undefined;
-  const valueStart = endOfSpaces(text, next, 4);
+  const valueStart = endOfOpening(text, endOfSpaces(text, next, 4));
   if (text[valueStart] === '[') return findInList(text, valueStart + 1, name);
   const written = writtenAt(text, valueStart, name);
-  return written === undefined ? undefined : judge(text, written, name, valueStart > next);
+  const found = written === undefined ? undefined : judge(text, written, name, valueStart > next);
+  return found ?? findBelow(text, valueStart, name.kind, name.name);
+}
+
+/**
+ * What stands between a sign and the quoted value: the end of Markdown's emphasis, a type, the call that wraps a
+ * secret, the letter of a literal, the variable of the environment the value replaces when it is not set.
+ */
+const OPENING = new RegExp(
+  `(?:${[
+    /\*\* {1,2}/,
+    /(?:&?(?:'static )?str|string|String) ?= ?/,
+    /(?:Some|Secret(?:Str|String|Bytes)|String::from|Buffer\.from)\((?=\\{0,7}["'])/,
+    /process\.env\.\w{1,64} ?(?:\|\||\?\?) ?(?=\\{0,7}["'`])/,
+    /(?:os\.)?(?:get)?env(?:iron\.get)?\(\\{0,7}["']\w{1,64}\\{0,7}["'], ?(?=\\{0,7}["'])/,
+    /[bu](?=\\{0,7}["'])/,
+  ]
+    .map(({ source }) => source)
+    .join('|')}){1,3}`,
+  'y',
+);
+
+function endOfOpening(text: string, start: number): number {
+  return start + (matchAt(OPENING, text, start)?.[0].length ?? 0);
 }
 
 /** What is assigned to a word that only the name of something else makes a secret, such as `value`. */
@@ -63,22 +92,31 @@ export function findValue(
   for (let at = wordEnd; at < sign; at += 1) if (!isGap(text, at)) return undefined;
   const next = behindSign(text, sign);
   if (next === undefined) return undefined;
-  const valueStart = endOfSpaces(text, next, 4);
+  const spaced = endOfSpaces(text, next, 4);
+  const valueStart = spaced + (matchAt(ANY_VALUE, text, spaced)?.[0].length ?? 0);
   const quote = text.slice(wordEnd, endOf(text, wordEnd, QUOTE, sign));
   const owner: SecretName = { name, kind, quote, isInQuery: false, isVariable: false };
   const written = writtenAt(text, valueStart, owner);
   return written === undefined ? undefined : judge(text, written, owner, valueStart > next);
 }
 
+/** What OTLP writes around a text in JSON, alone or as the first of a list. */
+const ANY_VALUE = /\{(?:[\s{["\\:n]|arrayValue|values){0,192}stringValue\\{0,7}"\s?:\s?/y;
+
 /** The value of an option of a command line, such as `--password`, given the bounds of its name. */
-export function findOptionValue(text: string, wordStart: number, wordEnd: number): Finding | undefined {
-  const kind = secretKindOf(text.slice(wordStart, wordEnd));
+export function findOptionValue(
+  text: string,
+  wordStart: number,
+  wordEnd: number,
+  known?: SecretKind,
+): Finding | undefined {
+  const kind = known ?? secretKindOf(text.slice(wordStart, wordEnd));
   if (kind === undefined) return undefined;
   const start = wordEnd + 1;
   if (text[start] === '-') return undefined;
   const name: SecretName = { name: '', kind, quote: '', isInQuery: false, isVariable: false };
   const written = writtenAt(text, start, name);
-  return written === undefined ? undefined : judge(text, written, name, true);
+  return written === undefined ? undefined : judge(text, written, name, known === undefined);
 }
 
 /** Shortest secret that is recognised right behind its name, with no word or sign between them. */
@@ -97,19 +135,53 @@ export function findStated(
   wordStart: number,
   wordEnd: number,
 ): Finding | undefined {
-  if (nameEnd + 1 !== wordStart || text[nameEnd] !== ' ' || !endsLikeSecret(text, nameStart, nameEnd)) return undefined;
+  // Members of JSON come here most often, and are told apart by one sign.
+  const isNext = nameEnd + 1 === wordStart;
+  if (isNext ? text.charCodeAt(nameEnd) !== SPACE : text.charCodeAt(nameEnd + 1) === COLON) return undefined;
+  return findBehind(text, nameStart, nameEnd, wordStart, wordEnd);
+}
+
+function findBehind(
+  text: string,
+  nameStart: number,
+  nameEnd: number,
+  wordStart: number,
+  wordEnd: number,
+): Finding | undefined {
+  if (text.startsWith('BY', wordStart) && text.startsWith('IDENTIFIED', nameStart)) {
+    return findOptionValue(text, wordStart, wordEnd, 'password');
+  }
+  if (!endsLikeSecret(text, nameStart, nameEnd)) return undefined;
   const name = nameWithWordBefore(text, nameStart, nameEnd);
   const kind = secretKindOf(name);
-  if (kind === undefined || kind === 'cookie' || kind === 'authorization') return undefined;
+  if (kind === undefined) return undefined;
+  return nameEnd + 1 === wordStart
+    ? findNext(text, nameStart, wordStart, wordEnd, name, kind)
+    : findBeside(text, nameStart, nameEnd, wordStart, kind);
+}
+
+function findNext(
+  text: string,
+  nameStart: number,
+  wordStart: number,
+  wordEnd: number,
+  name: string,
+  kind: SecretKind,
+): Finding | undefined {
+  if (kind === 'cookie' || kind === 'authorization') return undefined;
   const verb = matchAt(/is:? /iy, text, wordStart);
   const written = quotedOrWord(text, wordStart + (verb?.[0].length ?? 0));
   if (written === undefined || (verb === null && (written.isQuoted || wordEnd - wordStart < MIN_FOLLOWING))) {
-    return undefined;
+    const before = text.slice(Math.max(0, nameStart - 80), nameStart);
+    if (written === undefined || !SETTING.test(before)) return undefined;
   }
   const value = text.slice(written.start, Math.min(written.end, written.start + MAX_READ));
   if (!isSecretValue(value, kind, name) || !(written.isQuoted || looksRandom(value))) return undefined;
   return { start: written.start, end: written.end, kind };
 }
+
+/** What says that name and value follow: a variable of an image, of Windows or of fish, a line of `.netrc`. */
+const SETTING = /(?:\bENV|\bsetx|\bset -gx|\blogin \S{1,64}) $/;
 
 function quotedOrWord(text: string, start: number): Written | undefined {
   const written =
@@ -120,16 +192,25 @@ function quotedOrWord(text: string, start: number): Written | undefined {
     : unquoted(written.start, startOf(text, written.end, DOT, written.start));
 }
 
+/** What a list of settings has in place of a name: `<key>name</key><string>`. */
+const NAMED_BY_TEXT = /(?:key|name)>([\w.-]{3,128})<\/(?:key|name)>\s{0,64}<(?:string|value)>/y;
+/** Text as it is, up to the end of the element. */
+const ELEMENT_TEXT = /(<!\[CDATA\[)?([^<]{3,4096}?)(?:\]\]>)?<\/[\w.:-]/y;
+
 /** The text of an XML element named like a secret, given the bounds of the name in its opening tag. */
 export function findElementText(text: string, sign: number, wordStart: number, wordEnd: number): Finding | undefined {
-  if (wordEnd !== sign || text[wordStart - 1] !== '<') return undefined;
-  const name = text.slice(wordStart, wordEnd);
+  const before = text[wordStart - 1];
+  if (wordEnd !== sign || (before !== '<' && before !== ':')) return undefined;
+  const isNaming = text.startsWith('key', wordStart) || text.startsWith('name', wordStart);
+  const named = isNaming ? matchAt(NAMED_BY_TEXT, text, wordStart) : null;
+  const name = named?.[1] ?? text.slice(wordStart, wordEnd);
   const kind = secretKindOf(name);
   if (kind === undefined) return undefined;
-  const start = sign + 1;
-  const end = text.indexOf('<', start);
-  if (end === -1 || !text.startsWith(`</${name}`, end)) return undefined;
-  return isSecretValue(text.slice(start, end), kind, name) ? { start, end, kind } : undefined;
+  const at = named === null ? sign + 1 : wordStart + named[0].length;
+  const match = matchAt(ELEMENT_TEXT, text, at);
+  if (match === null || !isSecretValue(match[2]!, kind, name)) return undefined;
+  const start = at + (match[1]?.length ?? 0);
+  return { start, end: start + match[2]!.length, kind };
 }
 
 /** `contraseña` is a name too, though its last letter alone is a word here. */
@@ -138,6 +219,8 @@ function startOfName(text: string, wordStart: number): number {
   return isSpanish ? startOf(text, wordStart - 1, WORD, Math.max(0, wordStart - 32)) : wordStart;
 }
 
+const SPACE = 32;
+const COLON = 58;
 const LETTER_N_TILDE = 0xf1;
 
 function secretName(text: string, sign: number, wordStart: number, wordEnd: number): SecretName | undefined {
@@ -167,7 +250,7 @@ function isGap(text: string, at: number): boolean {
 /** `API key: …` is named by two words. */
 function nameWithWordBefore(text: string, wordStart: number, wordEnd: number): string {
   const word = text.slice(wordStart, wordEnd);
-  if (!/^(?:keys?|code)$/i.test(word) || text[wordStart - 1] !== ' ') return word;
+  if (!/^(?:keys?|code|phrase|string)$/i.test(word) || text[wordStart - 1] !== ' ') return word;
   const before = /[A-Za-z]{2,12} $/.exec(text.slice(Math.max(0, wordStart - 13), wordStart));
   return before === null ? word : `${before[0]}${word}`;
 }
@@ -281,6 +364,8 @@ function judge(text: string, written: Written, name: SecretName, isSpaced: boole
   if (schemed !== undefined) return schemed;
   const value = text.slice(start, Math.min(end, start + MAX_READ));
   if (!isSecretValue(value, kind, name.name)) return undefined;
+  // Models answer with the tokens of their own text.
+  if (kind === 'token' && matchAt(LOG_PROBABILITY, text, end) !== null) return undefined;
   const key = providerKeyAt(text, start);
   if (key?.end === end) return key;
   if (isQuoted) return { start, end, kind };
@@ -288,6 +373,8 @@ function judge(text: string, written: Written, name: SecretName, isSpaced: boole
   // Under a quoted name a number is one of JSON, and a placeholder is none.
   return quote === '' ? { start, end, kind } : { start, end, kind, quote };
 }
+
+const LOG_PROBABILITY = /\\{0,7}["'],\s{0,64}\\{0,7}["']logprob/y;
 
 /** Whether what stands without quotation marks is a secret, and neither code nor the beginning of a sentence. */
 function isSecretUnquoted(text: string, end: number, name: SecretName, value: string, isSpaced: boolean): boolean {

@@ -5,7 +5,7 @@ export const DIGIT = 4;
 /** `a` to `f`, which are also `LOWER`. */
 export const HEX_LETTER = 8;
 export const DASH = 16;
-const UNDERSCORE = 32;
+export const UNDERSCORE = 32;
 export const DOT = 64;
 /** `+`, `/` and `=`. */
 export const BASE64_SIGN = 128;
@@ -22,14 +22,23 @@ export const SEPARATOR = 2048;
 /** Signs that escapes begin with. */
 export const ESCAPE = 4096;
 
+/** Signs that end an address: spaces, quotation marks, brackets of HTML, the backslash. */
+export const ADDRESS_END = 8192;
+/** Signs that end its host (RFC 3986, 3.2). */
+export const HOST_END = 16_384;
+/** Signs between the digits of a number. */
+export const NUMBER_SIGN = 32_768;
+/** Hexadecimal digits in any case. */
+export const HEX = 65_536;
+
 export const LETTER_OR_DIGIT: number = LOWER | UPPER | DIGIT;
 /** What words are made of here: names, numbers and most secrets are one word. */
 export const WORD: number = LETTER_OR_DIGIT | DASH | UNDERSCORE;
 
 const TYPES = createTypes();
 
-function createTypes(): Uint16Array {
-  const types = new Uint16Array(128);
+function createTypes(): Int32Array {
+  const types = new Int32Array(128);
   const add = (characters: string, type: number): void => {
     for (const character of characters) types[character.charCodeAt(0)]! |= type;
   };
@@ -46,6 +55,10 @@ function createTypes(): Uint16Array {
   add('"\'`\\', QUOTE);
   add(',;', SEPARATOR);
   add('\\%&', ESCAPE);
+  add(' \t\n\r"\'`<>\\', ADDRESS_END);
+  add('/?#', HOST_END);
+  add(' \t()+-./', NUMBER_SIGN);
+  add('0123456789abcdefABCDEF', HEX);
   return types;
 }
 
@@ -68,10 +81,37 @@ export function typeAt(text: string, position: number): number {
  */
 export function isWordStart(text: string, position: number): boolean {
   if ((typeAt(text, position - 1) & LETTER_OR_DIGIT) === 0) return true;
-  if (text[position - 2] === '\\') return 'nrtbf'.includes(text[position - 1]!);
-  if (text[position - 3] === '%') return /^[0-9a-f]{2}$/i.test(text.slice(position - 2, position));
-  return text[position - 6] === '\\' && /^u[0-9a-f]{4}$/i.test(text.slice(position - 5, position));
+  if (isAt(text, position - 2, BACKSLASH)) return 'nrtbf'.includes(text[position - 1]!);
+  if (isAt(text, position - 3, PERCENT)) return areHex(text, position - 2, 2);
+  return (
+    isAt(text, position - 6, BACKSLASH) &&
+    (text.charCodeAt(position - 5) | 32) === LETTER_U &&
+    areHex(text, position - 4, 4)
+  );
 }
+
+function isAt(text: string, position: number, code: number): boolean {
+  return position >= 0 && text.charCodeAt(position) === code;
+}
+
+/** Whether so many hexadecimal digits, in any case, stand at a position. */
+export function areHex(text: string, start: number, count: number): boolean {
+  return endOf(text, start, HEX, start + count) === start + count;
+}
+
+/** The byte two hexadecimal digits at a position are, or none. */
+export function byteAt(text: string, position: number): number | undefined {
+  if ((typeAt(text, position) & typeAt(text, position + 1) & HEX) === 0) return undefined;
+  return hexOf(text.charCodeAt(position)) * 16 + hexOf(text.charCodeAt(position + 1));
+}
+
+function hexOf(code: number): number {
+  return code <= 57 ? code - 48 : (code | 32) - 87;
+}
+
+const LETTER_U = 117;
+const PERCENT = 37;
+const BACKSLASH = 92;
 
 /** The first position from `start` on whose character is of none of the given kinds, or `limit`. */
 export function endOf(text: string, start: number, types: number, limit: number = text.length): number {

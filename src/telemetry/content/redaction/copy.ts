@@ -1,5 +1,6 @@
 import { isUnawaited } from '../unawaited.ts';
 import { isNumberSecret } from './assignment.ts';
+import { kindOfField } from './entry.ts';
 import { secretKindOf, type SecretKind } from './secret-names.ts';
 
 /** A value `JSON.stringify` writes as it is. */
@@ -173,7 +174,6 @@ class RedactedCopy {
     place: Place,
     depth: number,
   ): JsonValue {
-    const ofValue = this.#redactor.usesNames ? kindOfValue(object, keys) : undefined;
     const isWebKey = keys.includes('kty');
     const inherited = isSchema(keys, place.kind) ? undefined : inheritedKind(place.kind);
     const copies: Record<string, JsonValue> = {};
@@ -185,7 +185,8 @@ class RedactedCopy {
       const key = keys[index]!;
       const kind = this.#redactor.usesNames
         ? ((isWebKey && PRIVATE_PARTS.test(key) ? 'private_key' : undefined) ??
-          (key === 'value' || key === 'Value' ? ofValue : undefined) ??
+          (key === 'value' || key === 'Value' || key === 'text' ? kindOfValue(object, keys, key) : undefined) ??
+          (place.kind !== undefined && ANY_VALUE.test(key) ? place.kind : undefined) ??
           secretKindOf(key) ??
           inherited)
         : undefined;
@@ -268,17 +269,30 @@ function isNameToo(value: unknown): boolean {
   return typeof value === 'string' && (value.startsWith('--') || secretKindOf(value) !== undefined);
 }
 
+/** Members that say which field the tool of a browser fills in. */
+const FIELDS = ['selector', 'element'];
 /** Members that name the one called `value`, as in `{ name: 'X-Api-Key', value: … }`. */
-const NAMING = ['name', 'key', 'Name', 'Key'];
+const NAMING = ['name', 'key', 'Name', 'Key', ...FIELDS];
 
 /** What a member called `value` is, going by the one that names it, which is not read where that would run code. */
-function kindOfValue(object: object, keys: readonly string[]): SecretKind | undefined {
-  if (!keys.includes('value') && !keys.includes('Value')) return undefined;
-  const naming = NAMING.find((key) => keys.includes(key));
-  if (naming === undefined) return undefined;
-  const name: unknown = Object.getOwnPropertyDescriptor(object, naming)?.value;
-  return typeof name === 'string' ? secretKindOf(name) : undefined;
+function kindOfValue(object: object, keys: readonly string[], key: string): SecretKind | undefined {
+  const naming = (key === 'text' ? FIELDS : NAMING).find((name) => keys.includes(name));
+  const name = naming === undefined ? undefined : textIn(object, naming);
+  if (naming === undefined || name === undefined) return undefined;
+  if (!FIELDS.includes(naming)) return secretKindOf(name);
+  return /\s/.test(textIn(object, key) ?? ' ') ? undefined : kindOfField(name.slice(0, MAX_FIELD));
 }
+
+/** Most that is read of what names a field, in UTF-16 units. */
+const MAX_FIELD = 160;
+
+function textIn(object: object, key: string): string | undefined {
+  const value: unknown = Object.getOwnPropertyDescriptor(object, key)?.value;
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** What OTLP in JSON writes around a value. */
+const ANY_VALUE = /^(?:(?:string|int|array)Value|values)$/;
 
 /** Parts of a JSON Web Key that only its owner knows (RFC 7518, 6.2.2, 6.3.2 and 6.4.1). */
 const PRIVATE_PARTS = /^(?:d|p|q|dp|dq|qi|k)$/;

@@ -1,4 +1,4 @@
-import { DIGIT, typeAt } from './characters.ts';
+import { byteAt, DIGIT, ESCAPE, isWordStart, LOWER, startOf, typeAt, typeOf } from './characters.ts';
 import { matchAt } from './finding.ts';
 
 /** A text without its escapes, and where each of its characters stood. */
@@ -12,9 +12,18 @@ const AMPERSAND = 38;
 const BACKSLASH = 92;
 const PERCENT = 37;
 const SPACE = 32;
-const ESCAPED_CHARACTER = /u00[2-7][0-9a-f]/iy;
-const ESCAPED_BYTE = /[2-7][0-9a-f]|0[9ad]/iy;
-const ENTITY = /(?:(quot)|(apos)|amp|#(\d\d));/iy;
+const COMMA = 44;
+const HASH = 35;
+const SEMICOLON = 59;
+const LETTER_A = 97;
+const LETTER_Q = 113;
+const LETTER_U = 117;
+const ENTITY = /(?:quot|apos|amp);/iy;
+
+/** Most characters that are made a text at once: each is an argument of a call. */
+const CHUNK = 4096;
+/** Shortest value that is a secret though it is nothing but small letters. */
+const MIN_LETTERS = 16;
 
 /**
  * A text with the escapes of one level taken off it, which are those of JSON and JavaScript, of URLs (RFC 3986, 2.1)
@@ -23,83 +32,115 @@ const ENTITY = /(?:(quot)|(apos)|amp|#(\d\d));/iy;
 export function decodeEscapes(text: string): Decoded | undefined {
   // Most texts have none of these signs, which is found out many times faster than what follows.
   if (!text.includes('%') && !text.includes('\\u00') && !text.includes('&')) return undefined;
-  const starts: number[] = [];
-  const ends: number[] = [];
-  const codes: number[] = [];
-  let isHiding = false;
-  let from = 0;
+  return hidesAnything(text) ? { text: decode(text), originOf: createOrigins(text) } : undefined;
+}
+
+function hidesAnything(text: string): boolean {
   for (let at = 0; at < text.length; at += 1) {
-    const sign = text.charCodeAt(at);
-    if (sign !== PERCENT && sign !== BACKSLASH && sign !== AMPERSAND) continue;
-    const code = codeAt(text, at, sign);
-    if (code === undefined) continue;
-    // The backslashes of the levels around belong to the escape.
-    let start = at;
-    if (sign === BACKSLASH) while (start > from && text.charCodeAt(start - 1) === BACKSLASH) start -= 1;
-    from = endOfEscape(text, at, sign);
-    isHiding ||= canHide(text, code, start, from);
-    starts.push(start);
-    ends.push(from);
-    codes.push(code);
-    at = from - 1;
+    if ((typeOf(text.charCodeAt(at)) & ESCAPE) === 0) continue;
+    const end = endOfEscape(text, at);
+    if (end === 0) continue;
+    if (canHide(text, at, end)) return true;
+    at = end - 1;
   }
-  return isHiding ? decode(text, starts, ends, codes) : undefined;
+  return false;
 }
 
-function codeAt(text: string, at: number, sign: number): number | undefined {
-  if (sign === PERCENT) {
-    return matchAt(ESCAPED_BYTE, text, at + 1) === null ? undefined : hexAt(text, at + 1);
+/** Words end at an escaped space, comma or ampersand as they do at the sign itself; only numbers go on behind a space. */
+function canHide(text: string, start: number, end: number): boolean {
+  switch (codeOf(text, start, end)) {
+    case AMPERSAND:
+      return false;
+    case SPACE:
+      return (typeAt(text, start - 1) & DIGIT) !== 0 && (typeAt(text, end) & DIGIT) !== 0;
+    case COMMA:
+      return !isBehindLetters(text, start);
+    default:
+      return true;
   }
-  if (sign === BACKSLASH) {
-    return text[at + 1] === 'u' && matchAt(ESCAPED_CHARACTER, text, at + 1) !== null ? hexAt(text, at + 4) : undefined;
+}
+
+/** Whether a word of so few small letters ends at a position that no secret is one. */
+function isBehindLetters(text: string, position: number): boolean {
+  const start = startOf(text, position, LOWER, Math.max(0, position - MIN_LETTERS));
+  return start < position && position - start < MIN_LETTERS && isWordStart(text, start);
+}
+
+/** Position behind the escape that begins at one of the signs of escapes; 0 where none does. */
+function endOfEscape(text: string, at: number): number {
+  switch (text.charCodeAt(at)) {
+    case PERCENT:
+      return isEscapedByte(text, at + 1) ? at + 3 : 0;
+    case BACKSLASH: {
+      // The backslashes of the levels around belong to the escape; behind the first of them this was found out.
+      if (at > 0 && text.charCodeAt(at - 1) === BACKSLASH) return 0;
+      let letter = at + 1;
+      while (letter < text.length && text.charCodeAt(letter) === BACKSLASH) letter += 1;
+      return letter + 5 <= text.length && isEscapedCharacter(text, letter) ? letter + 5 : 0;
+    }
+    default:
+      return endOfEntity(text, at);
   }
-  const entity = matchAt(ENTITY, text, at + 1);
-  if (entity === null) return undefined;
-  const [, quote, apostrophe, number] = entity;
-  return number === undefined
-    ? quote === undefined
-      ? apostrophe === undefined
-        ? AMPERSAND
-        : 39
-      : 34
-    : Number(number);
 }
 
-function hexAt(text: string, at: number): number {
-  return Number.parseInt(text.slice(at, at + 2), 16);
+/** A character of ASCII that is printed, a tab or the end of a line. */
+function isEscapedByte(text: string, at: number): boolean {
+  const byte = byteAt(text, at);
+  return byte !== undefined && byte < 128 && (byte >= 32 || byte === 9 || byte === 10 || byte === 13);
 }
 
-function endOfEscape(text: string, at: number, sign: number): number {
-  if (sign === PERCENT) return at + 3;
-  return sign === BACKSLASH ? at + 6 : text.indexOf(';', at) + 1;
+function isEscapedCharacter(text: string, at: number): boolean {
+  if ((text.charCodeAt(at) | 32) !== LETTER_U || !text.startsWith('00', at + 1)) return false;
+  const byte = byteAt(text, at + 3);
+  return byte !== undefined && byte >= 32 && byte < 128;
 }
 
-/** Words end at an escaped space or ampersand as they do at the sign itself; only numbers go on behind a space. */
-function canHide(text: string, code: number, start: number, end: number): boolean {
-  if (code === AMPERSAND) return false;
-  return code !== SPACE || ((typeAt(text, start - 1) & DIGIT) !== 0 && (typeAt(text, end) & DIGIT) !== 0);
-}
-
-function decode(text: string, starts: readonly number[], ends: readonly number[], codes: readonly number[]): Decoded {
-  const positions: number[] = [];
-  let decoded = '';
-  let from = 0;
-  for (const [index, start] of starts.entries()) {
-    decoded += text.slice(from, start) + String.fromCharCode(codes[index]!);
-    positions.push(decoded.length - 1);
-    from = ends[index]!;
+function endOfEntity(text: string, at: number): number {
+  if (at + 5 > text.length) return 0;
+  if (text.charCodeAt(at + 1) === HASH) {
+    const isNumber = (typeAt(text, at + 2) & typeAt(text, at + 3) & DIGIT) !== 0;
+    return isNumber && text.charCodeAt(at + 4) === SEMICOLON ? at + 5 : 0;
   }
-  return { text: decoded + text.slice(from), originOf: createOrigins(positions, ends) };
+  const first = text.charCodeAt(at + 1) | 32;
+  if (first !== LETTER_A && first !== LETTER_Q) return 0;
+  return matchAt(ENTITY, text, at + 1) === null ? 0 : ENTITY.lastIndex;
 }
 
-/**
- * @param starts where the signs stand in the decoded text
- * @param ends positions behind their escapes
- */
-function createOrigins(starts: readonly number[], ends: readonly number[]): Decoded['originOf'] {
-  let next = 0;
+/** The character an escape stands for. */
+function codeOf(text: string, start: number, end: number): number {
+  if (text.charCodeAt(start) !== AMPERSAND) return byteAt(text, end - 2) ?? 0;
+  if (text.charCodeAt(start + 1) === HASH) return Number(text.slice(start + 2, start + 4));
+  return end - start === 5 ? AMPERSAND : (text.charCodeAt(start + 1) | 32) === LETTER_Q ? 34 : 39;
+}
+
+function decode(text: string): string {
+  const codes = new Uint16Array(text.length);
+  let length = 0;
+  let at = 0;
+  while (at < text.length) {
+    const code = text.charCodeAt(at);
+    const end = (typeOf(code) & ESCAPE) === 0 ? 0 : endOfEscape(text, at);
+    codes[length] = end === 0 ? code : codeOf(text, at, end);
+    length += 1;
+    at = end === 0 ? at + 1 : end;
+  }
+  const parts: string[] = [];
+  for (let from = 0; from < length; from += CHUNK) {
+    parts.push(Reflect.apply(String.fromCharCode, null, codes.subarray(from, Math.min(length, from + CHUNK))));
+  }
+  // Joined they are one text, whose characters are read faster than those of texts added to each other.
+  return parts.join('');
+}
+
+/** Goes through a text once more, as far as is asked for: most texts have nothing that is. */
+function createOrigins(text: string): Decoded['originOf'] {
+  let at = 0;
+  let passed = 0;
   return (position) => {
-    while (next < starts.length && starts[next]! < position) next += 1;
-    return next === 0 ? position : position - starts[next - 1]! - 1 + ends[next - 1]!;
+    for (; passed < position; passed += 1) {
+      const end = (typeOf(text.charCodeAt(at)) & ESCAPE) === 0 ? 0 : endOfEscape(text, at);
+      at = end === 0 ? at + 1 : end;
+    }
+    return at;
   };
 }

@@ -1,11 +1,12 @@
 import { isFiller, isWords, looksRandom } from './randomness.ts';
 import { secretKindOf, type SecretKind } from './secret-names.ts';
+import { decodeBase64Url } from './web-token.ts';
 
 /** Words that stand for a value, or for its absence or type. */
 const ORDINARY = new RegExp(
   [
     '^(?:true|false|null|nil|none|undefined|nan|yes|no|on|off|any|str|string|number|integer|int|float|boolean|bool|bytes',
-    'include|enabled|disabled|same-origin|omit|object|array|unknown|never|void|optional|required|missing|invalid|incorrect|wrong|expired|empty|hidden|masked|set',
+    'include|enabled|disabled|same-origin|omit|object|array|unknown|never|void|optional|required|missing|invalid|incorrect|wrong|expired|empty|hidden|masked|set|bearer|basic',
     'unset|not|changed|revoked|redacted|filtered|removed|secret|password|token|example|change-?me|default|auto|inherit',
     'minimum|maximum|see|is|the|a|an|must|for|from|in|as|to|and|or|was|has|if|when|please|enter|your|new|old|error|failed|ok)[.!?:]?$',
   ].join('|'),
@@ -46,16 +47,26 @@ export function isSecretValue(value: string, kind: SecretKind, name: string): bo
   const text = value.trim();
   const isShortest = kind === 'password' || kind === 'card_code' ? 3 : 4;
   if (text.length < isShortest) return false;
-  if (REFERENCE.test(text) || isFiller(text)) return false;
+  if (REFERENCE.test(text.replace(/^(?:Bearer|Basic|Token) /, '')) || isFiller(text)) return false;
   if (ORDINARY.test(text)) return false;
   // The shell keeps its working directory under this name.
   if (/^(?:old)?pwd$/i.test(name) && PATH.test(text)) return false;
+  if (kind === 'basic_credentials') return isBasic(text);
   const form = FORMS[kind];
   if (form !== undefined && !form.test(text)) return false;
   if (kind === 'connection') return looksRandom(text) && !isWords(text);
   // Only what people think up has spaces in it.
   if (/\s/.test(text) && (kind === 'token' || kind === 'api_key' || kind === 'signature')) return isSchemed(text);
   return true;
+}
+
+/** Whether a text is a user and a password in base64. */
+function isBasic(text: string): boolean {
+  try {
+    return text.length >= 8 && /^[\x20-\x7e]+:[\x20-\x7e]+$/.test(decodeBase64Url(text));
+  } catch {
+    return false;
+  }
 }
 
 /** `Bearer …`, `Token …`: the name of a scheme and one word. */
@@ -65,7 +76,7 @@ function isSchemed(text: string): boolean {
 
 /** An expression of a program, which names where the value comes from. */
 const EXPRESSION =
-  /^(?:(?:self|this|process|env|os|config|settings|options|opts|props|params|args|kwargs|req|request|res|response|ctx|context|secrets|vars|data|user|input|body|headers|event|client|credentials|state|session|auth|app|values|account|import|await|new|form|result)(?:\??\.|\[|$)|[A-Za-z_$][\w$]*(?:\??\.[A-Za-z_$][\w$]*){0,8}[([])/;
+  /^(?:(?:self|this|process|env|os|var|local|module|config|settings|options|opts|props|params|args|kwargs|req|request|res|response|ctx|context|secrets|vars|data|user|input|body|headers|event|client|credentials|state|session|auth|app|values|account|import|await|new|form|result)(?:\??\.|\[|$)|[A-Za-z_$][\w$]*(?:\??\.[A-Za-z_$][\w$]*){0,8}[([])/;
 
 /** Whether a value without quotes is code: a call, a member of an object, a variable named like the secret itself. */
 export function isExpression(value: string): boolean {

@@ -1,8 +1,18 @@
-import { DIGIT, LETTER_OR_DIGIT, typeAt } from './characters.ts';
+import {
+  ADDRESS_END,
+  DIGIT,
+  DOT,
+  LETTER_OR_DIGIT,
+  NUMBER_SIGN,
+  QUOTE,
+  TRIGGER,
+  typeAt,
+  typeOf,
+  UNDERSCORE,
+} from './characters.ts';
 import { matchAt, type Finding } from './finding.ts';
 
-/** An international number (E.164) in any grouping, or one that begins with 00 and is grouped. */
-const INTERNATIONAL = /\+(?:[1-9]\d{6,14}|[1-9](?:[ .\-/()\u00a0\u2009-\u2013\u202f]{0,2}\d){6,14})(?!\d)/y;
+/** Numbers that begin with 00 and are grouped. */
 const WITH_ZEROS = /00[ -]?[1-9]\d{0,2}[ \-/\u00a0](?:[ \-/()\u00a0]{0,2}\d){6,12}(?![\w-])/y;
 /** Numbers of North America in the groupings no other number has. */
 const NORTH_AMERICAN =
@@ -13,45 +23,96 @@ const WORD_BEFORE =
   /(?:phone|mobile|\btel|\bfax|whatsapp|telefon)[a-z_ ]{0,8}["'\\]{0,4}\.? ?(?:[:=] ?|is |at |no\.? |number )?["'\\]{0,4}$/i;
 /** Fewest digits of a telephone number, and fewer than a card has. */
 export const FEWEST_DIGITS = 7;
+const MOST_DIGITS = 15;
+const TAB = 9;
+const PLUS = 43;
 /** Longest way back to a word for telephone. */
 const MAX_BEFORE = 32;
 
 /** The telephone number that begins at a position, which is a digit, a plus or a bracket. */
 export function phoneNumberAt(text: string, start: number, floor: number): Finding | undefined {
-  const match = text[start] === '+' ? matchAt(INTERNATIONAL, text, start) : localAt(text, start, floor);
-  return match === null ? undefined : { start, end: start + match[0].length, kind: 'phone' };
+  const end = text[start] === '+' ? endOfInternational(text, start + 1) : endOfLocal(text, start, floor);
+  return end === 0 ? undefined : { start, end, kind: 'phone' };
 }
 
-function localAt(text: string, start: number, floor: number): RegExpExecArray | null {
-  return (
+/** The end of an international number (E.164) in any grouping, given the position of its first digit; 0 for none. */
+function endOfInternational(text: string, start: number): number {
+  if (text[start] === '0') return 0;
+  let digits = 1;
+  let at = start + 1;
+  let end = 0;
+  let isGrouped = false;
+  while (digits < MOST_DIGITS) {
+    let next = at;
+    while (next - at < 2 && next < text.length && isGroupSign(text.charCodeAt(next))) next += 1;
+    if ((typeAt(text, next) & DIGIT) === 0) break;
+    isGrouped ||= next > at;
+    at = next + 1;
+    digits += 1;
+    if (digits < FEWEST_DIGITS || (typeAt(text, at) & DIGIT) !== 0) continue;
+    end = at;
+    if (!isGrouped) break;
+  }
+  return end;
+}
+
+function isGroupSign(code: number): boolean {
+  return code !== TAB && code !== PLUS && isNumberSign(code);
+}
+
+/** Whether a number may begin here that does not begin with a plus, for which few characters are looked at. */
+export function mayBeginLocal(text: string, start: number, floor: number): boolean {
+  return mayBeNorthAmerican(text, start) || isZeroZero(text, start) || (start > floor && isBehindWord(text, start));
+}
+
+function isZeroZero(text: string, start: number): boolean {
+  return text.charCodeAt(start) === ZERO && text[start + 1] === '0';
+}
+
+function endOfLocal(text: string, start: number, floor: number): number {
+  const match =
     (mayBeNorthAmerican(text, start) ? matchAt(NORTH_AMERICAN, text, start) : null) ??
-    (text.startsWith('00', start) ? matchAt(WITH_ZEROS, text, start) : null) ??
-    nationalAt(text, start, floor)
-  );
+    (isZeroZero(text, start) ? matchAt(WITH_ZEROS, text, start) : null) ??
+    nationalAt(text, start, floor);
+  return match === null ? 0 : start + match[0].length;
 }
 
-/** Whether a bracket or a sign stands where it does in these numbers, which of most numbers is all there is to ask. */
+/** Whether brackets and signs stand where they do in these numbers, which of most numbers is all there is to ask. */
 function mayBeNorthAmerican(text: string, start: number): boolean {
-  if (text[start] === '(') return text[start + 4] === ')';
-  if (text[start] === '1' && (typeAt(text, start + 1) & DIGIT) === 0) return true;
-  return (typeAt(text, start + 3) & LETTER_OR_DIGIT) === 0;
+  const area = text.charCodeAt(start) === ONE && (typeAt(text, start + 1) & DIGIT) === 0 ? start + 2 : start;
+  if (text.length - area < SHORTEST_AMERICAN) return false;
+  if (text.charCodeAt(area) !== OPENING) {
+    return isSignAt(text, area + 3) && text.charCodeAt(area + 3) === text.charCodeAt(area + 7);
+  }
+  return text.charCodeAt(area + 4) === CLOSING && isSignAt(text, text[area + 5] === ' ' ? area + 9 : area + 8);
 }
+
+function isSignAt(text: string, position: number): boolean {
+  return (typeAt(text, position) & NUMBER_SIGN) !== 0;
+}
+
+const ZERO = 48;
+const ONE = 49;
+const OPENING = 40;
+const CLOSING = 41;
+/** `415-555-1234` */
+const SHORTEST_AMERICAN = 12;
 
 /** Whether the last thing before a number, its sign and its quotation marks is a letter. */
 function isBehindWord(text: string, start: number): boolean {
   let at = start - 1;
-  while (at >= 0 && start - at <= MAX_SIGNS && SIGNS.includes(text[at]!)) at -= 1;
+  while (start - at <= MAX_SIGNS && (typeAt(text, at) & SIGNS) !== 0) at -= 1;
   return (typeAt(text, at) & LETTER_OR_DIGIT & ~DIGIT) !== 0;
 }
 
-const SIGNS = ' "\'\\.:=_';
+const SIGNS = QUOTE | DOT | UNDERSCORE | TRIGGER | ADDRESS_END;
 /** Most signs between a word for telephone and the number. */
 const MAX_SIGNS = 14;
 
 /** Signs in numbers: spaces, brackets, dashes, dot, slash, plus. */
 export function isNumberSign(code: number): boolean {
-  if (code < 128) return code === 32 || code === 9 || (code >= 40 && code <= 47 && code !== 42 && code !== 44);
-  return code === 160 || code === 0x2009 || code === 0x202f || (code >= 0x2010 && code <= 0x2013);
+  if (code < 128) return (typeOf(code) & NUMBER_SIGN) !== 0;
+  return code === 160 || code === 0x202f || (code >= 0x2009 && code <= 0x2013);
 }
 
 function nationalAt(text: string, start: number, floor: number): RegExpExecArray | null {

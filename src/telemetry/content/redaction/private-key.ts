@@ -2,10 +2,10 @@ import { matchAt, type Finding } from './finding.ts';
 
 const LABEL = /-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----/y;
 const END = /-----END[ A-Z0-9]{1,60}-----/y;
-/** Longest block, in UTF-16 units. */
+/** Longest block of which only the end is looked for, in UTF-16 units; a longer one is read. */
 const MAX_BLOCK = 131_072;
 /** What a block without its end is made of: base64, line ends as they are or escaped. */
-const BODY = /[A-Za-z0-9+/=\s\\:,-]{0,131072}/y;
+const BODY = /[A-Za-z0-9+/=\s\\:,-]{0,1048576}/y;
 
 /** Finds private keys in PEM form (RFC 7468) in one text. */
 export interface PrivateKeyFinder {
@@ -32,10 +32,11 @@ export function createPrivateKeyFinder(text: string): PrivateKeyFinder {
       if (label === null) return undefined;
       const bodyStart = start + label[0].length;
       const endLine = endFrom(bodyStart);
-      const end = endLine - bodyStart > MAX_BLOCK ? null : matchAt(END, text, endLine);
-      if (end !== null) return { start, end: endLine + end[0].length, kind: 'private_key' };
-      const body = matchAt(BODY, text, bodyStart);
-      return { start, end: bodyStart + (body?.[0].length ?? 0), kind: 'private_key' };
+      const end = matchAt(END, text, endLine);
+      const isNear = end !== null && endLine - bodyStart <= MAX_BLOCK;
+      const bodyEnd = isNear ? endLine : bodyStart + (matchAt(BODY, text, bodyStart)?.[0].length ?? 0);
+      const isWhole = end !== null && bodyEnd >= endLine;
+      return { start, end: isWhole ? endLine + end[0].length : bodyEnd, kind: 'private_key' };
     },
   };
 }

@@ -53,7 +53,7 @@ function gluedKey(text: string, start: number, end: number): Finding | undefined
     const at = joint - length;
     if (at <= start) continue;
     for (const form of keyFormsAt(text, at)) {
-      if (form.isCommon === true || form.prefix.length < length || !text.startsWith(form.prefix, at)) continue;
+      if (form.isCommon || form.prefix.length < length || !text.startsWith(form.prefix, at)) continue;
       const judgement = judgeBody(text, at + form.prefix.length, form);
       const body = judgement === undefined ? '' : text.slice(at + LONGEST_PREFIX, judgement.end);
       if (judgement?.kind === undefined || body.length < 16 || !/\d/.test(body) || isWords(body)) continue;
@@ -95,7 +95,7 @@ function judgeBody(text: string, start: number, form: KeyForm): Judgement | unde
   if (form.max !== undefined && (typeAt(text, end) & LETTER_OR_DIGIT) !== 0) return undefined;
   const body = text.slice(start, end);
   const isMasked = body.includes('*');
-  if (!isMasked && (isFiller(body) || (form.isCommon === true && isWords(body)))) return { end: reached };
+  if (!isMasked && (isFiller(body) || (form.isCommon && isWords(body)))) return { end: reached };
   const kind = form.prefix === 'sk-' && body.includes('T3BlbkFJ') ? 'openai_key' : form.kind;
   return { end, kind };
 }
@@ -141,6 +141,8 @@ function joinedToWord(text: string, start: number, end: number, floor: number): 
       return dottedKey(text, start, floor);
     case COLON:
       return telegramToken(text, start, end, floor);
+    case TILDE:
+      return azureSecret(text, start - 6, floor);
     case DOLLAR:
       return paypalToken(text, start, floor);
     case SLASH:
@@ -155,6 +157,7 @@ const DOLLAR = 36;
 const FULL_STOP = 46;
 const SLASH = 47;
 const COLON = 58;
+const TILDE = 126;
 
 function dottedKey(text: string, start: number, floor: number): Finding | undefined {
   const first = startOf(text, start, WORD | DOT, Math.max(floor, start - MAX_DOTTED_PREFIX));
@@ -172,6 +175,14 @@ function telegramToken(text: string, start: number, end: number, floor: number):
   if (end - start !== 35 || !text.startsWith('AA', start)) return undefined;
   const match = /\d{8,10}:$/.exec(text.slice(Math.max(floor, start - 11), start));
   return match === null ? undefined : { start: start - match[0].length, end, kind: 'telegram_token' };
+}
+
+const AZURE_SECRET = /[\w.~-]{3}\dQ~[\w.~-]{31,34}(?![\w~-])/y;
+
+/** Client secrets of Entra ID have `Q~` behind three characters and a digit. */
+function azureSecret(text: string, start: number, floor: number): Finding | undefined {
+  const match = start < floor ? null : matchAt(AZURE_SECRET, text, start);
+  return match === null ? undefined : { start, end: start + match[0].length, kind: 'azure_secret' };
 }
 
 function paypalToken(text: string, start: number, floor: number): Finding | undefined {

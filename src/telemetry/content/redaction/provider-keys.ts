@@ -13,9 +13,9 @@ export interface KeyForm {
   /** Fewest characters behind the prefix. */
   readonly min: number;
   /** Most characters behind the prefix, for prefixes that mean nothing without the exact length. */
-  readonly max?: number;
+  readonly max: number | undefined;
   /** Whether the prefix occurs in ordinary words too, so that the rest must not be words. */
-  readonly isCommon?: true;
+  readonly isCommon: boolean;
 }
 
 const HEX = DIGIT | HEX_LETTER;
@@ -23,141 +23,131 @@ const URL_SAFE = WORD;
 const DOTTED = WORD | DOT;
 const BASE64 = LETTER_OR_DIGIT | BASE64_SIGN;
 
+/** Forms that differ in nothing but their prefixes, which are given with spaces between them. */
+function form(
+  kind: string,
+  prefixes: string,
+  alphabet: number,
+  min: number,
+  max?: number,
+  isCommon = false,
+): KeyForm[] {
+  return prefixes.split(' ').map((prefix) => ({ kind, prefix, alphabet, min, max, isCommon }));
+}
+
+function common(kind: string, prefixes: string, alphabet: number, min: number, max?: number): KeyForm[] {
+  return form(kind, prefixes, alphabet, min, max, true);
+}
+
 /**
  * Where two forms share a beginning the longer prefix comes first. Prefixes and alphabets are those the providers
  * publish for secret scanning or show in their documentation.
  */
-const FORMS: readonly KeyForm[] = [
-  // Models
-  { kind: 'openai_key', prefix: 'sk-proj-', alphabet: URL_SAFE, min: 8 },
-  { kind: 'openai_key', prefix: 'sk-svcacct-', alphabet: URL_SAFE, min: 8 },
-  { kind: 'openai_key', prefix: 'sk-admin-', alphabet: URL_SAFE, min: 16, isCommon: true },
-  { kind: 'anthropic_key', prefix: 'sk-ant-', alphabet: URL_SAFE, min: 8 },
-  { kind: 'openrouter_key', prefix: 'sk-or-v1-', alphabet: URL_SAFE, min: 8 },
-  { kind: 'langfuse_key', prefix: 'sk-lf-', alphabet: URL_SAFE, min: 8 },
-  { kind: 'api_key', prefix: 'sk-', alphabet: URL_SAFE, min: 8, isCommon: true },
-  { kind: 'google_key', prefix: 'AIza', alphabet: URL_SAFE, min: 30 },
-  { kind: 'google_token', prefix: 'ya29.', alphabet: DOTTED, min: 16 },
-  { kind: 'google_client_secret', prefix: 'GOCSPX-', alphabet: URL_SAFE, min: 16 },
-  { kind: 'groq_key', prefix: 'gsk_', alphabet: LETTER_OR_DIGIT, min: 16 },
-  { kind: 'xai_key', prefix: 'xai-', alphabet: URL_SAFE, min: 24, isCommon: true },
-  { kind: 'huggingface_token', prefix: 'hf_', alphabet: LETTER_OR_DIGIT, min: 20, isCommon: true },
-  { kind: 'huggingface_token', prefix: 'api_org_', alphabet: LETTER_OR_DIGIT, min: 24, isCommon: true },
-  { kind: 'replicate_token', prefix: 'r8_', alphabet: LETTER_OR_DIGIT, min: 24, isCommon: true },
-  { kind: 'perplexity_key', prefix: 'pplx-', alphabet: LETTER_OR_DIGIT, min: 24, isCommon: true },
-  { kind: 'fireworks_key', prefix: 'fw_', alphabet: LETTER_OR_DIGIT, min: 20, isCommon: true },
-  { kind: 'cerebras_key', prefix: 'csk-', alphabet: LETTER_OR_DIGIT, min: 24, isCommon: true },
-  { kind: 'nvidia_key', prefix: 'nvapi-', alphabet: URL_SAFE, min: 24, isCommon: true },
-  { kind: 'together_key', prefix: 'tgp_v1_', alphabet: URL_SAFE, min: 20 },
-  { kind: 'tavily_key', prefix: 'tvly-', alphabet: URL_SAFE, min: 16, isCommon: true },
-  { kind: 'jina_key', prefix: 'jina_', alphabet: URL_SAFE, min: 32, isCommon: true },
-  { kind: 'firecrawl_key', prefix: 'fc-', alphabet: HEX, min: 32, max: 32 },
-  { kind: 'pinecone_key', prefix: 'pcsk_', alphabet: URL_SAFE, min: 24 },
-  { kind: 'elevenlabs_key', prefix: 'sk_', alphabet: HEX, min: 40 },
-  { kind: 'langsmith_key', prefix: 'lsv2_pt_', alphabet: URL_SAFE, min: 16 },
-  { kind: 'langsmith_key', prefix: 'lsv2_sk_', alphabet: URL_SAFE, min: 16 },
-  { kind: 'posthog_key', prefix: 'phx_', alphabet: LETTER_OR_DIGIT, min: 24, isCommon: true },
+const forms = (): readonly KeyForm[] =>
+  [
+    // Models
+    form('openai_key', 'sk-proj- sk-svcacct-', URL_SAFE, 8),
+    common('openai_key', 'sk-admin-', URL_SAFE, 16),
+    form('anthropic_key', 'sk-ant-', URL_SAFE, 8),
+    form('openrouter_key', 'sk-or-v1-', URL_SAFE, 8),
+    form('langfuse_key', 'sk-lf-', URL_SAFE, 8),
+    common('api_key', 'sk-', URL_SAFE, 8),
+    form('google_key', 'AIza', URL_SAFE, 30),
+    form('google_token', 'ya29.', DOTTED, 16),
+    form('google_client_secret', 'GOCSPX-', URL_SAFE, 16),
+    form('groq_key', 'gsk_', LETTER_OR_DIGIT, 16),
+    common('xai_key', 'xai-', URL_SAFE, 24),
+    common('huggingface_token', 'hf_', LETTER_OR_DIGIT, 20),
+    common('huggingface_token', 'api_org_', LETTER_OR_DIGIT, 24),
+    common('replicate_token', 'r8_', LETTER_OR_DIGIT, 24),
+    common('perplexity_key', 'pplx-', LETTER_OR_DIGIT, 24),
+    common('fireworks_key', 'fw_', LETTER_OR_DIGIT, 20),
+    common('cerebras_key', 'csk-', LETTER_OR_DIGIT, 24),
+    common('nvidia_key', 'nvapi-', URL_SAFE, 24),
+    form('together_key', 'tgp_v1_', URL_SAFE, 20),
+    common('tavily_key', 'tvly-', URL_SAFE, 16),
+    common('jina_key', 'jina_', URL_SAFE, 32),
+    form('firecrawl_key', 'fc-', HEX, 32, 32),
+    form('pinecone_key', 'pcsk_', URL_SAFE, 24),
+    form('elevenlabs_key', 'sk_', HEX, 40),
+    form('langsmith_key', 'lsv2_pt_ lsv2_sk_', URL_SAFE, 16),
+    common('posthog_key', 'phx_', LETTER_OR_DIGIT, 24),
 
-  // Clouds
-  { kind: 'aws_access_key', prefix: 'AKIA', alphabet: UPPER | DIGIT, min: 16, max: 16 },
-  { kind: 'aws_access_key', prefix: 'ASIA', alphabet: UPPER | DIGIT, min: 16, max: 16 },
-  { kind: 'aws_access_key', prefix: 'ABIA', alphabet: UPPER | DIGIT, min: 16, max: 16 },
-  { kind: 'alibaba_key', prefix: 'LTAI', alphabet: LETTER_OR_DIGIT, min: 16, max: 24 },
-  { kind: 'digitalocean_token', prefix: 'dop_v1_', alphabet: HEX, min: 32 },
-  { kind: 'digitalocean_token', prefix: 'doo_v1_', alphabet: HEX, min: 32 },
-  { kind: 'digitalocean_token', prefix: 'dor_v1_', alphabet: HEX, min: 32 },
-  { kind: 'cloudflare_token', prefix: 'cfut_', alphabet: URL_SAFE, min: 32 },
-  { kind: 'cloudflare_token', prefix: 'cfat_', alphabet: URL_SAFE, min: 32 },
-  { kind: 'cloudflare_token', prefix: 'cfk_', alphabet: URL_SAFE, min: 32 },
-  { kind: 'cloudflare_token', prefix: 'v1.0-', alphabet: HEX | DASH, min: 100 },
-  { kind: 'heroku_key', prefix: 'HRKU-', alphabet: URL_SAFE, min: 32 },
-  { kind: 'vercel_token', prefix: 'vck_', alphabet: URL_SAFE, min: 20, isCommon: true },
-  { kind: 'vercel_token', prefix: 'vcp_', alphabet: URL_SAFE, min: 20, isCommon: true },
-  { kind: 'vercel_token', prefix: 'vci_', alphabet: URL_SAFE, min: 20, isCommon: true },
-  { kind: 'vercel_token', prefix: 'vca_', alphabet: URL_SAFE, min: 20, isCommon: true },
-  { kind: 'netlify_token', prefix: 'nfp_', alphabet: LETTER_OR_DIGIT, min: 32 },
-  { kind: 'supabase_token', prefix: 'sbp_', alphabet: URL_SAFE, min: 32 },
-  { kind: 'supabase_key', prefix: 'sb_secret_', alphabet: URL_SAFE, min: 16 },
-  { kind: 'fly_token', prefix: 'fm2_', alphabet: BASE64, min: 40 },
-  { kind: 'fly_token', prefix: 'fo1_', alphabet: URL_SAFE, min: 40 },
-  { kind: 'neon_key', prefix: 'napi_', alphabet: LETTER_OR_DIGIT, min: 40 },
-  { kind: 'planetscale_token', prefix: 'pscale_tkn_', alphabet: DOTTED, min: 32 },
-  { kind: 'planetscale_password', prefix: 'pscale_pw_', alphabet: DOTTED, min: 32 },
-  { kind: 'pulumi_token', prefix: 'pul-', alphabet: HEX, min: 40 },
-  { kind: 'vault_token', prefix: 'hvs.', alphabet: URL_SAFE, min: 24 },
-  { kind: 'vault_token', prefix: 'hvb.', alphabet: URL_SAFE, min: 24 },
-  { kind: 'doppler_token', prefix: 'dp.pt.', alphabet: LETTER_OR_DIGIT, min: 40 },
-  { kind: 'doppler_token', prefix: 'dp.st.', alphabet: DOTTED, min: 40 },
-  { kind: 'tailscale_key', prefix: 'tskey-', alphabet: URL_SAFE, min: 16 },
-  { kind: '1password_token', prefix: 'ops_eyJ', alphabet: BASE64, min: 64 },
-  { kind: 'age_key', prefix: 'AGE-SECRET-KEY-1', alphabet: UPPER | DIGIT, min: 58 },
+    // Clouds
+    form('aws_access_key', 'AKIA ASIA ABIA', UPPER | DIGIT, 16, 16),
+    form('aws_bedrock_key', 'ABSKQmVkcm9ja0FQSUtleS bedrock-api-key-', BASE64, 40),
+    form('alibaba_key', 'LTAI', LETTER_OR_DIGIT, 16, 24),
+    form('digitalocean_token', 'dop_v1_ doo_v1_ dor_v1_', HEX, 32),
+    form('cloudflare_token', 'cfut_ cfat_ cfk_', URL_SAFE, 32),
+    form('cloudflare_token', 'v1.0-', HEX | DASH, 100),
+    form('heroku_key', 'HRKU-', URL_SAFE, 32),
+    common('vercel_token', 'vck_ vcp_ vci_ vca_', URL_SAFE, 20),
+    form('netlify_token', 'nfp_', LETTER_OR_DIGIT, 32),
+    form('supabase_token', 'sbp_', URL_SAFE, 32),
+    form('supabase_key', 'sb_secret_', URL_SAFE, 16),
+    form('fly_token', 'fm2_', BASE64, 40),
+    form('fly_token', 'fo1_', URL_SAFE, 40),
+    form('neon_key', 'napi_', LETTER_OR_DIGIT, 40),
+    form('planetscale_token', 'pscale_tkn_', DOTTED, 32),
+    form('planetscale_password', 'pscale_pw_', DOTTED, 32),
+    form('pulumi_token', 'pul-', HEX, 40),
+    form('vault_token', 'hvs. hvb.', URL_SAFE, 24),
+    form('doppler_token', 'dp.pt.', LETTER_OR_DIGIT, 40),
+    form('doppler_token', 'dp.st.', DOTTED, 40),
+    form('tailscale_key', 'tskey-', URL_SAFE, 16),
+    form('1password_token', 'ops_eyJ', BASE64, 64),
+    form('age_key', 'AGE-SECRET-KEY-1', UPPER | DIGIT, 58),
 
-  // Data
-  { kind: 'databricks_token', prefix: 'dapi', alphabet: HEX | DASH, min: 32, max: 34 },
-  { kind: 'airtable_token', prefix: 'pat', alphabet: LETTER_OR_DIGIT | DOT, min: 79, max: 79 },
-  { kind: 'new_relic_key', prefix: 'NRAK-', alphabet: UPPER | DIGIT, min: 24 },
-  { kind: 'grafana_token', prefix: 'glsa_', alphabet: URL_SAFE, min: 32 },
-  { kind: 'grafana_token', prefix: 'glc_', alphabet: BASE64, min: 32 },
-  { kind: 'sentry_token', prefix: 'sntrys_', alphabet: BASE64 | WORD, min: 32 },
-  { kind: 'sentry_token', prefix: 'sntryu_', alphabet: HEX, min: 32 },
-  { kind: 'postman_key', prefix: 'PMAK-', alphabet: HEX | DASH, min: 32 },
+    // Data
+    form('databricks_token', 'dapi', HEX | DASH, 32, 34),
+    form('airtable_token', 'pat', LETTER_OR_DIGIT | DOT, 79, 79),
+    form('new_relic_key', 'NRAK-', UPPER | DIGIT, 24),
+    form('grafana_token', 'glsa_', URL_SAFE, 32),
+    form('grafana_token', 'glc_', BASE64, 32),
+    form('sentry_token', 'sntrys_', BASE64 | WORD, 32),
+    form('sentry_token', 'sntryu_', HEX, 32),
+    form('postman_key', 'PMAK-', HEX | DASH, 32),
 
-  // Code and packages
-  { kind: 'github_token', prefix: 'ghp_', alphabet: LETTER_OR_DIGIT, min: 16 },
-  { kind: 'github_token', prefix: 'gho_', alphabet: LETTER_OR_DIGIT, min: 16 },
-  { kind: 'github_token', prefix: 'ghu_', alphabet: LETTER_OR_DIGIT, min: 16 },
-  { kind: 'github_token', prefix: 'ghs_', alphabet: DOTTED, min: 16 },
-  { kind: 'github_token', prefix: 'ghr_', alphabet: LETTER_OR_DIGIT, min: 16 },
-  { kind: 'github_token', prefix: 'github_pat_', alphabet: URL_SAFE, min: 20, isCommon: true },
-  { kind: 'gitlab_token', prefix: 'glpat-', alphabet: DOTTED, min: 16 },
-  { kind: 'gitlab_token', prefix: 'gldt-', alphabet: URL_SAFE, min: 16 },
-  { kind: 'gitlab_token', prefix: 'glrt-', alphabet: DOTTED, min: 16 },
-  { kind: 'gitlab_token', prefix: 'glptt-', alphabet: URL_SAFE, min: 16 },
-  { kind: 'gitlab_token', prefix: 'glcbt-', alphabet: URL_SAFE, min: 16 },
-  { kind: 'npm_token', prefix: 'npm_', alphabet: LETTER_OR_DIGIT, min: 24 },
-  { kind: 'pypi_token', prefix: 'pypi-', alphabet: URL_SAFE, min: 50 },
-  { kind: 'rubygems_key', prefix: 'rubygems_', alphabet: HEX, min: 32 },
-  { kind: 'docker_token', prefix: 'dckr_pat_', alphabet: URL_SAFE, min: 20 },
-  { kind: 'docker_token', prefix: 'dckr_oat_', alphabet: URL_SAFE, min: 20 },
-  { kind: 'artifactory_key', prefix: 'AKCp', alphabet: LETTER_OR_DIGIT, min: 60 },
-  { kind: 'atlassian_token', prefix: 'ATATT3', alphabet: WORD | BASE64_SIGN, min: 60 },
-  { kind: 'bitbucket_token', prefix: 'ATBB', alphabet: LETTER_OR_DIGIT, min: 28, max: 36 },
-  { kind: 'circleci_token', prefix: 'CCIPAT_', alphabet: URL_SAFE, min: 32 },
-  { kind: 'contentful_token', prefix: 'CFPAT-', alphabet: URL_SAFE, min: 32 },
+    // Code and packages
+    form('github_token', 'ghp_ gho_ ghu_', LETTER_OR_DIGIT, 16),
+    form('github_token', 'ghs_', DOTTED, 16),
+    form('github_token', 'ghr_', LETTER_OR_DIGIT, 16),
+    common('github_token', 'github_pat_', URL_SAFE, 20),
+    form('gitlab_token', 'glpat-', DOTTED, 16),
+    form('gitlab_token', 'gldt-', URL_SAFE, 16),
+    form('gitlab_token', 'glrt-', DOTTED, 16),
+    form('gitlab_token', 'glptt- glcbt-', URL_SAFE, 16),
+    form('npm_token', 'npm_', LETTER_OR_DIGIT, 24),
+    form('pypi_token', 'pypi-', URL_SAFE, 50),
+    form('rubygems_key', 'rubygems_', HEX, 32),
+    form('docker_token', 'dckr_pat_ dckr_oat_', URL_SAFE, 20),
+    form('artifactory_key', 'AKCp', LETTER_OR_DIGIT, 60),
+    form('atlassian_token', 'ATATT3', WORD | BASE64_SIGN, 60),
+    form('bitbucket_token', 'ATBB', LETTER_OR_DIGIT, 28, 36),
+    form('circleci_token', 'CCIPAT_', URL_SAFE, 32),
+    form('contentful_token', 'CFPAT-', URL_SAFE, 32),
 
-  // Messages, work, shops
-  { kind: 'slack_token', prefix: 'xoxb-', alphabet: URL_SAFE, min: 12 },
-  { kind: 'slack_token', prefix: 'xoxp-', alphabet: URL_SAFE, min: 12 },
-  { kind: 'slack_token', prefix: 'xoxa-', alphabet: URL_SAFE, min: 12 },
-  { kind: 'slack_token', prefix: 'xoxr-', alphabet: URL_SAFE, min: 12 },
-  { kind: 'slack_token', prefix: 'xoxs-', alphabet: URL_SAFE, min: 12 },
-  { kind: 'slack_token', prefix: 'xoxe-', alphabet: URL_SAFE, min: 12 },
-  { kind: 'slack_token', prefix: 'xoxe.xox', alphabet: URL_SAFE, min: 12 },
-  { kind: 'slack_token', prefix: 'xapp-', alphabet: URL_SAFE, min: 12, isCommon: true },
-  { kind: 'stripe_key', prefix: 'sk_live_', alphabet: LETTER_OR_DIGIT, min: 10 },
-  { kind: 'stripe_key', prefix: 'sk_test_', alphabet: LETTER_OR_DIGIT, min: 10 },
-  { kind: 'stripe_key', prefix: 'rk_live_', alphabet: LETTER_OR_DIGIT, min: 10 },
-  { kind: 'stripe_key', prefix: 'rk_test_', alphabet: LETTER_OR_DIGIT, min: 10 },
-  { kind: 'webhook_secret', prefix: 'whsec_', alphabet: BASE64, min: 20 },
-  { kind: 'twilio_key', prefix: 'SK', alphabet: HEX, min: 32, max: 32 },
-  { kind: 'twilio_account', prefix: 'AC', alphabet: HEX, min: 32, max: 32 },
-  { kind: 'sendgrid_key', prefix: 'SG.', alphabet: DOTTED, min: 40 },
-  { kind: 'mailgun_key', prefix: 'key-', alphabet: LETTER_OR_DIGIT, min: 32, max: 32, isCommon: true },
-  { kind: 'brevo_key', prefix: 'xkeysib-', alphabet: URL_SAFE, min: 32 },
-  { kind: 'linear_key', prefix: 'lin_api_', alphabet: LETTER_OR_DIGIT, min: 24 },
-  { kind: 'linear_token', prefix: 'lin_oauth_', alphabet: LETTER_OR_DIGIT, min: 24 },
-  { kind: 'notion_token', prefix: 'secret_', alphabet: LETTER_OR_DIGIT, min: 40, isCommon: true },
-  { kind: 'notion_token', prefix: 'ntn_', alphabet: LETTER_OR_DIGIT, min: 32, isCommon: true },
-  { kind: 'figma_token', prefix: 'figd_', alphabet: URL_SAFE, min: 32 },
-  { kind: 'shopify_token', prefix: 'shpat_', alphabet: LETTER_OR_DIGIT, min: 24 },
-  { kind: 'shopify_token', prefix: 'shpca_', alphabet: LETTER_OR_DIGIT, min: 24 },
-  { kind: 'shopify_token', prefix: 'shppa_', alphabet: LETTER_OR_DIGIT, min: 24 },
-  { kind: 'shopify_token', prefix: 'shpss_', alphabet: LETTER_OR_DIGIT, min: 24 },
-  { kind: 'square_token', prefix: 'EAAA', alphabet: URL_SAFE, min: 56, max: 64, isCommon: true },
-  { kind: 'square_token', prefix: 'sq0atp-', alphabet: URL_SAFE, min: 20 },
-  { kind: 'square_secret', prefix: 'sq0csp-', alphabet: URL_SAFE, min: 30 },
-  { kind: 'facebook_token', prefix: 'EAACEdEose0cBA', alphabet: LOWER | UPPER | DIGIT, min: 20 },
-];
+    // Messages, work, shops
+    form('slack_token', 'xoxb- xoxp- xoxa- xoxr- xoxs- xoxe- xoxe.xox', URL_SAFE, 12),
+    common('slack_token', 'xapp-', URL_SAFE, 12),
+    form('stripe_key', 'sk_live_ sk_test_ rk_live_ rk_test_', LETTER_OR_DIGIT, 10),
+    form('webhook_secret', 'whsec_', BASE64, 20),
+    form('twilio_key', 'SK', HEX, 32, 32),
+    form('twilio_account', 'AC', HEX, 32, 32),
+    form('sendgrid_key', 'SG.', DOTTED, 40),
+    common('mailgun_key', 'key-', LETTER_OR_DIGIT, 32, 32),
+    form('brevo_key', 'xkeysib-', URL_SAFE, 32),
+    form('linear_key', 'lin_api_', LETTER_OR_DIGIT, 24),
+    form('linear_token', 'lin_oauth_', LETTER_OR_DIGIT, 24),
+    common('notion_token', 'secret_', LETTER_OR_DIGIT, 40),
+    common('notion_token', 'ntn_', LETTER_OR_DIGIT, 32),
+    form('figma_token', 'figd_', URL_SAFE, 32),
+    form('shopify_token', 'shpat_ shpca_ shppa_ shpss_', LETTER_OR_DIGIT, 24),
+    common('square_token', 'EAAA', URL_SAFE, 56, 64),
+    form('square_token', 'sq0atp-', URL_SAFE, 20),
+    form('square_secret', 'sq0csp-', URL_SAFE, 30),
+    form('facebook_token', 'EAACEdEose0cBA', LOWER | UPPER | DIGIT, 20),
+  ].flat();
 
 let formsByBeginning: ReadonlyMap<number, readonly KeyForm[]> | undefined;
 
@@ -171,7 +161,7 @@ const NONE: readonly KeyForm[] = [];
 
 function groupForms(): ReadonlyMap<number, readonly KeyForm[]> {
   const groups = new Map<number, KeyForm[]>();
-  for (const form of FORMS) {
+  for (const form of forms()) {
     const beginning = beginningAt(form.prefix, 0);
     const group = groups.get(beginning);
     if (group === undefined) groups.set(beginning, [form]);

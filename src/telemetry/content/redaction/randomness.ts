@@ -1,3 +1,5 @@
+import { DIGIT, typeAt, UPPER } from './characters.ts';
+
 /** Most that is read to judge a text, in UTF-16 units: the judgement of a longer one does not change. */
 const MAX_READ = 256;
 
@@ -6,8 +8,14 @@ const MIXED_CASE = /[A-Z]{2}[\s\S]{0,64}[a-z][A-Z]|[a-z][A-Z]{2}[a-z]|[a-z][A-Z]
 
 /** Whether a text looks drawn by lot: it has a digit, or capitals where no name has them. */
 export function looksRandom(text: string): boolean {
-  const start = text.slice(0, MAX_READ);
-  return /\d/.test(start) || MIXED_CASE.test(start);
+  const end = Math.min(text.length, MAX_READ);
+  let capitals = 0;
+  for (let at = 0; at < end; at += 1) {
+    const type = typeAt(text, at);
+    if ((type & DIGIT) !== 0) return true;
+    if ((type & UPPER) !== 0) capitals += 1;
+  }
+  return capitals > 1 && MIXED_CASE.test(text.slice(0, MAX_READ));
 }
 
 /** Small letters in one short word or in several, and the words of `camelCase`. */
@@ -20,10 +28,11 @@ export function isWords(text: string): boolean {
 }
 
 const FILLER = /x{6}|\.{3}|…|(?:^|[-_ <{])your[-_ ]|your[-_]?(?:api|access|key|token|secret)|placeholder/i;
+const FILLERS = 'xX*.•…_#?0-';
 const ONLY_FILLER = /^[xX*.•…_#?0-]+$/;
 
 /** Whether a text stands where a secret would: `sk-xxxxxxxx`, `YOUR_API_KEY`. */
 export function isFiller(text: string): boolean {
   const start = text.slice(0, MAX_READ);
-  return FILLER.test(start) || ONLY_FILLER.test(start);
+  return FILLER.test(start) || (FILLERS.includes(start[0] ?? ' ') && ONLY_FILLER.test(start));
 }

@@ -1,17 +1,29 @@
 import { findAssigned, findElementText, findOptionValue, findStated } from './assignment.ts';
-import { DIGIT, endOf, ESCAPE, isWordStart, STAR, TRIGGER, typeAt, typeOf, WORD } from './characters.ts';
-import { findAttachedPassword, findUserOption } from './command.ts';
+import {
+  ADDRESS_END,
+  areHex,
+  DIGIT,
+  ESCAPE,
+  isWordStart,
+  NUMBER_SIGN,
+  STAR,
+  TRIGGER,
+  typeAt,
+  typeOf,
+  WORD,
+} from './characters.ts';
+import { findLogin, findOption, LOGIN } from './command.ts';
 import { findEmail } from './email.ts';
 import { createEntryFinder, mayBelongToEntry, type EntryFinder } from './entry.ts';
 import { decodeEscapes } from './escapes.ts';
 import type { Finding } from './finding.ts';
-import { ipAddressAt } from './ip-address.ts';
+import { endOfGroups, ipAddressAt, LONGEST_SIX } from './ip-address.ts';
 import { paymentCardAt } from './payment-card.ts';
-import { FEWEST_DIGITS, isNumberSign, phoneNumberAt } from './phone-number.ts';
+import { FEWEST_DIGITS, isNumberSign, mayBeginLocal, phoneNumberAt } from './phone-number.ts';
 import { createPrivateKeyFinder, puttyKeyAt, type PrivateKeyFinder } from './private-key.ts';
 import { findProviderKey, MIN_KEY } from './provider-key.ts';
 import { findSchemed, LONGEST_SCHEME, SHORTEST_SCHEME } from './scheme.ts';
-import { findDataSource, findUserinfo } from './url.ts';
+import { findDataSource, findUserinfo, isBeforeProtocol, ORACLE } from './url.ts';
 
 /** What is looked for. */
 export interface ScanRules {
@@ -29,12 +41,22 @@ const PUTTY = 'Private-Lines';
 
 const LETTER_B = 98;
 const LETTER_N = 78;
+const LETTER_U = 117;
 const HYPHEN = 45;
 const BACKSLASH = 92;
 const PERCENT = 37;
 const DOT = 46;
 const ZERO = 48;
 const COLON = 58;
+const AT = 64;
+const SLASH = 47;
+const PLUS = 43;
+const BRACKET = 40;
+const GREATER = 62;
+/** `ñ`, which no word has here. */
+const LETTER_N_TILDE = 0xf1;
+const QUOTATION_MARK = 34;
+const APOSTROPHE = 39;
 
 /** Where a scan is. */
 interface Scan {
@@ -44,6 +66,9 @@ interface Scan {
   privateKeys: PrivateKeyFinder | undefined;
   /** Made for the first sign of assignment. */
   entries: EntryFinder | undefined;
+  /** Known at the first `@`. */
+  hasOracle: boolean | undefined;
+  hasLogin: boolean | undefined;
   /** Position behind what was replaced last: nothing that is found may begin before it. */
   floor: number;
   /** Bounds of the last word. */
@@ -52,6 +77,12 @@ interface Scan {
   /** Position behind the last short number, and how many stood before it with no more than a sign between them. */
   numberEnd: number;
   row: number;
+  /** Where the last hexadecimal digits and colons end. */
+  groupsEnd: number;
+  /** How many digits stand between two positions, the second of which is behind a digit. */
+  digits: number;
+  countedFrom: number;
+  counted: number;
   /** Kinds of the characters between words and signs, together; known at the end. */
   signs: number;
 }
@@ -67,11 +98,17 @@ function createScan(text: string, rules: ScanRules): Scan {
     rules,
     privateKeys: undefined,
     entries: undefined,
+    hasOracle: undefined,
+    hasLogin: undefined,
     floor: 0,
     wordStart: 0,
     wordEnd: 0,
     numberEnd: 0,
     row: 0,
+    groupsEnd: 0,
+    digits: 0,
+    countedFrom: 0,
+    counted: 0,
     signs: 0,
   };
 }
@@ -106,20 +143,27 @@ function redactWritten(
   originOf: (position: number) => number,
 ): string {
   const { text } = scan;
+  const { length } = text;
   let output = '';
   let copied = 0;
   let position = 0;
   let signs = 0;
-  while (position < text.length) {
+  while (position < length) {
     const type = typeOf(text.charCodeAt(position));
     if ((type & (WORD | TRIGGER)) === 0) {
       signs |= type;
       position += 1;
       continue;
     }
-    const isWord = (type & WORD) !== 0;
-    const next = isWord ? endOf(text, position + 1, WORD) : position + 1;
-    const found = isWord ? findInWord(scan, position, next) : findAtSign(scan, position);
+    let next = position + 1;
+    let found: Finding | undefined;
+    if ((type & WORD) === 0) {
+      if ((type & NUMBER_SIGN) === 0 || mayBeginNumber(scan, position)) found = findAtSign(scan, position);
+    } else {
+      let behind = 0;
+      while (next < length && ((behind = typeOf(text.charCodeAt(next))) & WORD) !== 0) next += 1;
+      found = findInWord(scan, position, next, next === length ? 0 : behind);
+    }
     if (found === undefined || found.start < scan.floor) {
       position = next;
     } else {
@@ -137,40 +181,37 @@ function redactWritten(
 /** A word behind `\n` or `%20` begins behind the letters that belong to those. */
 function startOfWord(text: string, start: number, end: number): number {
   const before = start === 0 ? 0 : text.charCodeAt(start - 1);
-  if (before !== BACKSLASH && before !== PERCENT) return start;
-  const word = text.slice(start, Math.min(end, start + 5));
-  const escape = before === PERCENT ? /^[0-9a-f]{2}/i.exec(word) : /^(?:u[0-9a-f]{4}|[nrtbf])/i.exec(word);
-  return start + (escape?.[0].length ?? 0);
+  return before === BACKSLASH || before === PERCENT ? startBehind(text, start, end, before) : start;
 }
 
-function findInWord(scan: Scan, position: number, end: number): Finding | undefined {
+function startBehind(text: string, start: number, end: number, before: number): number {
+  if (before === PERCENT) return end - start >= 2 && areHex(text, start, 2) ? start + 2 : start;
+  if ((text.charCodeAt(start) | 32) === LETTER_U)
+    return end - start >= 5 && areHex(text, start + 1, 4) ? start + 5 : start;
+  return 'nrtbfNRTBF'.includes(text[start]!) ? start + 1 : start;
+}
+
+/** @param behind kinds of the character behind the word */
+function findInWord(scan: Scan, position: number, end: number, behind: number): Finding | undefined {
   const { text } = scan;
   const start = startOfWord(text, position, end);
   const { wordStart, wordEnd } = scan;
   scan.wordStart = start;
   scan.wordEnd = end;
   const length = end - start;
-  const type = typeAt(text, start);
-  if (length >= MIN_KEY || (typeAt(text, end) & STAR) !== 0 || (length >= SHORTEST_SCHEME && beginsAny(text, start))) {
+  if (length >= MIN_KEY || (behind & STAR) !== 0 || (length >= SHORTEST_SCHEME && beginsAny(text, start))) {
     const found = findInLongWord(scan, start, end);
     if (found !== undefined) return found;
   }
   if (length > 1 && text.charCodeAt(start) === HYPHEN && (typeAt(text, start + 1) & DIGIT) === 0) {
-    const found = scan.rules.secrets ? findInOption(text, start, end) : undefined;
+    const found = scan.rules.secrets ? findOption(text, start) : undefined;
     if (found !== undefined) return found;
   }
   if (scan.rules.keys && (length === 2 || length >= MIN_KEY)) {
     const found = findStated(text, wordStart, wordEnd, start, end);
     if (found !== undefined) return found;
   }
-  return length > 0 && (type & DIGIT) !== 0 ? findNumber(scan, start, end) : undefined;
-}
-
-function findInOption(text: string, start: number, end: number): Finding | undefined {
-  const second = text[start + 1];
-  if (second === 'p') return end - start > 2 ? findAttachedPassword(text, start) : undefined;
-  const isUser = second === 'u' ? end - start === 2 : end - start === 6 && text.startsWith('--user', start);
-  return isUser ? findUserOption(text, start, end) : undefined;
+  return length > 0 && isDigit(text.charCodeAt(start)) ? findNumber(scan, start, end) : undefined;
 }
 
 /** Whether a word too short for a key may be the name of a scheme, an option, or the beginning of a private key. */
@@ -207,14 +248,18 @@ function findInLongWord(scan: Scan, start: number, end: number): Finding | undef
 function findNumber(scan: Scan, start: number, end: number): Finding | undefined {
   const { text, rules, floor } = scan;
   const behind = end === text.length ? 0 : text.charCodeAt(end);
-  const mayBeAddress = (behind === DOT && end - start <= 3) || (behind === COLON && end - start === 4);
-  const hasMany = !isInTable(scan, start, end) && hasManyDigits(text, start);
-  if (!mayBeAddress && !hasMany) return undefined;
-  if ((start > 0 && text.charCodeAt(start - 1) === DOT) || !isWordStart(text, start)) return undefined;
-  const address = rules.ipAddresses && mayBeAddress ? ipAddressAt(text, start, floor) : undefined;
-  if (address !== undefined || !hasMany) return address;
+  const mayBeAddress =
+    (behind === DOT && end - start <= 3) || (behind === COLON && end - start === 4 && mayBeSix(scan, start));
+  const isRow = isInTable(scan, start, end);
+  if ((isRow && !mayBeAddress) || (start > 0 && text.charCodeAt(start - 1) === DOT)) return undefined;
   // A card's digits are one word, or the first four of them are.
   const mayBeCard = rules.cards && (end - start === 4 || end - start >= 13);
+  const goesOn = !isRow && (end - start >= FEWEST_DIGITS || isBeforeDigit(text, end));
+  const hasMany =
+    goesOn && (mayBeCard || (rules.phones && mayBeginLocal(text, start, floor))) && hasManyDigits(scan, start);
+  if ((!mayBeAddress && !hasMany) || !isWordStart(text, start)) return undefined;
+  const address = rules.ipAddresses && mayBeAddress ? ipAddressAt(text, start, floor) : undefined;
+  if (address !== undefined || !hasMany) return address;
   return (
     (mayBeCard ? paymentCardAt(text, start) : undefined) ??
     (rules.phones ? phoneNumberAt(text, start, floor) : undefined)
@@ -228,42 +273,74 @@ function isInTable(scan: Scan, start: number, end: number): boolean {
   return scan.row > LONGEST_ROW;
 }
 
+/** Whether a digit stands behind one or two signs. */
+function isBeforeDigit(text: string, end: number): boolean {
+  if (end + 1 >= text.length || !isNumberSign(text.charCodeAt(end))) return false;
+  const next = text.charCodeAt(end + 1);
+  return isDigit(next) || (isNumberSign(next) && (typeAt(text, end + 2) & DIGIT) !== 0);
+}
+
+/** Whether what begins at a position is no longer than an address, for which every character is looked at once. */
+function mayBeSix(scan: Scan, start: number): boolean {
+  if (start >= scan.groupsEnd) scan.groupsEnd = endOfGroups(scan.text, start);
+  return scan.groupsEnd - start <= LONGEST_SIX;
+}
+
+/** Whether a digit follows a plus or a bracket, and no table stands before it. */
+function mayBeginNumber({ text, row, numberEnd }: Scan, sign: number): boolean {
+  return (row < LONGEST_ROW || numberEnd !== sign) && (typeAt(text, sign + 1) & DIGIT) !== 0;
+}
+
 /** Whether no more than one sign of a number stands between the last short number and a position. */
 function isNextInRow({ text, numberEnd }: Scan, position: number): boolean {
   return position - numberEnd === 1 && numberEnd > 0 && isNumberSign(text.charCodeAt(numberEnd));
 }
 
-/** Whether enough digits for a telephone number follow each other, with single signs between them. */
-function hasManyDigits(text: string, start: number): boolean {
-  let digits = 0;
-  let gap = 0;
+/**
+ * Whether enough digits for a telephone number follow each other, with one or two signs between them. To be asked for
+ * rising positions: of what was counted for the one before, only what lies before the next is taken off.
+ */
+function hasManyDigits(scan: Scan, start: number): boolean {
+  const { text } = scan;
   if (text.length - start < FEWEST_DIGITS) return false;
   if (text.charCodeAt(start) === ZERO && text.charCodeAt(start + 1) === DOT) return false;
-  for (let at = start; at < text.length && digits < FEWEST_DIGITS; at += 1) {
-    const code = text.charCodeAt(at);
-    if (code >= 48 && code <= 57) {
-      digits += 1;
-      gap = 0;
-    } else {
-      gap += 1;
-      if (gap > 2 || !isNumberSign(code)) return false;
-    }
+  let { digits, counted } = scan;
+  if (start >= counted) {
+    digits = 0;
+    counted = start;
+  } else {
+    for (let at = scan.countedFrom; at < start; at += 1) if (isDigit(text.charCodeAt(at))) digits -= 1;
   }
-  return digits === FEWEST_DIGITS;
+  for (let at = counted; at < text.length && at - counted <= 2 && digits < FEWEST_DIGITS; at += 1) {
+    const code = text.charCodeAt(at);
+    if (isDigit(code)) {
+      digits += 1;
+      counted = at + 1;
+    } else if (!isNumberSign(code)) break;
+  }
+  scan.digits = digits;
+  scan.countedFrom = start;
+  scan.counted = counted;
+  return digits >= FEWEST_DIGITS;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57;
 }
 
 function findAtSign(scan: Scan, sign: number): Finding | undefined {
-  const { text, rules, wordStart, wordEnd, floor } = scan;
-  switch (text[sign]) {
-    case '@':
-      return (rules.secrets ? findDataSource(text, sign, floor) : undefined) ?? findAddress(scan, sign);
-    case '+':
-    case '(':
+  const { text, rules, wordStart, wordEnd } = scan;
+  switch (text.charCodeAt(sign)) {
+    case AT:
+      if (!mayBeBehindName(text, sign)) return undefined;
+      return (rules.secrets ? findSource(scan, sign) : undefined) ?? findAddress(scan, sign);
+    case PLUS:
+    case BRACKET:
       return rules.phones ? findPhone(scan, sign) : undefined;
-    case '>':
+    case GREATER:
       return rules.keys ? findElementText(text, sign, wordStart, wordEnd) : undefined;
-    case ':':
-      if (text[sign + 1] === '/' && text[sign + 2] === '/') {
+    case COLON:
+      if (sign + 2 < text.length && text.charCodeAt(sign + 1) === SLASH && text.charCodeAt(sign + 2) === SLASH) {
         return rules.secrets ? findUserinfo(text, sign) : undefined;
       }
       return rules.keys || rules.secrets ? findNamed(scan, sign) : undefined;
@@ -272,24 +349,46 @@ function findAtSign(scan: Scan, sign: number): Finding | undefined {
   }
 }
 
+/** Whether what stands before an `@` may belong to it. */
+function mayBeBehindName(text: string, sign: number): boolean {
+  return sign > 0 && text.charCodeAt(sign - 1) !== AT && (typeAt(text, sign - 1) & ADDRESS_END) === 0;
+}
+
+/** Most texts have no address and no login of Oracle, which is found out once. */
+function findSource(scan: Scan, sign: number): Finding | undefined {
+  const { text, floor } = scan;
+  scan.hasOracle ??= text.includes(ORACLE);
+  scan.hasLogin ??= text.includes(LOGIN);
+  const isSource = scan.hasOracle || isBeforeProtocol(text, sign);
+  const source = isSource ? findDataSource(text, sign, floor) : undefined;
+  return source ?? (scan.hasLogin ? findLogin(text, sign) : undefined);
+}
+
 function findAddress({ text, rules, floor }: Scan, sign: number): Finding | undefined {
   return rules.emails ? findEmail(text, sign, floor) : undefined;
 }
 
 function findPhone(scan: Scan, sign: number): Finding | undefined {
   const { text, floor } = scan;
-  if (scan.row >= LONGEST_ROW && sign === scan.numberEnd) return undefined;
-  if ((typeAt(text, sign + 1) & DIGIT) === 0 || !isWordStart(text, sign)) return undefined;
+  if (!isWordStart(text, sign)) return undefined;
   return phoneNumberAt(text, sign, floor);
 }
 
 /** Headers with secrets are secrets, under whatever rule; other values are redacted for their names alone. */
 function findNamed(scan: Scan, sign: number): Finding | undefined {
   const { text, rules, wordStart, wordEnd } = scan;
+  if (wordEnd - wordStart < 3 && !mayBeShortName(text, wordStart, wordEnd)) return undefined;
   const found = findInEntry(scan, sign) ?? findAssigned(text, sign, wordStart, wordEnd);
   if (found === undefined || (rules.keys && rules.secrets)) return found;
   const isSecret = /^(?:cookie|authorization|bearer_token|basic_credentials)$/.test(found.kind);
   return isSecret === rules.secrets ? found : undefined;
+}
+
+/** Of the shortest words only a quoted part of a JSON Web Key is a name, and the end of `contraseña`. */
+function mayBeShortName(text: string, wordStart: number, wordEnd: number): boolean {
+  if (wordStart === 0 || wordStart === wordEnd) return false;
+  const before = text.charCodeAt(wordStart - 1);
+  return before === QUOTATION_MARK || before === APOSTROPHE || before === LETTER_N_TILDE;
 }
 
 function findInEntry(scan: Scan, sign: number): Finding | undefined {

@@ -6,6 +6,7 @@ export type SecretKind =
   | 'private_key'
   | 'token'
   | 'credentials'
+  | 'basic_credentials'
   | 'authorization'
   | 'cookie'
   | 'card_code'
@@ -53,7 +54,7 @@ function endingBefore(text: string, start: number, end: number): number {
 }
 
 const PASSWORD =
-  /(?:password|passwd|passphrase|passcode|pwd|passwort|kennwort|wachtwoord|senha|motdepasse|contrasena|contrasea)s?(?:hash|value|confirmation)?$/;
+  /(?:password|passwd|passphrase|passcode|pwd|passwort|kennwort|wachtwoord|senha|motdepasse|contrasena|contrasea|tosecurestring)s?(?:hash|value|confirmation)?$/;
 const SHORT_PASSWORD = /(?:^|[^a-z])pass$|[a-z]Pass$/;
 const SECRET = /(?:secrets?(?:value|hash)?|secretkeybase)$/;
 const PRIVATE_KEY = /(?:private(?:ssh|rsa|pem|signing)?|priv)keys?$/;
@@ -126,6 +127,7 @@ function judgeName(name: string): SecretKind | undefined {
 
 /** Names whose values are secrets only where they have the form of one. */
 function judgeFormName(plain: string): SecretKind | undefined {
+  if (plain === 'auth') return 'basic_credentials';
   if (SESSION_OR_ACCESS.test(plain)) return 'token';
   if (CONNECTION.test(plain)) return 'connection';
   if (PIN.test(plain)) return 'pin';

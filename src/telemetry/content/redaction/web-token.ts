@@ -7,8 +7,8 @@ const MAX_HEADER = 1024;
 /** Shortest first part: `{"alg":"none"}` has 19 characters, and no name of an algorithm is much shorter. */
 const MIN_HEADER = 18;
 
-/** The parts behind the first. */
-const REST = /\.[\w-]+(?:\.[\w-]*){0,3}/y;
+/** The parts behind the first; where the key was agreed on, the second is empty (RFC 7518, 4.5). */
+const REST = /\.(?:[\w-]+(?:\.[\w-]*){0,3}|(?:\.[\w-]+){3})/y;
 
 /**
  * End of the JSON Web Token (RFC 7519) or its encrypted form (RFC 7516) that begins at a position: parts in
@@ -25,8 +25,15 @@ export function webTokenEnd(text: string, start: number): number | undefined {
 
 /** Whether a text begins like an object in base64: `{"` and `{ "`. */
 export function beginsWebToken(text: string, start: number): boolean {
-  return text.startsWith('eyJ', start) || text.startsWith('eyAi', start);
+  if (start + MIN_HEADER > text.length || text.charCodeAt(start + 1) !== LETTER_Y) return false;
+  const third = text.charCodeAt(start + 2);
+  return text.charCodeAt(start) === LETTER_E && (third === LETTER_J || (third === LETTER_A && text[start + 3] === 'i'));
 }
+
+const LETTER_A = 65;
+const LETTER_J = 74;
+const LETTER_E = 101;
+const LETTER_Y = 121;
 
 /** The name and value every header has (RFC 7515, 4.1.1). */
 const ALGORITHM = /"alg"\s{0,4}:\s{0,4}"[\w+-]{1,32}"/;

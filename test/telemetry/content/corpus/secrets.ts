@@ -437,6 +437,18 @@ const COMMANDS: Readonly<Record<string, Whole>> = {
   'curl --user': (draw) => withSecret(draw.text(12), (secret) => `curl --user ada:${secret} https://api.test/v1`),
   'mysql -p': (draw) => withSecret(draw.text(12), (secret) => `mysql -h db.test -u root -p${secret} shop`),
   'mysqldump -p': (draw) => withSecret(draw.text(12), (secret) => `mysqldump -uroot -p${secret} shop > out.sql`),
+  'sshpass -p': (draw) => withSecret(draw.text(12), (secret) => `sshpass -p '${secret}' ssh -p 2222 root@db.test`),
+  'mongosh -p': (draw) => withSecret(draw.text(12), (secret) => `mongosh --host db.test -u ada -p ${secret} shop`),
+  'docker login -p': (draw) => withSecret(draw.text(12), (secret) => `docker login -u ada -p ${secret} registry.test`),
+  'sqlcmd -P': (draw) => withSecret(draw.text(12), (secret) => `sqlcmd -S db.test -U sa -P "${secret}" -Q "select 1"`),
+  'redis-cli -a': (draw) => withSecret(draw.text(12), (secret) => `redis-cli -h db.test -a ${secret} ping`),
+  'sudo -S': (draw) => withSecret(draw.text(12), (secret) => `echo "${secret}" | sudo -S systemctl restart app`),
+  sqlplus: (draw) => withSecret(draw.text(12), (secret) => `sqlplus -s scott/${secret}@//db.test:1521/shop @run.sql`),
+  'JSON Web Encryption, key agreed on': (draw) => {
+    const header = Buffer.from('{"alg":"dir","enc":"A256GCM"}').toString('base64url');
+    const rest = [16, 120, 22].map((length) => draw.text(length, BASE64_URL)).join('.');
+    return withSecret(`${header}..${rest}`, (secret) => `got ${secret} back`);
+  },
   Mailchimp: (draw) => withSecret(`${draw.text(32, HEX)}-us14`, (secret) => `called the API with ${secret}.`),
   'Google, code': (draw) => withSecret(`4/0A${draw.text(66, BASE64_URL)}`, (secret) => `/cb?code=${secret}&scope=x`),
   'GitHub, behind a letter': (draw) => withSecret(`ghp_${draw.text(35)}7`, (secret) => `key${secret} failed`),
@@ -450,6 +462,10 @@ const COMMANDS: Readonly<Record<string, Whole>> = {
   },
   'PEM, long': (draw) => {
     const lines = Array.from({ length: 400 }, () => draw.text(64, BASE64)).join('\n');
+    return [`-----BEGIN PRIVATE KEY-----\n${lines}\n-----END PRIVATE KEY-----`, lines.slice(-120)];
+  },
+  'PEM, very long': (draw) => {
+    const lines = Array.from({ length: 2500 }, () => draw.text(64, BASE64)).join('\n');
     return [`-----BEGIN PRIVATE KEY-----\n${lines}\n-----END PRIVATE KEY-----`, lines.slice(-120)];
   },
   'PGP, long, cut off': (draw) => {
@@ -488,6 +504,85 @@ const TYPESET: Readonly<Record<string, Whole>> = {
   'Phone, en dashes': () => withSecret('+49\u201330\u2013901820', (secret) => `Call ${secret} now`),
 };
 
+/** Secrets whose names stand a line above them, beside them, or in front of more than a sign. */
+const NAMED_ELSEWHERE: Readonly<Record<string, Whole>> = {
+  'YAML, block': (draw) => withSecret(draw.text(14), (secret) => `db:\n  password: |\n    ${secret}\n  port: 5432`),
+  'YAML, block, folded': (draw) => withSecret(draw.text(14), (secret) => `secret: >-\n  ${secret}\nnext: 1`),
+  'YAML, block, two lines': (draw) =>
+    withSecret(draw.text(14), (secret) => `  client_secret: |+\r\n     first line\r\n     ${secret}\r\n  port: 1`),
+  'YAML, block, JSON': (draw) =>
+    withSecret(draw.text(14), (secret) => JSON.stringify({ file: `db:\n  password: |\n    ${secret}\n  port: 5432` })),
+  'YAML, next line': (draw) => withSecret(`${draw.text(14)}7`, (secret) => `api_key:\n  ${secret}\nregion: eu`),
+  'YAML, list': (draw) => withSecret(`${draw.text(14)}7`, (secret) => `refresh_tokens:\n  - ${secret}\n  - x`),
+  'form, part': (draw) =>
+    withSecret(
+      draw.text(9),
+      (secret) => `--b1\r\nContent-Disposition: form-data; name="password"\r\n\r\n${secret}\r\n--b1--`,
+    ),
+  'form, part with a type, JSON': (draw) =>
+    withSecret(draw.text(9), (secret) =>
+      JSON.stringify({
+        body: `--b1\r\nContent-Disposition: form-data; name="api_key"\r\nContent-Type: text/plain\r\n\r\n${secret}\r\n`,
+      }),
+    ),
+  'OTLP, attribute': (draw) =>
+    withSecret(draw.text(9), (secret) => JSON.stringify([{ key: 'api_key', value: { stringValue: secret } }])),
+  'OTLP, attribute, indented, JSON': (draw) =>
+    withSecret(draw.text(9), (secret) =>
+      JSON.stringify({ body: JSON.stringify({ key: 'user.password', value: { stringValue: secret } }, null, 2) }),
+    ),
+  'OTLP, attribute, list': (draw) =>
+    withSecret(draw.text(9), (secret) =>
+      JSON.stringify({
+        key: 'http.request.header.x-api-key',
+        value: { arrayValue: { values: [{ stringValue: secret }] } },
+      }),
+    ),
+  'entry, value first': (draw) =>
+    withSecret(draw.text(9), (secret) => JSON.stringify({ env: [{ value: secret, name: 'DB_PASSWORD' }] })),
+  'field, selector': (draw) =>
+    withSecret(draw.text(9), (secret) => JSON.stringify({ selector: 'form input#password', value: secret })),
+  'field, element': (draw) =>
+    withSecret(draw.text(9), (secret) => JSON.stringify({ element: 'Password field', ref: 'e7', text: secret })),
+  'header, list': (draw) =>
+    withSecret(`${draw.text(24)}7`, (secret) => `rawHeaders: ['Host', 'x', 'X-Api-Key', '${secret}']`),
+  'header, pair': (draw) => withSecret(`${draw.text(24)}7`, (secret) => JSON.stringify([['x-auth-token', secret]])),
+  'header, call': (draw) => withSecret(`${draw.text(24)}7`, (secret) => `request.setHeader("X-Api-Key", "${secret}")`),
+  'variable, call, Go': (draw) => withSecret(`${draw.text(14)}7`, (secret) => `os.Setenv("DB_PASSWORD", "${secret}")`),
+  'constant, PHP': (draw) => withSecret(`${draw.text(14)}7`, (secret) => `define('DB_PASSWORD', '${secret}');`),
+  'Markdown, table': (draw) =>
+    withSecret(`${draw.text(14)}7`, (secret) => `| Field | Value |\n|---|---|\n| password | \`${secret}\` |`),
+  'Markdown, bold with its colon': (draw) => withSecret(draw.text(12), (secret) => `- **Password:** ${secret}\n`),
+  'type, TypeScript': (draw) => withSecret(draw.text(12), (secret) => `const apiKey: string = '${secret}';`),
+  'type, Python': (draw) => withSecret(draw.text(12), (secret) => `class S:\n    api_key: str = "${secret}"`),
+  'wrapped, Rust': (draw) => withSecret(draw.text(12), (secret) => `Config { password: Some("${secret}"), port: 1 }`),
+  'wrapped, Python': (draw) => withSecret(draw.text(12), (secret) => `Settings(password=SecretStr('${secret}'))`),
+  'bytes, Python': (draw) => withSecret(draw.text(12), (secret) => `SECRET_KEY = b'${secret}'`),
+  'stand-in of a variable, JavaScript': (draw) =>
+    withSecret(draw.text(12), (secret) => `const secret = process.env.JWT_SECRET || '${secret}';`),
+  'stand-in of a variable, Python': (draw) =>
+    withSecret(draw.text(12), (secret) => `api_key = os.getenv("API_KEY", "${secret}")`),
+  'XML, CDATA': (draw) => withSecret(draw.text(12), (secret) => `<client_secret><![CDATA[${secret}]]></client_secret>`),
+  'XML, prefix': (draw) => withSecret(draw.text(12), (secret) => `<wsse:Password>${secret}</wsse:Password>`),
+  'XML, property list': (draw) =>
+    withSecret(draw.text(12), (secret) => `<key>apiToken</key>\n  <string>${secret}</string>`),
+  'XML, setting': (draw) =>
+    withSecret(draw.text(12), (secret) => `<property><name>db.password</name><value>${secret}</value></property>`),
+  'SQL, password': (draw) => withSecret(`${draw.text(12)}7`, (secret) => `CREATE USER ada WITH PASSWORD '${secret}';`),
+  'SQL, identified by': (draw) => withSecret(draw.text(8), (secret) => `CREATE USER ada IDENTIFIED BY '${secret}';`),
+  'variable of an image': (draw) => withSecret(`${draw.text(12)}7`, (secret) => `ENV APP_SECRET ${secret}\nRUN npm ci`),
+  netrc: (draw) => withSecret(`${draw.text(12)}7`, (secret) => `machine api.test login ada password ${secret}`),
+  'seed phrase, two words': () => withSecret(PHRASE, (secret) => `seed phrase: ${secret}`),
+  'Docker, configuration': (draw) =>
+    withSecret(Buffer.from(`ada:${draw.text(12)}`).toString('base64'), (secret) =>
+      JSON.stringify({ auths: { 'registry.test': { auth: secret } } }),
+    ),
+  'Entra ID, client secret': (draw) =>
+    withSecret(`${draw.text(3)}8Q~${draw.text(34, BASE64_URL)}`, (secret) => `signed in with ${secret}, then`),
+  'Bedrock, long-term key': (draw) =>
+    withSecret(`ABSKQmVkcm9ja0FQSUtleS${draw.text(100, BASE64)}`, (secret) => `used ${secret} there`),
+};
+
 /** Every case: each format in several contexts. */
 export function secretCases(seed = 1): readonly SecretCase[] {
   const draw = createDraw(seed);
@@ -505,7 +600,7 @@ export function secretCases(seed = 1): readonly SecretCase[] {
         return { name, context, secret: text.includes(secret) ? secret : encodeURIComponent(secret), text };
       }),
     ),
-    ...[WHOLE, PERSONAL, ESCAPED, NAMED_APART, COMMANDS, TYPESET]
+    ...[WHOLE, PERSONAL, ESCAPED, NAMED_APART, NAMED_ELSEWHERE, COMMANDS, TYPESET]
       .flatMap((cases) => Object.entries(cases))
       .map(([name, write]) => {
         const [text, secret] = write(draw);

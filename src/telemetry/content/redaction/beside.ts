@@ -1,0 +1,40 @@
+import { matchAt, type Finding } from './finding.ts';
+import { isSecretValue } from './named-value.ts';
+import { isWords } from './randomness.ts';
+import { secretKindOf, type SecretKind } from './secret-names.ts';
+
+/** Quotation marks around a comma, a space before one, or a bar; then the value, to the end of its quotation or cell. */
+const BETWEEN = /(?:(\\{0,7}["'`])?(,? ?)\\{0,7}["'`]|`? {0,24}\| {1,24}`?)/y;
+const QUOTED = /[^"'`\\\n]{3,512}/y;
+const CELL = /(?=[\d\W]{0,64}[a-z])[^\s|"'`\\]{8,512}(?=[ `]{0,24}\|)/iy;
+const WORD_AND_NUMBER = /^[a-z]+\d{0,3}$/i;
+/** What stands before the name where a call sets it, or a list begins with it. */
+const SETTER = /(?:(?:set|put|append|define|stub)\w{0,24}\(|\[)\s{0,4}\\{0,7}["']$/i;
+
+/**
+ * The value that stands beside its name, in `set('name', 'value')`, `['X-Name', 'value']`, `| name | value |` and
+ * `PASSWORD 'value'`, given the start of the value. Names stand there beside each other too, so that the value has to
+ * look drawn by lot, with a digit.
+ */
+export function findBeside(
+  text: string,
+  nameStart: number,
+  nameEnd: number,
+  start: number,
+  kind: SecretKind,
+): Finding | undefined {
+  const between = matchAt(BETWEEN, text, nameEnd);
+  if (between === null || nameEnd + between[0].length !== start) return undefined;
+  const [, closing, sign] = between;
+  const value = matchAt(sign === undefined ? CELL : QUOTED, text, start)?.[0] ?? '';
+  if (!/\d/.test(value) || isWords(value) || WORD_AND_NUMBER.test(value)) return undefined;
+  if (secretKindOf(value) !== undefined || !isSecretValue(value, kind, '')) return undefined;
+  const isNamed =
+    sign === undefined ||
+    (closing === undefined
+      ? sign === ' ' && kind === 'password'
+      : sign.startsWith(',') &&
+        (text.slice(nameStart, nameEnd).includes('-') ||
+          SETTER.test(text.slice(Math.max(0, nameStart - 48), nameStart))));
+  return isNamed ? { start, end: start + value.length, kind } : undefined;
+}
