@@ -2,7 +2,9 @@ import type { Attributes, AttributeValue } from '@opentelemetry/api';
 
 import { isNumberSecret } from './redaction/assignment.ts';
 import type { SecretKind } from './redaction/secret-names.ts';
+import { MAX_PLAIN_BYTES } from './policy.ts';
 import type { Redactor } from './redactor.ts';
+import { cutText } from './truncate.ts';
 
 /**
  * Attributes that are no content without the secrets in them: in values, under the names of secrets, and in names.
@@ -36,7 +38,7 @@ export function plainValue(
   redactor: Redactor,
 ): AttributeValue {
   if (kind !== undefined) return underSecretName(value, kind);
-  if (typeof value === 'string') return redactor.text(value, key);
+  if (typeof value === 'string') return redactor.text(cutText(value, MAX_PLAIN_BYTES, redactor), key);
   if (typeof value === 'number') return redactor.number(value);
   return Array.isArray(value) ? plainList(value, key, redactor) : value;
 }

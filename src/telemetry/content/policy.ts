@@ -53,6 +53,8 @@ export interface ContentPolicy {
  * and with them their JSON, when a span has more than a megabyte of them.
  */
 export const MAX_ATTRIBUTE_BYTES = 65_536;
+/** The same of an attribute without content. */
+export const MAX_PLAIN_BYTES = 32_768;
 
 /** What decides a policy. Without anything no content leaves, and of errors what is known to be free of it. */
 export interface ContentOptions {

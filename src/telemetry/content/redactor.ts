@@ -70,6 +70,9 @@ export interface Redactor {
 /** Longest text that is redacted, in UTF-16 units. No backend takes one as long. */
 const MAX_TEXT = 1_048_576;
 
+/** Longest name or id that is, in UTF-16 units: the description of a tool, and no more. */
+const MAX_LABEL = 8_192;
+
 const FAILED = '[redaction failed]';
 
 /**
@@ -99,11 +102,12 @@ export function createRedactor(options: RedactionOptions = {}): Redactor {
   };
   const nameOf = remembering((name) => {
     try {
-      return byRules(keptOf(name, MAX_TEXT));
+      return byRules(keptOf(name, MAX_LABEL));
     } catch {
       return FAILED;
     }
   });
+  const labelOf = (label: string, key?: string): string => textOf(keptOf(label, MAX_LABEL), key);
   const memberOf = (text: string, place: Place, maxLength: number): string => {
     try {
       const kept = keptOf(text, maxLength);
@@ -125,7 +129,7 @@ export function createRedactor(options: RedactionOptions = {}): Redactor {
     isSteady: redact === undefined,
     text: (text, key) => asRedacted(textOf(text, key)),
     name: nameOf,
-    label: (redact === undefined ? nameOf : textOf) as Redactor['label'],
+    label: (redact === undefined ? nameOf : labelOf) as Redactor['label'],
     secretKind: (name) => (rules.keys ? unlessPlain(secretKindOfAttribute(name)) : undefined),
     number: (value) => {
       if (patterns.length === 0) return value;

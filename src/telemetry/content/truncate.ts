@@ -27,6 +27,8 @@ const PUNCTUATION = 4;
  * is left out again after redaction. No secret is longer than this.
  */
 const OVERLAP = 8_192;
+/** Most that is searched for files, in UTF-16 units, whose removal makes room for what stands behind them. */
+const MAX_READ = 524_288;
 
 /**
  * The JSON text of what `build` makes of the room it is given, redacted, and no longer than `maxBytes` of UTF-8.
@@ -46,7 +48,8 @@ export function fitJson(build: (room: Room) => unknown, redactor: Redactor, maxB
 
 /** A text without files, redacted, and no longer than `maxBytes` of UTF-8. */
 export function fitText(text: string, redactor: Redactor, maxBytes: number): Redacted {
-  const cut = cutText(withoutFiles(text), maxBytes, redactor);
+  const read = withoutFiles(text.slice(0, MAX_READ));
+  const cut = cutText(read, maxBytes, redactor, read.length + Math.max(text.length - MAX_READ, 0));
   const redacted = redactor.text(cut);
   return Buffer.byteLength(redacted) <= maxBytes ? redacted : asRedacted(sliceBytes(redacted, maxBytes));
 }
@@ -103,7 +106,9 @@ class BoundedCopy {
   }
 
   #text(text: string, room: Room): string {
-    const kept = cutText(withoutFiles(text), Math.max(room.left - PUNCTUATION, 0), this.#redactor);
+    const read = withoutFiles(text.slice(0, MAX_READ));
+    const length = read.length + Math.max(text.length - MAX_READ, 0);
+    const kept = cutText(read, Math.max(room.left - PUNCTUATION, 0), this.#redactor, length);
     room.left -= Buffer.byteLength(kept) + PUNCTUATION;
     return kept;
   }
@@ -187,9 +192,10 @@ class BoundedCopy {
  * A text that is no longer than `maxBytes` of UTF-8, with a word about its length when it was cut. It is still to be
  * redacted: only the end of one that was cut is, because a secret that is cut in half is not recognised any more.
  */
-export function cutText(text: string, maxBytes: number, redactor: Redactor): string {
-  if (text.length * 3 <= maxBytes || (text.length <= maxBytes && Buffer.byteLength(text) <= maxBytes)) return text;
-  const marker = `… [cut, ${text.length} characters in all]`;
+export function cutText(text: string, maxBytes: number, redactor: Redactor, lengthInAll: number = text.length): string {
+  const fits = text.length * 3 <= maxBytes || (text.length <= maxBytes && Buffer.byteLength(text) <= maxBytes);
+  if (fits && text.length === lengthInAll) return text;
+  const marker = `… [cut, ${lengthInAll} characters in all]`;
   const kept = Math.max(maxBytes - Buffer.byteLength(marker), 0);
   const cut = sliceBytes(text, kept).length;
   const beginning = cutBetweenWords(text, Math.max(cut - OVERLAP, 0));

@@ -13,7 +13,7 @@ import { messageText, WITHHELD } from '../content/error-text.ts';
 import { eventAttributeRole, eventNeeds, EVERYTHING_SAID } from '../content/foreign-names.ts';
 import { areMessages, foreignMessagesWithin } from '../content/messages.ts';
 import { plainValue } from '../content/plain-attribute.ts';
-import { MAX_ATTRIBUTE_BYTES, type ContentKind, type ContentPolicy } from '../content/policy.ts';
+import { MAX_PLAIN_BYTES, type ContentKind, type ContentPolicy } from '../content/policy.ts';
 import type { SecretKind } from '../content/redaction/secret-names.ts';
 import type { Redactor } from '../content/redactor.ts';
 import { sealedLabelsOf, sealedTexts } from '../content/seal.ts';
@@ -251,7 +251,7 @@ class SpanReview {
 
   #plain(key: string, value: AttributeValue, secretKind?: SecretKind): AttributeValue {
     const { secretsRedactor } = this.#policy;
-    const bounded = eachText(value, (text) => cutText(text, MAX_ATTRIBUTE_BYTES, secretsRedactor));
+    const bounded = eachText(value, (text) => cutText(text, MAX_PLAIN_BYTES, secretsRedactor));
     return plainValue(bounded, key, secretKind, secretsRedactor);
   }
 
@@ -269,7 +269,7 @@ class SpanReview {
     const { secretsRedactor } = this.#policy;
     const isLong = text.length > MAX_NAME;
     const safe = isLong
-      ? secretsRedactor.text(cutText(text, MAX_ATTRIBUTE_BYTES, secretsRedactor), key)
+      ? secretsRedactor.text(cutText(text, MAX_PLAIN_BYTES, secretsRedactor), key)
       : secretsRedactor.label(text, key);
     if (safe === text && secretsRedactor.isSteady) facts.clean = text;
     return safe;
@@ -341,8 +341,8 @@ const MAX_NAME = 1_024;
 
 /** The beginning of an address or of parameters that are longer than any server takes, with a word about its length. */
 function shortAddress(text: string): string {
-  const isShort = text.length <= MAX_ATTRIBUTE_BYTES / 2;
-  return isShort ? text : `${cutBetweenWords(text, MAX_ATTRIBUTE_BYTES / 2)}… [cut, ${text.length} characters in all]`;
+  const isShort = text.length <= MAX_PLAIN_BYTES;
+  return isShort ? text : `${cutBetweenWords(text, MAX_PLAIN_BYTES)}… [cut, ${text.length} characters in all]`;
 }
 
 /** Bytes of content below which nothing more is begun. */
@@ -373,11 +373,23 @@ function holdsFile(value: unknown, redactor: Redactor): boolean {
   return JSON.stringify(copyWithin(value, { left: Number.MAX_SAFE_INTEGER }, redactor)) !== JSON.stringify(value);
 }
 
-/** What begins deeper than anything is kept: reading it would take longer than all the rest. */
-const TOO_DEEP = /^[\s[{]{256}/;
+/** Deeper than anything is kept: reading it would take longer than all the rest. */
+const MAX_DEPTH = 256;
+/** So much of a text is looked at to see how deep it begins. */
+const BEGINNING = 4_096;
+
+function beginsTooDeep(text: string): boolean {
+  let depth = 0;
+  for (let at = 0; at < text.length && at < BEGINNING; at += 1) {
+    const sign = text[at];
+    if (sign === '[' || sign === '{') depth += 1;
+    else if (sign === ']' || sign === '}') depth -= 1;
+  }
+  return depth > MAX_DEPTH;
+}
 
 function parsedJson(text: string): unknown {
-  if (!/^\s*[[{]/.test(text) || TOO_DEEP.test(text)) return undefined;
+  if (!/^\s*[[{]/.test(text) || beginsTooDeep(text)) return undefined;
   try {
     return JSON.parse(text) as unknown;
   } catch {

@@ -1,9 +1,9 @@
-import { DOT, endOf, QUOTE, SEPARATOR, startOf, typeAt, WORD } from './characters.ts';
+import { DOT, endOf, QUOTE, SEPARATOR, startOf, typeAt, VALUE_END, WORD } from './characters.ts';
 import { findBeside } from './beside.ts';
 import { findBelow } from './block-value.ts';
 import { matchAt, type Finding } from './finding.ts';
 import { isExpression, isSecretValue } from './named-value.ts';
-import { providerKeyAt } from './provider-key.ts';
+import { MIN_KEY, providerKeyAt } from './provider-key.ts';
 import { looksRandom } from './randomness.ts';
 import { schemedAt } from './scheme.ts';
 import { endsLikeSecret, secretKindInQuery, secretKindOf, type SecretKind } from './secret-names.ts';
@@ -76,7 +76,11 @@ const OPENING = new RegExp(
   'y',
 );
 
+/** What they begin with. */
+const OPENING_SIGNS = '*&sSBpogebu';
+
 function endOfOpening(text: string, start: number): number {
+  if (start >= text.length || !OPENING_SIGNS.includes(text[start]!)) return start;
   return start + (matchAt(OPENING, text, start)?.[0].length ?? 0);
 }
 
@@ -225,7 +229,8 @@ const LETTER_N_TILDE = 0xf1;
 
 function secretName(text: string, sign: number, wordStart: number, wordEnd: number): SecretName | undefined {
   for (let at = wordEnd; at < sign; at += 1) if (!isGap(text, at)) return undefined;
-  const isInQuery = text[sign] === '=' && wordEnd === sign && /[?&#;]/.test(text[wordStart - 1] ?? '');
+  const before = wordStart === 0 ? '\n' : text[wordStart - 1]!;
+  const isInQuery = text[sign] === '=' && wordEnd === sign && '?&#;'.includes(before);
   const name = nameWithWordBefore(text, wordStart, wordEnd);
   const kind = isInQuery ? secretKindInQuery(name) : secretKindOf(name);
   if (kind === undefined || isAboutParsing(text, wordStart, kind)) return undefined;
@@ -236,6 +241,7 @@ function secretName(text: string, sign: number, wordStart: number, wordEnd: numb
     isInQuery,
     isVariable:
       text[sign] === '=' &&
+      ' \n\r'.includes(before) &&
       /(?:^|[\n\r]|export |set |-e |ENV )$/.test(text.slice(Math.max(0, wordStart - 8), wordStart)),
   };
 }
@@ -250,7 +256,7 @@ function isGap(text: string, at: number): boolean {
 /** `API key: …` is named by two words. */
 function nameWithWordBefore(text: string, wordStart: number, wordEnd: number): string {
   const word = text.slice(wordStart, wordEnd);
-  if (!/^(?:keys?|code|phrase|string)$/i.test(word) || text[wordStart - 1] !== ' ') return word;
+  if (text[wordStart - 1] !== ' ' || !/^(?:keys?|code|phrase|string)$/i.test(word)) return word;
   const before = /[A-Za-z]{2,12} $/.exec(text.slice(Math.max(0, wordStart - 13), wordStart));
   return before === null ? word : `${before[0]}${word}`;
 }
@@ -313,7 +319,6 @@ function endOfBackslashes(text: string, start: number): number {
   return end;
 }
 
-const ENDS = /[\s"'`,;&)}\]<>|\\]/;
 const ENDS_IN_QUERY = /[\s"'`&#)}\]<>|\\]/;
 const ENDS_OF_VARIABLE = /[\s"'`]/;
 
@@ -326,10 +331,26 @@ function unquotedAt(
   const spaced = WITH_SPACES[kind];
   const listed = spaced === undefined ? null : matchAt(spaced, text, start);
   if (listed !== null) return unquoted(start, start + listed[0].length);
-  const ends = isInQuery ? ENDS_IN_QUERY : isVariable ? ENDS_OF_VARIABLE : ENDS;
-  let end = start;
-  while (end < text.length && !ends.test(text[end]!)) end += 1;
+  const end =
+    isInQuery || isVariable
+      ? endBefore(isInQuery ? ENDS_IN_QUERY : ENDS_OF_VARIABLE, text, start)
+      : endOfValue(text, start);
   return unquoted(start, startOf(text, end, SEPARATOR, start));
+}
+
+function endOfValue(text: string, start: number): number {
+  let end = start;
+  for (; end < text.length; end += 1) {
+    const isEnd = text.charCodeAt(end) < 128 ? (typeAt(text, end) & VALUE_END) !== 0 : /\s/.test(text[end]!);
+    if (isEnd) break;
+  }
+  return end;
+}
+
+function endBefore(ends: RegExp, text: string, start: number): number {
+  let end = start;
+  while (end < text.length && ((typeAt(text, end) & WORD) !== 0 || !ends.test(text[end]!))) end += 1;
+  return end;
 }
 
 function unquoted(start: number, end: number): Written | undefined {
@@ -352,9 +373,7 @@ const WITH_SPACES: Partial<Record<SecretKind, RegExp>> = {
 
 /** A header's value: to the end of its line, or of the quotation it stands in. */
 function restOfLineAt(text: string, start: number): Written | undefined {
-  let end = start;
-  while (end < text.length && !/["'\n\r\\`]/.test(text[end]!)) end += 1;
-  return unquoted(start, end);
+  return unquoted(start, endBefore(/["'\n\r\\`]/, text, start));
 }
 
 function judge(text: string, written: Written, name: SecretName, isSpaced: boolean): Finding | undefined {
@@ -363,6 +382,7 @@ function judge(text: string, written: Written, name: SecretName, isSpaced: boole
   const schemed = kind === 'cookie' ? undefined : schemedAt(text, start);
   if (schemed !== undefined) return schemed;
   const value = text.slice(start, Math.min(end, start + MAX_READ));
+  if (!isQuoted && isSpaced && mayBeginSentence(value, name)) return undefined;
   if (!isSecretValue(value, kind, name.name)) return undefined;
   // Models answer with the tokens of their own text.
   if (kind === 'token' && matchAt(LOG_PROBABILITY, text, end) !== null) return undefined;
@@ -372,6 +392,16 @@ function judge(text: string, written: Written, name: SecretName, isSpaced: boole
   if (!isSecretUnquoted(text, end, name, value, isSpaced)) return undefined;
   // Under a quoted name a number is one of JSON, and a placeholder is none.
   return quote === '' ? { start, end, kind } : { start, end, kind, quote };
+}
+
+/** Whether a short word behind a space is more likely one of a sentence than a secret. Asked first, for it is often so. */
+function mayBeginSentence(value: string, { kind, quote, isInQuery, isVariable }: SecretName): boolean {
+  if (value.length >= MIN_KEY || kind === 'password' || kind === 'cookie' || quote !== '') return false;
+  return !isInQuery && !isVariable && !hasOddSign(value) && !looksRandom(value);
+}
+
+function hasOddSign(value: string): boolean {
+  return /[^\w.-]/.test(value.slice(0, -1));
 }
 
 const LOG_PROBABILITY = /\\{0,7}["'],\s{0,64}\\{0,7}["']logprob/y;
@@ -385,7 +415,7 @@ function isSecretUnquoted(text: string, end: number, name: SecretName, value: st
   if (text[end] === '(' || /^[{[(]/.test(value) || isExpression(value)) return false;
   if (quote !== '' && /^-?\d+(?:\.\d+)?$/.test(value)) return isNumberSecret(kind);
   if (!isSpaced || isVariable) return true;
-  if (looksRandom(value) || /[^\w.-]/.test(value.slice(0, -1))) return true;
+  if (looksRandom(value) || hasOddSign(value)) return true;
   // Behind a space an ordinary word may begin a sentence; one that ends its line is the value.
   return kind === 'password' && /^[ \t]*(?:[\n\r,;]|$)/.test(text.slice(end, end + 8));
 }

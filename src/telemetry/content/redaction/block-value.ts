@@ -5,6 +5,7 @@ import type { SecretKind } from './secret-names.ts';
 
 /** What opens a block of YAML, where anything does, the end of the line as it is or escaped, and the indentation. */
 const OPENING = /([|>][-+\d]{0,2}[ \t]{0,8})?((?:\\{1,7}r)?\\{1,7}n|\r?\n)([ \t]{1,64})(?:- )?["']?/y;
+const FIRST = '|>\\\r\n';
 const LINE = /[^\r\n\\"]{1,4096}/y;
 /** A word that is all of its line, and no path or name of a variable. */
 const ONLY_WORD = /^(?![A-Z\d]+_|\/)[\w+/=!#%&*@^~-]{8,}'?$/;
@@ -14,7 +15,7 @@ const ONLY_WORD = /^(?![A-Z\d]+_|\/)[\w+/=!#%&*@^~-]{8,}'?$/;
  * position behind the sign of assignment.
  */
 export function findBelow(text: string, position: number, kind: SecretKind, name: string): Finding | undefined {
-  const opening = matchAt(OPENING, text, position);
+  const opening = position < text.length && FIRST.includes(text[position]!) ? matchAt(OPENING, text, position) : null;
   if (opening === null) return undefined;
   const [all, scalar, lineEnd = '', indentation = ''] = opening;
   const start = position + all.length;

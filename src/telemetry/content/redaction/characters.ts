@@ -31,6 +31,9 @@ export const NUMBER_SIGN = 32_768;
 /** Hexadecimal digits in any case. */
 export const HEX = 65_536;
 
+/** Signs that end a value without quotation marks; beyond ASCII there are spaces, too. */
+export const VALUE_END = 131_072;
+
 export const LETTER_OR_DIGIT: number = LOWER | UPPER | DIGIT;
 /** What words are made of here: names, numbers and most secrets are one word. */
 export const WORD: number = LETTER_OR_DIGIT | DASH | UNDERSCORE;
@@ -59,6 +62,7 @@ function createTypes(): Int32Array {
   add('/?#', HOST_END);
   add(' \t()+-./', NUMBER_SIGN);
   add('0123456789abcdefABCDEF', HEX);
+  add(' \t\n\v\f\r"\'`,;&)}]<>|\\', VALUE_END);
   return types;
 }
 

@@ -13,6 +13,8 @@ const ORDINARY = new RegExp(
   'i',
 );
 
+const LONGEST_ORDINARY = 12;
+
 /** Values that are put in later, `${TOKEN}`, `$TOKEN`, `{{token}}`, `<token>`, `%TOKEN%`, and those taken out. */
 const REFERENCE = new RegExp(
   [
@@ -28,6 +30,15 @@ const REFERENCE = new RegExp(
     .map(({ source }) => source)
     .join('|'),
 );
+/** What one begins with, or has behind a word. */
+const REFERENCE_SIGNS = '${<%@po';
+
+function isReference(text: string): boolean {
+  const isOne = REFERENCE_SIGNS.includes(text[0]!) || text.lastIndexOf('[', 28) !== -1 || SCHEMED.test(text);
+  return isOne && REFERENCE.test(text.replace(SCHEMED, ''));
+}
+
+const SCHEMED = /^(?:Bearer|Basic|Token) /;
 const PATH = /^(?:[~.]?\/|\.\.?\/|[A-Z]:\\)/;
 
 /** What values look like under names that say too little by themselves. */
@@ -47,13 +58,13 @@ export function isSecretValue(value: string, kind: SecretKind, name: string): bo
   const text = value.trim();
   const isShortest = kind === 'password' || kind === 'card_code' ? 3 : 4;
   if (text.length < isShortest) return false;
-  if (REFERENCE.test(text.replace(/^(?:Bearer|Basic|Token) /, '')) || isFiller(text)) return false;
-  if (ORDINARY.test(text)) return false;
+  const form = FORMS[kind];
+  if (form !== undefined && !form.test(text)) return false;
+  if (isReference(text) || isFiller(text)) return false;
+  if (text.length <= LONGEST_ORDINARY && ORDINARY.test(text)) return false;
   // The shell keeps its working directory under this name.
   if (/^(?:old)?pwd$/i.test(name) && PATH.test(text)) return false;
   if (kind === 'basic_credentials') return isBasic(text);
-  const form = FORMS[kind];
-  if (form !== undefined && !form.test(text)) return false;
   if (kind === 'connection') return looksRandom(text) && !isWords(text);
   // Only what people think up has spaces in it.
   if (/\s/.test(text) && (kind === 'token' || kind === 'api_key' || kind === 'signature')) return isSchemed(text);

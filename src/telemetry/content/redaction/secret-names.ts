@@ -98,11 +98,22 @@ const QUESTION = /^(?:is|has|no|show|hide|need|needs|require|requires|allow)(?=[
 
 /** What was found out about names: a JSON text has few, and has them often. */
 const knownNames = new Map<string, SecretKind | 'none'>();
+const knownInQuery = new Map<string, SecretKind | 'none'>();
 const MAX_KNOWN = 512;
+/** The name that was asked for last, which is mostly the next one, too. */
+let lastName = '';
+let lastKind: SecretKind | undefined;
 
 /** The kind of secret a name announces, in any spelling: `apiKey`, `X-Api-Key`, `OPENAI_API_KEY_2`. */
 export function secretKindOf(name: string): SecretKind | undefined {
+  if (name === lastName) return lastKind;
   if (!endsLikeSecret(name, 0, name.length)) return undefined;
+  lastKind = rememberedKindOf(name);
+  lastName = name;
+  return lastKind;
+}
+
+function rememberedKindOf(name: string): SecretKind | undefined {
   const known = knownNames.get(name);
   if (known !== undefined) return known === 'none' ? undefined : known;
   const kind = judgeName(name);
@@ -141,7 +152,15 @@ function judgeFormName(plain: string): SecretKind | undefined {
 export function secretKindInQuery(name: string): SecretKind | undefined {
   const kind = secretKindOf(name);
   if (kind !== undefined || name.length > MAX_NAME) return kind;
-  const plain = plainName(name);
+  const known = knownInQuery.get(name);
+  if (known !== undefined) return known === 'none' ? undefined : known;
+  const judged = judgeParameter(plainName(name));
+  if (knownInQuery.size >= MAX_KNOWN) knownInQuery.clear();
+  knownInQuery.set(name, judged ?? 'none');
+  return judged;
+}
+
+function judgeParameter(plain: string): SecretKind | undefined {
   if (!IN_QUERY.test(plain)) return undefined;
   return plain === 'key' || plain === 'auth' ? 'api_key' : 'signature';
 }
