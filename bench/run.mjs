@@ -9,6 +9,7 @@ import { arch, availableParallelism, platform } from 'node:os';
 
 import { measureCapturedFailure } from './captured-failure.mjs';
 import { measureDelivery } from './delivery.mjs';
+import { measureHostileContent } from './hostile-content.mjs';
 import { measureImportTime } from './import-time.mjs';
 import { measureInstallSize } from './install-size.mjs';
 import { measureContent } from './content.mjs';
@@ -23,6 +24,7 @@ const BENCHMARKS = {
   delivery: measureDelivery,
   content: measureContent,
   redaction: measureRedaction,
+  'hostile-content': measureHostileContent,
   'served-runs': measureServedRuns,
   'import-time': measureImportTime,
   'install-size': measureInstallSize,

@@ -4,7 +4,7 @@ import { isNumberSecret } from './redaction/assignment.ts';
 import type { SecretKind } from './redaction/secret-names.ts';
 import { MAX_PLAIN_BYTES } from './policy.ts';
 import type { Redactor } from './redactor.ts';
-import { cutText } from './truncate.ts';
+import { redactWithin } from './truncate.ts';
 
 /**
  * Attributes that are no content without the secrets in them: in values, under the names of secrets, and in names.
@@ -38,9 +38,13 @@ export function plainValue(
   redactor: Redactor,
 ): AttributeValue {
   if (kind !== undefined) return underSecretName(value, kind);
-  if (typeof value === 'string') return redactor.text(cutText(value, MAX_PLAIN_BYTES, redactor), key);
+  if (typeof value === 'string') return bounded(value, key, redactor);
   if (typeof value === 'number') return redactor.number(value);
   return Array.isArray(value) ? plainList(value, key, redactor) : value;
+}
+
+function bounded(text: string, key: string, redactor: Redactor): string {
+  return redactWithin(text, MAX_PLAIN_BYTES, redactor, { key });
 }
 
 function underSecretName(value: AttributeValue, kind: SecretKind): AttributeValue {
@@ -63,7 +67,7 @@ function plainList(list: readonly unknown[], key: string, redactor: Redactor): A
     }
     if (typeof element !== 'string') continue;
     const isOption = element.startsWith('-');
-    const safe = isOption || announced === undefined ? redactor.text(element, key) : placeholderFor(announced);
+    const safe = isOption || announced === undefined ? bounded(element, key, redactor) : placeholderFor(announced);
     announced = isOption ? redactor.secretKind(element.replace(/^-{1,2}/, '')) : undefined;
     if (safe === element) continue;
     changed ??= [...list];

@@ -28,7 +28,7 @@ const PUNCTUATION = 4;
  */
 const OVERLAP = 8_192;
 /** Most that is searched for files, in UTF-16 units, whose removal makes room for what stands behind them. */
-const MAX_READ = 524_288;
+const MAX_READ = 262_144;
 
 /**
  * The JSON text of what `build` makes of the room it is given, redacted, and no longer than `maxBytes` of UTF-8.
@@ -49,9 +49,24 @@ export function fitJson(build: (room: Room) => unknown, redactor: Redactor, maxB
 /** A text without files, redacted, and no longer than `maxBytes` of UTF-8. */
 export function fitText(text: string, redactor: Redactor, maxBytes: number): Redacted {
   const read = withoutFiles(text.slice(0, MAX_READ));
-  const cut = cutText(read, maxBytes, redactor, read.length + Math.max(text.length - MAX_READ, 0));
-  const redacted = redactor.text(cut);
-  return Buffer.byteLength(redacted) <= maxBytes ? redacted : asRedacted(sliceBytes(redacted, maxBytes));
+  return redactWithin(read, maxBytes, redactor, { lengthInAll: read.length + Math.max(text.length - MAX_READ, 0) });
+}
+
+/** A text, redacted, and no longer than `maxBytes` of UTF-8, with a word about its length when it was cut. */
+export function redactWithin(
+  text: string,
+  maxBytes: number,
+  redactor: Redactor,
+  { key, lengthInAll = text.length }: { readonly key?: string; readonly lengthInAll?: number } = {},
+): Redacted {
+  if (fitsIn(maxBytes, text) && text.length === lengthInAll) {
+    const redacted = redactor.text(text, key);
+    return Buffer.byteLength(redacted) <= maxBytes ? redacted : asRedacted(sliceBytes(redacted, maxBytes));
+  }
+  const { marker, room, place } = placeOfCut(text, maxBytes, lengthInAll);
+  const window = text.slice(0, place + OVERLAP);
+  const kept = withoutOverlap(redactor.text(window, key), window.length === text.length);
+  return asRedacted(`${sliceBytes(kept, room)}${marker}`);
 }
 
 /**
@@ -193,17 +208,31 @@ class BoundedCopy {
  * redacted: only the end of one that was cut is, because a secret that is cut in half is not recognised any more.
  */
 export function cutText(text: string, maxBytes: number, redactor: Redactor, lengthInAll: number = text.length): string {
-  const fits = text.length * 3 <= maxBytes || (text.length <= maxBytes && Buffer.byteLength(text) <= maxBytes);
-  if (fits && text.length === lengthInAll) return text;
+  if (fitsIn(maxBytes, text) && text.length === lengthInAll) return text;
+  const { marker, room, place } = placeOfCut(text, maxBytes, lengthInAll);
+  const beginning = cutBetweenWords(text, Math.max(place - OVERLAP, 0));
+  const around = text.slice(beginning.length, place + OVERLAP);
+  const end = withoutOverlap(redactor.text(around), beginning.length + around.length === text.length);
+  return `${sliceBytes(beginning + end, room)}${marker}`;
+}
+
+function fitsIn(maxBytes: number, text: string): boolean {
+  return text.length * 3 <= maxBytes || (text.length <= maxBytes && Buffer.byteLength(text) <= maxBytes);
+}
+
+function placeOfCut(
+  text: string,
+  maxBytes: number,
+  lengthInAll: number,
+): { readonly marker: string; readonly room: number; readonly place: number } {
   const marker = `… [cut, ${lengthInAll} characters in all]`;
-  const kept = Math.max(maxBytes - Buffer.byteLength(marker), 0);
-  const cut = sliceBytes(text, kept).length;
-  const beginning = cutBetweenWords(text, Math.max(cut - OVERLAP, 0));
-  const around = text.slice(beginning.length, cut + OVERLAP);
-  const redacted: string = redactor.text(around);
-  const isAll = beginning.length + around.length === text.length;
-  const end = isAll ? redacted : redacted.slice(0, Math.max(redacted.length - OVERLAP, 0));
-  return `${sliceBytes(beginning + end, kept)}${marker}`;
+  const room = Math.max(maxBytes - Buffer.byteLength(marker), 0);
+  return { marker, room, place: sliceBytes(text, room).length };
+}
+
+/** What was redacted, without what was read only to see whether a secret goes on behind the cut. */
+function withoutOverlap(redacted: string, isAll: boolean): string {
+  return isAll ? redacted : redacted.slice(0, Math.max(redacted.length - OVERLAP, 0));
 }
 
 /** The longest beginning of a text that takes no more bytes of UTF-8, without half a character at its end. */

@@ -24,7 +24,7 @@ import {
   withoutValues,
   withoutValuesInName,
 } from '../content/statement.ts';
-import { copyWithin, cutText, fitJson, fitText, type Room } from '../content/truncate.ts';
+import { copyWithin, fitJson, fitText, redactWithin, type Room } from '../content/truncate.ts';
 import { frameOf } from '../context.ts';
 import { DB_SYSTEM_NAME, EXCEPTION_MESSAGE, EXCEPTION_TYPE, GEN_AI_OPERATION_NAME, OPERATIONS } from '../semconv.ts';
 import { createAttributeFacts, type AttributeFacts, type FactsOf } from './attribute-facts.ts';
@@ -250,9 +250,7 @@ class SpanReview {
   }
 
   #plain(key: string, value: AttributeValue, secretKind?: SecretKind): AttributeValue {
-    const { secretsRedactor } = this.#policy;
-    const bounded = eachText(value, (text) => cutText(text, MAX_PLAIN_BYTES, secretsRedactor));
-    return plainValue(bounded, key, secretKind, secretsRedactor);
+    return plainValue(value, key, secretKind, this.#policy.secretsRedactor);
   }
 
   /** The name of a span or an event, of which there are few. */
@@ -269,7 +267,7 @@ class SpanReview {
     const { secretsRedactor } = this.#policy;
     const isLong = text.length > MAX_NAME;
     const safe = isLong
-      ? secretsRedactor.text(cutText(text, MAX_PLAIN_BYTES, secretsRedactor), key)
+      ? redactWithin(text, MAX_PLAIN_BYTES, secretsRedactor, { key })
       : secretsRedactor.label(text, key);
     if (safe === text && secretsRedactor.isSteady) facts.clean = text;
     return safe;

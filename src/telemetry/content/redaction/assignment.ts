@@ -256,7 +256,8 @@ function isGap(text: string, at: number): boolean {
 /** `API key: …` is named by two words. */
 function nameWithWordBefore(text: string, wordStart: number, wordEnd: number): string {
   const word = text.slice(wordStart, wordEnd);
-  if (text[wordStart - 1] !== ' ' || !/^(?:keys?|code|phrase|string)$/i.test(word)) return word;
+  const mayBeOne = text[wordStart - 1] === ' ' && 'kcpsKCPS'.includes(text[wordStart]!);
+  if (!mayBeOne || !/^(?:keys?|code|phrase|string)$/i.test(word)) return word;
   const before = /[A-Za-z]{2,12} $/.exec(text.slice(Math.max(0, wordStart - 13), wordStart));
   return before === null ? word : `${before[0]}${word}`;
 }
@@ -381,8 +382,8 @@ function judge(text: string, written: Written, name: SecretName, isSpaced: boole
   const { kind, quote } = name;
   const schemed = kind === 'cookie' ? undefined : schemedAt(text, start);
   if (schemed !== undefined) return schemed;
+  if (!isQuoted && isSpaced && mayBeginSentence(text, start, end, name)) return undefined;
   const value = text.slice(start, Math.min(end, start + MAX_READ));
-  if (!isQuoted && isSpaced && mayBeginSentence(value, name)) return undefined;
   if (!isSecretValue(value, kind, name.name)) return undefined;
   // Models answer with the tokens of their own text.
   if (kind === 'token' && matchAt(LOG_PROBABILITY, text, end) !== null) return undefined;
@@ -395,13 +396,11 @@ function judge(text: string, written: Written, name: SecretName, isSpaced: boole
 }
 
 /** Whether a short word behind a space is more likely one of a sentence than a secret. Asked first, for it is often so. */
-function mayBeginSentence(value: string, { kind, quote, isInQuery, isVariable }: SecretName): boolean {
-  if (value.length >= MIN_KEY || kind === 'password' || kind === 'cookie' || quote !== '') return false;
-  return !isInQuery && !isVariable && !hasOddSign(value) && !looksRandom(value);
-}
-
-function hasOddSign(value: string): boolean {
-  return /[^\w.-]/.test(value.slice(0, -1));
+function mayBeginSentence(text: string, start: number, end: number, name: SecretName): boolean {
+  const { kind, quote, isInQuery, isVariable } = name;
+  if (end - start >= MIN_KEY || kind === 'password' || kind === 'cookie' || quote !== '') return false;
+  const isWord = endOf(text, start, WORD | DOT, end) >= end - 1;
+  return isWord && !isInQuery && !isVariable && !looksRandom(text.slice(start, end));
 }
 
 const LOG_PROBABILITY = /\\{0,7}["'],\s{0,64}\\{0,7}["']logprob/y;
@@ -415,7 +414,7 @@ function isSecretUnquoted(text: string, end: number, name: SecretName, value: st
   if (text[end] === '(' || /^[{[(]/.test(value) || isExpression(value)) return false;
   if (quote !== '' && /^-?\d+(?:\.\d+)?$/.test(value)) return isNumberSecret(kind);
   if (!isSpaced || isVariable) return true;
-  if (looksRandom(value) || hasOddSign(value)) return true;
+  if (looksRandom(value) || /[^\w.-]/.test(value.slice(0, -1))) return true;
   // Behind a space an ordinary word may begin a sentence; one that ends its line is the value.
   return kind === 'password' && /^[ \t]*(?:[\n\r,;]|$)/.test(text.slice(end, end + 8));
 }
