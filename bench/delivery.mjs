@@ -58,9 +58,9 @@ export async function measureDelivery() {
       'Spans on their way out, against `BatchSpanProcessor` and `OTLPTraceExporter` of the SDK, each in a process of its',
       'own that sends JSON to a server on this machine, which counts. *Stall*: 6 000 spans with 4 kB of content, one in',
       'each turn of the event loop, and the turns after the first thousand. *Throughput*: 20 000 spans with the metadata of',
-      'a model call, after as many to warm up, made as fast as they can be and sent meanwhile; the spans that arrived in a',
-      'second, and how many of the made ones did not. *Outage*: 10 000 spans of 50 kB while the server hangs. *Exit*: 2 048',
-      'spans and a port nobody listens at, from the last span to the end of the process.',
+      'a model call, made as fast as they can be and sent meanwhile; the spans that arrived in a second, and how many of',
+      'the made ones did not. *Outage*: 10 000 spans of 50 kB while the server hangs. *Exit*: 2 048 spans and a port nobody',
+      'listens at, from the last span to the end of the process.',
     ].join('\n'),
     columns: [
       '',

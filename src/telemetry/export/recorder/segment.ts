@@ -103,7 +103,7 @@ function createSegment(file: AppendedFile, beginning: Beginning): Segment {
     if (resourceIndex === undefined) definitions += lineOf(recordResource(resources.next, resource));
     if (scopeIndex === undefined) definitions += lineOf(recordScope(scopes.next, instrumentationScope));
     const line = lineOf(record(span, scopeIndex ?? scopes.next, resourceIndex ?? resources.next));
-    const offset = file.append(definitions + line) + Buffer.byteLength(definitions);
+    const offset = file.append(definitions === '' ? line : definitions + line) + Buffer.byteLength(definitions);
     if (resourceIndex === undefined) resources.add(resource, resource.asyncAttributesPending !== true);
     if (scopeIndex === undefined) scopes.add(instrumentationScope, true);
     return offset;

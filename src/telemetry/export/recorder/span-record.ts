@@ -69,25 +69,9 @@ export interface Interned {
 }
 
 export function recordStart(span: ReadableSpan, scope: number, resource: number): StartRecord {
-  return ['s', ...recordBegun(span, scope, resource)];
-}
-
-export function recordEnd(span: ReadableSpan, scope: number, resource: number): EndRecord {
-  return [
-    'e',
-    ...recordBegun(span, scope, resource),
-    span.endTime,
-    span.status.message === undefined ? [span.status.code] : [span.status.code, span.status.message],
-    span.events.map(recordEvent),
-    span.droppedAttributesCount,
-    span.droppedEventsCount,
-    span.droppedLinksCount,
-  ];
-}
-
-function recordBegun(span: ReadableSpan, scope: number, resource: number): BegunRecord {
   const { parentSpanContext, kind, name, startTime, attributes, links } = span;
   return [
+    's',
     recordContext(span.spanContext()),
     parentSpanContext === undefined ? null : recordContext(parentSpanContext),
     scope,
@@ -96,9 +80,34 @@ function recordBegun(span: ReadableSpan, scope: number, resource: number): Begun
     name,
     startTime,
     recordAttributes(attributes),
-    links.map(recordLink),
+    links.length === 0 ? NONE : links.map(recordLink),
   ];
 }
+
+export function recordEnd(span: ReadableSpan, scope: number, resource: number): EndRecord {
+  const { parentSpanContext, kind, name, startTime, attributes, links, status, events } = span;
+  return [
+    'e',
+    recordContext(span.spanContext()),
+    parentSpanContext === undefined ? null : recordContext(parentSpanContext),
+    scope,
+    resource,
+    kind,
+    name,
+    startTime,
+    recordAttributes(attributes),
+    links.length === 0 ? NONE : links.map(recordLink),
+    span.endTime,
+    status.message === undefined ? [status.code] : [status.code, status.message],
+    events.length === 0 ? NONE : events.map(recordEvent),
+    span.droppedAttributesCount,
+    span.droppedEventsCount,
+    span.droppedLinksCount,
+  ];
+}
+
+/** Most spans have no links and no events. */
+const NONE: readonly never[] = [];
 
 function recordContext({ traceId, spanId, traceFlags, isRemote, traceState }: SpanContext): ContextRecord {
   return [traceId, spanId, traceFlags, isRemote ?? null, traceState?.serialize() ?? null];
