@@ -25,9 +25,14 @@ export function plainAttributes(attributes: Attributes, redactor: Redactor): Att
 /** Names of the conventions, which no pattern of an application is to break, and which have no place for a secret. */
 const CONVENTIONAL = /^(?:code|db|error|exception|faultline|gen_ai|sentry|server|service|user)\.[a-z_.]{1,60}$/;
 
+/** Whether a name is one of the conventions: its numbers are counts, sizes and prices. */
+export function isConventional(name: string): boolean {
+  return CONVENTIONAL.test(name);
+}
+
 /** The name of one of them. */
 export function attributeName(name: string, redactor: Redactor): string {
-  return CONVENTIONAL.test(name) ? name : redactor.name(name);
+  return isConventional(name) ? name : redactor.name(name);
 }
 
 /** The value of one of them. The same where there is nothing secret about it. */

@@ -60,7 +60,7 @@ export interface Redactor {
   /** The kind of secret the name of an attribute says its value is: by its last word, or by the last two. */
   secretKind(name: string): SecretKind | undefined;
   /** A number as it is, or the text that a pattern of the application makes of its decimal digits. */
-  number(value: number): number | Redacted;
+  readonly number: (value: number) => number | Redacted;
   /** A redacted copy of any value, bounded in depth, number of values and text. */
   value(value: unknown): JsonValue;
   /** The JSON text of that copy. */

@@ -1,5 +1,5 @@
 import { attributeRole, type AttributeRole } from '../content/foreign-names.ts';
-import { attributeName } from '../content/plain-attribute.ts';
+import { attributeName, isConventional } from '../content/plain-attribute.ts';
 import type { SecretKind } from '../content/redaction/secret-names.ts';
 import type { Redactor } from '../content/redactor.ts';
 import { FAILURE_POINTS } from '../failure.ts';
@@ -22,6 +22,8 @@ export interface AttributeFacts {
   readonly secretKind: SecretKind | undefined;
   /** Values that are words of the conventions: nothing is to be found in them, and backends count by them. */
   readonly words: ReadonlySet<unknown> | undefined;
+  /** Whether its numbers are counts, in which no pattern of an application is to find anything. */
+  readonly counts: boolean;
   /** The last text under the name in which there was nothing to redact: names come again with the next span. */
   clean: string | undefined;
   /** What came behind it the last time: attributes of one kind of span come in one order. */
@@ -45,6 +47,7 @@ export function createAttributeFacts(redactor: Redactor): FactsOf {
       role: attributeRole(name),
       secretKind: redactor.secretKind(name),
       words: WORDS.get(name),
+      counts: isConventional(name),
       clean: undefined,
       next: undefined,
     };

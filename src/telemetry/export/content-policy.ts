@@ -186,7 +186,7 @@ class SpanReview {
       const value = attributes[key];
       if (value === undefined) continue;
       facts = this.#factsOf(key, facts);
-      const isKnown = isClean(value, facts) && plain === undefined;
+      const isKnown = isClean(value, facts, this.#policy.secretsRedactor) && plain === undefined;
       const safe = isKnown ? value : this.#attribute(key, value, facts, attributes, plain);
       if (safe === value && facts.name === key) continue;
       changes ??= { ...attributes };
@@ -420,8 +420,8 @@ function databaseSystem(attributes: Attributes): string {
 }
 
 /** Whether nothing can be found in a value: a count, or the text in which nothing was found last. */
-function isClean(value: AttributeValue, { clean, secretKind }: AttributeFacts): boolean {
-  if (typeof value === 'number') return secretKind === undefined;
+function isClean(value: AttributeValue, { clean, secretKind, counts }: AttributeFacts, { number }: Redactor): boolean {
+  if (typeof value === 'number') return secretKind === undefined && (counts || number(value) === value);
   return clean !== undefined && (value === clean || onlyText(value) === clean);
 }
 

@@ -212,6 +212,18 @@ const STATEMENTS: readonly (readonly [system: string, statement: string, left: s
   ['bigquery', `SELECT \`a\`, '''it's canary''', """it's "a" canary""", b`, 'SELECT `a`, ?, ?, b'],
 ];
 
+describe('numbers that a pattern of the application matches', () => {
+  it('become its placeholder, counts of the conventions excepted', () => {
+    const redaction = { patterns: [{ name: 'patient', pattern: /\b4\d{6}\b/ }] };
+    const attributes = { 'clinic.patient': 4_123_456, 'clinic.beds': 12, 'gen_ai.usage.input_tokens': 4_123_456 };
+    expect(attributesOf(attributes, { redaction })).toEqual({
+      'clinic.patient': '[redacted:patient]',
+      'clinic.beds': 12,
+      'gen_ai.usage.input_tokens': 4_123_456,
+    });
+  });
+});
+
 describe('a span of another instrumentation, while content is not recorded', () => {
   it('loses its content under every known name, and nothing else', () => {
     const content = Object.fromEntries(CONTENT_NAMES.map((name) => [name, 'canary']));
