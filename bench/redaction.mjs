@@ -65,20 +65,26 @@ export async function measureRedaction() {
     'a list of numbers': fill('[0.0123456789, -0.9876543210, 1.0000000001, 0.5],'),
     'base64 of an image': fill(Buffer.from(CODE).toString('base64')),
     [ESCAPES]: fill('see https://shop.test/search?q=red%20shoes%2C%20size%2042&page=2 and '),
-    ...Object.fromEntries(BAIT.map((bait) => [nameOf(bait), fill(bait)])),
   };
+  const baits = Object.fromEntries(BAIT.map((bait) => [nameOf(bait), fill(bait)]));
   const value = Array.from({ length: 500 }, () => ({ ...MESSAGE, content: PROSE }));
   const valueLength = JSON.stringify(value).length;
 
-  const variants = Object.fromEntries(
-    Object.entries(texts).map(([name, text]) => [
-      name,
-      async () => (await cpuMicros(() => keep(redactor, text))) / 1000,
-    ]),
-  );
-  variants['messages, as values'] = async () =>
+  const measured = (given) =>
+    Object.fromEntries(
+      Object.entries(given).map(([name, text]) => [
+        name,
+        async () => (await cpuMicros(() => keep(redactor, text))) / 1000,
+      ]),
+    );
+  const messages = async () =>
     (await cpuMicros(() => checkLength(redactor.json(value), valueLength))) / 1000 / (valueLength / MEGABYTE);
-  const samples = await interleave(variants, { rounds: ROUNDS, warmUpRounds: WARM_UP_ROUNDS });
+  const rounds = { rounds: ROUNDS, warmUpRounds: WARM_UP_ROUNDS };
+  const samples = {
+    ...(await interleave({ ...measured(texts), 'messages, as values': messages }, rounds)),
+    // Afterwards, for V8 learns from all it runs, and nobody's texts are like this.
+    ...(await interleave(measured(baits), rounds)),
+  };
 
   return {
     title: 'Redaction',

@@ -64,7 +64,7 @@ export function redactWithin(
     return Buffer.byteLength(redacted) <= maxBytes ? redacted : asRedacted(sliceBytes(redacted, maxBytes));
   }
   const { marker, room, place } = placeOfCut(text, maxBytes, lengthInAll);
-  const window = text.slice(0, place + OVERLAP);
+  const window = inOnePiece(text.slice(0, place + OVERLAP));
   const kept = withoutOverlap(redactor.text(window, key), window.length === text.length);
   return asRedacted(`${sliceBytes(kept, room)}${marker}`);
 }
@@ -211,9 +211,17 @@ export function cutText(text: string, maxBytes: number, redactor: Redactor, leng
   if (fitsIn(maxBytes, text) && text.length === lengthInAll) return text;
   const { marker, room, place } = placeOfCut(text, maxBytes, lengthInAll);
   const beginning = cutBetweenWords(text, Math.max(place - OVERLAP, 0));
-  const around = text.slice(beginning.length, place + OVERLAP);
+  const around = inOnePiece(text.slice(beginning.length, place + OVERLAP));
   const end = withoutOverlap(redactor.text(around), beginning.length + around.length === text.length);
-  return `${sliceBytes(beginning + end, room)}${marker}`;
+  return inOnePiece(`${sliceBytes(beginning + end, room)}${marker}`);
+}
+
+/**
+ * The same text. One that was cut out of another, or put together, refers to others at every sign that is asked for,
+ * which makes looking through it take twice as long.
+ */
+function inOnePiece(text: string): string {
+  return JSON.parse(JSON.stringify(text)) as string;
 }
 
 function fitsIn(maxBytes: number, text: string): boolean {

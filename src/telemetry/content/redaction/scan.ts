@@ -52,11 +52,17 @@ const AT = 64;
 const SLASH = 47;
 const PLUS = 43;
 const BRACKET = 40;
+const EQUALS = 61;
 const GREATER = 62;
+const QUESTION_MARK = 63;
+const AMPERSAND = 38;
 /** `ñ`, which no word has here. */
 const LETTER_N_TILDE = 0xf1;
 const QUOTATION_MARK = 34;
 const APOSTROPHE = 39;
+
+/** Nothing that is looked for is shorter: an address such as `a@b.co`, in UTF-16 units. */
+const SHORTEST = 6;
 
 /** Where a scan is. */
 interface Scan {
@@ -113,14 +119,6 @@ function createScan(text: string, rules: ScanRules): Scan {
   };
 }
 
-/** From here on a text is gone through faster in one piece, in UTF-16 units. */
-const LONG = 4_096;
-
-/** The same text. One that was cut out of another, or put together, refers to others, at every sign that is asked for. */
-function inOnePiece(text: string): string {
-  return JSON.parse(JSON.stringify(text)) as string;
-}
-
 /** Puts what is found into a text. */
 type Placeholder = (kind: string) => string;
 
@@ -128,8 +126,8 @@ type Placeholder = (kind: string) => string;
  * Replaces everything that is to be redacted. A text with escapes in it is gone through a second time as it reads
  * without them: what hides behind `\u0022`, `%3D` or `&quot;` is replaced where it stands.
  */
-export function redactText(given: string, rules: ScanRules, placeholder: Placeholder): string {
-  const text = given.length > LONG ? inOnePiece(given) : given;
+export function redactText(text: string, rules: ScanRules, placeholder: Placeholder): string {
+  if (text.length < SHORTEST) return text;
   const scan = createScan(text, rules);
   const redacted = redactWritten(scan, text, placeholder, (position) => position);
   const decoded = (scan.signs & ESCAPE) === 0 ? undefined : decodeEscapes(redacted);
@@ -400,9 +398,16 @@ function mayBeShortName(text: string, wordStart: number, wordEnd: number): boole
   return before === QUOTATION_MARK || before === APOSTROPHE || before === LETTER_N_TILDE;
 }
 
+/** Whether a word is the name of a parameter of a query. */
+function isParameter(text: string, sign: number, wordStart: number): boolean {
+  if (text.charCodeAt(sign) !== EQUALS || wordStart === 0) return false;
+  const before = text.charCodeAt(wordStart - 1);
+  return before === AMPERSAND || before === QUESTION_MARK;
+}
+
 function findInEntry(scan: Scan, sign: number): Finding | undefined {
   const { text, wordStart, wordEnd } = scan;
-  if (!mayBelongToEntry(text, wordStart, wordEnd)) return undefined;
+  if (!mayBelongToEntry(text, wordStart, wordEnd) || isParameter(text, sign, wordStart)) return undefined;
   scan.entries ??= createEntryFinder(text);
   return scan.entries.at(sign, wordStart, wordEnd);
 }

@@ -103,6 +103,8 @@ const MAX_KNOWN = 512;
 /** The name that was asked for last, which is mostly the next one, too. */
 let lastName = '';
 let lastKind: SecretKind | undefined;
+let lastParameter = '';
+let lastParameterKind: SecretKind | undefined;
 
 /** The kind of secret a name announces, in any spelling: `apiKey`, `X-Api-Key`, `OPENAI_API_KEY_2`. */
 export function secretKindOf(name: string): SecretKind | undefined {
@@ -152,12 +154,19 @@ function judgeFormName(plain: string): SecretKind | undefined {
 export function secretKindInQuery(name: string): SecretKind | undefined {
   const kind = secretKindOf(name);
   if (kind !== undefined || name.length > MAX_NAME) return kind;
+  if (name === lastParameter) return lastParameterKind;
+  lastParameterKind = rememberedKindInQuery(name);
+  lastParameter = name;
+  return lastParameterKind;
+}
+
+function rememberedKindInQuery(name: string): SecretKind | undefined {
   const known = knownInQuery.get(name);
   if (known !== undefined) return known === 'none' ? undefined : known;
-  const judged = judgeParameter(plainName(name));
+  const kind = judgeParameter(plainName(name));
   if (knownInQuery.size >= MAX_KNOWN) knownInQuery.clear();
-  knownInQuery.set(name, judged ?? 'none');
-  return judged;
+  knownInQuery.set(name, kind ?? 'none');
+  return kind;
 }
 
 function judgeParameter(plain: string): SecretKind | undefined {
