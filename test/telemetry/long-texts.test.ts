@@ -76,4 +76,16 @@ describe('a text of a megabyte', () => {
     const { attributes } = await sent();
     expect(attributes['input.value']).toMatch(/^(?:\{"a":)+.*\[cut, 1000000 characters in all\]$/s);
   });
+
+  it('keeps what stands behind a file of a megabyte, and leaves out what stands behind thousands', async () => {
+    const file = `data:image/png;base64,${'iVBORw0KGgo'.repeat(MEGABYTE / 8)}`;
+    const files = 'data:image/png;base64,AAAA '.repeat(10_000);
+    traceTool({ name: 'look', arguments: () => ({ page: `a ${file} and more` }) }, (tool) => {
+      tool.record({ result: () => files });
+    });
+    const { attributes } = await sent();
+    expect(attributes['gen_ai.tool.call.arguments']).toBe('{"page":"a [image/png, 1081344 bytes left out] and more"}');
+    expect(attributes['gen_ai.tool.call.result']).toContain('image/png, 3 bytes left out');
+    expect(bytesOf(attributes['gen_ai.tool.call.result'])).toBeLessThanOrEqual(65_536);
+  });
 });

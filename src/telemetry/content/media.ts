@@ -140,6 +140,9 @@ const MIN_FILE = 64;
 /** A word of base64 of this length is a file, or nothing anybody reads. */
 const MIN_WORD = 512;
 
+/** More beginnings of files than any text has: each takes its time. */
+const MAX_BEGUN = 4_096;
+
 const DATA_URL = /data:([\w.+-]{1,60}\\?\/[\w.+-]{1,60})?(?:;[\w=.+-]{1,60}){0,4}?;base64,/g;
 /** How PNG, JPEG, GIF, PDF, RIFF and MP3 begin in base64. */
 const FILE_BEGIN = /(?<![\w+/-])(?:iVBORw0KGgo|\/9j\/4|R0lGOD[dl]h|JVBERi0|UklGR|SUQzB)/g;
@@ -181,8 +184,11 @@ interface Begun {
 function withoutRuns(text: string, pattern: RegExp, read: (match: RegExpExecArray) => Begun): string {
   let result = '';
   let done = 0;
+  let begun = 0;
   for (const match of text.matchAll(pattern)) {
     if (match.index < done) continue;
+    begun += 1;
+    if (begun > MAX_BEGUN) return `${result}${text.slice(done, match.index)}[the rest left out: too many files]`;
     const { from, type, minLength } = read(match);
     const begin = type === undefined ? from : from + match[0].length;
     const end = runEnd(text, begin);

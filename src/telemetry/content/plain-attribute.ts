@@ -49,7 +49,7 @@ export function plainValue(
 }
 
 function bounded(text: string, key: string, redactor: Redactor): string {
-  return redactWithin(text, MAX_PLAIN_BYTES, redactor, { key });
+  return redactWithin(text, MAX_PLAIN_BYTES, redactor, key);
 }
 
 function underSecretName(value: AttributeValue, kind: SecretKind): AttributeValue {

@@ -27,8 +27,6 @@ const PUNCTUATION = 4;
  * is left out again after redaction. No secret is longer than this.
  */
 const OVERLAP = 8_192;
-/** Most that is searched for files, in UTF-16 units, whose removal makes room for what stands behind them. */
-const MAX_READ = 262_144;
 
 /**
  * The JSON text of what `build` makes of the room it is given, redacted, and no longer than `maxBytes` of UTF-8.
@@ -48,22 +46,16 @@ export function fitJson(build: (room: Room) => unknown, redactor: Redactor, maxB
 
 /** A text without files, redacted, and no longer than `maxBytes` of UTF-8. */
 export function fitText(text: string, redactor: Redactor, maxBytes: number): Redacted {
-  const read = withoutFiles(text.slice(0, MAX_READ));
-  return redactWithin(read, maxBytes, redactor, { lengthInAll: read.length + Math.max(text.length - MAX_READ, 0) });
+  return redactWithin(withoutFiles(text), maxBytes, redactor);
 }
 
 /** A text, redacted, and no longer than `maxBytes` of UTF-8, with a word about its length when it was cut. */
-export function redactWithin(
-  text: string,
-  maxBytes: number,
-  redactor: Redactor,
-  { key, lengthInAll = text.length }: { readonly key?: string; readonly lengthInAll?: number } = {},
-): Redacted {
-  if (fitsIn(maxBytes, text) && text.length === lengthInAll) {
+export function redactWithin(text: string, maxBytes: number, redactor: Redactor, key?: string): Redacted {
+  if (fitsIn(maxBytes, text)) {
     const redacted = redactor.text(text, key);
     return Buffer.byteLength(redacted) <= maxBytes ? redacted : asRedacted(sliceBytes(redacted, maxBytes));
   }
-  const { marker, room, place } = placeOfCut(text, maxBytes, lengthInAll);
+  const { marker, room, place } = placeOfCut(text, maxBytes);
   const window = inOnePiece(text.slice(0, place + OVERLAP));
   const kept = withoutOverlap(redactor.text(window, key), window.length === text.length);
   return asRedacted(`${sliceBytes(kept, room)}${marker}`);
@@ -121,9 +113,7 @@ class BoundedCopy {
   }
 
   #text(text: string, room: Room): string {
-    const read = withoutFiles(text.slice(0, MAX_READ));
-    const length = read.length + Math.max(text.length - MAX_READ, 0);
-    const kept = cutText(read, Math.max(room.left - PUNCTUATION, 0), this.#redactor, length);
+    const kept = cutText(withoutFiles(text), Math.max(room.left - PUNCTUATION, 0), this.#redactor);
     room.left -= Buffer.byteLength(kept) + PUNCTUATION;
     return kept;
   }
@@ -207,9 +197,9 @@ class BoundedCopy {
  * A text that is no longer than `maxBytes` of UTF-8, with a word about its length when it was cut. It is still to be
  * redacted: only the end of one that was cut is, because a secret that is cut in half is not recognised any more.
  */
-export function cutText(text: string, maxBytes: number, redactor: Redactor, lengthInAll: number = text.length): string {
-  if (fitsIn(maxBytes, text) && text.length === lengthInAll) return text;
-  const { marker, room, place } = placeOfCut(text, maxBytes, lengthInAll);
+export function cutText(text: string, maxBytes: number, redactor: Redactor): string {
+  if (fitsIn(maxBytes, text)) return text;
+  const { marker, room, place } = placeOfCut(text, maxBytes);
   const beginning = cutBetweenWords(text, Math.max(place - OVERLAP, 0));
   const around = inOnePiece(text.slice(beginning.length, place + OVERLAP));
   const end = withoutOverlap(redactor.text(around), beginning.length + around.length === text.length);
@@ -231,9 +221,8 @@ function fitsIn(maxBytes: number, text: string): boolean {
 function placeOfCut(
   text: string,
   maxBytes: number,
-  lengthInAll: number,
 ): { readonly marker: string; readonly room: number; readonly place: number } {
-  const marker = `… [cut, ${lengthInAll} characters in all]`;
+  const marker = `… [cut, ${text.length} characters in all]`;
   const room = Math.max(maxBytes - Buffer.byteLength(marker), 0);
   return { marker, room, place: sliceBytes(text, room).length };
 }

@@ -266,9 +266,7 @@ class SpanReview {
     if (text === facts.clean || this.#labels?.has(text) === true) return text;
     const { secretsRedactor } = this.#policy;
     const isLong = text.length > MAX_NAME;
-    const safe = isLong
-      ? redactWithin(text, MAX_PLAIN_BYTES, secretsRedactor, { key })
-      : secretsRedactor.label(text, key);
+    const safe = isLong ? redactWithin(text, MAX_PLAIN_BYTES, secretsRedactor, key) : secretsRedactor.label(text, key);
     if (safe === text && secretsRedactor.isSteady) facts.clean = text;
     return safe;
   }
