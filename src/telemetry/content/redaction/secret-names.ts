@@ -96,32 +96,32 @@ const IN_QUERY = /^(?:key|sig|signature|xamzsignature|xgoogsignature|xamzcredent
 /** A question, not a value: `isSecret`, `has_password`. */
 const QUESTION = /^(?:is|has|no|show|hide|need|needs|require|requires|allow)(?=[A-Z_-])/;
 
-/** What was found out about names: a JSON text has few, and has them often. */
-const knownNames = new Map<string, SecretKind | 'none'>();
-const knownInQuery = new Map<string, SecretKind | 'none'>();
+/** Most names whose kind is remembered. */
 const MAX_KNOWN = 512;
-/** The name that was asked for last, which is mostly the next one, too. */
-let lastName = '';
-let lastKind: SecretKind | undefined;
-let lastParameter = '';
-let lastParameterKind: SecretKind | undefined;
+
+/** The same judgement, remembered: a JSON text has few names, has them often, and mostly the same one twice. */
+function judgingOnce(judge: (name: string) => SecretKind | undefined): (name: string) => SecretKind | undefined {
+  const known = new Map<string, SecretKind | undefined>();
+  let last = '';
+  let lastKind: SecretKind | undefined;
+  return (name) => {
+    if (name === last) return lastKind;
+    lastKind = known.get(name);
+    last = name;
+    if (lastKind !== undefined || known.has(name)) return lastKind;
+    lastKind = judge(name);
+    if (known.size >= MAX_KNOWN) known.clear();
+    known.set(name, lastKind);
+    return lastKind;
+  };
+}
+
+const knownKindOf = judgingOnce(judgeName);
+const knownKindInQuery = judgingOnce((name) => judgeParameter(plainName(name)));
 
 /** The kind of secret a name announces, in any spelling: `apiKey`, `X-Api-Key`, `OPENAI_API_KEY_2`. */
 export function secretKindOf(name: string): SecretKind | undefined {
-  if (name === lastName) return lastKind;
-  if (!endsLikeSecret(name, 0, name.length)) return undefined;
-  lastKind = rememberedKindOf(name);
-  lastName = name;
-  return lastKind;
-}
-
-function rememberedKindOf(name: string): SecretKind | undefined {
-  const known = knownNames.get(name);
-  if (known !== undefined) return known === 'none' ? undefined : known;
-  const kind = judgeName(name);
-  if (knownNames.size >= MAX_KNOWN) knownNames.clear();
-  knownNames.set(name, kind ?? 'none');
-  return kind;
+  return endsLikeSecret(name, 0, name.length) ? knownKindOf(name) : undefined;
 }
 
 function judgeName(name: string): SecretKind | undefined {
@@ -153,20 +153,7 @@ function judgeFormName(plain: string): SecretKind | undefined {
 /** The same for the name of a parameter in the query of a URL. */
 export function secretKindInQuery(name: string): SecretKind | undefined {
   const kind = secretKindOf(name);
-  if (kind !== undefined || name.length > MAX_NAME) return kind;
-  if (name === lastParameter) return lastParameterKind;
-  lastParameterKind = rememberedKindInQuery(name);
-  lastParameter = name;
-  return lastParameterKind;
-}
-
-function rememberedKindInQuery(name: string): SecretKind | undefined {
-  const known = knownInQuery.get(name);
-  if (known !== undefined) return known === 'none' ? undefined : known;
-  const kind = judgeParameter(plainName(name));
-  if (knownInQuery.size >= MAX_KNOWN) knownInQuery.clear();
-  knownInQuery.set(name, kind ?? 'none');
-  return kind;
+  return kind !== undefined || name.length > MAX_NAME ? kind : knownKindInQuery(name);
 }
 
 function judgeParameter(plain: string): SecretKind | undefined {

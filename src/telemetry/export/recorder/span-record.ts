@@ -69,40 +69,35 @@ export interface Interned {
 }
 
 export function recordStart(span: ReadableSpan, scope: number, resource: number): StartRecord {
-  const { parentSpanContext, kind, name, startTime, attributes, links } = span;
-  return [
-    's',
-    recordContext(span.spanContext()),
-    parentSpanContext === undefined ? null : recordContext(parentSpanContext),
-    scope,
-    resource,
-    kind,
-    name,
-    startTime,
-    recordAttributes(attributes),
-    links.length === 0 ? NONE : links.map(recordLink),
-  ];
+  return ['s', ...recordBegun(span, scope, resource)];
 }
 
 export function recordEnd(span: ReadableSpan, scope: number, resource: number): EndRecord {
-  const { parentSpanContext, kind, name, startTime, attributes, links, status, events } = span;
+  const { status, events } = span;
   return [
     'e',
-    recordContext(span.spanContext()),
-    parentSpanContext === undefined ? null : recordContext(parentSpanContext),
-    scope,
-    resource,
-    kind,
-    name,
-    startTime,
-    recordAttributes(attributes),
-    links.length === 0 ? NONE : links.map(recordLink),
+    ...recordBegun(span, scope, resource),
     span.endTime,
     status.message === undefined ? [status.code] : [status.code, status.message],
     events.length === 0 ? NONE : events.map(recordEvent),
     span.droppedAttributesCount,
     span.droppedEventsCount,
     span.droppedLinksCount,
+  ];
+}
+
+function recordBegun(span: ReadableSpan, scope: number, resource: number): BegunRecord {
+  const { parentSpanContext, kind, name, startTime, attributes, links } = span;
+  return [
+    recordContext(span.spanContext()),
+    parentSpanContext === undefined ? null : recordContext(parentSpanContext),
+    scope,
+    resource,
+    kind,
+    name,
+    startTime,
+    recordAttributes(attributes),
+    links.length === 0 ? NONE : links.map(recordLink),
   ];
 }
 
