@@ -83,7 +83,8 @@ function ofOneStack(frames: readonly string[]): readonly string[] {
   return own.length > limit ? own.slice(-limit) : own;
 }
 
-interface FrameParts {
+/** A frame in its parts. */
+export interface FrameParts {
   /** The beginning of the line, in front of the name. */
   readonly at: string;
   readonly name: string;
@@ -91,7 +92,8 @@ interface FrameParts {
   readonly place: string;
 }
 
-function partsOf(line: string): FrameParts {
+/** The parts of the line of a frame. */
+export function partsOf(line: string): FrameParts {
   const at = line.startsWith('async ', FRAME.length) ? `${FRAME}async ` : FRAME;
   const text = line.slice(at.length);
   if (text.endsWith(')')) {

@@ -1,13 +1,10 @@
-import { stackLines } from '../content/stack-lines.ts';
+import { partsOf, stackLines } from '../content/stack-lines.ts';
 import type { SentryFrame } from './sentry-event.ts';
 
 /** Most frames that are kept of one stack: those nearest to where the error was thrown. */
 const MAX_FRAMES = 50;
 /** Longest function name and path Relay stores, in its own words `symbol` and `path`. */
 const MAX_NAME = 256;
-
-/** How V8 begins the line of a frame. */
-const FRAME = '    at ';
 
 /** What decides whose code a file is, and what it is called. */
 export interface CodePlaces {
@@ -26,33 +23,16 @@ export interface CodePlaces {
 export function parseStack(stack: string, places: CodePlaces = thisProcess()): SentryFrame[] {
   return stackLines(stack)
     .slice(0, MAX_FRAMES)
-    .map((line) => parseFrame(line.slice(FRAME.length), places))
+    .map((line) => parseFrame(line, places))
     .filter((frame) => frame !== undefined)
     .toReversed();
 }
 
 /** One frame, or nothing when the line only looks like one. */
 function parseFrame(line: string, places: CodePlaces): SentryFrame | undefined {
-  const text = line.startsWith('async ') ? line.slice('async '.length) : line;
-  const [name, location] = splitFrame(text);
-  const position = parseLocation(location);
+  const { name, place } = partsOf(line);
+  const position = parseLocation(place);
   return position && { function: functionName(name), ...describeFile(position.path, places), ...position.numbers };
-}
-
-/** How a location begins, to find it behind function names and in paths that have parentheses of their own. */
-const LOCATION_START = /^(?:[/\\.[]|[a-z][a-z0-9+.-]*:|<anonymous>|native\)|index \d|eval at |evalmachine)/i;
-
-/** `name (location)`, or a location alone. */
-function splitFrame(text: string): [name: string, location: string] {
-  if (!text.endsWith(')')) return ['', text];
-  let found = text.indexOf(' (');
-  for (let at = found; at !== -1; at = text.indexOf(' (', at + 1)) {
-    if (LOCATION_START.test(text.slice(at + 2, at + 40))) {
-      found = at;
-      break;
-    }
-  }
-  return found === -1 ? ['', text] : [text.slice(0, found), text.slice(found + 2, -1)];
 }
 
 /** A function by one name, whatever the name of the property it was called through. */
