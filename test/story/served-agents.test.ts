@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
 import type { SentryEvent } from '../../src/index.ts';
+import type { ReceivedSpan } from '../../src/receiver/received-span.ts';
 import { startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
 import { spanTree } from '../../src/testing/span-tree.ts';
 import {
@@ -129,11 +130,25 @@ function runOf(agent: string, { origin } = serving): string {
   return `${origin}/agents/${agent}/run`;
 }
 
-/** The spans of a trace, once the run it is about is over. */
-async function spansOf({ traceId, spanId }: Caller) {
-  const isOver = (): boolean => sentry.spans.some((span) => span.traceId === traceId && span.parentSpanId === spanId);
-  while (!isOver()) await sentry.waitForSpans(sentry.spans.length + 1);
-  return sentry.spans.filter((span) => span.traceId === traceId);
+/** The spans of a trace, once all of them arrived: requests overtake each other, so no span is the last to come. */
+async function spansOf({ traceId }: Caller, count: number): Promise<readonly ReceivedSpan[]> {
+  const arrived = () => sentry.spans.filter((span) => span.traceId === traceId);
+  while (arrived().length < count) await sentry.waitForSpans(sentry.spans.length + 1);
+  return arrived();
+}
+
+/** One of them, once it arrived. */
+async function spanOf({ traceId }: Caller, isIt: (span: ReceivedSpan) => boolean): Promise<ReceivedSpan> {
+  for (;;) {
+    const arrived = sentry.spans.find((span) => span.traceId === traceId && isIt(span));
+    if (arrived !== undefined) return arrived;
+    await sentry.waitForSpans(sentry.spans.length + 1);
+  }
+}
+
+/** The span of the run a caller asked for. */
+function runSpanOf(from: Caller): Promise<ReceivedSpan> {
+  return spanOf(from, ({ parentSpanId }) => parentSpanId === from.spanId);
 }
 
 /** The Issues there are of a trace, and of a failure point. */
@@ -169,7 +184,7 @@ describe('a served agent', () => {
       body: { input: 'What should I pack for Lisbon? I travel light.', conversationId: 'c-1' },
     });
     const events = parseEvents(body);
-    const spans = await spansOf(from);
+    const spans = await spansOf(from, 10);
 
     expect([status, headers['content-type'], headers['x-trace-id']]).toEqual([
       200,
@@ -216,7 +231,7 @@ describe('a served agent', () => {
       body: { input: 'Do I travel light?' },
     });
     const asked = provider.requests.at(-1)!.body.messages;
-    const recalled = (await spansOf(from)).find(({ name }) => name.startsWith('search_memory'));
+    const recalled = await spanOf(from, ({ name }) => name.startsWith('search_memory'));
 
     expect([status, headers['x-trace-id']]).toEqual([200, from.traceId]);
     expect(JSON.parse(body)).toMatchObject({ text: 'You do.', model: 'gpt-5-mini', traceId: from.traceId });
@@ -225,13 +240,13 @@ describe('a served agent', () => {
     ]);
     // Another conversation begins without what was said in the first one.
     expect(asked.filter(({ role }) => role === 'user')).toHaveLength(1);
-    expect(recalled?.attributes['gen_ai.memory.record.count']).toBe(1);
+    expect(recalled.attributes['gen_ai.memory.record.count']).toBe(1);
   });
 
   test('is answered by the next model when the first one fails', async () => {
     const from = caller();
     const { body } = await curl(runOf('trip-helper'), { headers: from.headers, body: { input: 'What about Oslo?' } });
-    const chats = (await spansOf(from)).filter(({ name }) => name.startsWith('chat'));
+    const chats = (await spansOf(from, 6)).filter(({ name }) => name.startsWith('chat'));
 
     expect(JSON.parse(body)).toMatchObject({ text: 'Take a coat.', model: SECOND_MODEL });
     expect(chats.map(({ name, status }) => [name, status.code])).toEqual([
@@ -257,7 +272,7 @@ describe('a served agent', () => {
     await deserted.finished;
 
     expect(body.messages.at(-1)).toMatchObject({ content: 'Say nothing.' });
-    expect((await spansOf(from)).find(({ parentSpanId }) => parentSpanId === from.spanId)).toMatchObject({
+    expect(await runSpanOf(from)).toMatchObject({
       status: { code: 0 },
       attributes: { 'faultline.outcome': 'aborted' },
     });
@@ -273,7 +288,7 @@ describe('a failure of a served agent', () => {
   ])('%s is said by its trace alone, and is an Issue', async (_what, agent, input, point, headers, status) => {
     const from = caller();
     const answer = await curl(runOf(agent), { headers: { ...headers, ...from.headers }, body: { input } });
-    const run = (await spansOf(from)).find(({ parentSpanId }) => parentSpanId === from.spanId)!;
+    const run = await runSpanOf(from);
     const found = await nextIssuesOf(from, point);
 
     expect([answer.status, answer.headers['x-trace-id']]).toEqual([status, from.traceId]);
@@ -290,7 +305,7 @@ describe('a failure of a served agent', () => {
   test('of a tool is an Issue although the person gets an answer', async () => {
     const from = caller();
     const answer = await curl(runOf('trip-helper'), { headers: from.headers, body: { input: 'And Atlantis?' } });
-    const tool = (await spansOf(from)).find(({ name }) => name === 'execute_tool get_forecast')!;
+    const tool = await spanOf(from, ({ name }) => name === 'execute_tool get_forecast');
     const [issue] = await nextIssuesOf(from, 'tool.execution');
 
     expect([answer.status, answer.headers['x-trace-id']]).toEqual([200, from.traceId]);
