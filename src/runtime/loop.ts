@@ -5,7 +5,7 @@
  * answers is `chain.ts`, what one call of it is `attempt.ts`, how tools run is `tools.ts`.
  */
 import { addUsage, normalizeUsage, type TokenUsage } from '../telemetry/attributes/usage.ts';
-import { addBreadcrumb, type RunContext } from '../telemetry/context.ts';
+import { addBeginning, type RunContext } from '../telemetry/context.ts';
 import type { CallSurroundings } from './attempt.ts';
 import type { Budget } from './budget.ts';
 import { askChain, modelInUse, type Chain } from './chain.ts';
@@ -75,7 +75,7 @@ async function takeTurns(run: Run, progress: Progress): Promise<RunResult> {
     run.signal.throwIfAborted();
     run.budget.requireSome();
     run.emit({ type: 'turn.start', turn, model: modelInUse(run.chain) });
-    addBreadcrumb({ category: 'agent.turn', message: `turn ${turn}` });
+    addBeginning({ category: 'agent.turn', message: `turn ${turn}` });
 
     const { answer, candidate } = await askChain(run.chain, { system, instructions, messages, tools: run.tools }, run);
     const turnUsage = normalizeUsage(answer.usage, candidate.provider) ?? {};

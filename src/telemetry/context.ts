@@ -266,6 +266,16 @@ export function addBreadcrumb(breadcrumb: Omit<Breadcrumb, 'timestampMs'>): void
   guard(() => currentScope()?.addBreadcrumb({ timestampMs: Date.now(), ...breadcrumb }));
 }
 
+/**
+ * The same for what begins with whatever comes next, and has its time: nobody asks the clock for it.
+ *
+ * @internal
+ */
+export function addBeginning(breadcrumb: Pick<Breadcrumb, 'category' | 'message'>): void {
+  if (active().issues === undefined) return;
+  guard(() => currentScope()?.addBreadcrumb(breadcrumb));
+}
+
 /** The scope of the code that is running now. Without tracing nothing is kept, so that nothing can pile up. */
 function currentScope(): Scope | undefined {
   const frame = frameOf(contextApi.active());

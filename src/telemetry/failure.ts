@@ -25,7 +25,8 @@ export type Level = 'fatal' | 'error' | 'warning' | 'info' | 'debug';
 
 /** One step of a run, kept to tell how it came to a failure. */
 export interface Breadcrumb {
-  readonly timestampMs: number;
+  /** Epoch milliseconds. Absent where nobody asked the clock: in a trace that is not sampled, of what went well. */
+  readonly timestampMs?: number;
   readonly type?: string;
   readonly category: string;
   readonly message?: string;

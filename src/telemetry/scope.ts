@@ -25,15 +25,22 @@ export type Outcome = 'done' | 'failed' | 'aborted';
  * An operation of a run, as breadcrumbs tell of it: that it began, and how it ended. They are made when a failure
  * asks for them; until then it costs next to nothing. It keeps nothing of the span, whose content may be large.
  */
-export interface Step {
+export class Step {
   readonly operation: Operation;
   readonly name: string;
+  /** A time of the SDK, epoch milliseconds, or nothing: nobody asked the clock. */
   readonly startedAt: unknown;
-  endedAt: unknown;
+  endedAt: unknown = undefined;
   /** Absent while it goes on. */
-  outcome: Outcome | undefined;
-  beginning: Breadcrumb | undefined;
-  end: Breadcrumb | undefined;
+  outcome: Outcome | undefined = undefined;
+  beginning: Breadcrumb | undefined = undefined;
+  end: Breadcrumb | undefined = undefined;
+
+  constructor(operation: Operation, name: string, startedAt: unknown) {
+    this.operation = operation;
+    this.name = name;
+    this.startedAt = startedAt;
+  }
 }
 
 /** What a span of the SDK that is sampled knows of its times: asking it costs less than asking the clock. */
@@ -42,68 +49,73 @@ interface SpanTimes extends Span {
   readonly endTime?: unknown;
 }
 
-/** Says that an operation begins. */
+/**
+ * Says that an operation begins. In a trace that is not sampled it has no time: remembering it costs next to nothing,
+ * asking the clock does not, and a run that goes well pays nothing for Issues.
+ */
 export function beginStep(scope: Scope, operation: Operation, name: string, span: Span): Step {
-  const step: Step = {
-    operation,
-    name,
-    startedAt: (span as SpanTimes).startTime ?? Date.now(),
-    endedAt: undefined,
-    outcome: undefined,
-    beginning: undefined,
-    end: undefined,
-  };
+  const startedAt = (span as SpanTimes).startTime ?? (span.isRecording() ? Date.now() : undefined);
+  const step = new Step(operation, name, startedAt);
   scope.addBreadcrumb(step);
   return step;
 }
 
-/** Says how it ended; its span has ended by then. */
+/** Says how it ended; its span has ended by then. What did not go well has its time in every trace. */
 export function endStep(scope: Scope, step: Step, outcome: Outcome, span: Span): void {
-  step.endedAt = (span as SpanTimes).endTime ?? Date.now();
+  const isFree = step.startedAt === undefined && outcome === 'done';
+  step.endedAt = (span as SpanTimes).endTime ?? (isFree ? undefined : Date.now());
   step.outcome = outcome;
   scope.addBreadcrumb(step);
 }
 
-/** The breadcrumbs of what a scope has kept: a step is there when it begins, and again when it has ended. */
+/**
+ * The breadcrumbs of what a scope has kept: a step is there when it begins, and again when it has ended. What was added
+ * without a time has that of what came next.
+ */
 function breadcrumbsOf(kept: readonly (Breadcrumb | Step)[]): readonly Breadcrumb[] {
   const told = new Set<Step>();
+  let next: Breadcrumb | undefined;
+  const breadcrumbOf = (entry: Breadcrumb | Step): Breadcrumb => {
+    if (!(entry instanceof Step)) return at(next?.timestampMs, entry);
+    if (entry.outcome === undefined || told.has(entry)) return beginning(entry);
+    told.add(entry);
+    return end(entry, entry.outcome);
+  };
   return kept
     .toReversed()
-    .map((entry) => {
-      if ('timestampMs' in entry) return entry;
-      if (entry.outcome === undefined || told.has(entry)) return beginning(entry);
-      told.add(entry);
-      return end(entry, entry.outcome);
-    })
+    .map((entry) => (next = breadcrumbOf(entry)))
     .toReversed();
 }
 
 function beginning(step: Step): Breadcrumb {
-  step.beginning ??= {
-    timestampMs: epochMs(step.startedAt),
+  step.beginning ??= at(epochMs(step.startedAt), {
     category: OPERATIONS[step.operation].sentryOp,
     message: step.name,
     level: 'info',
-  };
+  });
   return step.beginning;
 }
 
 function end(step: Step, outcome: Outcome): Breadcrumb {
-  step.end ??= {
-    timestampMs: epochMs(step.endedAt),
+  step.end ??= at(epochMs(step.endedAt), {
     category: OPERATIONS[step.operation].sentryOp,
     message: `${step.name}: ${outcome}`,
     level: outcome === 'failed' ? 'error' : 'info',
-  };
+  });
   return step.end;
 }
 
-/** Milliseconds of a time of the SDK, which is seconds and nanoseconds. */
-function epochMs(time: unknown): number {
+/** With this time, if there is one and it has none of its own. */
+function at(timestampMs: number | undefined, breadcrumb: Breadcrumb): Breadcrumb {
+  return timestampMs === undefined ? breadcrumb : { timestampMs, ...breadcrumb };
+}
+
+/** Milliseconds of a time of the SDK, which is seconds and nanoseconds, or of one of ours. */
+function epochMs(time: unknown): number | undefined {
   if (typeof time === 'number') return time;
   const [seconds, nanoseconds] = Array.isArray(time) ? (time as readonly unknown[]) : [];
   const isTime = typeof seconds === 'number' && typeof nanoseconds === 'number';
-  return isTime ? seconds * 1_000 + nanoseconds / 1_000_000 : Date.now();
+  return isTime ? seconds * 1_000 + nanoseconds / 1_000_000 : undefined;
 }
 
 /**
@@ -152,7 +164,7 @@ export class Scope {
     this.#contexts = { ...this.#contexts, [name]: context ?? {} };
   }
 
-  /** Adds a breadcrumb; a step is added when it begins, and again when it has ended. */
+  /** Adds a breadcrumb; a step is added when it begins, and again when it has ended. Neither needs a time. */
   addBreadcrumb(breadcrumb: Breadcrumb | Step): void {
     this.#breadcrumbs ??= [];
     this.#breadcrumbs.push(breadcrumb);

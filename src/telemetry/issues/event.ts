@@ -189,7 +189,7 @@ function eventBreadcrumb(breadcrumb: Breadcrumb, policy: ContentPolicy): SentryB
   const { timestampMs, type, category, message, level, data } = breadcrumb;
   const { redactor, secretsRedactor } = policy;
   return {
-    timestamp: timestampMs / 1000,
+    ...(timestampMs === undefined ? undefined : { timestamp: timestampMs / 1000 }),
     category: secretsRedactor.text(category),
     ...(type === undefined ? undefined : { type: secretsRedactor.text(type) }),
     ...(message === undefined ? undefined : { message: safeText(message, redactor) }),

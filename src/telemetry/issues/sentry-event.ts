@@ -80,8 +80,8 @@ export interface SentryFrame {
 }
 
 export interface SentryBreadcrumb {
-  /** Seconds since the epoch. */
-  timestamp: number;
+  /** Seconds since the epoch. Sentry shows breadcrumbs in their order, with or without a time. */
+  timestamp?: number;
   type?: string;
   category: string;
   message?: string;

@@ -161,7 +161,6 @@ function scopeFor(known: SentryEvent, current: Scope): Scope {
 function complete(event: SdkEvent, known: SentryEvent): SdkEvent {
   const { level, timestamp, logger, tags, transaction, user, breadcrumbs } = known;
   const { runtime: _runtime, os: _os, app: _app, trace, ...contexts } = known.contexts;
-  const crumbs = [...(event.breadcrumbs ?? []), ...(breadcrumbs?.values ?? [])];
   return {
     ...event,
     level,
@@ -171,9 +170,23 @@ function complete(event: SdkEvent, known: SentryEvent): SdkEvent {
     ...(transaction === undefined ? undefined : { transaction }),
     ...(user === undefined ? undefined : { user: sameUser(event.user, user) ? { ...event.user, ...user } : user }),
     contexts: { ...event.contexts, ...contexts, ...(trace === undefined ? undefined : { trace }) },
-    breadcrumbs: crumbs.toSorted((one, other) => one.timestamp - other.timestamp).slice(-MAX_BREADCRUMBS),
+    breadcrumbs: inOrder(event.breadcrumbs ?? [], breadcrumbs?.values ?? []).slice(-MAX_BREADCRUMBS),
     ...(trace === undefined ? undefined : { sdkProcessingMetadata: withoutSampling(event.sdkProcessingMetadata) }),
   } as SdkEvent;
+}
+
+/** Breadcrumbs of the SDK and ours, by their times. One without a time comes before the next of its own kind. */
+function inOrder(theirs: readonly SentryBreadcrumb[], ours: readonly SentryBreadcrumb[]): readonly SentryBreadcrumb[] {
+  const timed = [theirs, ours].flatMap((breadcrumbs) => {
+    let next = Infinity;
+    return breadcrumbs
+      .toReversed()
+      .map((breadcrumb) => ({ breadcrumb, time: (next = breadcrumb.timestamp ?? next) }))
+      .toReversed();
+  });
+  return timed
+    .toSorted((one, other) => (one.time < other.time ? -1 : Number(one.time > other.time)))
+    .map(({ breadcrumb }) => breadcrumb);
 }
 
 /** Whether the SDK and Faultline were told of the same person: then their facts add up. */

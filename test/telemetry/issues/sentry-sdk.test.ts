@@ -204,6 +204,28 @@ describe.each([
     expect(breadcrumbs?.map(({ category, message }) => [category, message])).toEqual([['tool', 'get_weather']]);
   });
 
+  it('the breadcrumbs of the SDK and ours are told in the order of their times', async () => {
+    await run(`
+      Sentry.init(INIT);
+      for (const [seconds, message] of [[1, 'theirs first'], [3, 'theirs later']]) {
+        Sentry.addBreadcrumb({ timestamp: 1_700_000_000 + seconds, category: 'app', message });
+      }
+      const breadcrumbs = [
+        { category: 'gen_ai.chat', message: 'chat' },
+        { timestampMs: 1_700_000_002_000, category: 'gen_ai.chat', message: 'chat: failed' },
+        { category: 'gen_ai.execute_tool', message: 'tool' },
+      ];
+      findSentrySdk().capture({ ...failure(new Error('down')), breadcrumbs });
+    `);
+    expect(events()[0]?.breadcrumbs?.map(({ message }) => message)).toEqual([
+      'theirs first',
+      'chat',
+      'chat: failed',
+      'theirs later',
+      'tool',
+    ]);
+  });
+
   it('the Issue is linked to our span also inside a span of the SDK', async () => {
     await run(`
       Sentry.init({ ...INIT, tracesSampleRate: 1, skipOpenTelemetrySetup: false });
