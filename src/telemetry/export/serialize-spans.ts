@@ -3,7 +3,6 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import type { Destination } from '../config/destinations.ts';
 import { joinRequests } from './join-requests.ts';
-import { sizeOf } from './span-size.ts';
 import { translateSpan } from './translate-span.ts';
 
 /** Spans as an OTLP request. */
@@ -19,21 +18,29 @@ export type Format = Pick<Destination, 'protocol' | 'dialect'>;
 /** What writes spans in the protocol of a destination: an official serializer. */
 export type SpanSerializer = Pick<typeof JsonTraceSerializer, 'serializeRequest'>;
 
-/** A slice takes about a millisecond to write, so that nothing else waits for long. */
-const MAX_SLICE_BYTES = 192 * 1024;
-const MAX_SLICE_SPANS = 192;
+/**
+ * Spans are written in slices. V8 keeps texts and arrays up to 128 KiB among the young objects, where they are made and
+ * given up for less: the spans of a slice are written in a sixth less time than 512 of them at once.
+ */
+const SLICE_BYTES = 64 * 1024;
+/** So many are written first, to see how large they become. */
+const FIRST_SLICE = 4;
+const MAX_GROWTH = 4;
+/** Then the program gets its turn, so that nothing else waits for long. */
+const TURN_MS = 1;
 
 /**
  * Writes spans as an OTLP request, in the words and the protocol of the destination: few of them at once, many in
- * slices, between which the program gets its turn.
+ * turns, between which the program gets its own.
  */
 export function serializeSpans(
   spans: readonly ReadableSpan[],
   format: Format,
   serializer: SpanSerializer,
 ): SerializedSpans | Promise<SerializedSpans> {
-  const slices = slicesOf(spans);
-  return slices.length <= 1 ? serializeAtOnce(spans, format, serializer) : serializeInTurns(slices, format, serializer);
+  return spans.length <= FIRST_SLICE
+    ? serializeAtOnce(spans, format, serializer)
+    : serializeInTurns(spans, format, serializer);
 }
 
 /** Writes spans as one OTLP request before it returns, for a process that cannot wait. */
@@ -42,46 +49,36 @@ export function serializeAtOnce(
   format: Format,
   serializer: SpanSerializer,
 ): SerializedSpans {
-  return joined([writeSlice(spans, format, serializer)], format);
+  return joined([...writeSlices(spans, format, serializer)], format);
 }
 
 async function serializeInTurns(
-  slices: readonly (readonly ReadableSpan[])[],
+  spans: readonly ReadableSpan[],
   format: Format,
   serializer: SpanSerializer,
 ): Promise<SerializedSpans> {
   const written: Written[] = [];
-  for (const slice of slices) {
-    written.push(writeSlice(slice, format, serializer));
+  let startedAtMs = performance.now();
+  for (const slice of writeSlices(spans, format, serializer)) {
+    written.push(slice);
+    if (performance.now() - startedAtMs < TURN_MS) continue;
     await new Promise(setImmediate);
+    startedAtMs = performance.now();
   }
   return joined(written, format);
 }
 
-function slicesOf(spans: readonly ReadableSpan[]): readonly (readonly ReadableSpan[])[] {
-  const slices: ReadableSpan[][] = [];
-  let slice: ReadableSpan[] = [];
-  let bytes = 0;
-  for (const span of spans) {
-    const size = sizeOrNothing(span);
-    if (slice.length > 0 && (slice.length === MAX_SLICE_SPANS || bytes + size > MAX_SLICE_BYTES)) {
-      slices.push(slice);
-      slice = [];
-      bytes = 0;
-    }
-    slice.push(span);
-    bytes += size;
-  }
-  if (slice.length > 0) slices.push(slice);
-  return slices;
-}
-
-/** A span that cannot be measured cannot be written either, which shows when it is. */
-function sizeOrNothing(span: ReadableSpan): number {
-  try {
-    return sizeOf(span);
-  } catch {
-    return 0;
+/** Each slice is as long as the one before it says that it may be: measuring spans takes longer than it is worth. */
+function* writeSlices(spans: readonly ReadableSpan[], format: Format, serializer: SpanSerializer): Generator<Written> {
+  let count = FIRST_SLICE;
+  for (let start = 0; start < spans.length;) {
+    const slice = spans.slice(start, start + count);
+    const written = writeSlice(slice, format, serializer);
+    yield written;
+    start += slice.length;
+    const bytes = written.requests.reduce((total, { byteLength }) => total + byteLength, 0);
+    const fitting = Math.floor((SLICE_BYTES / bytes) * slice.length);
+    count = Math.max(1, Math.min(fitting, count * MAX_GROWTH));
   }
 }
 
