@@ -27,7 +27,7 @@ const SLICE_BYTES = 64 * 1024;
 const FIRST_SLICE = 4;
 const MAX_GROWTH = 4;
 /** Then the program gets its turn, so that nothing else waits for long. */
-const TURN_MS = 1;
+const TURN_MS = 0.5;
 
 /**
  * Writes spans as an OTLP request, in the words and the protocol of the destination: few of them at once, many in
