@@ -73,7 +73,9 @@ function createDelegate(destination: Destination, transport: OtlpTransport): Spa
       if (unwritable === spans.length) return resolve(outcomeOf(NOTHING_TO_SEND, spans, unwritable));
       bodies.set(spans, body);
       network.export(spans, ({ error }) => {
-        resolve(outcomeOf(transport.verdictOn(body) ?? notSent(error), spans, unwritable));
+        // Not by itself: what has become old keeps its body until the whole heap is collected.
+        bodies.delete(spans);
+        resolve(outcomeOf(transport.takeVerdict(body) ?? notSent(error), spans, unwritable));
       });
     });
 

@@ -11,8 +11,8 @@ import { requestHeaders } from './request-headers.ts';
 
 /** The transport of an OTLP exporter, which knows more about each request than the exporter asks for. */
 export interface OtlpTransport extends IExporterTransport {
-  /** What was decided about the request with this body. */
-  verdictOn(body: Uint8Array): Verdict | undefined;
+  /** What was decided about the request with this body. It is told once. */
+  takeVerdict(body: Uint8Array): Verdict | undefined;
 }
 
 /**
@@ -44,7 +44,11 @@ export function createOtlpTransport(
       if (verdict.kind === 'accepted') return { status: 'success' };
       return { status: 'failure', error: new OTLPExporterError(verdict.failure.sentence) };
     },
-    verdictOn: (body) => verdicts.get(body),
+    takeVerdict(body) {
+      const verdict = verdicts.get(body);
+      verdicts.delete(body);
+      return verdict;
+    },
     shutdown: () => connection.abort(),
   };
 }
