@@ -204,7 +204,11 @@ class SpanReview {
     plain: ((value: AttributeValue) => AttributeValue) | undefined,
   ): AttributeValue | undefined {
     const { role, secretKind, words } = facts;
-    if (words?.has(value) === true || this.#sealed?.has(value) === true) return value;
+    if (this.#sealed?.has(value) === true) return value;
+    if (words?.has(value) === true) {
+      if (typeof value === 'string') facts.clean = value;
+      return value;
+    }
     if (secretKind !== undefined) return this.#plain(key, value, secretKind);
     // Numbers are counts and sizes.
     if (role.role === 'plain' || (typeof value !== 'string' && !Array.isArray(value))) {
