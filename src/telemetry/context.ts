@@ -273,7 +273,7 @@ export function addBreadcrumb(breadcrumb: Omit<Breadcrumb, 'timestampMs'>): void
  */
 export function addBeginning(breadcrumb: Pick<Breadcrumb, 'category' | 'message'>): void {
   if (active().issues === undefined) return;
-  guard(() => currentScope()?.addBreadcrumb(breadcrumb));
+  guard(() => currentScope()?.addBreadcrumb({ timestampMs: undefined, ...breadcrumb }));
 }
 
 /** The scope of the code that is running now. Without tracing nothing is kept, so that nothing can pile up. */

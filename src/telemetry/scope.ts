@@ -43,6 +43,15 @@ export class Step {
   }
 }
 
+/** A breadcrumb that is made at once. */
+export interface Note extends Omit<Breadcrumb, 'timestampMs'> {
+  /** Absent where it begins with whatever comes next, and has its time. */
+  readonly timestampMs: number | undefined;
+}
+
+/** What a scope keeps. Another copy of this package may have made it. */
+type Kept = Note | Step;
+
 /** What a span of the SDK that is sampled knows of its times: asking it costs less than asking the clock. */
 interface SpanTimes extends Span {
   readonly startTime?: unknown;
@@ -68,15 +77,15 @@ export function endStep(scope: Scope, step: Step, outcome: Outcome, span: Span):
   scope.addBreadcrumb(step);
 }
 
-/**
- * The breadcrumbs of what a scope has kept: a step is there when it begins, and again when it has ended. What was added
- * without a time has that of what came next.
- */
-function breadcrumbsOf(kept: readonly (Breadcrumb | Step)[]): readonly Breadcrumb[] {
+/** The breadcrumbs of what a scope has kept: a step is there when it begins, and again when it has ended. */
+function breadcrumbsOf(kept: readonly Kept[]): readonly Breadcrumb[] {
   const told = new Set<Step>();
   let next: Breadcrumb | undefined;
-  const breadcrumbOf = (entry: Breadcrumb | Step): Breadcrumb => {
-    if (!(entry instanceof Step)) return at(next?.timestampMs, entry);
+  const breadcrumbOf = (entry: Kept): Breadcrumb => {
+    if ('timestampMs' in entry) {
+      const { timestampMs = next?.timestampMs, ...breadcrumb } = entry;
+      return at(timestampMs, breadcrumb);
+    }
     if (entry.outcome === undefined || told.has(entry)) return beginning(entry);
     told.add(entry);
     return end(entry, entry.outcome);
@@ -105,8 +114,8 @@ function end(step: Step, outcome: Outcome): Breadcrumb {
   return step.end;
 }
 
-/** With this time, if there is one and it has none of its own. */
-function at(timestampMs: number | undefined, breadcrumb: Breadcrumb): Breadcrumb {
+/** With this time, if there is one. */
+function at(timestampMs: number | undefined, breadcrumb: Omit<Breadcrumb, 'timestampMs'>): Breadcrumb {
   return timestampMs === undefined ? breadcrumb : { timestampMs, ...breadcrumb };
 }
 
@@ -128,7 +137,7 @@ export class Scope {
   #user: User | undefined;
   #tags: Record<string, string> | undefined;
   #contexts: Record<string, Readonly<Record<string, unknown>>> | undefined;
-  #breadcrumbs: (Breadcrumb | Step)[] | undefined;
+  #breadcrumbs: Kept[] | undefined;
 
   constructor(outer?: Scope) {
     this.#outer = outer;
@@ -164,8 +173,8 @@ export class Scope {
     this.#contexts = { ...this.#contexts, [name]: context ?? {} };
   }
 
-  /** Adds a breadcrumb; a step is added when it begins, and again when it has ended. Neither needs a time. */
-  addBreadcrumb(breadcrumb: Breadcrumb | Step): void {
+  /** Adds a breadcrumb; a step is added when it begins, and again when it has ended. */
+  addBreadcrumb(breadcrumb: Kept): void {
     this.#breadcrumbs ??= [];
     this.#breadcrumbs.push(breadcrumb);
     // Twice the bound before it is cut, so that most additions move nothing.

@@ -3,6 +3,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import type { Destination } from '../config/destinations.ts';
 import { joinRequests } from './join-requests.ts';
+import { sizeOf } from './span-size.ts';
 import { translateSpan } from './translate-span.ts';
 
 /** Spans as an OTLP request. */
@@ -23,8 +24,7 @@ export type SpanSerializer = Pick<typeof JsonTraceSerializer, 'serializeRequest'
  * given up for less: the spans of a slice are written in a sixth less time than 512 of them at once.
  */
 const SLICE_BYTES = 64 * 1024;
-/** So many are written first, to see how large they become. */
-const FIRST_SLICE = 4;
+/** A slice may hold so many times as many spans as the one before it. */
 const MAX_GROWTH = 4;
 /** Then the program gets its turn, so that nothing else waits for long. */
 const TURN_MS = 0.5;
@@ -38,7 +38,7 @@ export function serializeSpans(
   format: Format,
   serializer: SpanSerializer,
 ): SerializedSpans | Promise<SerializedSpans> {
-  return spans.length <= FIRST_SLICE
+  return firstSliceOf(spans) === spans.length
     ? serializeAtOnce(spans, format, serializer)
     : serializeInTurns(spans, format, serializer);
 }
@@ -68,9 +68,9 @@ async function serializeInTurns(
   return joined(written, format);
 }
 
-/** Each slice is as long as the one before it says that it may be: measuring spans takes longer than it is worth. */
+/** The first slice is measured before it is written. How long the others may be, the one before them says for less. */
 function* writeSlices(spans: readonly ReadableSpan[], format: Format, serializer: SpanSerializer): Generator<Written> {
-  let count = FIRST_SLICE;
+  let count = firstSliceOf(spans);
   for (let start = 0; start < spans.length;) {
     const slice = spans.slice(start, start + count);
     const written = writeSlice(slice, format, serializer);
@@ -79,6 +79,25 @@ function* writeSlices(spans: readonly ReadableSpan[], format: Format, serializer
     const bytes = written.requests.reduce((total, { byteLength }) => total + byteLength, 0);
     const fitting = Math.floor((SLICE_BYTES / bytes) * slice.length);
     count = Math.max(1, Math.min(fitting, count * MAX_GROWTH));
+  }
+}
+
+/** How many spans fit into the first slice: one or more, if there are any. */
+function firstSliceOf(spans: readonly ReadableSpan[]): number {
+  let bytes = 0;
+  const end = spans.findIndex((span, index) => {
+    bytes += sizeOrNothing(span);
+    return index > 0 && bytes > SLICE_BYTES;
+  });
+  return end === -1 ? spans.length : end;
+}
+
+/** A span that cannot be measured cannot be written either, which shows when it is. */
+function sizeOrNothing(span: ReadableSpan): number {
+  try {
+    return sizeOf(span);
+  } catch {
+    return 0;
   }
 }
 

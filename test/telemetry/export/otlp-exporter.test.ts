@@ -93,11 +93,17 @@ describe('spans that are exported', () => {
   it('are written before the call returns when they are few', async () => {
     const exporter = exporterTo(tracesUrlOf(sentry));
     await exported(exporter, []);
-    const spans = someSpans(2);
+    const spans = someSpans(30);
     const done = exported(exporter, spans);
     for (const { attributes } of spans) attributes['index'] = 'changed';
     await done;
-    expect(sentry.spans.map(({ attributes }) => attributes['index'])).toEqual([0, 1]);
+    const written = sentry.spans.map(({ attributes }) => attributes['index'] as number);
+    expect(written.toSorted((one, other) => one - other)).toEqual([...spans.keys()]);
+    const { resourceSpans } = JSON.parse(Buffer.from(sentry.requests.at(-1)!.body!).toString()) as Record<
+      string,
+      unknown
+    >;
+    expect(resourceSpans).toHaveLength(1);
   });
 
   it('speak the dialect of the destination', async () => {
