@@ -59,6 +59,8 @@ export interface Redactor {
   readonly label: (value: string, key?: string) => Redacted;
   /** The kind of secret the name of an attribute says its value is: by its last word, or by the last two. */
   secretKind(name: string): SecretKind | undefined;
+  /** Whether the application has patterns, which look into numbers as well. */
+  readonly readsNumbers: boolean;
   /** A number as it is, or the text that a pattern of the application makes of its decimal digits. */
   readonly number: (value: number) => number | Redacted;
   /** A redacted copy of any value, bounded in depth, number of values and text. */
@@ -131,6 +133,7 @@ export function createRedactor(options: RedactionOptions = {}): Redactor {
     name: nameOf,
     label: (redact === undefined ? nameOf : labelOf) as Redactor['label'],
     secretKind: (name) => (rules.keys ? unlessPlain(secretKindOfAttribute(name)) : undefined),
+    readsNumbers: patterns.length > 0,
     number: (value) => {
       if (patterns.length === 0) return value;
       const redacted = applyPatterns(String(value), patterns);

@@ -15,6 +15,8 @@ import {
 
 /** What is known of the attributes of one name. */
 export interface AttributeFacts {
+  /** The name as it was given. */
+  readonly given: string;
   /** The name without a secret in it. */
   readonly name: string;
   readonly role: AttributeRole;
@@ -22,15 +24,15 @@ export interface AttributeFacts {
   readonly secretKind: SecretKind | undefined;
   /** Values that are words of the conventions: nothing is to be found in them, and backends count by them. */
   readonly words: ReadonlySet<unknown> | undefined;
-  /** Whether its numbers are counts, in which no pattern of an application is to find anything. */
-  readonly counts: boolean;
+  /** Whether there is nothing to find in its numbers, which are counts, or are not looked into. */
+  readonly numbersAreClean: boolean;
   /** The last text under the name in which there was nothing to redact: names come again with the next span. */
   clean: string | undefined;
-  /** What came behind it the last time: attributes of one kind of span come in one order. */
-  next: { readonly name: string; readonly facts: AttributeFacts } | undefined;
+  /** What came behind it the last time: attributes of one kind of span come in one order. Ask it first. */
+  next: AttributeFacts | undefined;
 }
 
-/** Answers what is known of an attribute, by its name and by what is known of the one before it. */
+/** Answers what is known of an attribute, by its name, and remembers what it comes behind. */
 export type FactsOf = (name: string, before: AttributeFacts | undefined) => AttributeFacts;
 
 /** Names repeat on every span, but a name can hold an index, so what is remembered has a bound. */
@@ -42,12 +44,14 @@ export function createAttributeFacts(redactor: Redactor): FactsOf {
   const lookUp = (name: string): AttributeFacts => {
     const known = remembered.get(name);
     if (known !== undefined) return known;
+    const secretKind = redactor.secretKind(name);
     const facts: AttributeFacts = {
+      given: name,
       name: attributeName(name, redactor),
       role: attributeRole(name),
-      secretKind: redactor.secretKind(name),
+      secretKind,
       words: WORDS.get(name),
-      counts: isConventional(name),
+      numbersAreClean: secretKind === undefined && (isConventional(name) || !redactor.readsNumbers),
       clean: undefined,
       next: undefined,
     };
@@ -55,9 +59,8 @@ export function createAttributeFacts(redactor: Redactor): FactsOf {
     return facts;
   };
   return (name, before) => {
-    if (before?.next?.name === name) return before.next.facts;
     const facts = lookUp(name);
-    if (before !== undefined) before.next = { name, facts };
+    if (before !== undefined) before.next = facts;
     return facts;
   };
 }

@@ -185,12 +185,13 @@ class SpanReview {
     for (const key in attributes) {
       const value = attributes[key];
       if (value === undefined) continue;
-      facts = this.#factsOf(key, facts);
-      const isKnown = isClean(value, facts, this.#policy.secretsRedactor) && plain === undefined;
-      const safe = isKnown ? value : this.#attribute(key, value, facts, attributes, plain);
-      if (safe === value && facts.name === key) continue;
+      facts = facts?.next?.given === key ? facts.next : this.#factsOf(key, facts);
+      const isRenamed = facts.name !== key;
+      if (plain === undefined && !isRenamed && isClean(value, facts)) continue;
+      const safe = this.#attribute(key, value, facts, attributes, plain);
+      if (safe === value && !isRenamed) continue;
       changes ??= { ...attributes };
-      if (safe === undefined || facts.name !== key) delete changes[key];
+      if (safe === undefined || isRenamed) delete changes[key];
       if (safe !== undefined) changes[facts.name] = safe;
     }
     return changes ?? attributes;
@@ -422,9 +423,10 @@ function databaseSystem(attributes: Attributes): string {
 }
 
 /** Whether nothing can be found in a value: a count, or the text in which nothing was found last. */
-function isClean(value: AttributeValue, { clean, secretKind, counts }: AttributeFacts, { number }: Redactor): boolean {
-  if (typeof value === 'number') return secretKind === undefined && (counts || number(value) === value);
-  return clean !== undefined && (value === clean || onlyText(value) === clean);
+function isClean(value: AttributeValue, { clean, numbersAreClean }: AttributeFacts): boolean {
+  if (value === clean) return true;
+  if (typeof value === 'number') return numbersAreClean;
+  return clean !== undefined && onlyText(value) === clean;
 }
 
 /** The text of a list that has but one. */

@@ -99,7 +99,7 @@ describe('spans that are exported', () => {
     await done;
     const written = sentry.spans.map(({ attributes }) => attributes['index'] as number);
     expect(written.toSorted((one, other) => one - other)).toEqual([...spans.keys()]);
-    const { resourceSpans } = JSON.parse(Buffer.from(sentry.requests.at(-1)!.body!).toString()) as Record<
+    const { resourceSpans } = JSON.parse(Buffer.from(sentry.requests.at(-1)!.body).toString()) as Record<
       string,
       unknown
     >;
