@@ -27,7 +27,7 @@ const SLICE_BYTES = 64 * 1024;
 /** A slice may hold so many times as many spans as the one before it. */
 const MAX_GROWTH = 4;
 /** Then the program gets its turn, so that nothing else waits for long. */
-const TURN_MS = 0.5;
+const TURN_MS = 1;
 
 /**
  * Writes spans as an OTLP request, in the words and the protocol of the destination: few of them at once, many in
