@@ -16,7 +16,7 @@ import { overridePolicy, type CaptureContent, type ContentPolicy } from './conte
 import type { Redactor } from './content/redactor.ts';
 import type { Breadcrumb, FailurePlace } from './failure.ts';
 import { guard } from './guard.ts';
-import { Scope, type User } from './scope.ts';
+import { Scope, type Beginning, type User } from './scope.ts';
 import {
   FAULTLINE_DEPTH,
   FAULTLINE_RUN_ID,
@@ -271,7 +271,7 @@ export function addBreadcrumb(breadcrumb: Omit<Breadcrumb, 'timestampMs'>): void
  *
  * @internal
  */
-export function addBeginning(breadcrumb: Pick<Breadcrumb, 'category' | 'message'>): void {
+export function addBeginning(breadcrumb: Omit<Beginning, 'timestampMs'>): void {
   if (active().issues === undefined) return;
   guard(() => currentScope()?.addBreadcrumb({ timestampMs: undefined, ...breadcrumb }));
 }

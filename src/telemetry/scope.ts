@@ -44,13 +44,19 @@ export class Step {
 }
 
 /** A breadcrumb that is made at once. */
-export interface Note extends Omit<Breadcrumb, 'timestampMs'> {
-  /** Absent where it begins with whatever comes next, and has its time. */
-  readonly timestampMs: number | undefined;
+export interface DatedBreadcrumb extends Breadcrumb {
+  readonly timestampMs: number;
+}
+
+/** What begins with whatever comes next, and has its time. */
+export interface Beginning {
+  readonly timestampMs: undefined;
+  readonly category: string;
+  readonly message: string;
 }
 
 /** What a scope keeps. Another copy of this package may have made it. */
-type Kept = Note | Step;
+type Kept = DatedBreadcrumb | Beginning | Step;
 
 /** What a span of the SDK that is sampled knows of its times: asking it costs less than asking the clock. */
 interface SpanTimes extends Span {
@@ -83,8 +89,7 @@ function breadcrumbsOf(kept: readonly Kept[]): readonly Breadcrumb[] {
   let next: Breadcrumb | undefined;
   const breadcrumbOf = (entry: Kept): Breadcrumb => {
     if ('timestampMs' in entry) {
-      const { timestampMs = next?.timestampMs, ...breadcrumb } = entry;
-      return at(timestampMs, breadcrumb);
+      return entry.timestampMs === undefined ? infoOf(entry.category, entry.message, next?.timestampMs) : entry;
     }
     if (entry.outcome === undefined || told.has(entry)) return beginning(entry);
     told.add(entry);
@@ -97,26 +102,20 @@ function breadcrumbsOf(kept: readonly Kept[]): readonly Breadcrumb[] {
 }
 
 function beginning(step: Step): Breadcrumb {
-  step.beginning ??= at(epochMs(step.startedAt), {
-    category: OPERATIONS[step.operation].sentryOp,
-    message: step.name,
-    level: 'info',
-  });
+  step.beginning ??= infoOf(OPERATIONS[step.operation].sentryOp, step.name, epochMs(step.startedAt));
   return step.beginning;
 }
 
 function end(step: Step, outcome: Outcome): Breadcrumb {
-  step.end ??= at(epochMs(step.endedAt), {
-    category: OPERATIONS[step.operation].sentryOp,
-    message: `${step.name}: ${outcome}`,
-    level: outcome === 'failed' ? 'error' : 'info',
-  });
+  if (step.end !== undefined) return step.end;
+  const info = infoOf(OPERATIONS[step.operation].sentryOp, `${step.name}: ${outcome}`, epochMs(step.endedAt));
+  step.end = outcome === 'failed' ? { ...info, level: 'error' } : info;
   return step.end;
 }
 
-/** With this time, if there is one. */
-function at(timestampMs: number | undefined, breadcrumb: Omit<Breadcrumb, 'timestampMs'>): Breadcrumb {
-  return timestampMs === undefined ? breadcrumb : { timestampMs, ...breadcrumb };
+function infoOf(category: string, message: string, timestampMs: number | undefined): Breadcrumb {
+  const level = 'info';
+  return timestampMs === undefined ? { category, message, level } : { timestampMs, category, message, level };
 }
 
 /** Milliseconds of a time of the SDK, which is seconds and nanoseconds, or of one of ours. */
