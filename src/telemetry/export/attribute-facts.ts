@@ -28,11 +28,11 @@ export interface AttributeFacts {
   readonly numbersAreClean: boolean;
   /** The last text under the name in which there was nothing to redact: names come again with the next span. */
   clean: string | undefined;
-  /** What came behind it the last time: attributes of one kind of span come in one order. Ask it first. */
+  /** What came behind it the last time: attributes of one kind of span come in one order. */
   next: AttributeFacts | undefined;
 }
 
-/** Answers what is known of an attribute, by its name, and remembers what it comes behind. */
+/** Answers what is known of an attribute, by its name and by what is known of the one before it. */
 export type FactsOf = (name: string, before: AttributeFacts | undefined) => AttributeFacts;
 
 /** Names repeat on every span, but a name can hold an index, so what is remembered has a bound. */
@@ -59,6 +59,7 @@ export function createAttributeFacts(redactor: Redactor): FactsOf {
     return facts;
   };
   return (name, before) => {
+    if (before?.next?.given === name) return before.next;
     const facts = lookUp(name);
     if (before !== undefined) before.next = facts;
     return facts;

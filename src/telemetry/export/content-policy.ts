@@ -185,7 +185,7 @@ class SpanReview {
     for (const key in attributes) {
       const value = attributes[key];
       if (value === undefined) continue;
-      facts = facts?.next?.given === key ? facts.next : this.#factsOf(key, facts);
+      facts = this.#factsOf(key, facts);
       const isRenamed = facts.name !== key;
       if (plain === undefined && !isRenamed && isClean(value, facts)) continue;
       const safe = this.#attribute(key, value, facts, attributes, plain);

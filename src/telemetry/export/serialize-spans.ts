@@ -38,9 +38,10 @@ export function serializeSpans(
   format: Format,
   serializer: SpanSerializer,
 ): SerializedSpans | Promise<SerializedSpans> {
-  return firstSliceOf(spans) === spans.length
-    ? serializeAtOnce(spans, format, serializer)
-    : serializeInTurns(spans, format, serializer);
+  const first = firstSliceOf(spans);
+  return first === spans.length
+    ? joined([writeSlice(spans, format, serializer)], format)
+    : serializeInTurns(writeSlices(spans, format, serializer, first), format);
 }
 
 /** Writes spans as one OTLP request before it returns, for a process that cannot wait. */
@@ -52,14 +53,10 @@ export function serializeAtOnce(
   return joined([...writeSlices(spans, format, serializer)], format);
 }
 
-async function serializeInTurns(
-  spans: readonly ReadableSpan[],
-  format: Format,
-  serializer: SpanSerializer,
-): Promise<SerializedSpans> {
+async function serializeInTurns(slices: Iterable<Written>, format: Format): Promise<SerializedSpans> {
   const written: Written[] = [];
   let startedAtMs = performance.now();
-  for (const slice of writeSlices(spans, format, serializer)) {
+  for (const slice of slices) {
     written.push(slice);
     if (performance.now() - startedAtMs < TURN_MS) continue;
     await new Promise(setImmediate);
@@ -69,8 +66,13 @@ async function serializeInTurns(
 }
 
 /** The first slice is measured before it is written. How long the others may be, the one before them says for less. */
-function* writeSlices(spans: readonly ReadableSpan[], format: Format, serializer: SpanSerializer): Generator<Written> {
-  let count = firstSliceOf(spans);
+function* writeSlices(
+  spans: readonly ReadableSpan[],
+  format: Format,
+  serializer: SpanSerializer,
+  first = firstSliceOf(spans),
+): Generator<Written> {
+  let count = first;
   for (let start = 0; start < spans.length;) {
     const slice = spans.slice(start, start + count);
     const written = writeSlice(slice, format, serializer);
