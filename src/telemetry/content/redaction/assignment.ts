@@ -1,4 +1,21 @@
-import { DOT, endOf, QUOTE, SEPARATOR, startOf, typeAt, VALUE_END, WORD } from './characters.ts';
+import { DOT, endOf, QUOTE, SEPARATOR, startOf, typeAt, typeOf, VALUE_END, WORD } from './characters.ts';
+import {
+  BACKSLASH,
+  BRACKET,
+  codeAt,
+  COLON,
+  EQUALS,
+  GREATER,
+  HASH,
+  LETTER_C,
+  LETTER_K,
+  LETTER_N_TILDE,
+  LETTER_P,
+  LETTER_S,
+  SPACE,
+  SQUARE_BRACKET,
+  TAB,
+} from './codes.ts';
 import { findBeside } from './beside.ts';
 import { findBelow } from './block-value.ts';
 import { matchAt, type Finding } from './finding.ts';
@@ -52,7 +69,7 @@ function findUnder(text: string, sign: number, name: SecretName): Finding | unde
   const next = behindSign(text, sign);
   if (next === undefined) return undefined;
   const valueStart = endOfOpening(text, endOfSpaces(text, next, 4));
-  if (text[valueStart] === '[') return findInList(text, valueStart + 1, name);
+  if (codeAt(text, valueStart) === SQUARE_BRACKET) return findInList(text, valueStart + 1, name);
   const written = writtenAt(text, valueStart, name);
   const found = written === undefined ? undefined : judge(text, written, name, valueStart > next);
   return found ?? findBelow(text, valueStart, name.kind, name.name);
@@ -76,25 +93,21 @@ const OPENING = new RegExp(
   'y',
 );
 
-/** What they begin with: signs, and what may come behind each. Hardly a value does, and asking this costs less. */
-const OPENING_SIGNS: ReadonlyMap<string | undefined, string> = new Map([
-  ['*', '*'],
-  ['&', "'s"],
-  ['s', 't'],
-  ['S', 'eot'],
-  ['B', 'u'],
-  ['p', 'r'],
-  ['o', 's'],
-  ['g', 'e'],
-  ['e', 'n'],
-  ['b', `\\"'`],
-  ['u', `\\"'`],
-]);
+/** What they begin with: two signs each. Hardly a value does, and asking this costs less. */
+const OPENING_SIGNS = `** &' &s st Se So St Bu pr os ge en b\\ b" b' u\\ u" u'`;
+const opensWith = new Uint8Array(2 ** 14);
+for (const signs of OPENING_SIGNS.split(' ')) opensWith[pairOf(signs.charCodeAt(0), signs.charCodeAt(1))] = 1;
+
+/** Two characters of ASCII as one number below 2^14. */
+function pairOf(first: number, second: number): number {
+  return (first << 7) | second;
+}
 
 function endOfOpening(text: string, start: number): number {
-  const seconds = OPENING_SIGNS.get(text[start]);
-  const second = text[start + 1];
-  if (seconds === undefined || second === undefined || !seconds.includes(second)) return start;
+  const first = codeAt(text, start);
+  const second = codeAt(text, start + 1);
+  const isAscii = first >= 0 && second >= 0 && (first | second) < 128;
+  if (!isAscii || opensWith[pairOf(first, second)] === 0) return start;
   return start + (matchAt(OPENING, text, start)?.[0].length ?? 0);
 }
 
@@ -237,14 +250,11 @@ function startOfName(text: string, wordStart: number): number {
   return isSpanish ? startOf(text, wordStart - 1, WORD, Math.max(0, wordStart - 32)) : wordStart;
 }
 
-const SPACE = 32;
-const COLON = 58;
-const LETTER_N_TILDE = 0xf1;
-
 function secretName(text: string, sign: number, wordStart: number, wordEnd: number): SecretName | undefined {
   for (let at = wordEnd; at < sign; at += 1) if (!isGap(text, at)) return undefined;
   const before = wordStart === 0 ? '\n' : text[wordStart - 1]!;
-  const isInQuery = text[sign] === '=' && wordEnd === sign && '?&#;'.includes(before);
+  const isEqual = text.charCodeAt(sign) === EQUALS;
+  const isInQuery = isEqual && wordEnd === sign && '?&#;'.includes(before);
   const name = nameWithWordBefore(text, wordStart, wordEnd);
   const kind = isInQuery ? secretKindInQuery(name) : secretKindOf(name);
   if (kind === undefined || isAboutParsing(text, wordStart, kind)) return undefined;
@@ -254,7 +264,7 @@ function secretName(text: string, sign: number, wordStart: number, wordEnd: numb
     quote: text.slice(wordEnd, endOf(text, wordEnd, QUOTE, sign)),
     isInQuery,
     isVariable:
-      text[sign] === '=' &&
+      isEqual &&
       ' \n\r'.includes(before) &&
       /(?:^|[\n\r]|export |set |-e |ENV )$/.test(text.slice(Math.max(0, wordStart - 8), wordStart)),
   };
@@ -270,30 +280,38 @@ function isGap(text: string, at: number): boolean {
 /** `API key: …` is named by two words. */
 function nameWithWordBefore(text: string, wordStart: number, wordEnd: number): string {
   const word = text.slice(wordStart, wordEnd);
-  const mayBeOne = text[wordStart - 1] === ' ' && 'kcpsKCPS'.includes(text[wordStart]!);
+  const mayBeOne = codeAt(text, wordStart - 1) === SPACE && isFirstOfSecondWord(text.charCodeAt(wordStart) | 32);
   if (!mayBeOne || !/^(?:keys?|code|phrase|string)$/i.test(word)) return word;
   const before = /[A-Za-z]{2,12} $/.exec(text.slice(Math.max(0, wordStart - 13), wordStart));
   return before === null ? word : `${before[0]}${word}`;
 }
 
+/** `key`, `code`, `phrase`, `string`. */
+function isFirstOfSecondWord(letter: number): boolean {
+  return letter === LETTER_K || letter === LETTER_C || letter === LETTER_P || letter === LETTER_S;
+}
+
 /** Parsers and lexers speak of tokens too. */
 function isAboutParsing(text: string, wordStart: number, kind: SecretKind): boolean {
-  if (kind !== 'token') return false;
+  if (kind !== 'token' || codeAt(text, wordStart - 1) !== SPACE) return false;
   const before = text.slice(Math.max(0, wordStart - 12), wordStart);
   return /(?:unexpected|unknown|next|special|last|expected|illegal) $/i.test(before);
 }
 
 /** The position behind `=`, `:`, `:=` or `=>`; absent for comparisons and for the colon of a URL. */
 function behindSign(text: string, sign: number): number | undefined {
-  const next = text[sign + 1];
-  if (text[sign] === '=') return next === '=' ? undefined : next === '>' ? sign + 2 : sign + 1;
-  if (next === ':') return undefined;
-  return next === '=' ? sign + 2 : sign + 1;
+  const next = codeAt(text, sign + 1);
+  if (text.charCodeAt(sign) === EQUALS) return next === EQUALS ? undefined : next === GREATER ? sign + 2 : sign + 1;
+  if (next === COLON) return undefined;
+  return next === EQUALS ? sign + 2 : sign + 1;
 }
 
 function endOfSpaces(text: string, start: number, max: number): number {
   let end = start;
-  while (end - start < max && (text[end] === ' ' || text[end] === '\t')) end += 1;
+  for (; end - start < max; end += 1) {
+    const code = codeAt(text, end);
+    if (code !== SPACE && code !== TAB) break;
+  }
   return end;
 }
 
@@ -306,6 +324,7 @@ function writtenAt(text: string, start: number, name: SecretName): Written | und
  * mark behind the same number of backslashes, in the same line; a mark behind more of them belongs to it.
  */
 function quotedAt(text: string, start: number): Written | undefined {
+  if ((typeAt(text, start) & QUOTE) === 0) return undefined;
   const mark = endOfBackslashes(text, start);
   const quote = text[mark];
   if (quote !== '"' && quote !== "'" && quote !== '`') return undefined;
@@ -330,11 +349,10 @@ function quotedAt(text: string, start: number): Written | undefined {
 
 function endOfBackslashes(text: string, start: number): number {
   let end = start;
-  while (text[end] === '\\') end += 1;
+  while (codeAt(text, end) === BACKSLASH) end += 1;
   return end;
 }
 
-const ENDS_IN_QUERY = /[\s"'`&#)}\]<>|\\]/;
 const ENDS_OF_VARIABLE = /[\s"'`]/;
 
 function unquotedAt(
@@ -346,18 +364,18 @@ function unquotedAt(
   const spaced = WITH_SPACES[kind];
   const listed = spaced === undefined ? null : matchAt(spaced, text, start);
   if (listed !== null) return unquoted(start, start + listed[0].length);
-  const end =
-    isInQuery || isVariable
-      ? endBefore(isInQuery ? ENDS_IN_QUERY : ENDS_OF_VARIABLE, text, start)
-      : endOfValue(text, start);
+  const end = isVariable && !isInQuery ? endBefore(ENDS_OF_VARIABLE, text, start) : endOfValue(text, start, isInQuery);
   return unquoted(start, startOf(text, end, SEPARATOR, start));
 }
 
-function endOfValue(text: string, start: number): number {
+/** In the query of a URL separators belong to the value, and a fragment does not. */
+function endOfValue(text: string, start: number, isInQuery: boolean): number {
+  const ends = isInQuery ? VALUE_END | SEPARATOR : VALUE_END;
   let end = start;
   for (; end < text.length; end += 1) {
-    const isEnd = text.charCodeAt(end) < 128 ? (typeAt(text, end) & VALUE_END) !== 0 : /\s/.test(text[end]!);
-    if (isEnd) break;
+    const code = text.charCodeAt(end);
+    const isEnd = code < 128 ? (typeOf(code) & ends) === VALUE_END : /\s/.test(text[end]!);
+    if (isEnd || (isInQuery && code === HASH)) break;
   }
   return end;
 }
@@ -425,7 +443,7 @@ function isSecretUnquoted(text: string, end: number, name: SecretName, value: st
   if (kind === 'cookie') return true;
   // A parameter named `key` or `auth` need not be a secret.
   if (isInQuery) return kind !== 'api_key' || value.length >= 16 || looksRandom(value);
-  if (text[end] === '(' || /^[{[(]/.test(value) || isExpression(value)) return false;
+  if (codeAt(text, end) === BRACKET || /^[{[(]/.test(value) || isExpression(value)) return false;
   if (quote !== '' && /^-?\d+(?:\.\d+)?$/.test(value)) return isNumberSecret(kind);
   if (!isSpaced || isVariable) return true;
   if (looksRandom(value) || /[^\w.-]/.test(value.slice(0, -1))) return true;

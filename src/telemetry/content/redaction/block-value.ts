@@ -1,3 +1,4 @@
+import { BLOCK_BEGIN, typeAt } from './characters.ts';
 import { matchAt, type Finding } from './finding.ts';
 import { isSecretValue } from './named-value.ts';
 import { isWords, looksRandom } from './randomness.ts';
@@ -5,7 +6,6 @@ import type { SecretKind } from './secret-names.ts';
 
 /** What opens a block of YAML, where anything does, the end of the line as it is or escaped, and the indentation. */
 const OPENING = /([|>][-+\d]{0,2}[ \t]{0,8})?((?:\\{1,7}r)?\\{1,7}n|\r?\n)([ \t]{1,64})(?:- )?["']?/y;
-const FIRST = '|>\\\r\n';
 const LINE = /[^\r\n\\"]{1,4096}/y;
 /** A word that is all of its line, and no path or name of a variable. */
 const ONLY_WORD = /^(?![A-Z\d]+_|\/)[\w+/=!#%&*@^~-]{8,}'?$/;
@@ -15,7 +15,7 @@ const ONLY_WORD = /^(?![A-Z\d]+_|\/)[\w+/=!#%&*@^~-]{8,}'?$/;
  * position behind the sign of assignment.
  */
 export function findBelow(text: string, position: number, kind: SecretKind, name: string): Finding | undefined {
-  const opening = position < text.length && FIRST.includes(text[position]!) ? matchAt(OPENING, text, position) : null;
+  const opening = (typeAt(text, position) & BLOCK_BEGIN) === 0 ? null : matchAt(OPENING, text, position);
   if (opening === null) return undefined;
   const [all, scalar, lineEnd = '', indentation = ''] = opening;
   const start = position + all.length;

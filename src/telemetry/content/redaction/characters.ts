@@ -1,3 +1,5 @@
+import { BACKSLASH, LETTER_U, PERCENT } from './codes.ts';
+
 /** Kinds of characters, as bits, so that one look-up answers whether a character belongs to an alphabet. */
 export const LOWER = 1;
 export const UPPER = 2;
@@ -34,6 +36,11 @@ export const HEX = 65_536;
 /** Signs that end a value without quotation marks; beyond ASCII there are spaces, too. */
 export const VALUE_END = 131_072;
 
+/** Letters that names of schemes of authorization begin with. */
+export const SCHEME_LETTER = 262_144;
+/** What stands behind the name of a block of YAML: its opening, or the end of the line as it is or escaped. */
+export const BLOCK_BEGIN = 524_288;
+
 export const LETTER_OR_DIGIT: number = LOWER | UPPER | DIGIT;
 /** What words are made of here: names, numbers and most secrets are one word. */
 export const WORD: number = LETTER_OR_DIGIT | DASH | UNDERSCORE;
@@ -63,6 +70,8 @@ function createTypes(): Int32Array {
   add(' \t()+-./', NUMBER_SIGN);
   add('0123456789abcdefABCDEF', HEX);
   add(' \t\n\v\f\r"\'`,;&)}]<>|\\', VALUE_END);
+  add('btakndgsBTAKNDGS', SCHEME_LETTER);
+  add('|>\\\r\n', BLOCK_BEGIN);
   return types;
 }
 
@@ -112,10 +121,6 @@ export function byteAt(text: string, position: number): number | undefined {
 function hexOf(code: number): number {
   return code <= 57 ? code - 48 : (code | 32) - 87;
 }
-
-const LETTER_U = 117;
-const PERCENT = 37;
-const BACKSLASH = 92;
 
 /** The first position from `start` on whose character is of none of the given kinds, or `limit`. */
 export function endOf(text: string, start: number, types: number, limit: number = text.length): number {

@@ -1,10 +1,9 @@
 import { DASH, DIGIT, DOT, LETTER_OR_DIGIT, startOf, typeAt, typeOf } from './characters.ts';
+import { FULL_STOP, HYPHEN } from './codes.ts';
 import type { Finding } from './finding.ts';
 
 const MAX_LOCAL = 64;
 const MAX_DOMAIN = 255;
-const FULL_STOP = 46;
-const HYPHEN = 45;
 
 /** The e-mail address around an `@`. */
 export function findEmail(text: string, at: number, floor: number): Finding | undefined {

@@ -1,5 +1,6 @@
 import { findValue } from './assignment.ts';
 import { DOT, endOf, LETTER_OR_DIGIT, typeAt, WORD } from './characters.ts';
+import { LETTER_P } from './codes.ts';
 import type { Finding } from './finding.ts';
 import { findFormPart } from './form-part.ts';
 import { endsLikeSecret, secretKindOf, type SecretKind } from './secret-names.ts';
@@ -25,7 +26,6 @@ export interface EntryFinder {
   at(sign: number, wordStart: number, wordEnd: number): Finding | undefined;
 }
 
-const LETTER_P = 112;
 const bitOf = (letter: string): number => 1 << (letter.charCodeAt(0) & 31);
 /** First letters of the words asked about, as bits, by the length of the word. */
 const FIRST_LETTERS = [

@@ -1,4 +1,5 @@
 import { byteAt, DIGIT, ESCAPE, isWordStart, LOWER, startOf, typeAt, typeOf } from './characters.ts';
+import { AMPERSAND, BACKSLASH, COMMA, HASH, LETTER_A, LETTER_Q, LETTER_U, PERCENT, SEMICOLON, SPACE } from './codes.ts';
 import { matchAt } from './finding.ts';
 
 /** A text without its escapes, and where each of its characters stood. */
@@ -8,16 +9,6 @@ export interface Decoded {
   readonly originOf: (position: number) => number;
 }
 
-const AMPERSAND = 38;
-const BACKSLASH = 92;
-const PERCENT = 37;
-const SPACE = 32;
-const COMMA = 44;
-const HASH = 35;
-const SEMICOLON = 59;
-const LETTER_A = 97;
-const LETTER_Q = 113;
-const LETTER_U = 117;
 const ENTITY = /(?:quot|apos|amp);/iy;
 
 /** Most characters that are made a text at once: each is an argument of a call. */

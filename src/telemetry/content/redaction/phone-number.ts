@@ -10,6 +10,7 @@ import {
   typeOf,
   UNDERSCORE,
 } from './characters.ts';
+import { BRACKET, CLOSING_BRACKET, ONE, PLUS, TAB, ZERO } from './codes.ts';
 import { matchAt, type Finding } from './finding.ts';
 
 /** Numbers that begin with 00 and are grouped. */
@@ -24,8 +25,6 @@ const WORD_BEFORE =
 /** Fewest digits of a telephone number, and fewer than a card has. */
 export const FEWEST_DIGITS = 7;
 const MOST_DIGITS = 15;
-const TAB = 9;
-const PLUS = 43;
 /** Longest way back to a word for telephone. */
 const MAX_BEFORE = 32;
 
@@ -81,20 +80,16 @@ function endOfLocal(text: string, start: number, floor: number): number {
 function mayBeNorthAmerican(text: string, start: number): boolean {
   const area = text.charCodeAt(start) === ONE && (typeAt(text, start + 1) & DIGIT) === 0 ? start + 2 : start;
   if (text.length - area < SHORTEST_AMERICAN) return false;
-  if (text.charCodeAt(area) !== OPENING) {
+  if (text.charCodeAt(area) !== BRACKET) {
     return isSignAt(text, area + 3) && text.charCodeAt(area + 3) === text.charCodeAt(area + 7);
   }
-  return text.charCodeAt(area + 4) === CLOSING && isSignAt(text, text[area + 5] === ' ' ? area + 9 : area + 8);
+  return text.charCodeAt(area + 4) === CLOSING_BRACKET && isSignAt(text, text[area + 5] === ' ' ? area + 9 : area + 8);
 }
 
 function isSignAt(text: string, position: number): boolean {
   return (typeAt(text, position) & NUMBER_SIGN) !== 0;
 }
 
-const ZERO = 48;
-const ONE = 49;
-const OPENING = 40;
-const CLOSING = 41;
 /** `415-555-1234` */
 const SHORTEST_AMERICAN = 12;
 

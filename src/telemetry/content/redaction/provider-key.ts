@@ -1,4 +1,5 @@
 import { DOT, endOf, isWordStart, LETTER_OR_DIGIT, STAR, startOf, typeAt, WORD } from './characters.ts';
+import { COLON, DOLLAR, FULL_STOP, LETTER_E, SLASH, TILDE } from './codes.ts';
 import { matchAt, type Finding } from './finding.ts';
 import { keyFormsAt, MAX_DOTTED_PREFIX, type KeyForm } from './provider-keys.ts';
 import { isFiller, isWords } from './randomness.ts';
@@ -151,13 +152,6 @@ function joinedToWord(text: string, start: number, end: number, floor: number): 
       return undefined;
   }
 }
-
-const LETTER_E = 101;
-const DOLLAR = 36;
-const FULL_STOP = 46;
-const SLASH = 47;
-const COLON = 58;
-const TILDE = 126;
 
 function dottedKey(text: string, start: number, floor: number): Finding | undefined {
   const first = startOf(text, start, WORD | DOT, Math.max(floor, start - MAX_DOTTED_PREFIX));

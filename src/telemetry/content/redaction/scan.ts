@@ -12,6 +12,28 @@ import {
   typeOf,
   WORD,
 } from './characters.ts';
+import {
+  AMPERSAND,
+  APOSTROPHE,
+  AT,
+  BACKSLASH,
+  BRACKET,
+  CAPITAL_N,
+  COLON,
+  EQUALS,
+  FULL_STOP,
+  GREATER,
+  HYPHEN,
+  LETTER_B,
+  LETTER_N_TILDE,
+  LETTER_U,
+  PERCENT,
+  PLUS,
+  QUESTION_MARK,
+  QUOTATION_MARK,
+  SLASH,
+  ZERO,
+} from './codes.ts';
 import { findLogin, findOption, LOGIN } from './command.ts';
 import { findEmail } from './email.ts';
 import { createEntryFinder, mayBelongToEntry, type EntryFinder } from './entry.ts';
@@ -38,28 +60,6 @@ export interface ScanRules {
 const BEGIN = '-----BEGIN';
 /** What stands before the private half of a key of PuTTY. */
 const PUTTY = 'Private-Lines';
-
-const LETTER_B = 98;
-const LETTER_N = 78;
-const LETTER_U = 117;
-const HYPHEN = 45;
-const BACKSLASH = 92;
-const PERCENT = 37;
-const DOT = 46;
-const ZERO = 48;
-const COLON = 58;
-const AT = 64;
-const SLASH = 47;
-const PLUS = 43;
-const BRACKET = 40;
-const EQUALS = 61;
-const GREATER = 62;
-const QUESTION_MARK = 63;
-const AMPERSAND = 38;
-/** `ñ`, which no word has here. */
-const LETTER_N_TILDE = 0xf1;
-const QUOTATION_MARK = 34;
-const APOSTROPHE = 39;
 
 /** Nothing that is looked for is shorter: an address such as `a@b.co`, in UTF-16 units. */
 const SHORTEST = 6;
@@ -233,7 +233,7 @@ function findInLongWord(scan: Scan, start: number, end: number): Finding | undef
   const begin = end - BEGIN.length;
   if (rules.secrets) {
     // Looking at one character first is many times faster, and of most words it is enough.
-    if (begin >= start && text.charCodeAt(end - 1) === LETTER_N && text.startsWith(BEGIN, begin)) {
+    if (begin >= start && text.charCodeAt(end - 1) === CAPITAL_N && text.startsWith(BEGIN, begin)) {
       scan.privateKeys ??= createPrivateKeyFinder(text);
       return scan.privateKeys.at(begin);
     }
@@ -256,9 +256,9 @@ function findNumber(scan: Scan, start: number, end: number): Finding | undefined
   const { text, rules, floor } = scan;
   const behind = end === text.length ? 0 : text.charCodeAt(end);
   const mayBeAddress =
-    (behind === DOT && end - start <= 3) || (behind === COLON && end - start === 4 && mayBeSix(scan, start));
+    (behind === FULL_STOP && end - start <= 3) || (behind === COLON && end - start === 4 && mayBeSix(scan, start));
   const isRow = isInTable(scan, start, end);
-  if ((isRow && !mayBeAddress) || (start > 0 && text.charCodeAt(start - 1) === DOT)) return undefined;
+  if ((isRow && !mayBeAddress) || (start > 0 && text.charCodeAt(start - 1) === FULL_STOP)) return undefined;
   // A card's digits are one word, or the first four of them are.
   const mayBeCard = rules.cards && (end - start === 4 || end - start >= 13);
   const goesOn = !isRow && (end - start >= FEWEST_DIGITS || isBeforeDigit(text, end));
@@ -310,7 +310,7 @@ function isNextInRow({ text, numberEnd }: Scan, position: number): boolean {
 function hasManyDigits(scan: Scan, start: number): boolean {
   const { text } = scan;
   if (text.length - start < FEWEST_DIGITS) return false;
-  if (text.charCodeAt(start) === ZERO && text.charCodeAt(start + 1) === DOT) return false;
+  if (text.charCodeAt(start) === ZERO && text.charCodeAt(start + 1) === FULL_STOP) return false;
   let { digits, counted } = scan;
   if (start >= counted) {
     digits = 0;

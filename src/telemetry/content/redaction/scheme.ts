@@ -1,4 +1,5 @@
-import { BASE64_SIGN, DOT, endOf, STAR, startOf, WORD } from './characters.ts';
+import { BASE64_SIGN, DOT, endOf, SCHEME_LETTER, STAR, startOf, typeAt, WORD } from './characters.ts';
+import { LETTER_B, PERCENT, PLUS, SPACE, TAB } from './codes.ts';
 import { matchAt, type Finding } from './finding.ts';
 import { isSecretValue } from './named-value.ts';
 import { isFiller, looksRandom } from './randomness.ts';
@@ -8,8 +9,6 @@ import { decodeBase64Url } from './web-token.ts';
 const CREDENTIALS = WORD | DOT | BASE64_SIGN | STAR;
 const SCHEME = /(?:Bearer|Basic|Token|ApiKey|Key|Bot|Negotiate|DPoP|GenieKey|SSWS)(?:[ \t]|%20|\+){1,2}/iy;
 
-const FIRST_LETTERS = 'btakndgsBTAKNDGS';
-const LETTER_B = 98;
 /** `Bearer authentication` is no secret. */
 const LONGER_THAN_WORDS = 16;
 
@@ -45,16 +44,12 @@ function behindScheme(text: string, end: number): number {
   return at;
 }
 
-const TAB = 9;
-const SPACE = 32;
-const PERCENT = 37;
-const PLUS = 43;
 /** Shortest credentials that are recognised by the name of the scheme alone. */
 const MIN_CREDENTIALS = 8;
 
 /** The credentials behind the name of a scheme, where the name of the header has said that there are some. */
 export function schemedAt(text: string, start: number): Finding | undefined {
-  if (!FIRST_LETTERS.includes(text[start] ?? ' ')) return undefined;
+  if ((typeAt(text, start) & SCHEME_LETTER) === 0) return undefined;
   const opening = matchAt(SCHEME, text, start);
   if (opening === null) return undefined;
   const found = credentialsAt(text, start + opening[0].length);

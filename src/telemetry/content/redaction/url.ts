@@ -1,4 +1,5 @@
 import { ADDRESS_END, DIGIT, endOf, HOST_END, TRIGGER, typeOf } from './characters.ts';
+import { AT, BRACKET, COLON, EQUALS, LETTER_T, LETTER_U } from './codes.ts';
 import { matchAt, type Finding } from './finding.ts';
 import { isFiller } from './randomness.ts';
 
@@ -50,8 +51,6 @@ function endBeyondSlash(text: string, start: number): number {
   return start;
 }
 
-const AT = 64;
-const COLON = 58;
 /** Most digits of the number of a port, and one more. */
 const MAX_PORT = 6;
 
@@ -71,9 +70,6 @@ export function isBeforeProtocol(text: string, at: number): boolean {
     (next === LETTER_T && text.startsWith('tcp(', at + 1)) || (next === LETTER_U && text.startsWith('unix(', at + 1))
   );
 }
-
-const LETTER_T = 116;
-const LETTER_U = 117;
 
 /**
  * User and password of a data source that is no URL, given the position of the `@` behind them: `name:password@tcp(…)`
@@ -105,8 +101,6 @@ function behindOracleUser(text: string, source: number): number {
   return source + (match?.[0].length ?? 0);
 }
 
-const EQUALS = 61;
-const BRACKET = 40;
 const MAX_USER = 64;
 const MIN_PASSWORD = 3;
 /** Longest user and password of one together, in UTF-16 units. */

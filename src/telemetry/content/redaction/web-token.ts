@@ -1,4 +1,5 @@
 import { endOf, WORD } from './characters.ts';
+import { CAPITAL_A, CAPITAL_J, LETTER_E, LETTER_Y } from './codes.ts';
 import { matchAt } from './finding.ts';
 
 /** Longest first part of a token that is looked into, in characters. */
@@ -27,13 +28,10 @@ export function webTokenEnd(text: string, start: number): number | undefined {
 export function beginsWebToken(text: string, start: number): boolean {
   if (start + MIN_HEADER > text.length || text.charCodeAt(start + 1) !== LETTER_Y) return false;
   const third = text.charCodeAt(start + 2);
-  return text.charCodeAt(start) === LETTER_E && (third === LETTER_J || (third === LETTER_A && text[start + 3] === 'i'));
+  return (
+    text.charCodeAt(start) === LETTER_E && (third === CAPITAL_J || (third === CAPITAL_A && text[start + 3] === 'i'))
+  );
 }
-
-const LETTER_A = 65;
-const LETTER_J = 74;
-const LETTER_E = 101;
-const LETTER_Y = 121;
 
 /** The name and value every header has (RFC 7515, 4.1.1). */
 const ALGORITHM = /"alg"\s{0,4}:\s{0,4}"[\w+-]{1,32}"/;
