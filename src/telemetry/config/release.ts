@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { RELEASE } from './catalog.ts';
 import type { Environment } from './environment.ts';
 import type { Host } from './host.ts';
+import { npmPackage } from './npm-package.ts';
 import type { Settings } from './settings.ts';
 
 /** SHA-1 or SHA-256. */
@@ -10,13 +11,16 @@ const COMMIT = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
 
 /** The release: as set, else name and version of the npm package, else the git commit. */
 export function resolveRelease(settings: Settings, environment: Environment, host: Host): string | undefined {
-  return settings.get(RELEASE) ?? packageRelease(environment) ?? gitCommit(host);
+  return settings.get(RELEASE) ?? packageRelease(environment, host) ?? gitCommit(host);
 }
 
-/** npm sets these variables for what it runs. The `name@version` form is the one Sentry orders by version. */
-function packageRelease(environment: Environment): string | undefined {
-  const { npm_package_name: name, npm_package_version: version } = environment;
-  return name && version ? `${name}@${version}` : undefined;
+/**
+ * The `name@version` form is the one Sentry orders by version. It takes no slash, which every name with a scope has
+ * (`validate_release` of getsentry/sentry-release-parser).
+ */
+function packageRelease(environment: Environment, host: Host): string | undefined {
+  const { name, version } = npmPackage(environment, host);
+  return name && version ? `${name.replace(/^@/, '').replaceAll('/', '-')}@${version}` : undefined;
 }
 
 /**

@@ -20,6 +20,7 @@ import type { Pricing } from './pricing.ts';
 import { resolveRelease } from './release.ts';
 import { DEPLOYMENT_ENVIRONMENT_NAME, resolveResource, type ResourceAttributes } from './resource.ts';
 import { clientSampleRate, resolveSampler, type SamplerDescription } from './sampler.ts';
+import { reportRefusedNames } from './sentry-names.ts';
 import { selectDestinations } from './selection.ts';
 import { createSettings, type Problem, type Report, type Settings } from './settings.ts';
 
@@ -100,12 +101,15 @@ export function resolveConfig(
   reportProfiles(settings);
 
   const resourceAttributes = resolveResource(settings, merged, host);
+  const environmentName = String(resourceAttributes[DEPLOYMENT_ENVIRONMENT_NAME]);
+  const release = resolveRelease(settings, merged, host);
+  if (selection.dsn !== undefined) reportRefusedNames(release, environmentName, settings.report);
   const sampler = resolveSampler(settings);
   return deepFreeze<TelemetryConfig>({
     destinations: resolveDestinations(selection, settings, host),
     ...defined({ offReason: selection.offReason, dsn: selection.dsn }),
-    environment: String(resourceAttributes[DEPLOYMENT_ENVIRONMENT_NAME]),
-    ...defined({ release: resolveRelease(settings, merged, host) }),
+    environment: environmentName,
+    ...defined({ release }),
     resourceAttributes,
     sampler,
     ...defined({ clientSampleRate: clientSampleRate(sampler) }),

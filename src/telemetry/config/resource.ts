@@ -5,6 +5,7 @@ import type { AttributeValue } from '@opentelemetry/api';
 import { ENVIRONMENT, RESOURCE_ATTRIBUTES, SERVICE_NAME, SERVICE_VERSION } from './catalog.ts';
 import type { Environment } from './environment.ts';
 import type { Host } from './host.ts';
+import { npmPackage } from './npm-package.ts';
 import { overlay } from './records.ts';
 import { first, type Layer, type Settings } from './settings.ts';
 
@@ -25,9 +26,9 @@ const NAMED = [
 
 /** The resource of all spans: each source of settings laid over the weaker ones, over what npm and Node say. */
 export function resolveResource(settings: Settings, environment: Environment, host: Host): ResourceAttributes {
-  const version = environment['npm_package_version'];
+  const { name, version } = npmPackage(environment, host);
   const builtIn: ResourceAttributes = {
-    'service.name': environment['npm_package_name'] || scriptName(host),
+    'service.name': name ?? scriptName(host),
     ...(version ? { 'service.version': version } : {}),
     [DEPLOYMENT_ENVIRONMENT_NAME]: 'production',
   };

@@ -42,6 +42,44 @@ describe('the release', () => {
     expect(resolving(variables, options, host).config.release).toBe(release);
   });
 
+  test('is that of the package.json nearest to the main script, when npm does not start the process', () => {
+    const files = {
+      'package.json': '{"name":"shop-helper","version":"2.0.1"}',
+      'dist/package.json': '{"type":"module"}',
+      '.git/HEAD': `${COMMIT}\n`,
+    };
+    const of = (mainScript: string) => resolving({ SENTRY_DSN: DSN }, {}, hostWith(files, mainScript)).config.release;
+    expect(of('/app/dist/main.js')).toBe('shop-helper@2.0.1');
+    expect(of('/app/node_modules/.bin/faultline')).toBe('shop-helper@2.0.1');
+    expect(of('/opt/main.js')).toBe(COMMIT);
+  });
+
+  test('has no slash when it is made of a package with a scope, because Sentry takes none', () => {
+    const variables = { SENTRY_DSN: DSN, npm_package_name: '@acme/helper', npm_package_version: '1.2.3' };
+    const { config, problems } = resolving(variables);
+    expect(config.release).toBe('acme-helper@1.2.3');
+    expect(problems).toEqual([]);
+  });
+
+  test.each([
+    ['a slash', { SENTRY_RELEASE: 'feature/one' }, 'SENTRY_RELEASE'],
+    ['a reserved word', { SENTRY_RELEASE: 'Latest' }, 'SENTRY_RELEASE'],
+    ['a name that is too long', { SENTRY_RELEASE: 'a'.repeat(201) }, 'SENTRY_RELEASE'],
+    ['an environment that means none', { SENTRY_ENVIRONMENT: 'none' }, 'SENTRY_ENVIRONMENT'],
+  ])('is sent as it was given and said of once, when Sentry will leave it out: %s', (_, variables, key) => {
+    const { config, problems } = resolving({ SENTRY_DSN: DSN, ...variables });
+    expect(problems).toEqual([{ key, message: expect.stringContaining('which Sentry leaves out') as string }]);
+    expect(Object.values(variables)).toContain(key === 'SENTRY_RELEASE' ? config.release : config.environment);
+  });
+
+  test('may be anything for another backend', () => {
+    const { problems } = resolving({
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318',
+      SENTRY_RELEASE: 'feature/one',
+    });
+    expect(problems).toEqual([]);
+  });
+
   test('is absent when nothing tells it', () => {
     expect(resolving({ SENTRY_DSN: DSN }).config).not.toHaveProperty('release');
   });
