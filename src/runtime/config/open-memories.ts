@@ -6,6 +6,8 @@ import { inProcessMemory } from '../memory/in-process.ts';
 import { MemoryFileError } from '../memory/memory-file-error.ts';
 import { perAgent, perConversation, perUser } from '../memory/scopes.ts';
 import { sqliteMemory } from '../memory/sqlite.ts';
+import { importDriver } from '../memory/sqlite/driver.ts';
+import { findOpener } from '../memory/sqlite/opening.ts';
 import type { MemoryOptions, MemoryStore } from '../types.ts';
 import { reasonOf } from './reason.ts';
 import type { AgentConfig, MemoryConfig } from './runtime-config.ts';
@@ -46,7 +48,7 @@ export async function openMemories(
     if (store === undefined) {
       store = sqliteMemory({ path: sqlite! });
       files.set(sqlite!, store);
-      const failure = makeFiles || existsSync(sqlite!) ? await firstSearch(store) : whyNotMade(sqlite!);
+      const failure = await (makeFiles || existsSync(sqlite!) ? firstSearch(store) : whyNotMade(sqlite!));
       if (failure !== undefined) notice(memory, `${failure}; until then runs go on without it`);
     }
     const scopes = scope === undefined ? undefined : SCOPES[scope];
@@ -61,8 +63,15 @@ export async function openMemories(
 }
 
 /** Why a file that is not there could not be made, as far as can be said without making it. */
-function whyNotMade(path: string): string | undefined {
-  return existsSync(dirname(path)) ? undefined : reasonOf(new MemoryFileError({ id: 'sqlite', path }, 'directory'));
+async function whyNotMade(path: string): Promise<string | undefined> {
+  const file = { id: 'sqlite', path, driver: undefined };
+  if (!existsSync(dirname(path))) return reasonOf(new MemoryFileError(file, 'directory'));
+  try {
+    await findOpener(file, importDriver);
+    return undefined;
+  } catch (error) {
+    return reasonOf(error);
+  }
 }
 
 /** Why a memory cannot be searched, if it cannot. */

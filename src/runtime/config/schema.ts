@@ -335,7 +335,7 @@ const sentry = section({
   sample_rate: field(rate, 'Share of Issues that are sent.', 1),
   traces_sample_rate: field(rate, 'Share of traces that are sent.', 1),
   send_default_pii: field(flag, 'Lets e-mail, name and IP address of the user leave the process.', false),
-  debug: field(flag, 'Reports what tracing does and decides.', false),
+  debug: field(flag, 'Log of the OpenTelemetry SDK.', false),
 });
 
 const telemetry = section({

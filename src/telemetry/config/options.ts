@@ -159,9 +159,9 @@ export interface TracingOptions {
    * `FAULTLINE_EXIT_TIMEOUT`.
    */
   readonly exitTimeoutMs?: number;
-  /** Reports what Faultline does and decides. Default false. `SENTRY_DEBUG`. */
+  /** Log of the OpenTelemetry SDK, on the console. Default false. `SENTRY_DEBUG`. */
   readonly debug?: boolean;
-  /** Receives every diagnostic line; default is the OpenTelemetry `diag` logger. Must not throw. */
+  /** Receives every diagnostic line; by default it goes to standard error, beginning with `faultline:`. Must not throw. */
   readonly onDiagnostic?: (message: string) => void;
 
   // --- Where settings come from

@@ -37,7 +37,7 @@ export function errorText(thrown: ThrownValue, policy: ContentPolicy): string {
     return withoutMessage(thrown, policy);
   }
   const { type, message, content } = thrown;
-  const safe = safeErrorMessage(type, message, policy.redactor);
+  const safe = genericText(type, message) ?? safeErrorMessage(type, message, policy.redactor);
   return content === undefined ? safe : withholdContent(safe, content());
 }
 

@@ -58,6 +58,13 @@ function endpointSource({ name }: FailedDestination): string {
   return name === 'sentry' ? 'the DSN' : 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT';
 }
 
+/** A base URL gets the usual path appended, so that what ends otherwise was given whole. */
+function endpointHint(destination: FailedDestination): string {
+  return new URL(destination.url).pathname.endsWith('/v1/traces')
+    ? `check ${endpointSource(destination)}, or OTEL_EXPORTER_OTLP_ENDPOINT when that is set`
+    : `${endpointSource(destination)} is used as it is, most backends want it to end in /v1/traces`;
+}
+
 function statusSentence(status: number, destination: FailedDestination): string {
   const { host, proxy } = serverOf(destination);
   const isSentry = destination.name === 'sentry';
@@ -70,7 +77,7 @@ function statusSentence(status: number, destination: FailedDestination): string 
     case 404:
       return isSentry
         ? `${host} has no OTLP endpoint (404); self-hosted Sentry needs Relay 26.4.2 or newer, or its OTLP feature flag`
-        : `${host} has nothing at this path (404); OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is used as it is, most backends want it to end in /v1/traces`;
+        : `${host} has nothing at this path (404); ${endpointHint(destination)}`;
     case 405:
       return `${host} takes no spans at this path (405); check ${endpointSource(destination)}`;
     case 413:

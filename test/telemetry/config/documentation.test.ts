@@ -12,6 +12,16 @@ test('the version sent to Sentry is that of the package', () => {
   expect(VERSION).toBe((JSON.parse(read('package.json')) as { version: string }).version);
 });
 
+/** `[TRACES_]` stands for both forms, and `*` for any words. */
+test('the README names every variable that is read, except the keys of providers', () => {
+  const [, table = ''] = /## Configuration\n(.*?)\n## /s.exec(read('README.md')) ?? [];
+  const patterns = [...table.matchAll(/`((?:SENTRY|OTEL|FAULTLINE)_[A-Z0-9_[\]*]+)`/g)].map(
+    ([, name]) => new RegExp(`^${name!.replaceAll(/\[(\w+)\]/g, '(?:$1)?').replaceAll('*', String.raw`\w+`)}$`),
+  );
+  const variables = Object.values<Setting<unknown>>(catalog).flatMap((setting) => setting.variables ?? []);
+  expect(variables.filter((name) => !patterns.some((pattern) => pattern.test(name)))).toEqual([]);
+});
+
 test('.env.example shows every variable that is read, and no other', () => {
   const shown = [...read('.env.example').matchAll(/^#? ?([A-Z][A-Z0-9_]+)=/gm)].map(([, name]) => name);
   const settings = Object.values<Setting<unknown>>(catalog).flatMap(({ variables = [] }) => variables);
