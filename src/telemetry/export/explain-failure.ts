@@ -60,7 +60,7 @@ function endpointSource({ name }: FailedDestination): string {
 
 /** A base URL gets the usual path appended, so that what ends otherwise was given whole. */
 function endpointHint(destination: FailedDestination): string {
-  return new URL(destination.url).pathname.endsWith('/v1/traces')
+  return /\/v1\/traces\/?$/.test(new URL(destination.url).pathname)
     ? `check ${endpointSource(destination)}, or OTEL_EXPORTER_OTLP_ENDPOINT when that is set`
     : `${endpointSource(destination)} is used as it is, most backends want it to end in /v1/traces`;
 }

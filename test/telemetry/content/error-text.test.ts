@@ -110,7 +110,9 @@ describe('what is sent of an error while content is not recorded', () => {
 
   it('is the kinds of issues of a validation, not where or what they found', () => {
     const result = z.record(z.string(), z.number().max(3)).safeParse({ canary: 'canary', carnival: 7 });
-    expect(said(result.error)).toBe('Validation failed: invalid_type, too_big');
+    for (const errorMessages of ['withheld', 'redacted', ['ZodError']] as const) {
+      expect(said(result.error, { errorMessages })).toBe('Validation failed: invalid_type, too_big');
+    }
   });
 
   it('is said of causes and members as well, and of a class without a trusted name', () => {

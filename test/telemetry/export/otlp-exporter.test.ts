@@ -176,7 +176,7 @@ describe('an answer', () => {
     [401, 'misconfigured', /refused the credentials \(401\); check OTEL_EXPORTER_OTLP_TRACES_HEADERS/],
     [402, 'misconfigured', /answered 402/],
     [403, 'misconfigured', /refused the credentials \(403\)/],
-    [404, 'misconfigured', /nothing at this path \(404\); OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is used as it is/],
+    [404, 'misconfigured', /nothing at this path \(404\); check OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, or OTEL_EXPORTER_OTLP_ENDPOINT/],
     [405, 'misconfigured', /takes no spans at this path \(405\)/],
     [408, 'passing', /answered 408/],
     [413, 'too_large', /found the request too large \(413\)/],
@@ -203,6 +203,12 @@ describe('an answer', () => {
     expect(result.undecided.length).toBe(undecided.length);
     expect(result.undecided.every((span, index) => span === undecided[index])).toBe(true);
     expect(sentry.requests).toHaveLength(1);
+  });
+
+  it('says how an endpoint is read that does not end as most do', async () => {
+    sentry.answerNext({ kind: 'status', status: 404 });
+    const { failure } = await exported(exporterTo(`${sentry.origin}/api`), someSpans(1));
+    expect(failure?.sentence).toMatch(/OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is used as it is, most backends want it/);
   });
 
   it('of Sentry is explained with the DSN', async () => {
