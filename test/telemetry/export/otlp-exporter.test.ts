@@ -176,7 +176,11 @@ describe('an answer', () => {
     [401, 'misconfigured', /refused the credentials \(401\); check OTEL_EXPORTER_OTLP_TRACES_HEADERS/],
     [402, 'misconfigured', /answered 402/],
     [403, 'misconfigured', /refused the credentials \(403\)/],
-    [404, 'misconfigured', /nothing at this path \(404\); check OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, or OTEL_EXPORTER_OTLP_ENDPOINT/],
+    [
+      404,
+      'misconfigured',
+      /nothing at this path \(404\); check OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, or OTEL_EXPORTER_OTLP_ENDPOINT/,
+    ],
     [405, 'misconfigured', /takes no spans at this path \(405\)/],
     [408, 'passing', /answered 408/],
     [413, 'too_large', /found the request too large \(413\)/],
