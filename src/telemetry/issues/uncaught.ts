@@ -17,8 +17,7 @@ export function captureUncaught(sink: ReleasableSink): () => void {
     // What is thrown in here would become the exit code.
     guard(() => {
       // Where the application listens it may live on, and its runs decide; else the Issues they hold come first.
-      const nobodyListens = process.listenerCount('uncaughtException') === 0;
-      if (nobodyListens || findSentrySdk() !== undefined) sink.release();
+      if (nobodyListens() || findSentrySdk() !== undefined) sink.release();
       if (isOfFailedRun(error)) return;
       const mechanism = origin === 'unhandledRejection' ? 'onunhandledrejection' : 'onuncaughtexception';
       const failure = captureHere(error, { level: 'fatal', handled: false, mechanism });
@@ -27,6 +26,11 @@ export function captureUncaught(sink: ReleasableSink): () => void {
   };
   process.on('uncaughtExceptionMonitor', onUncaught);
   return () => process.off('uncaughtExceptionMonitor', onUncaught);
+}
+
+/** Whether an uncaught error ends the process. A domain listens by a capture callback. */
+function nobodyListens(): boolean {
+  return process.listenerCount('uncaughtException') === 0 && !process.hasUncaughtExceptionCaptureCallback();
 }
 
 /**
