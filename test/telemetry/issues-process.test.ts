@@ -147,6 +147,41 @@ describe('Issues of a process', () => {
     expect(issues()).toEqual([['BookingError', 'error', 'faultline.conversation.unhandled', false]]);
   });
 
+  it('wait for a short pause Sentry asked for before the crash, and go out', async () => {
+    const headers = { 'x-sentry-rate-limits': '2:error:organization' };
+    sentry.answerNextEnvelope({ kind: 'status', status: 429, headers });
+    const crash = `
+      const { captureMessage } = await import('DIST/index.js');
+      captureMessage('first');
+      await setupTracing().flush(1_500);
+      setImmediate(() => { throw new TypeError('boom'); });
+    `;
+    const { code } = await runScript(program(crash), { env: { SENTRY_DSN: sentry.dsn } });
+    expect(code).toBe(1);
+    expect(sentry.envelopes).toHaveLength(2);
+  });
+
+  it.each([
+    ['a capture callback', 'process.setUncaughtExceptionCaptureCallback(survive); throwStray();'],
+    ['a domain', `const d = (await import('node:domain')).create(); d.on('error', survive); d.run(throwStray);`],
+    ['a listener', `process.on('uncaughtException', survive); throwStray();`],
+  ])('are decided by their run although %s took a stray error meanwhile', async (_name, stray) => {
+    await endsAlike(`
+      let survive;
+      const survived = new Promise((resolve) => (survive = resolve));
+      const throwStray = () => setImmediate(() => { throw new RangeError('not the end'); });
+      await traceAgent({ name: 'helper' }, async () => {
+        let failure;
+        try { traceTool({ name: 'book' }, book); } catch (error) { failure = error; }
+        ${stray}
+        await survived;
+        throw failure;
+      }).catch(() => {});
+    `);
+    expect(issues()).toContainEqual(['BookingError', 'error', 'faultline.tool.execution', false]);
+    expect(issues()).toHaveLength(2);
+  });
+
   it('leave the program as it is when Sentry refuses or hangs', async () => {
     sentry.answerNextEnvelope({ kind: 'status', status: 403 }, 5);
     const refused = await runScript(program(`${RECOVERS} console.log('answer'); process.exitCode = 3;`), {

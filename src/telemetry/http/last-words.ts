@@ -6,6 +6,8 @@ import { sendNow, type NowRequest } from './send-now.ts';
 /** A request a process still makes when it is about to die, and who decides what becomes of it. */
 export interface LastWord {
   readonly request: NowRequest;
+  /** How long the server asked before to be sent nothing more at this URL. Absent or 0 is none. */
+  readonly pauseMs?: number;
   /** Hears what became of the request, and says what is still to be sent. */
   readonly settle: (answer: Answer) => Unsaid;
   /** Hears that there is no time left for the request. */
@@ -35,6 +37,8 @@ export function sendLastWords(words: readonly LastWord[], timeoutMs: number): vo
   const pause = ({ request: { url } }: LastWord, pauseMs: number): void => {
     pausedUntilMs.set(url, Math.max(pausedUntilMs.get(url) ?? -Infinity, performance.now() + pauseMs));
   };
+
+  for (const word of words) if (word.pauseMs !== undefined) pause(word, word.pauseMs);
 
   const isLate = (word: LastWord): boolean => Math.max(startsAtMs(word), performance.now()) >= endsAtMs;
 

@@ -282,6 +282,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
   };
 
   const lastWordOf = (event: PendingEvent): LastWord => {
+    const leftOfPauseMs = limitedUntilMs - clock.now();
     const word: LastWord = {
       request: {
         url,
@@ -289,6 +290,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
         proxy: connection.proxy,
         body: gzipNow(createEnvelope(event, new Date())),
       },
+      ...(leftOfPauseMs > 0 ? { pauseMs: leftOfPauseMs } : undefined),
       settle(answer) {
         const pauseMs = answer.kind === 'answered' ? askedPauseMs(answer, LAST_RATE_LIMITS, Date.now()) : 0;
         if (pauseMs > 0) limitedUntilMs = clock.now() + pauseMs;
@@ -340,7 +342,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
       checkFlushes();
     },
     lastWords() {
-      if (closed || limitedUntilMs > clock.now()) return [];
+      if (closed) return [];
       // The newest one tells why the process dies, so it goes first.
       return [...pending].toReversed().map(lastWordOf);
     },

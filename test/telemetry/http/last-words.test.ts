@@ -92,6 +92,17 @@ describe('the last words of a process', () => {
     expect(tookMs).toBeLessThan(3_000);
   });
 
+  it('wait out a pause the server asked for before, and one that is too long is no reason to wait', async () => {
+    const paused = `{ ...word('a'), pauseMs: 700 }`;
+    const { heard, tookMs } = await sendWords(paused);
+    expect(heard).toEqual(['a 200']);
+    expect(tookMs).toBeGreaterThanOrEqual(700);
+
+    const late = await sendWords(`{ ...word('a'), pauseMs: 60_000 }`);
+    expect(late.heard).toEqual(['a given up']);
+    expect(late.tookMs).toBeLessThan(3_000);
+  });
+
   it('to one server do not wait for another', async () => {
     answer(503);
     const elsewhere = `{ ...word('b', (status) => (status === 404 ? [word('c')] : [])), get request() { return { ...word().request, url: url + 'elsewhere' } } }`;

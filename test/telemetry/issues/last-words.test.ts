@@ -192,6 +192,23 @@ describe('a sender in a process that dies', () => {
     expect(sentry.requests).toHaveLength(1);
   });
 
+  it.each([
+    [429, 3],
+    [200, 2],
+  ])('waits out a short pause it was asked for before with a %i', async (status, requests) => {
+    const headers = { 'x-sentry-rate-limits': '1:error:organization' };
+    sentry.answerNextEnvelope({ kind: 'status', status, headers });
+    const ended = await run(`
+      sender.send(event('first'));
+      await sender.flush(100);
+      sender.send(event('last'));
+      sayLastWords();
+      process.exit();
+    `);
+    expect(ended).toMatchObject({ code: 0, stdout: '{"sent":2,"failed":0,"pending":0}\n', stderr: '' });
+    expect(sentry.requests).toHaveLength(requests);
+  });
+
   it('does not take a login page for Sentry, and leaves the event in the journal', async () => {
     const headers = { 'content-type': 'text/html' };
     sentry.answerNextEnvelope({ kind: 'status', status: 200, headers });
