@@ -171,17 +171,40 @@ export function captureHere(
   };
 }
 
-/** Sends a sentence as an Issue, linked to the active span. Does nothing without a DSN, and never throws. */
-export function captureMessage(message: string, level: Level = 'info', context: CaptureContext = {}): void {
+/**
+ * Sends a sentence as an Issue, linked to the active span. Does nothing without a DSN, and never throws.
+ *
+ * @param levelOrContext default `info`, which is also what any level that is none becomes. Where a Sentry SDK takes
+ *   the context, it may stand here too, and then there is no third argument
+ */
+export function captureMessage(
+  message: string,
+  levelOrContext: Level | CaptureContext = 'info',
+  context: CaptureContext = {},
+): void {
   const { issues } = active();
   if (issues === undefined) return;
-  guard(() => issues.capture({ ...surroundingsHere(undefined, context), level, ...levelOf(context), message }));
+  guard(() => {
+    const given = isObject(levelOrContext) ? levelOrContext : context;
+    const level = LEVELS.get(levelOrContext) ?? 'info';
+    issues.capture({ ...surroundingsHere(undefined, given), level, ...levelOf(given), message });
+  });
 }
 
 function levelOf(context: CaptureContext | null): { readonly level?: Level } {
-  const level = guard(() => context?.level);
+  const level = LEVELS.get(guard(() => context?.level));
   return level === undefined ? {} : { level };
 }
+
+/** The levels Sentry takes. A JavaScript SDK has `log` beside them, which Sentry stores as `info`. */
+const LEVELS: ReadonlyMap<unknown, Level> = new Map<unknown, Level>([
+  ['fatal', 'fatal'],
+  ['error', 'error'],
+  ['warning', 'warning'],
+  ['info', 'info'],
+  ['log', 'info'],
+  ['debug', 'debug'],
+]);
 
 function surroundingsHere(status: SpanStatus, context: CaptureContext | null): Omit<Captured, 'level'> {
   const here = contextApi.active();

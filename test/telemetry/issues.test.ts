@@ -624,6 +624,43 @@ describe('the application', () => {
     ]);
   });
 
+  it('captures a message with a level, with tags, or with both as a Sentry SDK takes them', async () => {
+    const { flush } = setup();
+    captureMessage('one');
+    captureMessage('two', 'fatal', { tags: { shop: 'lisbon' } });
+    captureMessage('three', { level: 'debug', tags: { shop: 'porto' } });
+    captureMessage('four', { tags: { shop: 'faro' } });
+    await flush();
+    expect(events().map(({ level, tags, logentry }) => [logentry?.formatted, level, tags['shop']])).toEqual([
+      ['one', 'info', undefined],
+      ['two', 'fatal', 'lisbon'],
+      ['three', 'debug', 'porto'],
+      ['four', 'info', 'faro'],
+    ]);
+  });
+
+  it('is heard at a level Sentry knows, whatever it says', async () => {
+    const { flush } = setup();
+    const circle: Record<string, unknown> = {};
+    circle['level'] = circle;
+    const wrong: readonly unknown[] = [1n, circle, 'loud', Symbol('error'), null, 'log', ['error'], 'constructor'];
+    for (const [index, level] of wrong.entries()) {
+      // Letters, because numbers in a sentence do not tell two of them apart.
+      const name = 'abcdefgh'[index];
+      captureMessage(`second ${name}`, level as never);
+      captureMessage(`third ${name}`, 'warning', { level: level as never });
+      captureException(new RangeError('of an application'), { level: level as never, tags: { tool: `tool ${name}` } });
+    }
+    await flush();
+    const levelsOf = (name: string): unknown[] =>
+      events()
+        .filter(({ logentry }) => logentry?.formatted.startsWith(name) ?? name === 'error')
+        .map(({ level }) => level);
+    expect(levelsOf('second')).toEqual(wrong.map(() => 'info'));
+    expect(levelsOf('third')).toEqual(wrong.map((level) => (level === 'log' ? 'info' : 'warning')));
+    expect(levelsOf('error')).toEqual(wrong.map((level) => (level === 'log' ? 'info' : 'error')));
+  });
+
   it('sets user, tags, contexts and breadcrumbs for the run it is in, on spans and Issues, and for no other', async () => {
     const { flush } = setup();
     const run = async (name: string): Promise<void> => {
