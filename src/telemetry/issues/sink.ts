@@ -3,7 +3,7 @@ import type { Problem, Reporter } from '../diagnostics.ts';
 import type { CapturedFailure, CapturedMessage } from '../failure.ts';
 import { createClassification } from './classification.ts';
 import { encodeEvent } from './envelope.ts';
-import { createEvent, outlineOf, type IssueEnvironment, type SentryEvent } from './event.ts';
+import { createEvent, outlineOf, type EventOutline, type IssueEnvironment, type SentryEvent } from './event.ts';
 import { createHeldFailures, type Settle } from './held-failures.ts';
 import type { IssueOptions } from './options.ts';
 import type { EventJournal } from './sender.ts';
@@ -51,6 +51,12 @@ const CAPTURED_IN_HOOK: Problem = {
     'as well; capture it elsewhere',
 };
 
+const ENDED_IN_HOOK: Problem = {
+  key: 'ended-in-hook',
+  message:
+    'beforeSend or classify ended the process, so neither was asked any more, and the Issues left were sent as they were',
+};
+
 /**
  * Turns failures into Issues: each error once in a run, unless it is classified as operational, sampled out, or
  * one of very many of its kind. An Issue does not depend on whether its trace was sampled.
@@ -61,11 +67,17 @@ const CAPTURED_IN_HOOK: Problem = {
 export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
   const { send, guard, environment, options, sampleRate, report, journal } = parts;
   const isIssue = createClassification(options, report);
+  const { classify: _, ...unclassified } = options;
+  const isUnclassifiedIssue = createClassification(unclassified, report);
   const held = createHeldFailures();
   /** Each error that was taken, with the run it was last taken in. */
   const taken = new WeakMap<object, string | undefined>();
   let isBusy = false;
   let isEnding = false;
+  /** What is to be done when the hook that is being asked ends the process instead of answering. */
+  let unanswered: (() => void) | undefined;
+  /** A hook that has ended the process is asked no more: a second `process.exit()` leaves no time to send. */
+  let mayAsk = true;
 
   /**
    * Does the work for one failure. An Issue that cannot be built is no reason to trouble the program it is about.
@@ -86,6 +98,16 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     }
   };
 
+  /** Asks a hook of the application, which may end the process: then `orElse` is done in place of what follows. */
+  const ask = <T>(hook: () => T, orElse: () => void): T => {
+    unanswered = orElse;
+    try {
+      return hook();
+    } finally {
+      unanswered = undefined;
+    }
+  };
+
   /** Claims an error, so that one that crosses tool, agent and transport, each with its copy of us, is sent once. */
   const claim = (captured: CapturedFailure | CapturedMessage): boolean => {
     if (!('error' in captured)) return true;
@@ -94,15 +116,28 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
       if (taken.has(error) && !isAnotherRun(captured, taken.get(error))) return false;
       taken.set(error, runOf(captured));
     }
-    return isIssue(error);
+    if (!mayAsk) return isUnclassifiedIssue(error);
+    return ask(
+      () => isIssue(error),
+      () => {
+        if (isUnclassifiedIssue(error)) deliver(captured);
+      },
+    );
   };
 
   const sdkInForce = () => (isEnding ? undefined : findSentrySdk());
 
   const isSampled = (): boolean => Math.random() < sampleRate;
 
-  const draw = (captured: CapturedFailure | CapturedMessage): SentryEvent | null =>
-    isSampled() ? reviewed(createEvent(captured, environment), options, report) : null;
+  const draw = (captured: CapturedFailure | CapturedMessage): SentryEvent | null => {
+    if (!isSampled()) return null;
+    const event = createEvent(captured, environment);
+    if (!mayAsk) return event;
+    return ask(
+      () => reviewed(event, options, report),
+      () => sendFewOfAKind(event),
+    );
+  };
 
   /** Draws a failure whose run is not over, and keeps it in the words it would have now. */
   const draft = (failure: CapturedFailure): Draft | undefined => {
@@ -123,7 +158,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     if (sdk === undefined && options.beforeSend) return sendFewOfAKind(draw(captured));
     if (sdk === undefined && !isSampled()) return;
     const outline = outlineOf(captured);
-    const admitted = guard.admit(outline);
+    const admitted = admit(guard, outline);
     if (admitted === undefined) return;
     const told = withFaultlineContext(captured, admitted.contexts?.['faultline']);
     if (sdk === undefined) send(createEvent(told, environment, outline));
@@ -171,6 +206,14 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     release: () => held.settleAll(),
     releaseNow() {
       isEnding = true;
+      isBusy = false;
+      const inHand = unanswered;
+      unanswered = undefined;
+      if (inHand !== undefined) {
+        mayAsk = false;
+        report(ENDED_IN_HOOK);
+        undisturbed(inHand);
+      }
       held.settleAll();
     },
   };
@@ -224,7 +267,7 @@ function reserve(guard: StormGuard, event: SentryEvent): (() => void) | undefine
 }
 
 /** The event as the guard lets it through. `beforeSend` may have made an event the guard cannot read. */
-function admit(guard: StormGuard, event: SentryEvent): SentryEvent | undefined {
+function admit<Event extends EventOutline>(guard: StormGuard, event: Event): Event | undefined {
   try {
     return guard.admit(event);
   } catch {
@@ -251,6 +294,18 @@ function reviewed(event: SentryEvent, { beforeSend }: IssueOptions, report: Repo
   return event;
 }
 
+/** Whether an answer is an event, or what is left of one. */
 function isEvent(answer: unknown): answer is SentryEvent {
-  return typeof answer === 'object' && answer !== null && !Array.isArray(answer) && !isPromise(answer);
+  if (typeof answer !== 'object' || answer === null || Array.isArray(answer) || isPromise(answer)) return false;
+  try {
+    const { toJSON } = answer as { readonly toJSON?: unknown };
+    const written: unknown = typeof toJSON === 'function' ? toJSON.call(answer) : answer;
+    if (typeof written !== 'object' || written === null) return false;
+    return EVENT_FIELDS.some((field) => (written as Partial<Record<string, unknown>>)[field] !== undefined);
+  } catch {
+    return false;
+  }
 }
+
+/** However much is taken out of an event, one of these stays. */
+const EVENT_FIELDS = ['event_id', 'exception', 'logentry', 'message'];

@@ -10,7 +10,8 @@ export function wrongAnswer(answer: unknown): string {
   if (answer === undefined || answer === null) return 'nothing';
   if (typeof answer === 'boolean') return String(answer);
   if (typeof answer === 'string') return 'a text';
-  return Array.isArray(answer) ? 'a list' : `a ${typeof answer}`;
+  if (typeof answer === 'object') return Array.isArray(answer) ? 'a list' : 'an object that is none of them';
+  return `a ${typeof answer}`;
 }
 
 /** Whether a value is a promise, of whichever kind. What cannot be read is taken for one. */

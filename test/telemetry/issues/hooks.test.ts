@@ -65,6 +65,18 @@ describe('beforeSend', () => {
     ['nothing', () => undefined],
     ['a number', () => 5],
     ['a function', () => () => {}],
+    ['an object that is none of them', () => ({})],
+    ['an object that is none of them', () => ({ tags: { team: 'search' }, event_id: undefined })],
+    ['an object that is none of them', (event: SentryEvent) => ({ ...event, toJSON: () => undefined })],
+    [
+      'an object that is none of them',
+      (event: SentryEvent) => ({
+        ...event,
+        toJSON: () => {
+          throw new Error('my event');
+        },
+      }),
+    ],
   ])('that returns %s has the Issue sent as it was, which is said once', async (what, beforeSend) => {
     const events = await issuesOf({ beforeSend }, () => {
       failingRun();
@@ -82,6 +94,17 @@ describe('beforeSend', () => {
     revoke();
     expect(classes(await issuesOf({ beforeSend: () => proxy }))).toEqual(['BookingError']);
     expect(lines).toHaveLength(1);
+  });
+
+  it.each([
+    ['event_id', ({ event_id }: SentryEvent) => ({ event_id })],
+    ['exception', ({ exception }: SentryEvent) => ({ exception })],
+    ['message', () => ({ message: 'a text of its own' })],
+    ['logentry', () => ({ toJSON: () => ({ logentry: { formatted: 'a text of its own' } }) })],
+  ])('that returns an event of which only %s is left has it sent like that', async (field, beforeSend) => {
+    const events = await issuesOf({ beforeSend });
+    expect(events.map((event) => Object.keys(event))).toEqual([[field]]);
+    expect(lines).toEqual([]);
   });
 
   it('that returns null drops the Issue without a word', async () => {
@@ -155,6 +178,58 @@ describe('classify', () => {
     });
     expect(ended).toMatchObject({ code: 0, stdout: 'answer\n' });
     expect(classes(receivedEvents(sentry))).toEqual(['Error']);
+  });
+});
+
+describe('a hook that ends the process', () => {
+  /** A run in which a tool has failed when another error makes an Issue. */
+  const ending = (options: string): string => `
+    import { captureException, setupTracing, traceAgent, traceTool } from 'DIST/index.js';
+    class BookingError extends Error {}
+    setupTracing({ ${options} });
+    traceAgent({ name: 'helper' }, async () => {
+      try { traceTool({ name: 'book' }, () => { throw new BookingError('no seat left'); }); } catch {}
+      captureException(new RangeError('the end'));
+      await new Promise(() => {});
+    });
+  `;
+  const end = `if (is('RangeError')) process.exit(3);`;
+  const beforeSend = `beforeSend(event) {
+    const is = (type) => event.exception.values.at(-1).type === type;
+    ${end}
+    return event;
+  }`;
+  const classify = `classify(error) { const is = (type) => error.name === type; ${end} }`;
+
+  it.each([
+    ['beforeSend', beforeSend],
+    ['beforeSend, with a recorder', `${beforeSend}, recorder: { directory: './recorder' }`],
+    ['classify', classify],
+  ])('loses no Issue, which is said: %s', async (_, options) => {
+    const ended = await runScript(ending(options), { env: { SENTRY_DSN: sentry.dsn } });
+    expect(ended).toMatchObject({ code: 3, stdout: '' });
+    expect(ended.stderr).toBe(
+      'faultline: beforeSend or classify ended the process, so neither was asked any more, and the Issues left were sent as they were\n',
+    );
+    expect(receivedEvents(sentry).map(({ level, exception }) => [exception?.values.at(-1)?.type, level])).toEqual(
+      expect.arrayContaining([
+        ['RangeError', 'error'],
+        ['BookingError', 'warning'],
+      ]),
+    );
+    expect(sentry.envelopes).toHaveLength(2);
+  });
+
+  it('sends nothing that ignoreErrors rules out', async () => {
+    await runScript(ending(`${classify}, ignoreErrors: ['RangeError']`), { env: { SENTRY_DSN: sentry.dsn } });
+    expect(classes(receivedEvents(sentry))).toEqual(['BookingError']);
+  });
+
+  it('is asked about what is left when it is not the end itself', async () => {
+    const drops = `beforeSend: (event) => (event.exception.values.at(-1).type === 'BookingError' ? null : event)`;
+    const ended = await runScript(`${ending(drops)} process.exit(3);`, { env: { SENTRY_DSN: sentry.dsn } });
+    expect(ended).toMatchObject({ code: 3, stderr: '' });
+    expect(classes(receivedEvents(sentry))).toEqual(['RangeError']);
   });
 });
 

@@ -75,6 +75,12 @@ describe('one failure that repeats', () => {
     expect(guard.heldBack).toBe(2);
   });
 
+  it('is sent although what captured it gave a level that cannot be read', () => {
+    const { sink, events } = createSink();
+    sink.capture({ ...aFailure(), level: 1n as never });
+    expect(events).toHaveLength(1);
+  });
+
   it('is sent although beforeSend has made an event of it that cannot be read', () => {
     const fingerprint: unknown[] = [];
     fingerprint.push(fingerprint);
