@@ -53,6 +53,31 @@ describe('a process that ends in the middle of a run has its spans delivered', (
   });
 });
 
+describe('a process whose own exit listener throws before ours is called', () => {
+  const listener = (end: string, options = ''): string =>
+    program(end, options).replace(
+      'setupTracing({',
+      "process.on('exit', () => { throw new Error('my listener'); });\n  setupTracing({",
+    );
+
+  it.each([
+    ['at once', 'process.exit(7);', 7],
+    ['later', 'setImmediate(() => process.exit(7));', 7],
+    [
+      'which it takes',
+      "process.on('uncaughtException', () => process.exit(8)); setImmediate(() => process.exit(7));",
+      8,
+    ],
+  ])('has its spans delivered after process.exit() all the same: %s', async (_, end, code) => {
+    const bare = await runScript(listener(end, 'enabled: false'));
+    const ended = await runScript(listener(end), { env: { SENTRY_DSN: sentry.dsn } });
+    expect(ended).toMatchObject({ code, signal: null, stdout: '' });
+    expect(bare).toMatchObject({ code });
+    expect(ended.stderr).not.toContain('faultline:');
+    expect(names()).toEqual(BOTH);
+  });
+});
+
 describe('a process that waits for a processor to flush', () => {
   it.each([
     ['for as long as its end may take', 400],

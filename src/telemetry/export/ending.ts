@@ -31,7 +31,8 @@ const INTERRUPT_MS = 2_000;
  *
  * - It has nothing left to do: sends, and waits. `beforeExit` comes again after every piece of work it
  *   starts, so it starts none when nothing waits or the time is used up.
- * - `process.exit()`, an uncaught exception, an unhandled rejection: sends while the process is held.
+ * - `process.exit()`, an uncaught exception, an unhandled rejection: sends while the process is held. An `exit`
+ *   listener before ours that throws keeps the event from it, and what is thrown there is uncaught.
  * - A signal nobody else listens to: the same, and then the signal does what it would have done. Where the
  *   application listens, it decides. It is heard before everybody else: who listens once is gone afterwards, and
  *   would not be seen.
@@ -48,7 +49,16 @@ export function sendAtTheEnd(sending: Sending, { naturalMs, abruptMs }: EndingLi
     if (gaveUp) sending.giveUp();
     else if (sending.isPending()) void flushOnce();
   };
+  let isExiting = false;
+  const onExitBegins = (): void => {
+    isExiting = true;
+  };
+  const onUncaught = (): void => {
+    // Should the process live on, it runs no further ticks, and could send nothing.
+    if (isExiting) onExit();
+  };
   const onExit = (): void => {
+    isExiting = false;
     if (!gaveUp) sending.sendNow(abruptMs);
     sending.close();
   };
@@ -69,12 +79,16 @@ export function sendAtTheEnd(sending: Sending, { naturalMs, abruptMs }: EndingLi
   });
 
   process.on('beforeExit', onBeforeExit);
+  process.prependListener('exit', onExitBegins);
   process.on('exit', onExit);
+  process.on('uncaughtExceptionMonitor', onUncaught);
   for (const { listen } of listeners) listen();
   return () => {
     stopped = true;
     process.off('beforeExit', onBeforeExit);
+    process.off('exit', onExitBegins);
     process.off('exit', onExit);
+    process.off('uncaughtExceptionMonitor', onUncaught);
     for (const { stop } of listeners) stop();
   };
 }
