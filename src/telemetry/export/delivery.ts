@@ -128,7 +128,7 @@ export function sendingOf(delivery: Delivery, flush: (timeoutMs: number) => Prom
       intake.interrupt();
       // An Issue tells why the process dies, so it goes first.
       sendLastWords(
-        [...(issues?.lastWords() ?? []), ...pipelines.flatMap((pipeline) => pipeline.lastWords())],
+        [...(issues?.lastWords(timeoutMs) ?? []), ...pipelines.flatMap((pipeline) => pipeline.lastWords(timeoutMs))],
         timeoutMs,
       );
     },

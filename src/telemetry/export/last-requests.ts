@@ -14,6 +14,8 @@ export interface LastRequestParts {
   readonly sentBefore: SentBefore;
   /** Why spans are given up. */
   readonly notTaken: () => DeliveryFailure;
+  /** What is left of a pause the destination asked for. */
+  readonly pauseMs: number;
 }
 
 /** What spans were not accepted for, and how many. */
@@ -66,6 +68,7 @@ export function createLastRequests(settle: (spans: readonly QueuedSpan[], outcom
     let again = sentBefore;
     const word: LastWord = {
       request,
+      pauseMs: parts.pauseMs,
       settle(answer) {
         retried += again.spans;
         possibleDuplicates += again.possibleDuplicates;

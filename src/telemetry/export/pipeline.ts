@@ -61,8 +61,11 @@ export interface Pipeline {
   flush(withinMs: number): Promise<void>;
   /** Ends every flush now. What waits goes on waiting. */
   stopWaiting(): void;
-  /** Everything that waits or is under way as requests, for a process that is about to die. */
-  lastWords(): readonly LastWord[];
+  /**
+   * Everything that waits or is under way as requests, for a process that is about to die. Nothing when the
+   * destination asked for a pause that is longer than the time.
+   */
+  lastWords(withinMs: number): readonly LastWord[];
   /** Sends nothing from now on: an exporter of the application's serves the same destination. */
   exclude(): void;
   /** Gives up everything under way at once, and takes nothing further. */
@@ -208,12 +211,13 @@ export function createPipeline(
     offerFromDisk: (tickets) => dispatcher.offerFromDisk(tickets),
     flush: (withinMs) => dispatcher.flush(withinMs),
     stopWaiting: () => dispatcher.stopWaiting(),
-    lastWords() {
-      if (excluded || exporter.pausedUntilMs > clock.now()) return [];
+    lastWords(withinMs) {
+      const pauseMs = Math.max(exporter.pausedUntilMs - clock.now(), 0);
+      if (excluded || pauseMs > withinMs) return [];
       const requestFor = otlp.requestsNow();
       if (requestFor === undefined) return [];
       const { sentBefore } = exporter;
-      return last.wordsFor(dispatcher.takeAll(), { requestFor, sentBefore, notTaken });
+      return last.wordsFor(dispatcher.takeAll(), { requestFor, sentBefore, notTaken, pauseMs });
     },
     exclude() {
       excluded = true;

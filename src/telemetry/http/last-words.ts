@@ -6,7 +6,7 @@ import { sendNow, type NowRequest } from './send-now.ts';
 /** A request a process still makes when it is about to die, and who decides what becomes of it. */
 export interface LastWord {
   readonly request: NowRequest;
-  /** How long the server asked before to be sent nothing more at this URL. Absent or 0 is none. */
+  /** How long the server asked before to be sent nothing more at this URL. 0 and absent are none. */
   readonly pauseMs?: number;
   /** Hears what became of the request, and says what is still to be sent. */
   readonly settle: (answer: Answer) => Unsaid;

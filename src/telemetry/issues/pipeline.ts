@@ -21,8 +21,8 @@ export interface IssuePipeline {
   readonly isPaused: boolean;
   /** Sends everything that waits. Settles when all of it is decided, and never rejects. */
   flush(timeoutMs: number): Promise<unknown>;
-  /** Everything pending as requests, for a process that is about to die. */
-  lastWords(): readonly LastWord[];
+  /** Everything pending as requests, for a process that is about to die. Nothing when Sentry asked for a longer pause. */
+  lastWords(withinMs: number): readonly LastWord[];
   /** Takes Issues that the journal has of an earlier process, oldest first. */
   restore(ids: readonly string[]): void;
   /** Gives up everything under way at once, and takes nothing further. */
@@ -80,7 +80,7 @@ export function createIssuePipeline(
       sayHeldBack();
       return Promise.all([sender.flush(timeoutMs), findSentrySdk()?.flush(timeoutMs)]);
     },
-    lastWords: () => sender.lastWords(),
+    lastWords: (withinMs) => sender.lastWords(withinMs),
     restore: (ids) => sender.restore(ids),
     close() {
       stopWatching?.();

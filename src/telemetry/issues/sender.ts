@@ -74,8 +74,11 @@ export interface IssueSender {
   close(): void;
   /** Takes events that the journal alone has, oldest first: those of an earlier process. */
   restore(ids: readonly string[]): void;
-  /** Everything pending as requests, for a process that is about to die and runs no further callbacks. */
-  lastWords(): readonly LastWord[];
+  /**
+   * Everything pending as requests, for a process that is about to die and runs no further callbacks. Nothing when
+   * Sentry asked for a pause that is longer than the time.
+   */
+  lastWords(withinMs: number): readonly LastWord[];
   /** Whether events wait because Sentry asked for a pause. */
   readonly isPaused: boolean;
   readonly status: IssueStatus;
@@ -281,8 +284,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
     setImmediate(() => void run());
   };
 
-  const lastWordOf = (event: PendingEvent): LastWord => {
-    const leftOfPauseMs = limitedUntilMs - clock.now();
+  const lastWordOf = (event: PendingEvent, askedBeforeMs: number): LastWord => {
     const word: LastWord = {
       request: {
         url,
@@ -290,7 +292,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
         proxy: connection.proxy,
         body: gzipNow(createEnvelope(event, new Date())),
       },
-      ...(leftOfPauseMs > 0 ? { pauseMs: leftOfPauseMs } : undefined),
+      pauseMs: askedBeforeMs,
       settle(answer) {
         const pauseMs = answer.kind === 'answered' ? askedPauseMs(answer, LAST_RATE_LIMITS, Date.now()) : 0;
         if (pauseMs > 0) limitedUntilMs = clock.now() + pauseMs;
@@ -341,10 +343,11 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
       rest?.end();
       checkFlushes();
     },
-    lastWords() {
-      if (closed) return [];
+    lastWords(withinMs) {
+      const pauseMs = Math.max(limitedUntilMs - clock.now(), 0);
+      if (closed || pauseMs > withinMs) return [];
       // The newest one tells why the process dies, so it goes first.
-      return [...pending].toReversed().map(lastWordOf);
+      return [...pending].toReversed().map((event) => lastWordOf(event, pauseMs));
     },
     get isPaused() {
       return limitedUntilMs > clock.now() && pending.size > 0;

@@ -204,6 +204,21 @@ describe('the last requests of a process', () => {
     expect(stderr).toBe('');
   });
 
+  it('wait out a short pause the backend asked for before, and are not written when it is too long', async () => {
+    replies = [{ status: 429, headers: { 'retry-after': '2' } }];
+    const ended = `await step('a'); await tracing.flush(1_500); process.exit(0);`;
+    const { destination, stderr } = await run(ended);
+    expect(requests).toEqual([['execute_tool a'], ['execute_tool a']]);
+    expect(destination).toMatchObject({ exported: 1, retried: 1, possibleDuplicates: 0 });
+    expect(stderr).toBe('');
+
+    replies = always({ status: 429, headers: { 'retry-after': '60' } });
+    const late = await run(ended);
+    expect(requests).toHaveLength(3);
+    expect(late.destination).toMatchObject({ exported: 0, dropped: { closed: 1 } });
+    expect(late.heldMs).toBeLessThan(2_000);
+  });
+
   it('that repeat one which was refused for a while are no possible duplicates', async () => {
     replies = [{ status: 503 }];
     const { destination } = await run(`

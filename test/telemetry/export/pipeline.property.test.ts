@@ -106,7 +106,7 @@ function close({ pipeline, recorder }: Start, totals: Totals): void {
 /** The last requests, for which nothing waits here: the server is in this very process. */
 async function sayLastWords(pipeline: Pipeline): Promise<void> {
   const connection = createConnection({ url: server.url });
-  let open = pipeline.lastWords();
+  let open = pipeline.lastWords(0);
   for (let attempt = 1; attempt <= 4 && open.length > 0; attempt += 1) {
     const next = open.map(async ({ request: { url, headers, body }, settle }) =>
       settle(await post({ url, headers, connection, timeoutMs: 40 }, body)),

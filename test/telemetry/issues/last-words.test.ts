@@ -41,7 +41,7 @@ describe('a sender in a process that dies', () => {
       console.log(JSON.stringify({ sent, failed, pending }));
     };
     const sayLastWordsWithin = (timeoutMs) => {
-      sendLastWords(sender.lastWords(), timeoutMs);
+      sendLastWords(sender.lastWords(timeoutMs), timeoutMs);
       say();
     };
     const sayLastWords = () => sayLastWordsWithin(5_000);
@@ -196,11 +196,11 @@ describe('a sender in a process that dies', () => {
     [429, 3],
     [200, 2],
   ])('waits out a short pause it was asked for before with a %i', async (status, requests) => {
-    const headers = { 'x-sentry-rate-limits': '1:error:organization' };
+    const headers = { 'x-sentry-rate-limits': '2:error:organization' };
     sentry.answerNextEnvelope({ kind: 'status', status, headers });
     const ended = await run(`
       sender.send(event('first'));
-      await sender.flush(100);
+      await sender.flush(1_500);
       sender.send(event('last'));
       sayLastWords();
       process.exit();

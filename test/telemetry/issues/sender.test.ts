@@ -735,7 +735,7 @@ describe('a sender that is closed', () => {
     sender.close();
     sender.send(anEvent());
     sender.send(anEvent());
-    expect(sender.lastWords()).toEqual([]);
+    expect(sender.lastWords(1_000)).toEqual([]);
     await sender.flush();
     expect(sender.status).toMatchObject({ sent: 0, pending: 0, dropped: { closed: 2 } });
     expect(lines).toEqual([expect.stringMatching(/^an Issue was captured after the last ones were sent/)]);
