@@ -1,17 +1,9 @@
 import { context as contextApi, type Context } from '@opentelemetry/api';
 
-/** What the result of a traced function needs from the span it belongs to. None of these ever throws. */
-export interface ResultObserver {
-  /** The first and every further value of a stream. */
-  onValue(): void;
-  /** What came, when it is a value and no stream: nobody but its consumer reads a stream. */
-  onResult(value: unknown): void;
-  onError(error: unknown): void;
-  /** The consumer stopped before the stream ended. */
-  onCancel(): void;
-  /** Nothing more will come. Further calls do nothing. */
-  onSettled(): void;
-}
+import { guard } from './guard.ts';
+import { branchesOf, isOpen, observe, type Observation, type ResultObserver, type View } from './result-observation.ts';
+import { overlay } from './result-overlay.ts';
+import { disposing, isDisposable, observeIterator, pipeStream, streamMethods } from './result-stream.ts';
 
 /**
  * Ties the life of a span to a result: at once for a value, when it settles for a promise, when it is
@@ -34,15 +26,17 @@ export function observeResult<T>(result: T, context: Context, observer: ResultOb
 }
 
 function observeObject(result: unknown, context: Context, observer: ResultObserver): unknown {
-  if (isPlainPromise(result)) return observePromise(result, context, observer);
-  if (isThenable(result)) return observeThenable(result, context, observer);
+  if (isPlainPromise(result)) {
+    if (Object.keys(result).length === 0) return observePromise(result, context, observer);
+    return observeKeyedPromise(result, observe(context, observer));
+  }
+  if (isThenable(result)) return observeThenable(result, observe(context, observer));
   return observeSettledValue(result, context, observer);
 }
 
 /** A value that is not a promise: a stream keeps the span open, everything else ends it. */
 function observeSettledValue(value: unknown, context: Context, observer: ResultObserver): unknown {
-  if (value instanceof ReadableStream) return observeStream(value, context, observer);
-  if (isAsyncIterable(value)) return observeIterable(value, context, observer);
+  if (isFollowed(value)) return follow(value, observe(context, observer));
   observer.onResult(value);
   observer.onSettled();
   return value;
@@ -63,157 +57,140 @@ function observePromise(promise: Promise<unknown>, context: Context, observer: R
   );
 }
 
+/** The same of a result that other views may have been handed out of. */
+function settle(promise: Promise<unknown>, { observation }: View): Promise<unknown> {
+  return promise.then(
+    (value) => {
+      if (isFollowed(value)) return follow(value, observation);
+      observation.observer.onResult(value);
+      observation.observer.onSettled();
+      return value;
+    },
+    (error: unknown) => fail(error, observation),
+  );
+}
+
+function fail(error: unknown, { observer }: Observation): never {
+  observer.onError(error);
+  observer.onSettled();
+  throw error;
+}
+
 /**
  * A thenable that is not a plain promise keeps its own methods (`withResponse()` of the OpenAI SDK) and
  * stays lazy: only its first `then` starts the work.
  */
-function observeThenable(thenable: PromiseLike<unknown>, context: Context, observer: ResultObserver): unknown {
+function observeThenable(thenable: PromiseLike<unknown>, observation: Observation): object {
+  const view: View = { observation, object: thenable, isRead: false };
   let started: Promise<unknown> | undefined;
-  const start = (): Promise<unknown> => {
-    started ??= observePromise(
+  return overlayThenable(view, () => {
+    view.isRead = true;
+    started ??= settle(
       new Promise((resolve, reject) => {
-        contextApi.with(context, () => thenable.then(resolve, reject));
+        contextApi.with(view.observation.context, () => thenable.then(resolve, reject));
       }),
-      context,
-      observer,
+      view,
     );
     return started;
-  };
-  const promiseMethods: Readonly<Record<PropertyKey, unknown>> = {
-    // oxlint-disable-next-line unicorn/no-thenable -- the point of this object is to stand in for a thenable
-    then: (...handlers: Parameters<Promise<unknown>['then']>) => start().then(...handlers),
-    catch: (handler: Parameters<Promise<unknown>['catch']>[0]) => start().catch(handler),
-    finally: (handler: Parameters<Promise<unknown>['finally']>[0]) => start().finally(handler),
-  };
-  return endWhenAbandoned(overlay(thenable, promiseMethods), observer);
-}
-
-function observeIterable(iterable: AsyncIterable<unknown>, context: Context, observer: ResultObserver): unknown {
-  let iterator: AsyncIterator<unknown> | undefined;
-  const observed = (): AsyncIterator<unknown> => {
-    iterator ??= observeIterator(
-      contextApi.with(context, () => iterable[Symbol.asyncIterator]()),
-      context,
-      observer,
-    );
-    return iterator;
-  };
-  const methods: Record<PropertyKey, unknown> = { [Symbol.asyncIterator]: observed };
-  // An async generator is its own iterator, and may be advanced by hand.
-  if ('next' in iterable) {
-    methods['next'] = (...values: [] | [unknown]) => observed().next(...values);
-    methods['return'] = (value?: unknown) => observed().return?.(value);
-    methods['throw'] = (error?: unknown) => observed().throw?.(error);
-  }
-  return endWhenAbandoned(overlay(iterable, methods), observer);
-}
-
-function observeIterator(
-  source: AsyncIterator<unknown>,
-  context: Context,
-  observer: ResultObserver,
-): AsyncIterableIterator<unknown> {
-  type Step = IteratorResult<unknown> | PromiseLike<IteratorResult<unknown>>;
-  const take = async (step: () => Step): Promise<IteratorResult<unknown>> => {
-    try {
-      const result = await contextApi.with(context, step);
-      if (result.done === true) observer.onSettled();
-      else observer.onValue();
-      return result;
-    } catch (error) {
-      observer.onError(error);
-      observer.onSettled();
-      throw error;
-    }
-  };
-  return {
-    next: (...values) => take(() => source.next(...values)),
-    async return(value) {
-      if (source.return === undefined) {
-        observer.onCancel();
-        observer.onSettled();
-        return { done: true, value };
-      }
-      // Told before the source's own `finally` runs, but the span ends after it.
-      observer.onCancel();
-      return take(() => source.return!(value));
-    },
-    async throw(error) {
-      if (source.throw === undefined) {
-        observer.onError(error);
-        observer.onSettled();
-        throw error;
-      }
-      return take(() => source.throw!(error));
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
-}
-
-/** A web stream is brand-checked by `Response` and friends, so it is piped through a real one. */
-function observeStream(stream: ReadableStream, context: Context, observer: ResultObserver): ReadableStream {
-  if (stream.locked) {
-    observer.onSettled();
-    return stream;
-  }
-  const reader = stream.getReader() as ReadableStreamDefaultReader<unknown>;
-  const observed = new ReadableStream<unknown>(
-    {
-      async pull(controller) {
-        try {
-          const { done, value } = await contextApi.with(context, () => reader.read());
-          if (done) {
-            observer.onSettled();
-            controller.close();
-          } else {
-            observer.onValue();
-            controller.enqueue(value);
-          }
-        } catch (error) {
-          observer.onError(error);
-          observer.onSettled();
-          controller.error(error);
-        }
-      },
-      async cancel(reason) {
-        observer.onCancel();
-        try {
-          await contextApi.with(context, () => reader.cancel(reason));
-        } finally {
-          observer.onSettled();
-        }
-      },
-    },
-    { highWaterMark: 0 },
-  );
-  return endWhenAbandoned(observed, observer);
-}
-
-/** A result nobody ever consumes still ends its span, when the garbage collector finds it. */
-const abandoned = new FinalizationRegistry<ResultObserver>((observer) => {
-  observer.onCancel();
-  observer.onSettled();
-});
-
-function endWhenAbandoned<T extends object>(result: T, observer: ResultObserver): T {
-  abandoned.register(result, observer);
-  return result;
-}
-
-/**
- * The object with some of its methods replaced. Other methods keep the object itself as `this`, because
- * classes with private fields refuse a proxy.
- */
-function overlay(target: object, methods: Readonly<Record<PropertyKey, unknown>>): object {
-  return new Proxy(target, {
-    get(object, key) {
-      if (Object.hasOwn(methods, key)) return methods[key];
-      const value: unknown = Reflect.get(object, key);
-      return typeof value === 'function' ? value.bind(object) : value;
-    },
   });
+}
+
+/** A promise somebody has put something on, such as a way to cancel it. It works whether it is awaited or not. */
+function observeKeyedPromise(promise: Promise<unknown>, observation: Observation): object {
+  const view: View = { observation, object: promise, isRead: true };
+  const settled = settle(promise, view);
+  return overlayThenable(view, () => settled);
+}
+
+function overlayThenable(view: View, start: () => Promise<unknown>): object {
+  const promiseMethods = new Map<PropertyKey, unknown>([
+    ['then', (...handlers: Parameters<Promise<unknown>['then']>) => start().then(...handlers)],
+    ['catch', (handler: Parameters<Promise<unknown>['catch']>[0]) => start().catch(handler)],
+    ['finally', (handler: Parameters<Promise<unknown>['finally']>[0]) => start().finally(handler)],
+  ]);
+  return overlayView(view, promiseMethods);
+}
+
+/** A stream or an async iterable: the span ends when it does. */
+function follow(value: Followed, observation: Observation): object {
+  if (value instanceof ReadableStream) {
+    if (value.locked) {
+      observation.observer.onSettled();
+      return value;
+    }
+    if (Object.getPrototypeOf(value) === ReadableStream.prototype) return pipeStream(value, observation);
+  }
+  return observeIterable(value, observation);
+}
+
+function observeIterable(iterable: AsyncIterable<unknown>, observation: Observation): object {
+  const view: View = { observation, object: iterable, isRead: false };
+  // Whoever puts another one in its place may still want this one.
+  const iterate = iterable[Symbol.asyncIterator] as () => AsyncIterator<unknown>;
+  let own: AsyncIterator<unknown> | undefined;
+  const ownIterator = (): AsyncIterator<unknown> => {
+    own ??= observeIterator(iterable as AsyncIterableIterator<unknown>, view);
+    return own;
+  };
+  const methods = new Map<PropertyKey, unknown>();
+  methods.set(Symbol.asyncIterator, () => {
+    const source = contextApi.with(view.observation.context, () => Reflect.apply(iterate, iterable, []));
+    return (source as unknown) === iterable ? ownIterator() : observeIterator(source, view);
+  });
+  // An async generator is its own iterator, and may be advanced by hand.
+  if (hasMethod(iterable, 'next')) {
+    methods.set('next', (...values: [] | [unknown]) => ownIterator().next(...values));
+    if (hasMethod(iterable, 'return')) methods.set('return', (value?: unknown) => ownIterator().return!(value));
+    if (hasMethod(iterable, 'throw')) methods.set('throw', (error?: unknown) => ownIterator().throw!(error));
+  }
+  if (isDisposable(iterable)) methods.set(Symbol.asyncDispose, disposing(iterable, view));
+  if (iterable instanceof ReadableStream)
+    for (const [name, method] of streamMethods(iterable, view)) methods.set(name, method);
+  return overlayView(view, methods);
+}
+
+function overlayView(view: View, methods: Map<PropertyKey, unknown>): object {
+  return overlay(view.object, methods, (run, overlaid) =>
+    observeReturned(contextApi.with(view.observation.context, run), view, overlaid),
+  );
+}
+
+/** What another method of a result returns: it may be the same result in another form. */
+function observeReturned(returned: unknown, view: View, overlaid: object): unknown {
+  if (typeof returned !== 'object' || returned === null) return returned;
+  if (returned === view.object) return overlaid;
+  const { observation } = view;
+  if (isPlainPromise(returned)) {
+    return returned.then(
+      (value) => observeAnswer(value, view, overlaid),
+      (error: unknown) => fail(error, observation),
+    );
+  }
+  if (isThenable(returned)) return observeThenable(returned, observation);
+  if (isFollowed(returned)) return follow(returned, observation);
+  if (!Array.isArray(returned) || returned.length === 0 || !returned.every(isFollowed)) return returned;
+  const branches = branchesOf(observation, returned.length);
+  return returned.map((branch, index) => follow(branch, branches[index]!));
+}
+
+/** What the promise of another method came to: the answer, one of its parts, or a stream of it. */
+function observeAnswer(answer: unknown, view: View, overlaid: object): unknown {
+  if (answer === view.object) return overlaid;
+  const { observation } = view;
+  if (isFollowed(answer)) return follow(answer, observation);
+  const data = dataWithin(answer);
+  if (isFollowed(data)) return { ...(answer as object), data: follow(data, observation) };
+  if (isOpen(view)) return answer;
+  observation.observer.onResult(data ?? answer);
+  observation.observer.onSettled();
+  return answer;
+}
+
+/** What `withResponse()` gives is the answer, and the response it came with. */
+function dataWithin(answer: unknown): unknown {
+  if (typeof answer !== 'object' || answer === null || Object.getPrototypeOf(answer) !== Object.prototype) return;
+  if (!Object.hasOwn(answer, 'response')) return;
+  return Object.getOwnPropertyDescriptor(answer, 'data')?.value;
 }
 
 /** Subclasses of Promise have methods of their own and are often lazy. */
@@ -225,8 +202,28 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown }).then === 'function';
 }
 
+type Followed = AsyncIterable<unknown>;
+
+function isFollowed(value: unknown): value is Followed {
+  return value instanceof ReadableStream || (isAsyncIterable(value) && !isPage(value));
+}
+
 /** Node streams are async iterable too, but are consumed by events; they count as values. */
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
   if (typeof value !== 'object' || value === null || !(Symbol.asyncIterator in value)) return false;
   return typeof (value as { pipe?: unknown }).pipe !== 'function';
+}
+
+/** One page of a list is a value: it has come, and whoever iterates it asks for further ones. */
+function isPage(value: object): boolean {
+  const looksLikeOne = guard(() => {
+    if (hasMethod(value, 'next')) return false;
+    const isList = Array.isArray((value as { readonly data?: unknown }).data);
+    return isList || hasMethod(value, 'getNextPage') || hasMethod(value, 'hasNextPage');
+  });
+  return looksLikeOne === true;
+}
+
+function hasMethod(object: object, name: string): boolean {
+  return typeof (object as Readonly<Record<string, unknown>>)[name] === 'function';
 }

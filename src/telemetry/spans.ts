@@ -69,6 +69,7 @@ import {
 } from './context.ts';
 import { errorType, httpStatus, recordedAnywhere, recordSpanFailure, type FailurePoint } from './failure.ts';
 import { guard } from './guard.ts';
+import type { ResultObserver } from './result-observation.ts';
 import {
   FALLBACK_EVENT,
   ERROR_TYPE,
@@ -85,7 +86,7 @@ import {
   type Operation,
 } from './semconv.ts';
 import { beginStep, endStep, Scope, type Outcome, type Step } from './scope.ts';
-import { observeResult, type ResultObserver } from './span-result.ts';
+import { observeResult } from './span-result.ts';
 import { VERSION } from './config/version.ts';
 
 export type { ChatDescription, ChatRequest, FallbackHop } from './attributes/chat.ts';
@@ -447,6 +448,12 @@ abstract class OperationSpan implements SpanHandle, ResultObserver {
   onValue(): void {}
 
   onResult(_value: unknown): void {}
+
+  /** A stream may end without an error because somebody has aborted it. */
+  onEnd(): void {
+    if (this.#error === undefined && this.#opened.signal?.aborted === true) this.onCancel();
+    this.onSettled();
+  }
 
   onSettled(): void {
     if (this.#ended) return;

@@ -1,0 +1,134 @@
+import { context as contextApi } from '@opentelemetry/api';
+
+import type { Observation, View } from './result-observation.ts';
+import { overlay } from './result-overlay.ts';
+
+interface Step {
+  readonly done?: boolean | undefined;
+}
+
+/** Takes one step of a stream inside its span, and tells the span what came of it. */
+async function take<T extends Step>(view: View, step: () => T | PromiseLike<T>): Promise<T> {
+  const { context, observer } = view.observation;
+  view.isRead = true;
+  try {
+    const result = await contextApi.with(context, step);
+    // Not everything that has a `next` is an iterator: what that of a database's cursor gives may be null.
+    if ((result as Step | null | undefined)?.done === true) observer.onEnd();
+    else observer.onValue();
+    return result;
+  } catch (error) {
+    observer.onError(error);
+    observer.onSettled();
+    throw error;
+  }
+}
+
+export function observeIterator(source: AsyncIterator<unknown>, view: View): AsyncIterableIterator<unknown> {
+  const observed: AsyncIterableIterator<unknown> = {
+    next: (...values) => take(view, () => source.next(...values)),
+    async return(value) {
+      const { observer } = view.observation;
+      // Told before the source's own `finally` runs, but the span ends after it.
+      observer.onCancel();
+      if (source.return !== undefined) return take(view, () => source.return!(value));
+      observer.onSettled();
+      return { done: true, value };
+    },
+    async throw(error) {
+      if (source.throw !== undefined) return take(view, () => source.throw!(error));
+      const { observer } = view.observation;
+      observer.onError(error);
+      observer.onSettled();
+      throw error;
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+  if (isDisposable(source)) Object.assign(observed, { [Symbol.asyncDispose]: disposing(source, view) });
+  return observed;
+}
+
+export function isDisposable(object: object): object is AsyncDisposable {
+  return typeof (object as Partial<AsyncDisposable>)[Symbol.asyncDispose] === 'function';
+}
+
+/** Disposes of a stream, which breaks it off unless it has ended. */
+export function disposing(object: AsyncDisposable, view: View): () => Promise<void> {
+  return () => breakOff(view, () => object[Symbol.asyncDispose]());
+}
+
+async function breakOff(view: View, work: () => PromiseLike<void>): Promise<void> {
+  const { context, observer } = view.observation;
+  observer.onCancel();
+  try {
+    await contextApi.with(context, work);
+  } finally {
+    observer.onSettled();
+  }
+}
+
+/** What is to be replaced on a web stream of a class of its own, besides that it is iterable. */
+export function streamMethods(stream: ReadableStream, view: View): readonly (readonly [string, unknown])[] {
+  return [
+    ['cancel', (reason?: unknown) => breakOff(view, () => stream.cancel(reason))],
+    ['getReader', (...options: []) => observeReader(stream.getReader(...options), view)],
+  ];
+}
+
+function observeReader(reader: ReadableStreamDefaultReader<unknown>, view: View): object {
+  const methods = new Map<PropertyKey, unknown>([
+    ['read', (...buffers: []) => take(view, () => reader.read(...buffers))],
+    ['cancel', (reason?: unknown) => breakOff(view, () => reader.cancel(reason))],
+  ]);
+  return overlay(reader, methods, (run) => run());
+}
+
+/** A web stream is brand-checked by `Response` and friends, so it is piped through a real one. */
+export function pipeStream(stream: ReadableStream, observation: Observation): ReadableStream {
+  const type = isByteStream(stream) ? 'bytes' : undefined;
+  const reader = stream.getReader() as ReadableStreamDefaultReader<unknown>;
+  const source = {
+    async pull(controller: ReadableStreamDefaultController<unknown> | ReadableByteStreamController): Promise<void> {
+      const { context, observer } = observation;
+      try {
+        const { done, value } = await contextApi.with(context, () => reader.read());
+        if (done) {
+          observer.onEnd();
+          controller.close();
+          // Whoever brought memory of his own gets it back.
+          if ('byobRequest' in controller) controller.byobRequest?.respond(0);
+        } else {
+          observer.onValue();
+          controller.enqueue(value as never);
+        }
+      } catch (error) {
+        observer.onError(error);
+        observer.onSettled();
+        controller.error(error);
+      }
+    },
+    async cancel(reason: unknown): Promise<void> {
+      const { context, observer } = observation;
+      observer.onCancel();
+      try {
+        await contextApi.with(context, () => reader.cancel(reason));
+      } finally {
+        observer.onSettled();
+      }
+    },
+  };
+  if (type === 'bytes') return new ReadableStream({ type, ...source });
+  return new ReadableStream<unknown>(source, { highWaterMark: 0 });
+}
+
+/** Only a stream of bytes has readers that bring memory of their own; nothing else tells it from others. */
+function isByteStream(stream: ReadableStream): boolean {
+  try {
+    stream.getReader({ mode: 'byob' }).releaseLock();
+    return true;
+  } catch {
+    return false;
+  }
+}
