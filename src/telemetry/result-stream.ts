@@ -8,13 +8,13 @@ interface Step {
 }
 
 /** Takes one step of a stream inside its span, and tells the span what came of it. */
-async function take<T extends Step>(view: View, step: () => T | PromiseLike<T>): Promise<T> {
+async function take<T extends Step | null | undefined>(view: View, step: () => T | PromiseLike<T>): Promise<T> {
   const { context, observer } = view.observation;
   view.isRead = true;
   try {
     const result = await contextApi.with(context, step);
-    // Not everything that has a `next` is an iterator: what that of a database's cursor gives may be null.
-    if ((result as Step | null | undefined)?.done === true) observer.onEnd();
+    // The cursor of a database has a `next` too, which gives a value, and null at the end.
+    if (result === null || result?.done === true) observer.onEnd();
     else observer.onValue();
     return result;
   } catch (error) {

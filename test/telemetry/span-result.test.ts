@@ -251,6 +251,26 @@ describe('a page of results', () => {
 });
 
 describe('an object that is followed', () => {
+  it('may have a method `next` that is not that of an iterator, as the cursor of a database has', async () => {
+    class Cursor {
+      readonly #rows = [1, 2];
+      async next(): Promise<number | null> {
+        return this.#rows.shift() ?? null;
+      }
+      async *[Symbol.asyncIterator](): AsyncGenerator<number> {
+        yield* this.#rows;
+      }
+    }
+    const byHand = traceMemory({ store: 'rows' }, () => new Cursor());
+    expect([await byHand.next(), await byHand.next()]).toEqual([1, 2]);
+    expect(telemetry.spans).toHaveLength(0);
+    expect(await byHand.next()).toBeNull();
+    expectSuccess();
+    telemetry.reset();
+    expect(await collect(traceMemory({ store: 'rows' }, () => new Cursor()))).toEqual([1, 2]);
+    expectSuccess();
+  });
+
   it('may be frozen, and is followed all the same', async () => {
     class Frozen {
       readonly #values = [1, 2];
