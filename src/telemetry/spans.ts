@@ -44,6 +44,7 @@ import { memoryAttributes, type MemoryDescription } from './attributes/memory.ts
 import { toolAttributes, type ToolDescription } from './attributes/tool.ts';
 import { transportCrashAttributes } from './attributes/transport.ts';
 import type { CallCost } from './attributes/cost.ts';
+import { isNumber } from './attributes/number.ts';
 import { addUsage, normalizeUsage, type TokenUsage } from './attributes/usage.ts';
 import { captureFailure, decideFailures, spanSite, tagsFrom } from './capture.ts';
 import { ContentFreeError } from './content/content-free-error.ts';
@@ -112,12 +113,12 @@ export interface SpanOptions {
   readonly withhold?: Content;
 }
 
-/** What every helper hands to the function it traces. */
+/** What every helper hands to the function it traces. It can be taken apart: `({ record }) => …`. */
 export interface SpanHandle {
   /** What you write on it obeys the content policy on its way out, as everything on every span does. */
   readonly span: Span;
   /** Marks the span failed although the function returns normally, as an MCP tool does. */
-  fail(error: unknown): void;
+  readonly fail: (error: unknown) => void;
 }
 
 export interface AgentSpanOptions extends SpanOptions, AgentDescription {
@@ -142,7 +143,7 @@ export interface AgentResult {
 }
 
 export interface AgentSpan extends SpanHandle {
-  record(result: AgentResult): void;
+  readonly record: (result: AgentResult) => void;
 }
 
 /** Content is given by functions, which are called only when it is recorded, or when the call fails. */
@@ -165,11 +166,11 @@ export interface ChatResponse extends ChatMetadata {
 }
 
 export interface ChatSpan extends SpanHandle {
-  record(response: ChatResponse): void;
+  readonly record: (response: ChatResponse) => void;
   /** Says that the first chunk of the answer has arrived. A returned stream says it by itself. */
-  firstChunk(): void;
+  readonly firstChunk: () => void;
   /** Records on the call that answered that an earlier model of the chain failed. */
-  fallback(hop: FallbackHop): void;
+  readonly fallback: (hop: FallbackHop) => void;
 }
 
 export interface ToolSpanOptions extends SpanOptions, ToolDescription {
@@ -186,7 +187,7 @@ export interface ToolResult {
 }
 
 export interface ToolSpan extends SpanHandle {
-  record(result: ToolResult): void;
+  readonly record: (result: ToolResult) => void;
 }
 
 export interface MemorySpanOptions extends SpanOptions, MemoryDescription {
@@ -202,7 +203,7 @@ export interface MemoryResult {
 }
 
 export interface MemorySpan extends SpanHandle {
-  record(result: MemoryResult): void;
+  readonly record: (result: MemoryResult) => void;
 }
 
 export interface TransportSpanOptions {
@@ -256,22 +257,23 @@ export function traceMemory<T>(options: MemorySpanOptions, run: (span: MemorySpa
  */
 export function traceTransport<T>(options: TransportSpanOptions, run: () => T): T {
   const startedAt = performance.now();
+  const isStopped = (): boolean | undefined => guard(() => options.signal?.aborted);
   const crashed = (error: unknown): void => recordCrash(options, error, startedAt);
   let result: T;
   try {
     result = run();
   } catch (error) {
-    if (options.signal?.aborted !== true) crashed(error);
+    if (isStopped() !== true) crashed(error);
     throw error;
   }
   if (!(result instanceof Promise)) return result;
   return result.then(
     (value: unknown) => {
-      if (options.signal?.aborted === false) crashed(new TransportExitedError(options.name));
+      if (isStopped() === false) guard(() => crashed(new TransportExitedError(options.name)));
       return value;
     },
     (error: unknown) => {
-      if (options.signal?.aborted !== true) crashed(error);
+      if (isStopped() !== true) crashed(error);
       throw error;
     },
   ) as T;
@@ -395,7 +397,12 @@ function traced<Options extends SpanOptions, Handle extends OperationSpan, T>(
   return observeResult(result, opened.context, handle);
 }
 
-/** The life of one span: it fails at most once and ends exactly once. */
+/**
+ * The life of one span: it fails at most once and ends exactly once.
+ *
+ * What its user calls are getters, each of which makes a function that needs no `this`: a handle that is taken apart
+ * has none. Functions made with the handle would be paid for by every span, these by who asks for them.
+ */
 abstract class OperationSpan implements SpanHandle, ResultObserver {
   protected readonly traced: Span;
   protected readonly policy: ContentPolicy;
@@ -423,8 +430,8 @@ abstract class OperationSpan implements SpanHandle, ResultObserver {
     if (this.policy.capturesAny) guard(() => this.beforeStart());
   }
 
-  fail(error: unknown): void {
-    this.onError(error);
+  get fail(): (error: unknown) => void {
+    return (error) => guard(() => this.onError(error));
   }
 
   onError(error: unknown): void {
@@ -555,9 +562,13 @@ class AgentOperation extends OperationSpan implements AgentSpan {
     this.write(agentInput, this.#agent.input);
   }
 
-  record({ turns, output }: AgentResult): void {
-    if (turns !== undefined) this.#totals.turns = turns;
-    this.write(agentOutput, output);
+  get record(): (result: AgentResult) => void {
+    return (result) =>
+      guard(() => {
+        const { turns, output } = result;
+        if (isNumber(turns)) this.#totals.turns = turns;
+        this.write(agentOutput, output);
+      });
   }
 
   protected override content(): readonly unknown[] {
@@ -603,30 +614,36 @@ class ChatOperation extends OperationSpan implements ChatSpan {
     return [withhold?.(), messages?.(), systemInstructions?.()];
   }
 
-  record(response: ChatResponse): void {
-    this.#response = this.#response === undefined ? response : { ...this.#response, ...response };
+  get record(): (response: ChatResponse) => void {
+    return (response) =>
+      guard(() => {
+        this.#response = this.#response === undefined ? response : { ...this.#response, ...response };
+      });
   }
 
-  firstChunk(): void {
+  get firstChunk(): () => void {
+    return () => this.onValue();
+  }
+
+  get fallback(): (hop: FallbackHop) => void {
+    return (hop) => {
+      guard(() => {
+        const { secretsRedactor } = this.policy;
+        const attributes = fallbackAttributes(hop, secretsRedactor);
+        sealLabels(this.traced, FALLBACK_EVENT, attributes, secretsRedactor);
+        this.traced.addEvent(FALLBACK_EVENT, attributes);
+        if (!announcedHops.has(hop)) addFallbackBreadcrumb(hop);
+      });
+      if (this.within !== undefined) this.within.totals.fallbacks += 1;
+    };
+  }
+
+  /** A chunk has arrived, of which only the first counts. */
+  override onValue(): void {
     if (this.#startedAt === undefined) return;
     const seconds = (performance.now() - this.#startedAt) / 1000;
     this.#startedAt = undefined;
     guard(() => this.traced.setAttribute(GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, seconds));
-  }
-
-  fallback(hop: FallbackHop): void {
-    guard(() => {
-      const { secretsRedactor } = this.policy;
-      const attributes = fallbackAttributes(hop, secretsRedactor);
-      sealLabels(this.traced, FALLBACK_EVENT, attributes, secretsRedactor);
-      this.traced.addEvent(FALLBACK_EVENT, attributes);
-      if (!announcedHops.has(hop)) addFallbackBreadcrumb(hop);
-    });
-    if (this.within !== undefined) this.within.totals.fallbacks += 1;
-  }
-
-  override onValue(): void {
-    this.firstChunk();
   }
 
   protected override describeError(error: unknown): { readonly errorType?: string } {
@@ -699,11 +716,15 @@ class ToolOperation extends OperationSpan implements ToolSpan {
     return { tool: this.#tool.name };
   }
 
-  record({ resultBytes, result }: ToolResult): void {
-    this.writeNumber(GEN_AI_TOOL_CALL_RESULT_SIZE, resultBytes);
-    if (result === undefined) return;
-    this.#hasResult = true;
-    this.write(toolResult, result);
+  get record(): (result: ToolResult) => void {
+    return (told) =>
+      guard(() => {
+        const { resultBytes, result } = told;
+        this.writeNumber(GEN_AI_TOOL_CALL_RESULT_SIZE, resultBytes);
+        if (result === undefined) return;
+        this.#hasResult = true;
+        this.write(toolResult, result);
+      });
   }
 
   override onResult(value: unknown): void {
@@ -738,11 +759,15 @@ class MemoryOperation extends OperationSpan implements MemorySpan {
     return { memory_store: this.#memory.store };
   }
 
-  record({ recordCount, records }: MemoryResult): void {
-    this.writeNumber(GEN_AI_MEMORY_RECORD_COUNT, recordCount);
-    if (records === undefined) return;
-    this.#hasRecords = true;
-    this.write(memoryRecords, records);
+  get record(): (result: MemoryResult) => void {
+    return (told) =>
+      guard(() => {
+        const { recordCount, records } = told;
+        this.writeNumber(GEN_AI_MEMORY_RECORD_COUNT, recordCount);
+        if (records === undefined) return;
+        this.#hasRecords = true;
+        this.write(memoryRecords, records);
+      });
   }
 
   override onResult(value: unknown): void {

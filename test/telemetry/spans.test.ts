@@ -484,6 +484,33 @@ describe('a transport', () => {
     ).rejects.toThrow('aborted');
     expect(telemetry.spans).toEqual([]);
   });
+
+  it.each([
+    ['nothing', undefined],
+    ['null', null],
+    [
+      'options that throw when read',
+      {
+        get signal(): never {
+          throw new Error('hostile');
+        },
+        get name(): never {
+          throw new Error('hostile');
+        },
+      },
+    ],
+  ])('that is described by %s keeps its value and its error', async (_, options) => {
+    const given = options as never;
+    const error = new Error('socket closed');
+    expect(traceTransport(given, () => 'value')).toBe('value');
+    await expect(traceTransport(given, async () => 'value')).resolves.toBe('value');
+    await expect(traceTransport(given, () => Promise.reject(error))).rejects.toBe(error);
+    expect(() =>
+      traceTransport(given, () => {
+        throw error;
+      }),
+    ).toThrow(error);
+  });
 });
 
 describe('the result of a traced function', () => {
@@ -667,6 +694,76 @@ describe('trouble inside telemetry', () => {
       traceChat(GPT, (chat) => (chat.record({ usage: { inputTokens: Number.NaN, outputTokens: -4 } }), 'value')),
     ).toBe('value');
     expect(telemetry.spans).toHaveLength(2);
+  });
+});
+
+describe('what a helper hands to the function it traces', () => {
+  it('can be taken apart', async () => {
+    const hop = { from: 'gpt-5', to: 'gpt-5-mini', reason: '429' };
+    await traceAgent({ name: 'helper' }, async ({ record: recordRun }) => {
+      await traceChat(GPT, async ({ span: own, record, firstChunk, fallback }) => {
+        firstChunk();
+        fallback(hop);
+        record({ model: 'gpt-5-mini-2025-08-07' });
+        own.setAttribute('app.own', true);
+      });
+      await traceTool({ name: 'get_weather' }, async ({ record }) => record({ resultBytes: 3 }));
+      traceMemory({ store: 'notes' }, ({ record }) => record({ recordCount: 2 }));
+      recordRun({ turns: 7 });
+    });
+    traceTool({ name: 'failing' }, ({ fail }) => fail(new Error('no such place')));
+
+    const chat = span('chat gpt-5-mini');
+    expect(chat.attributes).toMatchObject({ 'gen_ai.response.model': 'gpt-5-mini-2025-08-07', 'app.own': true });
+    expect(chat.attributes).toHaveProperty('gen_ai.response.time_to_first_chunk');
+    expect(chat.events).toHaveLength(1);
+    expect(span('execute_tool get_weather').attributes).toMatchObject({ 'gen_ai.tool.call.result.size': 3 });
+    expect(span('execute_tool get_weather').status.code).toBe(UNSET);
+    expect(span('search_memory notes').attributes).toMatchObject({ 'gen_ai.memory.record.count': 2 });
+    expect(span('agent.invoke helper').attributes).toMatchObject({ 'faultline.turns': 7, 'faultline.fallbacks': 1 });
+    expect(span('execute_tool failing').status.code).toBe(ERROR);
+  });
+
+  const unreadable = new Proxy(
+    {},
+    {
+      get(): never {
+        throw new Error('hostile');
+      },
+      ownKeys(): never {
+        throw new Error('hostile');
+      },
+    },
+  );
+
+  it.each([
+    ['nothing', undefined],
+    ['null', null],
+    ['what cannot be read', unreadable],
+  ])('throws nothing when it is told %s', (_, told) => {
+    const given = told as never;
+    traceAgent({ name: 'helper' }, (agent) => {
+      agent.record(given);
+      traceChat(GPT, (chat) => {
+        chat.record(given);
+        chat.record(given);
+        chat.fallback(given);
+      });
+      traceTool({ name: 'get_weather' }, (tool) => tool.record(given));
+      traceMemory({ store: 'notes' }, (memory) => memory.record(given));
+      traceTool({ name: 'failing' }, (tool) => tool.fail(given));
+    });
+    expect(telemetry.spans.filter(({ status }) => status.code === ERROR).map(({ name }) => name)).toEqual([
+      'execute_tool failing',
+    ]);
+  });
+
+  it.each(['3', Number.NaN, null, {}])('counts turns by itself when it is told %j for a number', (turns) => {
+    traceAgent({ name: 'helper' }, (agent) => {
+      agent.record({ turns: turns as number });
+      traceChat(GPT, () => 'hello');
+    });
+    expect(span('agent.invoke helper').attributes).toMatchObject({ 'faultline.turns': 1 });
   });
 });
 
