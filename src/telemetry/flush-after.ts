@@ -1,3 +1,4 @@
+import { guard } from './guard.ts';
 import { currentTracing } from './setup.ts';
 
 export interface FlushAfterOptions {
@@ -17,8 +18,9 @@ export interface FlushAfterOptions {
  * sent as if it had no body.
  */
 export async function flushAfter<T>(work: T | PromiseLike<T>, options: FlushAfterOptions = {}): Promise<Awaited<T>> {
-  const { timeoutMs } = options;
-  const handOver = handOverTo(options.waitUntil);
+  // Whatever is given for options, `work` is waited for.
+  const { timeoutMs, waitUntil } = guard(() => ({ ...options })) ?? {};
+  const handOver = handOverTo(waitUntil);
   const flush = async (): Promise<void> => {
     await currentTracing()?.flush(timeoutMs);
   };

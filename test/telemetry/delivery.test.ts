@@ -297,6 +297,15 @@ describe('a serverless function', () => {
     expect(sentry.spans).toHaveLength(2);
   });
 
+  it('keeps its answer and its error when it is given null for options', async () => {
+    setup();
+    const work = traceTool({ name: 'work' }, async () => 'done');
+    expect(await flushAfter(work, null as never)).toBe('done');
+    expect(sentry.spans).toHaveLength(1);
+    const error = new RangeError('no such place');
+    await expect(flushAfter(Promise.reject(error), null as never)).rejects.toBe(error);
+  });
+
   it('is left as it is where nobody set tracing up', async () => {
     const response = new Response('answer');
     expect(await (await flushAfter(response)).text()).toBe('answer');
