@@ -1,6 +1,6 @@
 import type { Redactor } from '../content/redactor.ts';
 import type { FailurePoint } from '../failure.ts';
-import { messagePattern, namePattern } from './message-pattern.ts';
+import { codePattern, messagePattern, namePattern } from './message-pattern.ts';
 import type { SentryFrame } from './sentry-event.ts';
 
 /** What of a failure decides which Issue it belongs to. */
@@ -35,7 +35,7 @@ const MAX_PART = 200;
  */
 export function failureFingerprint(failure: FingerprintedFailure): string[] {
   const { point, type, tags } = failure;
-  return [point ?? 'captured', namePattern(type), ...cause(failure), ...subjects(tags)].map(cut);
+  return [point ?? 'captured', codePattern(type), ...cause(failure), ...subjects(tags)].map(cut);
 }
 
 /** The fingerprint of a message the application captured. */
@@ -49,7 +49,7 @@ function cause({ error, type, message, frames, redactor }: FingerprintedFailure)
   if (models.length > 0) return models;
   const frame = frames.findLast(({ in_app }) => in_app);
   if (frame === undefined) return [messagePattern(message)];
-  return [`${namePattern(frame.function)} in ${withoutHash(frame.filename)}`];
+  return [`${codePattern(frame.function)} in ${withoutHash(frame.filename)}`];
 }
 
 /**
@@ -74,7 +74,7 @@ function failedModels(error: unknown, redactor: Redactor): readonly string[] {
 
 /** The class of a status, `5xx` for 503, or of an error. */
 function reasonPattern(reason: string): string {
-  return /^\d{3}$/.test(reason) ? `${reason[0]}xx` : namePattern(reason);
+  return /^\d{3}$/.test(reason) ? `${reason[0]}xx` : codePattern(reason);
 }
 
 function subjects(tags: Readonly<Record<string, string>>): readonly string[] {

@@ -1,3 +1,5 @@
+import { looksLikeId, surprisesIn } from './drawn-letters.ts';
+
 /** What stands where something variable was. */
 const PLACEHOLDER = '#';
 
@@ -15,6 +17,12 @@ const EMAIL = /[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}/g;
 /** Quoted text, up to the end where the closing mark was cut off. An apostrophe within a word opens nothing. */
 const QUOTED = /"[^"]*(?:"|$)|`[^`]*(?:`|$)|“[^”]*(?:”|$)|(?<![\p{L}\p{N}])'[^']*(?:'[\p{L}\p{N}][^']*)*(?:'|$)/gu;
 const WORD = /[\w-]+/g;
+/** What stands between the marks by which names are divided: `-`, `_`, `:`, `.`, `/` and spaces. */
+const SEGMENT = /[\p{L}\p{N}]+/gu;
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi;
+const NUMBER = new RegExp(`${UUID.source}|[0-9a-f]{8,}|\\d+`, 'gi');
+/** A word that tells what the id behind it is of. */
+const PREFIX = /^[a-z]{2,20}[_-](?=.)/i;
 /** Placeholders with nothing but punctuation of numbers between them: decimals, addresses, times, lists. */
 const JOINED = /#(?:[.,:+/]+ ?#)+/g;
 
@@ -38,7 +46,7 @@ export function messagePattern(message: string): string {
 /** A word as it is, or what ids of its kind have in common: `call_8xKq2` becomes `call_#`. */
 function wordPattern(word: string): string {
   if (/^[0-9a-f]{8}/i.test(word) && /^[0-9a-f-]+$/i.test(word)) return PLACEHOLDER;
-  const prefix = /^[a-z]{2,20}[_-](?=.)/i.exec(word)?.[0];
+  const prefix = PREFIX.exec(word)?.[0];
   // Behind a prefix, so many letters are an id also where they could be words.
   const isId =
     /\d/.test(word) ||
@@ -57,9 +65,41 @@ function looksDrawn(letters: string): boolean {
   return /^[a-z]{16,}$/i.test(letters) && !CAMEL_CASE.test(letters);
 }
 
-/** A name without the numbers and ids in it: stores and sub-agents are often named after whom they are for. */
+/** A name in code, of a function or a class, without the numbers in it. */
+export function codePattern(name: string): string {
+  return name.slice(0, MAX_READ).replace(NUMBER, PLACEHOLDER);
+}
+
+/**
+ * What names given at run time have in common without the ids in them: agents and stores are often named after whom
+ * they are for. Words stay: `worker-8xKq2LmZ` becomes `worker-#`.
+ */
 export function namePattern(name: string): string {
-  return name
-    .slice(0, MAX_READ)
-    .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{8,}|\d+/gi, PLACEHOLDER);
+  const withoutMail = name.slice(0, MAX_READ).replace(EMAIL, (mail) => `${PREFIX.exec(mail)?.[0] ?? ''}${PLACEHOLDER}`);
+  return withoutNanoids(withoutMail.replace(UUID, PLACEHOLDER))
+    .replace(SEGMENT, (segment) => (looksLikeId(segment) ? PLACEHOLDER : segment))
+    .replace(NUMBER, PLACEHOLDER);
+}
+
+/** Length of a nanoid, the one common id that has the marks in it by which names are divided. */
+const NANOID_LENGTH = 21;
+const NANOID = new RegExp(`^[\\w-]{${NANOID_LENGTH}}(?![A-Za-z0-9])`);
+
+function withoutNanoids(name: string): string {
+  // Where more than one piece has the length, it is the one with the fewest words in it.
+  const [best] = segmentStarts(name)
+    .map((start) => ({ start, letters: nanoidAt(name, start)?.replace(/[_-]/g, '') ?? '' }))
+    .filter(({ letters }) => looksLikeId(letters) && /[a-z]/.test(letters) && /[A-Z]/.test(letters))
+    .toSorted((one, other) => surprisesIn(other.letters) - surprisesIn(one.letters));
+  if (best === undefined) return name;
+  const end = best.start + NANOID_LENGTH;
+  return `${withoutNanoids(name.slice(0, best.start))}${PLACEHOLDER}${withoutNanoids(name.slice(end))}`;
+}
+
+function segmentStarts(name: string): readonly number[] {
+  return [0, ...Array.from(name.matchAll(/[^A-Za-z0-9]/g), ({ index }) => index + 1)];
+}
+
+function nanoidAt(name: string, start: number): string | undefined {
+  return NANOID.exec(name.slice(start, start + NANOID_LENGTH + 1))?.[0];
 }

@@ -127,6 +127,78 @@ describe('the fingerprint of a failure', () => {
   });
 });
 
+describe('the names in a fingerprint', () => {
+  const LOWER = 'abcdefghijklmnopqrstuvwxyz';
+  const UPPER = LOWER.toUpperCase();
+  const DIGITS = '0123456789';
+  const drawn = (letters: string, length: number): fc.Arbitrary<string> =>
+    fc
+      .array(fc.constantFrom(...letters.split('')), { minLength: length, maxLength: length })
+      .map((all) => all.join(''));
+  const IDS: readonly (readonly [kind: string, id: fc.Arbitrary<string>])[] = [
+    ['nanoid', drawn(`${LOWER}${UPPER}${DIGITS}_-`, 21)],
+    ['ULID', drawn('0123456789ABCDEFGHJKMNPQRSTVWXYZ', 24).map((rest) => `01${rest}`)],
+    ['cuid', drawn(LOWER + DIGITS, 16).map((rest) => `cmi8x3k2p${rest}`)],
+    ['cuid2', drawn(LOWER + DIGITS, 23).map((rest) => `t${rest}`)],
+    ['channel of Slack', drawn(UPPER + DIGITS, 7).map((rest) => `C0${rest}`)],
+    ['user of Slack', drawn(UPPER + DIGITS, 9).map((rest) => `U0${rest}`)],
+    ['tool call', drawn(LOWER + UPPER + DIGITS, 24).map((rest) => `call_${rest}`)],
+    ['number of base 36', drawn(LOWER + DIGITS, 13)],
+    ['UUID', fc.uuid()],
+    ['hash', drawn('0123456789abcdef', 24)],
+    [
+      'e-mail address',
+      fc.tuple(drawn(LOWER, 4), drawn(LOWER, 6)).map(([first, last]) => `${first}.${last}@${last}.example.com`),
+    ],
+  ];
+  const PLACES: readonly ((id: string) => string)[] = [
+    (id) => id,
+    (id) => `worker-${id}`,
+    (id) => `user:${id}:notes`,
+    (id) => `support/${id}`,
+  ];
+  const of = (tags: Readonly<Record<string, string>>): string => failureFingerprint({ ...failure, tags }).join('\n');
+
+  it.each(IDS)('are the same with any id in them: %s', (_, id) => {
+    const ids = fc.sample(id, { numRuns: 80, seed: 20_261 });
+    for (const named of PLACES) {
+      expect([...new Set(ids.map((one) => of({ agent: named(one) })))]).toHaveLength(1);
+      expect([...new Set(ids.map((one) => of({ memory_store: named(one) })))]).toHaveLength(1);
+    }
+  });
+
+  it.each(IDS)('keep the words beside an id: %s', (_, id) => {
+    const [one = '', other = ''] = fc.sample(id, { numRuns: 2, seed: 7 });
+    expect(of({ agent: `worker-${one}` })).not.toBe(of({ agent: `planner-${other}` }));
+    expect(of({ agent: `worker-${one}` })).toMatch(/^agent:worker-(?:call_)?#$/m);
+  });
+
+  it('stay what they are where somebody has chosen them', () => {
+    const names = `
+      research-assistant getUserName2 CamelCaseAgent weather_v2 planner support.triage sql-analyst
+      HTTPServerError PostgreSQLStore sqlite:notes pinecone/prod-index gpt4o agent-gpt4omini
+      agent-gpt4turbo agent-o3mini agent-claude35sonnet gemini25flash oauth2client base64url utf8decoder
+      sha256sum mp3converter Research-Assistant-V2 RESEARCHER2 TRANSLATOR2 long_term_memory kundenservice
+      rechnungspruefung MyAgentXYZ assistente-de-pesquisa Übersetzungsagent 検索エージェント поиск-документов
+      i18n-checker eu-west-1/orders LinkedInProspector YouTubeSummarizer xmlParser postgresqlAgent
+      algorithm-explainer WhatsAppBot knowledgeBase
+    `
+      .trim()
+      .split(/\s+/);
+    expect(names.length).toBeGreaterThanOrEqual(40);
+    // But for their numbers, as ever.
+    expect(names.map((agent) => of({ agent }))).toEqual(
+      names.map((agent) => `${of({})}\nagent:${agent.replace(/\d+/g, '#')}`),
+    );
+  });
+
+  it('take no longer when they are made to be slow', () => {
+    const startedAt = performance.now();
+    for (const agent of ['a@', 'a-', 'aB-', '#.', '0', 'xQ7_'].map((part) => part.repeat(1e6))) of({ agent });
+    expect(performance.now() - startedAt).toBeLessThan(500);
+  });
+});
+
 describe('the pattern of a message', () => {
   it.each([
     ['Request failed with status code 500', 'Request failed with status code #'],

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 
-import { captureException, setupTracing, type Tracing } from '../../../src/index.ts';
+import { captureException, setupTracing, traceAgent, type Tracing } from '../../../src/index.ts';
 import { startFakeSentry, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
 
 let sentry: FakeSentry;
@@ -33,6 +33,17 @@ describe('one failure that repeats', () => {
     expect(lines).toEqual([
       '7 Issues were held back, because the same failure came again and again; Sentry has the first of them',
     ]);
+  });
+
+  it('is held back as well where every run has an agent with an id of its own', async () => {
+    const tracing = setup();
+    const ids = ['V1StGXR8_Z5jdHi6B-myT', 'jMQ8eYkT-0pWv_LsN2aXb', '01JD4Q8ZK3V7XW2N5B9M6T0RCE', 'C06EY4NQ7P1'];
+    for (const id of [...ids, 'tz4a98xxat96iws9zmbrgj3a', 'ann.lee@example.com', 'k3j9x2m1qa']) {
+      const run = traceAgent({ name: `worker-${id}` }, () => Promise.reject(new RangeError('out of stock')));
+      await expect(run).rejects.toThrow(RangeError);
+    }
+    await tracing.flush();
+    expect(tracing.status).toMatchObject({ issues: { sent: 5, dropped: { held_back: 2 } } });
   });
 
   it('is no failed delivery', async () => {
