@@ -34,8 +34,10 @@ const FOLLOWERS: Readonly<Record<string, string>> = {
 /** Words side by side, as in `getUserName` and `HTTPServerError`, and the numbers between them. */
 const CAMEL_CASE = /^[A-Z]{0,5}[a-z]{1,15}(?:[A-Z0-9]{1,5}[a-z]{2,15}){0,50}[A-Z0-9]{0,5}$/;
 
-/** Shorter ones could as well be names: `gpt4o`, `o3mini`. */
-const SHORTEST = 8;
+/** Shorter ones could as well be names: `gpt4o`, `b2b`. */
+const SHORTEST = 6;
+/** Shorter ones than these are ids only where digits are all over them: `o3mini` and `cats` could be names. */
+const SHORT = 8;
 
 /** Ids that are known by their form: a ULID, and what Slack calls a channel, a user or a team. */
 const KNOWN = /^(?:[0-7][0-9A-HJKMNP-TV-Z]{25}|[0-7][0-9a-hjkmnp-tv-z]{25}|[A-Z]\d[0-9A-Z]{7,10})$/;
@@ -53,6 +55,7 @@ export function looksLikeId(text: string): boolean {
 
 /** The part of its pairs that surprise in hardly any name: of small letters and capitals in no order, a smaller one. */
 function surprisesOfNames(text: string): number {
+  if (text.length < SHORT) return /\d/.test(text) ? 0.4 : Infinity;
   if (/[a-z]/.test(text) && /[A-Z]/.test(text) && !CAMEL_CASE.test(text)) return text.length < 16 ? 0.2 : 0.15;
   if (/\d/.test(text)) return 0.2;
   return /[a-z][A-Z]/.test(text) ? 0.3 : 0.25;

@@ -173,6 +173,10 @@ describe('the names in a fingerprint', () => {
     expect(of({ agent: `worker-${one}` })).toMatch(/^agent:worker-(?:call_)?#$/m);
   });
 
+  it('are the same with short ids that have digits all over them', () => {
+    expect(of({ agent: 'worker-k3j9x2' })).toBe(of({ agent: 'worker-zz81p0' }));
+  });
+
   it('stay what they are where somebody has chosen them', () => {
     const names = `
       research-assistant getUserName2 CamelCaseAgent weather_v2 planner support.triage sql-analyst
@@ -181,7 +185,7 @@ describe('the names in a fingerprint', () => {
       sha256sum mp3converter Research-Assistant-V2 RESEARCHER2 TRANSLATOR2 long_term_memory kundenservice
       rechnungspruefung MyAgentXYZ assistente-de-pesquisa Übersetzungsagent 検索エージェント поиск-документов
       i18n-checker eu-west-1/orders LinkedInProspector YouTubeSummarizer xmlParser postgresqlAgent
-      algorithm-explainer WhatsAppBot knowledgeBase
+      algorithm-explainer WhatsAppBot s3sync web3ai llama3b o3mini k8sops knowledgeBase
     `
       .trim()
       .split(/\s+/);
