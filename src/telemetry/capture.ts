@@ -95,6 +95,7 @@ const RECOVERABLE: ReadonlySet<FailurePoint> = new Set(['tool.execution', 'memor
 export function captureFailure(site: FailureSite): CapturedFailure {
   const { error, point } = site;
   const handled = RECOVERABLE.has(point);
+  const run = site.frame?.agent?.outermost.spanContext().spanId;
   return {
     ...surroundings(site, 'internal_error', { ...site.tags, 'failure.point': point }),
     error,
@@ -103,6 +104,7 @@ export function captureFailure(site: FailureSite): CapturedFailure {
     handled,
     level: handled ? 'warning' : 'error',
     mechanism: `faultline.${point}`,
+    ...(run === undefined ? undefined : { run }),
   };
 }
 

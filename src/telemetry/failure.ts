@@ -76,6 +76,8 @@ export interface CapturedFailure extends Captured {
   readonly handled: boolean;
   /** What caught it, such as `faultline.tool.execution`. */
   readonly mechanism: string;
+  /** Id of the span of the outermost agent of its run. Absent outside of runs. */
+  readonly run?: string;
 }
 
 /** A sentence the application captured. */

@@ -19,12 +19,12 @@ const MAX_HELD = 100;
 
 /** Creates an empty list. */
 export function createHeldFailures(): HeldFailures {
-  /** By trace, oldest failure first. */
+  /** By run, oldest failure first. */
   const runs = new Map<string, Set<Waiting>>();
 
   return {
     add(failure, settle) {
-      const run = failure.trace?.traceId ?? '';
+      const run = failure.run ?? '';
       const others = runs.get(run) ?? new Set();
       runs.set(run, others);
       const waiting = createWaiting(failure, settle, (itself) => {

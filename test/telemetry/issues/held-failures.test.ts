@@ -1,3 +1,4 @@
+import { trace } from '@opentelemetry/api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { setupTracing, traceAgent, traceTool, type SentryEvent, type Tracing } from '../../../src/index.ts';
@@ -48,6 +49,26 @@ describe('the failures of one run', () => {
     // No more than a hundred wait to be sent.
     expect(tracing.status).toMatchObject({ issues: { pending: 100 } });
     expect(await issues()).toHaveLength(101);
+  });
+
+  it('wait for its end however many other runs of the trace have failures', async () => {
+    let release = (): void => {};
+    const all = new Promise<void>((resolve) => (release = resolve));
+    const whole = trace.getTracer('test').startActiveSpan('batch', (root) => {
+      const runs = Array.from({ length: 60 }, (_, count) =>
+        traceAgent({ name: `agent ${letters(count)}` }, async () => {
+          const errors = [new Error('failed'), new Error('failed again')];
+          for (const error of errors) failingTool(error);
+          await all;
+          throw new AggregateError(errors, 'failed twice');
+        }),
+      );
+      return Promise.allSettled(runs).finally(() => root.end());
+    });
+    expect(await issues()).toHaveLength(0);
+    release();
+    await whole;
+    expect((await issues()).map(({ level }) => level)).toEqual(Array.from({ length: 60 }, () => 'error'));
   });
 
   it('are one Issue with what became of them, whichever of them ended it', async () => {
