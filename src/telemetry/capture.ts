@@ -159,11 +159,16 @@ export function captureHere(
   const frame = frameOf(contextApi.active());
   const place = failurePlace(trace.getSpanContext(contextApi.active()), frame?.agent);
   const known = place.run === undefined ? recordedAnywhere(error) : recordedFailure(error, place);
-  if (known?.isCaptured === true || known?.point !== undefined) return undefined;
+  if (known?.isCaptured === true) return undefined;
+  // That a run has gone on from it is told; that it ends the process now is not.
+  if (known?.point !== undefined && (how.handled || !known.isSurvived)) return undefined;
   const [itself] = linkedErrors(error, contentPolicyOf(frame));
   const { message } = known ?? itself!;
   // A value without identity is captured as often as somebody asks for it.
-  if (isObject(error)) rememberFailure(error, place, { message, isOnSpan: known?.isOnSpan === true, isCaptured: true });
+  if (isObject(error)) {
+    const isOnSpan = known?.isOnSpan === true;
+    rememberFailure(error, place, { ...known, message, isOnSpan, isCaptured: true, isSurvived: false });
+  }
   return {
     ...surroundingsHere('internal_error', context),
     ...how,

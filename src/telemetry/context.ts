@@ -178,7 +178,7 @@ export function createFrame(
  * @internal
  */
 export function failurePlace(span: SpanContext | undefined, agent: AgentFrame | undefined): FailurePlace {
-  return { traceId: span?.traceId, run: agent?.outermost.spanContext().spanId };
+  return { traceId: span?.traceId, run: agent?.outermost };
 }
 
 /**

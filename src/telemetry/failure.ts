@@ -301,21 +301,24 @@ export interface RecordedFailure {
   readonly isOnSpan: boolean;
   /** Whether the application captured it by itself. */
   readonly isCaptured: boolean;
+  /** Whether its run has gone on from it so far. */
+  readonly isSurvived: boolean;
 }
 
 /** Where a failure is met. One error object thrown in two runs, or in two traces, is two failures. */
 export interface FailurePlace {
   /** Decides outside of runs. */
   readonly traceId: string | undefined;
-  /** Inside a run the id of the span of its outermost agent. */
-  readonly run: string | undefined;
+  /** Inside a run the span of its outermost agent. */
+  readonly run: object | undefined;
 }
 
 /** A failure that was recorded. */
 interface Occurrence {
-  readonly place: FailurePlace;
+  readonly traceId: string | undefined;
+  readonly isOfRun: boolean;
   /** On the clock of `performance`. */
-  readonly at: number;
+  at: number;
   recorded: RecordedFailure;
 }
 
@@ -324,11 +327,26 @@ const MAX_OCCURRENCES = 50;
 
 const occurrences = new WeakMap<object, Occurrence[]>();
 
+/** A thrown value with what is known of it. */
+interface Thrown<Value = unknown> {
+  readonly value: Value;
+  readonly occurrence: Occurrence;
+}
+
 /** Thrown values that are no objects: nothing but their value tells them apart. Newest last. */
-const thrownValues: (Occurrence & { readonly value: unknown })[] = [];
+const thrownValues: Thrown[] = [];
 
 /** Thrown objects that are no errors, as Node prints them. Newest last. */
-const thrownObjects: (Occurrence & { readonly value: string })[] = [];
+const thrownObjects: Thrown<string>[] = [];
+
+/** The failures of one run, as long as it lasts: however many others fail with the same error, it knows its own. */
+interface RunFailures {
+  readonly objects: WeakMap<object, Occurrence>;
+  /** Oldest first. */
+  readonly values: Map<unknown, Occurrence>;
+}
+
+const runs = new WeakMap<object, RunFailures>();
 
 function printedObject(object: object): string | undefined {
   try {
@@ -352,11 +370,11 @@ export function recordedAnywhere(error: unknown, since = 0): RecordedFailure | u
   return occurrencesOf(error).findLast(({ at }) => at >= earliest)?.recorded;
 }
 
-/** The thrown values that are no errors and became failures of late, as Node prints them. */
+/** The thrown values that are no errors and became failures of late, from which no run has gone on, as Node prints them. */
 export function recentThrownValues(): readonly string[] {
   const earliest = performance.now() - SAME_VALUE_MS;
   const failures = [...thrownValues, ...thrownObjects].filter(
-    ({ at, recorded }) => at >= earliest && recorded.point !== undefined,
+    ({ occurrence: { at, recorded } }) => at >= earliest && recorded.point !== undefined && !recorded.isSurvived,
   );
   return failures.map(({ value }) => String(value));
 }
@@ -364,20 +382,51 @@ export function recentThrownValues(): readonly string[] {
 /** Remembers what is known of a failure from now on. */
 export function rememberFailure(error: unknown, place: FailurePlace, recorded: RecordedFailure): void {
   const known = occurrenceAt(error, place);
-  if (known !== undefined) {
-    known.recorded = recorded;
+  if (known === undefined) {
+    const isOfRun = place.run !== undefined;
+    addOccurrence(error, place, { traceId: place.traceId, isOfRun, recorded, at: performance.now() });
     return;
   }
-  const occurrence = { place, recorded, at: performance.now() };
+  const hasEnded = known.recorded.isSurvived && !recorded.isSurvived;
+  known.recorded = recorded;
+  if (hasEnded) makeNewest(error, known);
+}
+
+function addOccurrence(error: unknown, { run }: FailurePlace, occurrence: Occurrence): void {
+  if (run !== undefined) addToRun(error, run, occurrence);
   if (!isObject(error)) {
-    addBounded(thrownValues, { ...occurrence, value: error });
+    addBounded(thrownValues, { value: error, occurrence });
     return;
   }
   const printed = printedObject(error);
-  if (printed !== undefined) addBounded(thrownObjects, { ...occurrence, value: printed });
+  if (printed !== undefined) addBounded(thrownObjects, { value: printed, occurrence });
   const others = occurrences.get(error);
   if (others === undefined) occurrences.set(error, [occurrence]);
   else addBounded(others, occurrence);
+}
+
+function addToRun(error: unknown, run: object, occurrence: Occurrence): void {
+  const { objects, values } = runs.get(run) ?? { objects: new WeakMap<object, Occurrence>(), values: new Map() };
+  runs.set(run, { objects, values });
+  if (isObject(error)) {
+    objects.set(error, occurrence);
+    return;
+  }
+  values.set(error, occurrence);
+  if (values.size > MAX_OCCURRENCES) values.delete(values.keys().next().value);
+}
+
+/** What ends a run leaves it now, whatever other runs have made of the same error since it was met first. */
+function makeNewest(error: unknown, occurrence: Occurrence): void {
+  occurrence.at = performance.now();
+  if (isObject(error)) moveToEnd(occurrences.get(error) ?? [], (other) => other === occurrence, occurrence);
+  else moveToEnd(thrownValues, (other) => other.occurrence === occurrence, { value: error, occurrence });
+}
+
+function moveToEnd<T>(list: T[], isIt: (element: T) => boolean, element: T): void {
+  const index = list.findIndex(isIt);
+  if (index >= 0) list.splice(index, 1);
+  addBounded(list, element);
 }
 
 function addBounded<T>(list: T[], element: T): void {
@@ -386,16 +435,22 @@ function addBounded<T>(list: T[], element: T): void {
 }
 
 function occurrenceAt(error: unknown, place: FailurePlace): Occurrence | undefined {
-  return occurrencesOf(error).findLast((other) => isSamePlace(other.place, place));
+  const inRun = place.run === undefined ? undefined : runOccurrence(error, place.run);
+  if (inRun !== undefined) return inRun;
+  return occurrencesOf(error).findLast(({ isOfRun, traceId }) => {
+    const areRuns = isOfRun && place.run !== undefined;
+    return !areRuns && traceId === place.traceId;
+  });
+}
+
+function runOccurrence(error: unknown, run: object): Occurrence | undefined {
+  const failures = runs.get(run);
+  return isObject(error) ? failures?.objects.get(error) : failures?.values.get(error);
 }
 
 function occurrencesOf(error: unknown): readonly Occurrence[] {
-  return isObject(error) ? (occurrences.get(error) ?? []) : thrownValues.filter(({ value }) => Object.is(value, error));
-}
-
-function isSamePlace(one: FailurePlace, other: FailurePlace): boolean {
-  const areRuns = one.run !== undefined && other.run !== undefined;
-  return areRuns ? one.run === other.run : one.traceId === other.traceId;
+  if (isObject(error)) return occurrences.get(error) ?? [];
+  return thrownValues.filter(({ value }) => Object.is(value, error)).map(({ occurrence }) => occurrence);
 }
 
 /** How one span failed. */
@@ -405,6 +460,8 @@ export interface SpanFailure {
   readonly errorType?: string;
   readonly point?: FailurePoint;
   readonly place: FailurePlace;
+  /** Whether it ends what it happens in: a whole run, or a transport. */
+  readonly isEnd: boolean;
   /** What is known of it, when that was recorded at another place. */
   readonly known?: RecordedFailure | undefined;
   /** What the error may quote and the span must not say. Called only to read the message. */
@@ -443,7 +500,8 @@ export function recordSpanFailure(
   if (isPoint) span.setAttribute(FAULTLINE_FAILURE_POINT, failure.point);
   const point = known?.point ?? failure.point;
   const isCaptured = known?.isCaptured === true;
-  const recorded = { message, isOnSpan: true, isCaptured };
+  const isSurvived = place.run !== undefined && !failure.isEnd && known?.isSurvived !== false;
+  const recorded = { message, isOnSpan: true, isCaptured, isSurvived };
   rememberFailure(error, place, point === undefined ? recorded : { ...recorded, point });
   return { message, isNew: isPoint && !isCaptured };
 }

@@ -68,7 +68,14 @@ import {
   type RunContext,
   type RunFrame,
 } from './context.ts';
-import { errorType, httpStatus, recordedAnywhere, recordSpanFailure, type FailurePoint } from './failure.ts';
+import {
+  errorType,
+  httpStatus,
+  recordedAnywhere,
+  recordSpanFailure,
+  type FailurePoint,
+  type RecordedFailure,
+} from './failure.ts';
 import { guard } from './guard.ts';
 import type { ResultObserver } from './result-observation.ts';
 import {
@@ -295,7 +302,7 @@ export function recordFailure(
     if (context.attributes !== undefined)
       writeLabels(span, plainAttributes(context.attributes, policy.secretsRedactor), policy);
     const place = failurePlace(span.spanContext(), frame?.agent);
-    const { isNew, message } = recordSpanFailure(span, { error, point, policy, place });
+    const { isNew, message } = recordSpanFailure(span, { error, point, policy, place, isEnd: false });
     const { issues } = active();
     if (!isNew || issues === undefined) return;
     const failure = captureFailure({
@@ -514,6 +521,7 @@ abstract class OperationSpan implements SpanHandle, ResultObserver {
     const { isNew, message } = recordSpanFailure(span, {
       error,
       place: failurePlace(span.spanContext(), opens ?? within),
+      isEnd: opens?.outermost === span,
       policy,
       // What is promised is not waited for.
       content: () => this.content().filter((given) => !isUnawaited(given)),
@@ -965,8 +973,9 @@ function recordCrash(options: TransportSpanOptions, error: unknown, startedAt: n
     const span = tracer().startSpan(safeName, settings, ROOT_CONTEXT);
     sealLabels(span, safeName, attributes, secretsRedactor);
     const place = failurePlace(span.spanContext(), frame?.agent);
-    const known = recordedAnywhere(error, startedAt);
-    const { isNew, message } = recordSpanFailure(span, { error, point: 'transport.crash', policy, place, known });
+    const known = unlessSurvived(recordedAnywhere(error, startedAt));
+    const crash = { error, point: 'transport.crash', policy, place, isEnd: true, known } as const;
+    const { isNew, message } = recordSpanFailure(span, crash);
     span.end();
     if (!isNew) return;
     active().issues?.capture(
@@ -982,6 +991,12 @@ function recordCrash(options: TransportSpanOptions, error: unknown, startedAt: n
       }),
     );
   });
+}
+
+/** What a run has gone on from and crashes a transport all the same is another failure, of which as much may be said. */
+function unlessSurvived(known: RecordedFailure | undefined): RecordedFailure | undefined {
+  if (known?.isSurvived !== true) return known;
+  return { message: known.message, isOnSpan: false, isCaptured: known.isCaptured, isSurvived: false };
 }
 
 function parentContext(context: Context, parent: SpanContext | undefined): Context {

@@ -182,6 +182,52 @@ describe('Issues of a process', () => {
     expect(issues()).toHaveLength(2);
   });
 
+  it.each([
+    [
+      'in a branch nobody waits for',
+      `await traceAgent({ name: 'helper' }, async () => {
+        const booking = traceTool({ name: 'book' }, async () => book());
+        booking.then(() => {});
+        try { await booking; } catch {}
+        await new Promise((done) => setTimeout(done, 5_000));
+      });`,
+      'onunhandledrejection',
+    ],
+    [
+      'long after the run',
+      `const error = new BookingError('no connection');
+      traceAgent({ name: 'helper' }, () => { try { traceTool({ name: 'book' }, () => { throw error; }); } catch {} });
+      setImmediate(() => { throw error; });`,
+      'onuncaughtexception',
+    ],
+    [
+      'of a tool that nobody waited for',
+      `traceAgent({ name: 'helper' }, () => {
+        void traceTool({ name: 'book' }, () => new Promise((_, fail) => setImmediate(() => fail(new BookingError('late')))));
+      });`,
+      'onunhandledrejection',
+    ],
+  ])('whose error a run had survived and that ended the process %s are two', async (_name, end, mechanism) => {
+    const { code } = await endsAlike(end);
+    expect(code).toBe(1);
+    expect(issues()).toHaveLength(2);
+    expect(issues()).toContainEqual(['BookingError', 'warning', 'faultline.tool.execution', true]);
+    expect(issues()).toContainEqual(['BookingError', 'fatal', mechanism, false]);
+  });
+
+  it.each([
+    [`{ code: 'E_BUSY' }`, `{ entirely: 'different' }`, 'Object'],
+    [`'timeout'`, `'timeout'`, 'string'],
+  ])('whose run survived %s, and that ended by %s, are two', async (survived, rejected, type) => {
+    await endsAlike(`
+      traceAgent({ name: 'helper' }, () => { try { traceTool({ name: 'book' }, () => { throw ${survived}; }); } catch {} });
+      Promise.reject(${rejected});
+    `);
+    expect(issues()).toHaveLength(2);
+    expect(issues()).toContainEqual([type, 'warning', 'faultline.tool.execution', true]);
+    expect(issues()).toContainEqual(['UnhandledPromiseRejection', 'fatal', 'onunhandledrejection', false]);
+  });
+
   it('leave the program as it is when Sentry refuses or hangs', async () => {
     sentry.answerNextEnvelope({ kind: 'status', status: 403 }, 5);
     const refused = await runScript(program(`${RECOVERS} console.log('answer'); process.exitCode = 3;`), {

@@ -70,8 +70,8 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
   const { classify: _, ...unclassified } = options;
   const isUnclassifiedIssue = createClassification(unclassified, report);
   const held = createHeldFailures();
-  /** Each error that was taken, with the run it was last taken in. */
-  const taken = new WeakMap<object, string | undefined>();
+  /** Each error that was taken, as it was last taken. */
+  const taken = new WeakMap<object, Taken>();
   let isBusy = false;
   let isEnding = false;
   /** What is to be done when the hook that is being asked ends the process instead of answering. */
@@ -113,8 +113,9 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     if (!('error' in captured)) return true;
     const { error } = captured;
     if (typeof error === 'object' && error !== null) {
-      if (taken.has(error) && !isAnotherRun(captured, taken.get(error))) return false;
-      taken.set(error, runOf(captured));
+      const last = taken.get(error);
+      if (last !== undefined && !isAnotherFailure(captured, last)) return false;
+      taken.set(error, { run: runOf(captured), isSurvived: captured.point !== undefined && captured.handled });
     }
     if (!mayAsk) return isUnclassifiedIssue(error);
     return ask(
@@ -124,6 +125,9 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
       },
     );
   };
+
+  const takenAs = (error: unknown): Taken | undefined =>
+    typeof error === 'object' && error !== null ? taken.get(error) : undefined;
 
   const sdkInForce = () => (isEnding ? undefined : findSentrySdk());
 
@@ -176,9 +180,10 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     strike();
   };
 
-  const settling = (drawn: Draft | undefined): Settle => {
+  const settling = (drawn: Draft | undefined, itsTaking: Taken | undefined): Settle => {
     let open = drawn;
     return (outcome) => {
+      if (itsTaking !== undefined) itsTaking.isSurvived = outcome !== 'dropped' && outcome.handled;
       const settled = open;
       open = undefined;
       undisturbed(() => {
@@ -201,7 +206,13 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
         return true;
       });
       if (isClaimed !== true) return { failure, decide() {} };
-      return held.add(failure, settling(undisturbed(() => draft(failure))));
+      return held.add(
+        failure,
+        settling(
+          undisturbed(() => draft(failure)),
+          takenAs(failure.error),
+        ),
+      );
     },
     release: () => held.settleAll(),
     releaseNow() {
@@ -219,14 +230,30 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
   };
 }
 
+/** How an error was taken. */
+interface Taken {
+  readonly run: string | undefined;
+  /** Whether its run has gone on from it so far. */
+  isSurvived: boolean;
+}
+
 /**
- * Whether an error that was taken before fails another run now, as one does that is thrown again and again. What
- * an application captures by itself, and the crash that comes of a run's failure, is the failure it was.
+ * Whether an error that was taken before is another failure now: it fails another run, as one does that is thrown
+ * again and again, or ends the process or a transport although a run had survived it. What an application captures
+ * outside of runs, and the crash that comes of a run's failure, is the failure it was.
  */
-function isAnotherRun(captured: CapturedFailure, last: string | undefined): boolean {
+function isAnotherFailure(captured: CapturedFailure, last: Taken): boolean {
+  const isUncaught = captured.point === undefined && !captured.handled;
+  if (isUncaught) return last.isSurvived;
+  return isAnotherRun(captured, last);
+}
+
+function isAnotherRun(captured: CapturedFailure, last: Taken): boolean {
+  const { point, tags } = captured;
   const run = runOf(captured);
-  if (captured.point === undefined || run === undefined || last === undefined || run === last) return false;
-  return captured.point !== 'transport.crash' || last.startsWith(CRASH);
+  if (run === undefined || last.run === undefined || run === last.run) return false;
+  if (point === 'transport.crash') return last.isSurvived || last.run.startsWith(CRASH);
+  return point !== undefined || tags['run_id'] !== undefined;
 }
 
 const CRASH = 'crash ';

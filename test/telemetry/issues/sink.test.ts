@@ -232,10 +232,27 @@ describe('one error object', () => {
 
   it('is sent once in a run, once more in another one, and not again when the application captures it', () => {
     const { sink, events } = createSink();
+    const failed = (run: string): CapturedFailure => ({ ...inRun(run), handled: false });
     const { point: _, ...captured } = inRun('2');
-    for (const failure of [inRun('1'), inRun('1'), inRun('2'), captured, { ...inRun('3'), point: 'transport.crash' }]) {
+    for (const failure of [
+      failed('1'),
+      failed('1'),
+      failed('2'),
+      captured,
+      { ...failed('3'), point: 'transport.crash' },
+    ]) {
       sink.capture(failure as CapturedFailure);
     }
     expect(events.map(({ tags }) => tags['run_id'])).toEqual(['1', '2']);
+  });
+
+  it.each(['survived', 'ended by it'])('that ends the process is sent once more where the run has %s', (end) => {
+    const { sink, events } = createSink();
+    const { failure, decide } = sink.hold(inRun('1'));
+    decide({ ...failure, handled: end === 'survived' });
+    const { point: _, ...uncaught } = { ...inRun('1'), handled: false, level: 'fatal' as const };
+    sink.capture(uncaught);
+    sink.capture(uncaught);
+    expect(events.map(({ level }) => level)).toEqual(end === 'survived' ? ['warning', 'fatal'] : ['warning']);
   });
 });
