@@ -12,10 +12,10 @@ import { contentPolicyOf, failurePlace, frameOf, scopeOf, type RunFrame } from '
 import {
   isObject,
   linkedErrors,
-  partsOf,
   recordedAnywhere,
   recordedFailure,
   rememberFailure,
+  toldWith,
   type Captured,
   type CapturedFailure,
   type FailurePoint,
@@ -109,16 +109,16 @@ export function captureFailure(site: FailureSite): CapturedFailure {
 }
 
 /**
- * Decides the failures of a run that has ended. The one that ended it was not handled; those that became a
- * cause of it are told in its Issue; the run went on from all others.
+ * Decides the failures of a run that has ended. The one that ended it was not handled; those its Issue tells of,
+ * as causes and members, have none of their own; the run went on from all others.
  */
 export function decideFailures(held: readonly HeldFailure[], end: { readonly value: unknown } | undefined): void {
   if (held.length === 0) return;
-  const parts = partsOf(end?.value);
+  const told = toldWith(end?.value);
   for (const { failure, decide } of held) {
     if (end !== undefined && Object.is(end.value, failure.error)) {
       decide({ ...failure, handled: false, level: 'error' });
-    } else if (parts.has(failure.error)) {
+    } else if (told.has(failure.error)) {
       decide('dropped');
     } else {
       decide({ ...failure, handled: true });

@@ -103,8 +103,10 @@ export interface LinkedError {
 const MAX_STACK_LENGTH = 16_384;
 /** Most errors followed along `cause` and `errors`. */
 const MAX_LINKED_ERRORS = 10;
-/** Most members that are read of the error that was thrown: all attempts of an exhausted chain are one failure. */
+/** Most members that are read of the first group: all attempts of an exhausted chain are one failure. */
 const MAX_MEMBERS = 50;
+/** Most members that are looked at: a list says that it is as long as it likes. */
+const MAX_LISTED = 1_000;
 const MAX_TYPE_LENGTH = 120;
 
 /**
@@ -126,27 +128,46 @@ export function linkedErrors(
   content?: () => unknown,
 ): readonly LinkedError[] {
   const linked: LinkedError[] = [];
+  for (const { error: found, ...link } of errorsIn(error)) {
+    const type = errorType(found);
+    const stack = isObject(found) ? stackOf(found) : undefined;
+    const message = messageOf(found, type, policy, content);
+    linked.push({ ...link, index: linked.length, type: policy.secretsRedactor.text(type), message, stack });
+  }
+  return linked;
+}
+
+/** The causes and members of an error that are told together with it, and no others. */
+export function toldWith(error: unknown): ReadonlySet<unknown> {
+  const [, ...others] = errorsIn(error);
+  return new Set(others.map(({ error: other }) => other));
+}
+
+/** An error, and as many of those it is linked to as are told of it. */
+function errorsIn(error: unknown): readonly FoundError[] {
+  const told: FoundError[] = [];
   const seen = new Set<unknown>();
   const waiting: FoundError[] = [{ error, relation: 'itself' }];
   let most = MAX_LINKED_ERRORS;
+  let hasGroup = false;
   // Breadth first, members before causes: all attempts of an exhausted chain come before what lies behind one.
-  for (const { error: found, ...link } of waiting) {
-    if (linked.length >= most) break;
+  for (const link of waiting) {
+    const { error: found } = link;
+    if (told.length >= most) break;
     if (seen.has(found) || (link.relation !== 'itself' && !isObject(found))) continue;
     seen.add(found);
-    const type = errorType(found);
+    const parentIndex = told.length;
+    told.push(link);
     const { cause, members = [] } = isObject(found) ? linksOf(found) : {};
-    const stack = isObject(found) ? stackOf(found) : undefined;
-    const index = linked.length;
-    const message = messageOf(found, type, policy, content);
-    linked.push({ ...link, index, type: policy.secretsRedactor.text(type), message, stack });
-    const taken = members.slice(0, index === 0 ? MAX_MEMBERS : MAX_LINKED_ERRORS);
-    // Itself, all its members and its cause.
-    if (index === 0) most = Math.max(most, taken.length + 2);
-    for (const member of taken) waiting.push({ error: member, relation: 'member', parentIndex: index });
-    waiting.push({ error: cause, relation: 'cause', parentIndex: index });
+    const isFirstGroup: boolean = !hasGroup && members.length > 0;
+    hasGroup ||= isFirstGroup;
+    const taken = members.slice(0, isFirstGroup ? MAX_MEMBERS : MAX_LINKED_ERRORS);
+    // What was found before, all its members and its cause.
+    if (isFirstGroup) most = Math.max(most, waiting.length + taken.length + 1);
+    for (const member of taken) waiting.push({ error: member, relation: 'member', parentIndex });
+    waiting.push({ error: cause, relation: 'cause', parentIndex });
   }
-  return linked;
+  return told;
 }
 
 /** An error that was found on another one. */
@@ -159,7 +180,7 @@ export function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-/** The causes and members of an error, and theirs: what is told together with it, however long the list. */
+/** The causes and members of an error, and theirs, also those there is no room to tell of. */
 export function partsOf(whole: unknown): ReadonlySet<unknown> {
   const parts = new Set<unknown>();
   const seen = new Set<unknown>();
@@ -187,7 +208,7 @@ interface ErrorLinks {
 function linksOf(value: object): ErrorLinks {
   try {
     const { cause, errors } = value as Readonly<Record<string, unknown>>;
-    return { cause, members: Array.isArray(errors) ? (errors.slice() as unknown[]) : [] };
+    return { cause, members: Array.isArray(errors) ? (errors.slice(0, MAX_LISTED) as unknown[]) : [] };
   } catch {
     return {};
   }

@@ -90,10 +90,29 @@ function overloaded(message: string): Error {
   });
 }
 
-function failingTool(error: Error = new WeatherServiceError('the service answered 503')): void {
-  traceTool({ name: 'get_weather', callId: 'call_1' }, () => {
+function failingTool(error: unknown = new WeatherServiceError('the service answered 503'), name = 'get_weather'): void {
+  traceTool({ name, callId: 'call_1' }, () => {
     throw error;
   });
+}
+
+/** A run whose tool fails, and that goes on. */
+function survive(error: unknown): void {
+  traceAgent({ name: 'helper' }, () => quietly(() => failingTool(error)));
+}
+
+/** Names without numbers in them, which would be one kind. */
+const letters = (count: number): string => String(count).replaceAll(/\d/g, (digit) => 'abcdefghij'[Number(digit)]!);
+
+/** The messages of all errors in all Issues. */
+function everythingTold(): readonly unknown[] {
+  return events().flatMap(({ exception }) => exception?.values.map(({ value }) => value));
+}
+
+/** The first error, and each next one as the cause of the one before. */
+function chainOf(errors: readonly unknown[]): unknown {
+  for (const [index, error] of errors.entries()) Object.assign(error as object, { cause: errors[index + 1] });
+  return errors[0];
 }
 
 describe('a failure becomes an Issue', () => {
@@ -261,6 +280,46 @@ describe('a failure becomes an Issue', () => {
     expect(events().map(({ tags }) => tags['failure.point'])).toEqual(['transport.crash', 'transport.crash']);
   });
 
+  it.each<[string, (thrown: unknown) => Promise<unknown>]>([
+    [
+      'before it started',
+      async (thrown) => {
+        survive(thrown);
+        await traceTransport({ name: 'slack' }, () => Promise.reject(thrown));
+      },
+    ],
+    [
+      'inside of it',
+      (thrown) =>
+        traceTransport({ name: 'slack' }, async () => {
+          survive(thrown);
+          throw thrown;
+        }),
+    ],
+  ])('of a transport that crashes with an error a run had survived %s', async (_name, crash) => {
+    const { flush } = setup();
+    for (const thrown of [new WeatherServiceError('no connection'), 'no connection']) {
+      await expect(crash(thrown)).rejects.toBe(thrown);
+    }
+    await flush();
+    const told = ({ tags, exception }: SentryEvent): unknown => [
+      tags['failure.point'],
+      exception?.values[0]?.value,
+      exception?.values[0]?.mechanism.handled,
+    ];
+    expect(events().map(told)).toEqual([
+      ['tool.execution', 'no connection', true],
+      ['transport.crash', 'no connection', false],
+      ['tool.execution', 'no connection', true],
+      ['transport.crash', 'no connection', false],
+    ]);
+    const crashes = sentry.spans.filter(({ name }) => name === 'transport.crash slack');
+    expect(crashes.map(({ attributes }) => attributes['faultline.failure.point'])).toEqual([
+      'transport.crash',
+      'transport.crash',
+    ]);
+  });
+
   it('although its trace was not sampled', async () => {
     const { flush } = setup({ tracesSampleRate: 0 });
     expect(() => traceAgent({ name: 'helper' }, () => failingTool())).toThrow(WeatherServiceError);
@@ -359,6 +418,47 @@ describe('one failure is one Issue', () => {
     expect(points.filter((point) => point === undefined)).toHaveLength(3);
   });
 
+  it('and one that each of several runs captures and throws again is one in each of them', async () => {
+    const { flush } = setup();
+    const unavailable = new WeatherServiceError('no connection');
+    for (const name of ['one', 'two', 'three']) {
+      quietly(() =>
+        traceAgent({ name }, () => {
+          captureException(unavailable);
+          throw unavailable;
+        }),
+      );
+    }
+    await flush();
+    expect(events().map(({ tags }) => tags['agent'])).toEqual(['one', 'two', 'three']);
+  });
+
+  it.each<[string, unknown]>([
+    ['error object', new WeatherServiceError('no connection')],
+    ['string', 'no connection'],
+  ])('in each of a hundred runs that fail with the same %s at once', async (_name, thrown) => {
+    const { flush } = setup();
+    const names = Array.from({ length: 100 }, (_, index) => `agent ${letters(index)}`);
+    let release = (): void => {};
+    const all = new Promise<void>((resolve) => (release = resolve));
+    let failed = 0;
+    const runs = names.map((name) =>
+      traceAgent({ name }, async () => {
+        try {
+          failingTool(thrown);
+        } catch (error) {
+          failed += 1;
+          if (failed === names.length) release();
+          await all;
+          throw error;
+        }
+      }),
+    );
+    await Promise.allSettled(runs);
+    await flush();
+    expect(events().map(({ tags, level }) => [tags['agent'], level])).toEqual(names.map((name) => [name, 'error']));
+  });
+
   it('of an exhausted chain, with every attempt of every model, however many there were', async () => {
     const { flush } = setup();
     const models = ['a', 'b', 'c', 'd', 'e'].map((modelId) => {
@@ -389,7 +489,49 @@ describe('one failure is one Issue', () => {
       }),
     );
     await flush();
-    expect(onlyEvent().exception?.values).toHaveLength(51);
+    expect(events().filter(({ level }) => level === 'error')).toMatchObject([
+      { exception: { values: { length: 51 } } },
+    ]);
+    expect(new Set(everythingTold())).toEqual(
+      new Set(['no city has weather', ...errors.map(({ message }) => message)]),
+    );
+  });
+
+  it.each<[string, (errors: readonly unknown[]) => unknown, number]>([
+    ['a group that is a cause', (errors) => new AggregateError(errors, 'a group'), 0],
+    ['a long chain of causes', (errors) => chainOf(errors), 11],
+    ['a cause that is no error', () => 'said no', 1],
+  ])('or one of its own: none is lost behind %s', async (_name, join, own) => {
+    const { flush } = setup();
+    const errors =
+      own === 1 ? ['said no'] : Array.from({ length: 20 }, (_, index) => new WeatherServiceError(letters(index)));
+    quietly(() =>
+      traceAgent({ name: 'helper' }, () => {
+        for (const [index, error] of errors.entries()) quietly(() => failingTool(error, letters(index)));
+        throw new Error('no weather', { cause: join(errors) });
+      }),
+    );
+    await flush();
+    const told = everythingTold();
+    for (const error of errors) expect(told).toContain(error instanceof Error ? error.message : error);
+    expect(events().filter(({ level }) => level === 'error')).toHaveLength(1);
+    expect(events().filter(({ level }) => level === 'warning')).toHaveLength(own);
+  });
+
+  it('of an error that says it has a hundred million members', async () => {
+    const { flush } = setup();
+    const errors: Error[] = [];
+    errors.length = 100_000_000;
+    errors[1] = new Error('the second');
+    quietly(() =>
+      traceAgent({ name: 'helper' }, () => {
+        quietly(() => failingTool());
+        throw Object.assign(new Error('very many'), { errors });
+      }),
+    );
+    await flush();
+    const ended = events().find(({ level }) => level === 'error');
+    expect(ended?.exception?.values.map(({ value }) => value)).toEqual(['the second', 'very many']);
   });
 });
 
