@@ -297,10 +297,10 @@ export function recordFailure(
 ): void {
   guard(() => {
     const frame = frameOf(contextApi.active());
-    const span = context.span ?? trace.getActiveSpan() ?? trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
+    const { span: given, attributes } = context ?? {};
+    const span = given ?? trace.getActiveSpan() ?? trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
     const policy = contentPolicyOf(frame);
-    if (context.attributes !== undefined)
-      writeLabels(span, plainAttributes(context.attributes, policy.secretsRedactor), policy);
+    if (attributes !== undefined) writeLabels(span, plainAttributes(attributes, policy.secretsRedactor), policy);
     const place = failurePlace(span.spanContext(), frame?.agent);
     const { isNew, message } = recordSpanFailure(span, { error, point, policy, place, isEnd: false });
     const { issues } = active();
@@ -312,7 +312,7 @@ export function recordFailure(
       point,
       frame,
       transaction: frame?.agent?.name,
-      tags: tagsFrom(context.attributes ?? {}),
+      tags: tagsFrom(attributes ?? {}),
     });
     if (frame?.agent?.held === undefined) issues.capture(failure);
     else frame.agent.held.push(issues.hold(failure));
