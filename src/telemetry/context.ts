@@ -82,6 +82,8 @@ export interface AgentFrame {
   /** The span of the agent that began the run: the one that was called by no other. */
   readonly outermost: Span;
   /** The model call that answered last: the parent of the tools it asked for. */
+  /** The scope the run began in, which has its steps. Absent in the frame of an older copy of this package. */
+  readonly scope?: Scope;
   lastChat?: SpanContext;
   /** The model call that was made last, for the tags of an Issue. */
   lastModel?: { readonly model: string; readonly provider: string };

@@ -126,6 +126,9 @@ function epochMs(time: unknown): number | undefined {
   return isTime ? seconds * 1_000 + nanoseconds / 1_000_000 : undefined;
 }
 
+/** How many breadcrumbs there were in this process: their order, also of those that different scopes keep. */
+let breadcrumbCount = 0;
+
 /**
  * What an application says about the work at hand: user, tags, contexts and breadcrumbs. A scope inside
  * another one sees what the outer one knows, and keeps its own to itself.
@@ -137,6 +140,8 @@ export class Scope {
   #tags: Record<string, string> | undefined;
   #contexts: Record<string, Readonly<Record<string, unknown>>> | undefined;
   #breadcrumbs: Kept[] | undefined;
+  /** The number of each of them. */
+  #numbers: number[] | undefined;
 
   constructor(outer?: Scope) {
     this.#outer = outer;
@@ -175,22 +180,36 @@ export class Scope {
   /** Adds a breadcrumb; a step is added when it begins, and again when it has ended. */
   addBreadcrumb(breadcrumb: Kept): void {
     this.#breadcrumbs ??= [];
+    this.#numbers ??= [];
     this.#breadcrumbs.push(breadcrumb);
+    this.#numbers.push((breadcrumbCount += 1));
     // Twice the bound before it is cut, so that most additions move nothing.
-    if (this.#breadcrumbs.length >= 2 * MAX_BREADCRUMBS) this.#breadcrumbs.splice(0, MAX_BREADCRUMBS);
+    if (this.#breadcrumbs.length < 2 * MAX_BREADCRUMBS) return;
+    this.#breadcrumbs.splice(0, MAX_BREADCRUMBS);
+    this.#numbers.splice(0, MAX_BREADCRUMBS);
   }
 
   /** Everything known here and in the scopes around it, in the form an Issue takes. */
   read(): Pick<Captured, 'tags' | 'contexts' | 'breadcrumbs' | 'user'> {
     const scopes = this.#fromOutermost();
     const user = scopes.map((scope) => scope.#user).findLast((known) => known !== undefined);
-    const breadcrumbs = scopes.flatMap((scope) => scope.#breadcrumbs ?? []);
     return {
       tags: Object.assign({}, ...scopes.map((scope) => scope.#tags)) as Record<string, string>,
       contexts: Object.assign({}, ...scopes.map((scope) => scope.#contexts)) as Captured['contexts'],
-      breadcrumbs: breadcrumbsOf(breadcrumbs.slice(-MAX_BREADCRUMBS)),
+      breadcrumbs: breadcrumbsOf(Scope.#inOrder(scopes).slice(-MAX_BREADCRUMBS)),
       ...(user === undefined ? undefined : { user: issueUser(user) }),
     };
+  }
+
+  static #inOrder(scopes: readonly Scope[]): readonly Kept[] {
+    const keeping = scopes.filter((scope) => scope.#breadcrumbs !== undefined);
+    if (keeping.length === 1) return keeping[0]!.#breadcrumbs!;
+    const numbered = keeping.flatMap((scope) => scope.#numbered());
+    return numbered.toSorted((one, other) => one.number - other.number).map(({ kept }) => kept);
+  }
+
+  #numbered(): { readonly kept: Kept; readonly number: number }[] {
+    return (this.#breadcrumbs ?? []).map((kept, index) => ({ kept, number: this.#numbers![index]! }));
   }
 
   #fromOutermost(): Scope[] {

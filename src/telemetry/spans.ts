@@ -366,7 +366,12 @@ interface Opened {
 /** Outside of a run nothing tells whose failure an operation would lead to. */
 function stepOf(operation: Operation, name: string, span: Span, frame: RunFrame | undefined): Step | undefined {
   if (frame === undefined || active().issues === undefined) return undefined;
-  return beginStep(frame.scope, operation, name, span);
+  return beginStep(scopeOfSteps(frame), operation, name, span);
+}
+
+/** A part of a run may have a scope of its own; its steps are those of the run. */
+function scopeOfSteps(frame: RunFrame): Scope {
+  return frame.agent?.scope ?? frame.scope;
 }
 
 /** What work runs under whose span could not be started: a span that records nothing. */
@@ -476,7 +481,7 @@ abstract class OperationSpan implements SpanHandle, ResultObserver {
     guard(() => this.beforeEnd(outcome === 'done', this.#error));
     guard(() => this.traced.end());
     const { step, frame, span } = this.#opened;
-    if (step !== undefined && frame !== undefined) endStep(frame.scope, step, outcome, span);
+    if (step !== undefined && frame !== undefined) endStep(scopeOfSteps(frame), step, outcome, span);
   }
 
   #outcome(): Outcome {
@@ -811,7 +816,15 @@ const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
     sealLabels(span, safeName, attributes, secretsRedactor);
     const signal = options.signal ?? frame?.agent?.signal;
     const outermost = frame?.agent?.outermost ?? span;
-    const opens: AgentFrame = { span, name, totals: newTotals(), signal, outermost, held: [] };
+    const opens: AgentFrame = {
+      span,
+      name,
+      totals: newTotals(),
+      signal,
+      outermost,
+      scope: frame?.agent?.scope ?? scope,
+      held: [],
+    };
     const inner = createFrame(run, scope, content, opens, said);
     return {
       span,

@@ -641,6 +641,72 @@ describe('what an Issue tells of the way to a failure', () => {
     ]);
   });
 
+  it('is in the order in which it happened, in whichever part of the run', async () => {
+    const { flush } = setup();
+    const say = (message: string): void => addBreadcrumb({ category: 'app', message });
+    withRunContext({ transport: 'slack' }, () => {
+      const around = context.active();
+      traceAgent({ name: 'helper' }, () => {
+        const ofTheRun = context.active();
+        say('run: 1');
+        withRunContext({ conversationId: 'c-1' }, () => {
+          say('inside: 2');
+          context.with(ofTheRun, () => say('run: 3'));
+          context.with(around, () => say('around: 4'));
+          say('inside: 5');
+          quietly(failingTool);
+        });
+      });
+    });
+    await flush();
+    expect(steps(onlyEvent()).map(([, message]) => message)).toEqual([
+      'agent.invoke helper',
+      'run: 1',
+      'inside: 2',
+      'run: 3',
+      'around: 4',
+      'inside: 5',
+      'execute_tool get_weather',
+    ]);
+  });
+
+  it('is the newest of it, however much was said before in a part of the run', async () => {
+    const { flush } = setup();
+    traceAgent({ name: 'helper' }, () => {
+      const ofTheRun = context.active();
+      withRunContext({ transport: 'slack' }, () => {
+        for (let index = 0; index < 320; index += 1) addBreadcrumb({ category: 'app', message: `old: ${index}` });
+        context.with(ofTheRun, () => addBreadcrumb({ category: 'app', message: 'new' }));
+        quietly(failingTool);
+      });
+    });
+    await flush();
+    const told = steps(onlyEvent()).map(([, message]) => message);
+    expect(told).toHaveLength(100);
+    expect(told.slice(0, 2)).toEqual(['old: 222', 'old: 223']);
+    expect(told.slice(-3)).toEqual(['old: 319', 'new', 'execute_tool get_weather']);
+  });
+
+  it('has the steps of the whole run, also of those parts of it that know more', async () => {
+    const { flush } = setup();
+    quietly(() =>
+      traceAgent({ name: 'helper' }, () => {
+        withRunContext({ transport: 'slack' }, () =>
+          traceAgent({ name: 'researcher' }, () => traceTool({ name: 'look' }, () => undefined)),
+        );
+        throw new Error('cannot go on');
+      }),
+    );
+    await flush();
+    expect(steps(onlyEvent()).map(([, message]) => message)).toEqual([
+      'agent.invoke helper',
+      'agent.invoke researcher',
+      'execute_tool look',
+      'execute_tool look: done',
+      'agent.invoke researcher: done',
+    ]);
+  });
+
   it('is nothing of what others do', async () => {
     const { flush } = setup();
     traceTool({ name: 'of_another_request' }, () => undefined);
