@@ -12,11 +12,12 @@ import {
 
 import { active, isSetUp, type HeldFailure } from './active.ts';
 import type { RunTotals } from './attributes/agent.ts';
+import { textOf } from './attributes/text.ts';
 import { overridePolicy, type CaptureContent, type ContentPolicy } from './content/policy.ts';
 import type { Redactor } from './content/redactor.ts';
 import type { Breadcrumb, FailurePlace } from './failure.ts';
 import { guard } from './guard.ts';
-import { Scope, type Beginning, type User } from './scope.ts';
+import { Scope, type Beginning, type DatedBreadcrumb, type User } from './scope.ts';
 import {
   FAULTLINE_DEPTH,
   FAULTLINE_RUN_ID,
@@ -81,9 +82,9 @@ export interface AgentFrame {
   readonly signal: AbortSignal | undefined;
   /** The span of the agent that began the run: the one that was called by no other. */
   readonly outermost: Span;
-  /** The model call that answered last: the parent of the tools it asked for. */
   /** The scope the run began in, which has its steps. Absent in the frame of an older copy of this package. */
   readonly scope?: Scope;
+  /** The model call that answered last: the parent of the tools it asked for. */
   lastChat?: SpanContext;
   /** The model call that was made last, for the tags of an Issue. */
   lastModel?: { readonly model: string; readonly provider: string };
@@ -135,15 +136,45 @@ class RunFrameContext implements Context {
  */
 export function withRunContext<T>(context: RunContext, run: () => T): T {
   const current = contextApi.active();
-  return contextApi.with(guard(() => withFrame(current, frameWithin(frameOf(current), context))) ?? current, run);
+  const outer = frameOf(current);
+  const frame = guard(() => frameWithin(outer, context)) ?? frameApart(outer);
+  return contextApi.with(withFrame(current, frame), run);
 }
 
 function frameWithin(outer: RunFrame | undefined, context: RunContext): RunFrame {
-  const run = { ...outer?.run, ...context };
+  const run = runWithin(outer?.run, context);
   const scope = new Scope(scopeOf(outer));
   const { user } = context;
   if (user !== undefined) guard(() => scope.setUser(user));
   return createFrame(run, scope, contentOfRun(outer, context.captureContent), outer?.agent);
+}
+
+/** Names and ids of a run. */
+const TEXTS = ['agent', 'runId', 'conversationId', 'transport'] as const;
+
+function runWithin(outer: RunContext | undefined, context: RunContext): RunContext {
+  const run: { -readonly [Key in keyof RunContext]: RunContext[Key] } = { ...outer, ...context };
+  for (const name of TEXTS) {
+    const given: unknown = run[name];
+    if (given === undefined || typeof given === 'string') continue;
+    const text = textOf(given) ?? outer?.[name];
+    if (text === undefined) delete run[name];
+    else run[name] = text;
+  }
+  return run;
+}
+
+/**
+ * A frame for work that cannot be described: what is said inside stays inside, as in any other.
+ *
+ * @internal
+ */
+export function frameApart(
+  outer: RunFrame | undefined,
+  run: RunContext = outer?.run ?? {},
+  content: ContentPolicy = contentPolicyOf(outer),
+): RunFrame {
+  return createFrame(run, new Scope(scopeOf(outer)), content, outer?.agent);
 }
 
 /** The run context of the code that is running now. */
@@ -265,7 +296,16 @@ export function setContext(name: string, context: Readonly<Record<string, unknow
 /** Adds a step to what an Issue tells of the way to a failure. The newest hundred of a run are kept. */
 export function addBreadcrumb(breadcrumb: Omit<Breadcrumb, 'timestampMs'>): void {
   if (active().issues === undefined) return;
-  guard(() => currentScope()?.addBreadcrumb({ timestampMs: Date.now(), ...breadcrumb }));
+  guard(() => currentScope()?.addBreadcrumb(readableBreadcrumb({ timestampMs: Date.now(), ...breadcrumb })));
+}
+
+/** With a category and a message that are texts, whatever was given for them: one with others would be left out. */
+function readableBreadcrumb(given: DatedBreadcrumb): DatedBreadcrumb {
+  const { category, message: said, ...others } = given;
+  if (typeof category === 'string' && (said === undefined || typeof said === 'string')) return given;
+  const readable = { ...others, category: textOf(category) ?? 'default' };
+  const message = textOf(said);
+  return message === undefined ? readable : { ...readable, message };
 }
 
 /**

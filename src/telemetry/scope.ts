@@ -1,6 +1,7 @@
 import type { Attributes, Span } from '@opentelemetry/api';
 
 import { active } from './active.ts';
+import { textOf } from './attributes/text.ts';
 import { defined } from './config/records.ts';
 import { plainAttributes } from './content/plain-attribute.ts';
 import type { Redactor } from './content/redactor.ts';
@@ -144,8 +145,9 @@ export class Scope {
   #numbers: number[] | undefined;
 
   constructor(outer?: Scope) {
-    this.#outer = outer;
-    this.#said = outer === undefined ? undefined : outer.#said;
+    // Nothing can be read of one that another copy of this package has made.
+    this.#outer = outer !== undefined && #said in outer ? outer : undefined;
+    this.#said = this.#outer === undefined ? undefined : this.#outer.#said;
   }
 
   /** User and tags as span attributes, those of the outer scope included, without secrets. */
@@ -155,7 +157,7 @@ export class Scope {
 
   setUser(user: User | null): void {
     const { id, email, name, ipAddress } = user ?? {};
-    this.#user = defined({ id, email, name, ipAddress });
+    this.#user = defined({ id: textOf(id), email: textOf(email), name: textOf(name), ipAddress: textOf(ipAddress) });
     const {
       [USER_ID]: _id,
       [USER_EMAIL]: _email,
@@ -165,12 +167,14 @@ export class Scope {
     } = {
       ...this.#said?.given,
     };
-    this.#said = new SaidAttributes({ ...others, ...userAttributes(this.#user) });
+    const known = this.#user.id === undefined ? others : { ...others, [USER_ID]: this.#user.id };
+    this.#said = new SaidAttributes(known, personalAttributes(this.#user));
   }
 
   setTag(name: string, value: string | number | boolean): void {
     this.#tags = { ...this.#tags, [name]: String(value) };
-    this.#said = new SaidAttributes({ ...this.#said?.given, [name]: value });
+    const { [name]: _personal, ...personal } = { ...this.#said?.personal };
+    this.#said = new SaidAttributes({ ...this.#said?.given, [name]: value }, personal);
   }
 
   setContext(name: string, context: Readonly<Record<string, unknown>> | null): void {
@@ -223,25 +227,28 @@ export class Scope {
 /** What all spans of a scope say, made safe for the first of them. */
 class SaidAttributes {
   readonly given: Attributes;
-  #safe: { readonly redactor: Redactor; readonly attributes: Attributes } | undefined;
+  /** What is said besides while `sendDefaultPii` holds. */
+  readonly personal: Attributes;
+  #safe: { readonly redactor: Redactor; readonly isPersonal: boolean; readonly attributes: Attributes } | undefined;
 
-  constructor(given: Attributes) {
+  constructor(given: Attributes, personal: Attributes) {
     this.given = given;
+    this.personal = personal;
   }
 
-  /** Without what this redactor takes out. Another one holds when tracing is set up anew. */
+  /** Without what this redactor takes out, and what may not be said now: both change when tracing is set up anew. */
   without(redactor: Redactor): Attributes {
-    if (this.#safe?.redactor !== redactor) {
-      this.#safe = { redactor, attributes: plainAttributes(this.given, redactor) };
+    const isPersonal = active().sendDefaultPii;
+    if (this.#safe?.redactor !== redactor || this.#safe.isPersonal !== isPersonal) {
+      const said = isPersonal ? { ...this.given, ...this.personal } : this.given;
+      this.#safe = { redactor, isPersonal, attributes: plainAttributes(said, redactor) };
     }
     return this.#safe.attributes;
   }
 }
 
-function userAttributes({ id, email, name, ipAddress }: User): Attributes {
+function personalAttributes({ email, name, ipAddress }: User): Attributes {
   const attributes: Attributes = {};
-  if (id !== undefined) attributes[USER_ID] = id;
-  if (!active().sendDefaultPii) return attributes;
   if (email !== undefined) attributes[USER_EMAIL] = email;
   if (name !== undefined) attributes[USER_NAME] = name;
   if (ipAddress !== undefined) attributes[USER_IP_ADDRESS] = ipAddress;

@@ -707,6 +707,22 @@ describe('what an Issue tells of the way to a failure', () => {
     ]);
   });
 
+  it('has a category, whatever was given for one', async () => {
+    const { flush } = setup();
+    traceAgent({ name: 'helper' }, () => {
+      addBreadcrumb({ message: 'without one' } as never);
+      addBreadcrumb({ category: 7, message: 'a number' } as never);
+      addBreadcrumb({ category: 'app', message: 7 } as never);
+      quietly(failingTool);
+    });
+    await flush();
+    expect(steps(onlyEvent()).slice(1, -1)).toEqual([
+      ['default', 'without one'],
+      ['7', 'a number'],
+      ['app', '7'],
+    ]);
+  });
+
   it('is nothing of what others do', async () => {
     const { flush } = setup();
     traceTool({ name: 'of_another_request' }, () => undefined);
@@ -916,6 +932,76 @@ describe('the application', () => {
       ip_address: '203.0.113.7',
     });
     expect(sentry.stored[0]?.attributes).toMatchObject({ 'user.email': 'ada@example.com', 'user.name': 'Ada' });
+  });
+
+  it('sends of a user what holds now, also when more could be sent before', async () => {
+    const said = { 'user.id': 'u-1', 'user.email': 'ada@example.com', 'user.name': 'Ada', tier: 'gold' };
+    const work = async ({ flush }: Tracing): Promise<unknown> => {
+      traceTool({ name: 'look' }, () => undefined);
+      await flush();
+      const { attributes } = sentry.stored.at(-1)!;
+      return Object.fromEntries(Object.keys(said).map((name) => [name, attributes[name]]));
+    };
+    const first = setup({ sendDefaultPii: true });
+    setUser({ id: 'u-1', email: 'ada@example.com', name: 'Ada' });
+    setTag('tier', 'gold');
+    expect(await work(first)).toEqual(said);
+    await first.shutdown(1000);
+    const second = setup({ sendDefaultPii: false });
+    const less = { 'user.id': 'u-1', 'user.email': undefined, 'user.name': undefined, tier: 'gold' };
+    expect(await work(second)).toEqual(less);
+    setUser(null);
+  });
+
+  it('keeps to a run what it says in it, also when its ids are numbers, or nothing that could be one', async () => {
+    const { flush } = setup();
+    const say = (name: string) => (): void => {
+      setUser({ id: `user-of-${name}` });
+      setTag('tenant', name);
+      addBreadcrumb({ category: 'app', message: `step of ${name}` });
+    };
+    const unreadable = {
+      get conversationId(): never {
+        throw new Error('unreadable');
+      },
+    };
+    traceAgent({ name: 'A', conversationId: 42 } as never, say('A'));
+    traceAgent({ name: 'B', runId: 5n } as never, say('B'));
+    traceAgent({ name: 'C', runId: { of: 'nothing' }, conversationId: null } as never, say('C'));
+    traceAgent({ name: 'D', parent: 5n, attributes: null } as never, say('D'));
+    traceAgent(unreadable as never, say('E'));
+    traceAgent(undefined as never, say('F'));
+    withRunContext({ conversationId: 42 } as never, say('G'));
+    withRunContext(unreadable as never, say('H'));
+    withRunContext(undefined as never, say('I'));
+    quietly(() => traceAgent({ name: 'last' }, () => failingTool()));
+    await flush();
+    const event = onlyEvent();
+    expect(event.user ?? {}).toEqual({});
+    expect(event.tags['tenant']).toBeUndefined();
+    expect(JSON.stringify(event.breadcrumbs)).not.toContain('step of');
+  });
+
+  it('may know a user, a conversation and a run by numbers', async () => {
+    const { flush } = setup();
+    withRunContext({ conversationId: 42, transport: 7n } as never, () =>
+      traceAgent({ name: 'helper', runId: 5 } as never, () => {
+        setUser({ id: 7, email: {} } as never);
+        quietly(failingTool);
+      }),
+    );
+    await flush();
+    expect(onlyEvent()).toMatchObject({
+      user: { id: '7' },
+      tags: { conversation_id: '42', run_id: '5', transport: '7' },
+    });
+    const tool = sentry.stored.find(({ name }) => name === 'execute_tool get_weather');
+    expect(tool?.attributes).toMatchObject({
+      'user.id': '7',
+      'gen_ai.conversation.id': '42',
+      'faultline.run.id': '5',
+      'faultline.transport': '7',
+    });
   });
 
   it('is not troubled by what it hands over', async () => {

@@ -680,6 +680,62 @@ describe('the result of a traced function', () => {
   });
 });
 
+describe('a name that is none', () => {
+  it('leaves a span that is named by what it does', () => {
+    const nothing = undefined as never;
+    traceAgent(nothing, () => {
+      traceChat({ model: nothing, provider: nothing }, (chat) => chat.record({ usage: { inputTokens: 1 } }));
+      traceTool({} as never, () => undefined);
+      traceMemory({ store: {} } as never, () => undefined);
+    });
+    traceChat(nothing, (chat) => chat.record({ model: 'gpt-5-mini' }));
+    traceTool(null as never, () => undefined);
+    traceAgent({ name: null, description: {} } as never, () => undefined);
+    const names = telemetry.spans.map(({ name }) => name);
+    expect(names).toEqual([
+      'chat',
+      'execute_tool',
+      'search_memory',
+      'agent.invoke',
+      'chat',
+      'execute_tool',
+      'agent.invoke',
+    ]);
+    expect(Object.keys(telemetry.spans[1]!.attributes)).not.toContain('gen_ai.tool.name');
+    expect(telemetry.spans[3]!.attributes).toMatchObject({ 'faultline.turns': 1 });
+  });
+
+  it('is written as text where it is a number', () => {
+    traceAgent({ name: 1 } as never, () => {
+      traceChat({ model: 2, provider: 3 } as never, (chat) => chat.record({ id: 4, model: 5n } as never));
+      traceTool({ name: 5, callId: 6, type: 7, description: 8 } as never, () => undefined);
+      traceMemory({ store: 9, system: 10 } as never, () => undefined);
+    });
+    expect(telemetry.spans.map(({ name }) => name)).toEqual([
+      'chat 2',
+      'execute_tool 5',
+      'search_memory 9',
+      'agent.invoke 1',
+    ]);
+    expect(span('chat 2').attributes).toMatchObject({
+      'gen_ai.agent.name': '1',
+      'gen_ai.provider.name': '3',
+      'gen_ai.response.id': '4',
+      'gen_ai.response.model': '5',
+    });
+    expect(span('execute_tool 5').attributes).toMatchObject({ 'gen_ai.tool.name': '5', 'gen_ai.tool.call.id': '6' });
+  });
+
+  it('does not hide the crash of a transport', () => {
+    expect(() =>
+      traceTransport({ name: 5 } as never, () => {
+        throw new Error('gone');
+      }),
+    ).toThrow('gone');
+    expect(span('transport.crash 5').attributes).toMatchObject({ 'faultline.transport': '5' });
+  });
+});
+
 describe('trouble inside telemetry', () => {
   it('never reaches the program: options that throw when read', () => {
     const hostile = new Proxy({} as ChatSpanOptions, {

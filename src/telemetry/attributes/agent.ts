@@ -18,6 +18,7 @@ import {
 } from '../semconv.ts';
 import type { Redactor } from '../content/redactor.ts';
 import { isNumber } from './number.ts';
+import { textOf } from './text.ts';
 import type { TokenUsage } from './usage.ts';
 
 /** What an agent run is known by when it starts; its name and ids come from the run context. */
@@ -42,9 +43,8 @@ export interface RunTotals {
 export function agentAttributes(agent: AgentDescription, attributes: Attributes, { label }: Redactor): Attributes {
   attributes[GEN_AI_OPERATION_NAME] = OPERATIONS.agent.operationName;
   attributes[SENTRY_OP] = OPERATIONS.agent.sentryOp;
-  if (agent.description !== undefined) {
-    attributes[GEN_AI_AGENT_DESCRIPTION] = label(agent.description, GEN_AI_AGENT_DESCRIPTION);
-  }
+  const description = textOf(agent.description);
+  if (description !== undefined) attributes[GEN_AI_AGENT_DESCRIPTION] = label(description, GEN_AI_AGENT_DESCRIPTION);
   return attributes;
 }
 

@@ -42,6 +42,7 @@ import {
 } from '../semconv.ts';
 import type { CallCost } from './cost.ts';
 import { isNumber } from './number.ts';
+import { textOf } from './text.ts';
 import type { TokenUsage } from './usage.ts';
 
 /** Settings of one model call, as far as they are sent to the provider. */
@@ -97,8 +98,10 @@ export function chatAttributes(chat: ChatDescription, attributes: Attributes, re
   const { label } = redactor;
   attributes[GEN_AI_OPERATION_NAME] = OPERATIONS.chat.operationName;
   attributes[SENTRY_OP] = OPERATIONS.chat.sentryOp;
-  attributes[GEN_AI_PROVIDER_NAME] = label(chat.provider, GEN_AI_PROVIDER_NAME);
-  attributes[GEN_AI_REQUEST_MODEL] = label(chat.model, GEN_AI_REQUEST_MODEL);
+  const provider = textOf(chat.provider);
+  if (provider !== undefined) attributes[GEN_AI_PROVIDER_NAME] = label(provider, GEN_AI_PROVIDER_NAME);
+  const model = textOf(chat.model);
+  if (model !== undefined) attributes[GEN_AI_REQUEST_MODEL] = label(model, GEN_AI_REQUEST_MODEL);
   // The conventions leave the flag out for a call that does not stream.
   if (chat.stream === true) attributes[GEN_AI_REQUEST_STREAM] = true;
   if (isNumber(chat.attempt)) attributes[FAULTLINE_ATTEMPT] = chat.attempt;
@@ -144,8 +147,10 @@ export function chatResponseAttributes(
   { label }: Redactor,
 ): Attributes {
   const attributes: Attributes = {};
-  if (response.id !== undefined) attributes[GEN_AI_RESPONSE_ID] = label(response.id, GEN_AI_RESPONSE_ID);
-  if (response.model !== undefined) attributes[GEN_AI_RESPONSE_MODEL] = label(response.model, GEN_AI_RESPONSE_MODEL);
+  const id = textOf(response.id);
+  if (id !== undefined) attributes[GEN_AI_RESPONSE_ID] = label(id, GEN_AI_RESPONSE_ID);
+  const model = textOf(response.model);
+  if (model !== undefined) attributes[GEN_AI_RESPONSE_MODEL] = label(model, GEN_AI_RESPONSE_MODEL);
   if (response.finishReasons !== undefined) {
     attributes[GEN_AI_RESPONSE_FINISH_REASONS] = labels(response.finishReasons, GEN_AI_RESPONSE_FINISH_REASONS, label);
   }

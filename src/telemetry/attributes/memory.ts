@@ -2,6 +2,7 @@ import type { Attributes } from '@opentelemetry/api';
 
 import type { Redactor } from '../content/redactor.ts';
 import { DB_SYSTEM_NAME, GEN_AI_MEMORY_STORE_ID, OPERATIONS, SENTRY_OP } from '../semconv.ts';
+import { textOf } from './text.ts';
 
 /** A memory store as its searches are known by. */
 export interface MemoryDescription {
@@ -14,7 +15,9 @@ export interface MemoryDescription {
 /** Adds what a `search_memory` span says at its creation. */
 export function memoryAttributes(memory: MemoryDescription, attributes: Attributes, { label }: Redactor): Attributes {
   attributes[SENTRY_OP] = OPERATIONS.memory.sentryOp;
-  attributes[GEN_AI_MEMORY_STORE_ID] = label(memory.store, GEN_AI_MEMORY_STORE_ID);
-  if (memory.system !== undefined) attributes[DB_SYSTEM_NAME] = label(memory.system, DB_SYSTEM_NAME);
+  const store = textOf(memory.store);
+  if (store !== undefined) attributes[GEN_AI_MEMORY_STORE_ID] = label(store, GEN_AI_MEMORY_STORE_ID);
+  const system = textOf(memory.system);
+  if (system !== undefined) attributes[DB_SYSTEM_NAME] = label(system, DB_SYSTEM_NAME);
   return attributes;
 }

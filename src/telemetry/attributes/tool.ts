@@ -10,6 +10,7 @@ import {
   OPERATIONS,
   SENTRY_OP,
 } from '../semconv.ts';
+import { textOf } from './text.ts';
 
 /** One tool call as it is known before it starts. */
 export interface ToolDescription {
@@ -25,11 +26,13 @@ export interface ToolDescription {
 export function toolAttributes(tool: ToolDescription, attributes: Attributes, { label }: Redactor): Attributes {
   attributes[GEN_AI_OPERATION_NAME] = OPERATIONS.tool.operationName;
   attributes[SENTRY_OP] = OPERATIONS.tool.sentryOp;
-  attributes[GEN_AI_TOOL_NAME] = label(tool.name, GEN_AI_TOOL_NAME);
-  attributes[GEN_AI_TOOL_TYPE] = tool.type === undefined ? 'function' : label(tool.type, GEN_AI_TOOL_TYPE);
-  if (tool.callId !== undefined) attributes[GEN_AI_TOOL_CALL_ID] = label(tool.callId, GEN_AI_TOOL_CALL_ID);
-  if (tool.description !== undefined) {
-    attributes[GEN_AI_TOOL_DESCRIPTION] = label(tool.description, GEN_AI_TOOL_DESCRIPTION);
-  }
+  const name = textOf(tool.name);
+  if (name !== undefined) attributes[GEN_AI_TOOL_NAME] = label(name, GEN_AI_TOOL_NAME);
+  const type = textOf(tool.type);
+  attributes[GEN_AI_TOOL_TYPE] = type === undefined ? 'function' : label(type, GEN_AI_TOOL_TYPE);
+  const callId = textOf(tool.callId);
+  if (callId !== undefined) attributes[GEN_AI_TOOL_CALL_ID] = label(callId, GEN_AI_TOOL_CALL_ID);
+  const description = textOf(tool.description);
+  if (description !== undefined) attributes[GEN_AI_TOOL_DESCRIPTION] = label(description, GEN_AI_TOOL_DESCRIPTION);
   return attributes;
 }

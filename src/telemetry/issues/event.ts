@@ -1,6 +1,7 @@
 import type { Attributes } from '@opentelemetry/api';
 
 import { active } from '../active.ts';
+import { textOf } from '../attributes/text.ts';
 import { defined } from '../config/records.ts';
 import { VERSION } from '../config/version.ts';
 import { safeText } from '../content/error-message.ts';
@@ -137,7 +138,9 @@ function circumstances(
 /** The fields Sentry knows, whatever else the object holds. */
 function eventUser(user: NonNullable<Captured['user']>, redactor: Redactor): SentryUser {
   const { id, email, username, ip_address } = user;
-  const known = Object.entries(defined({ id, email, username, ip_address }));
+  const known = Object.entries(
+    defined({ id: textOf(id), email: textOf(email), username: textOf(username), ip_address: textOf(ip_address) }),
+  );
   return Object.fromEntries(known.map(([name, value]) => [name, redactor.text(value, `user.${name}`)]));
 }
 

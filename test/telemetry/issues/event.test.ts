@@ -479,6 +479,11 @@ describe('an error that fights back', () => {
     }
   });
 
+  it('is a text where it is the number of a user, and left out where it is no id at all', () => {
+    const user = { id: 7, email: {}, username: null } as never;
+    expect(createEvent(captured(new Error('x'), { user }), environment).user).toEqual({ id: '7' });
+  });
+
   it('does not take the rest down when a breadcrumb or a tag does', () => {
     const breadcrumbs = [trap, { timestampMs: 0, category: 'a' }] as never;
     const event = createEvent(captured(new Error('x'), { breadcrumbs, tags: trap as never }), environment);
