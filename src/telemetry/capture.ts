@@ -34,7 +34,11 @@ import {
   SENTRY_OP,
 } from './semconv.ts';
 
-/** The span and the run something happened in. */
+/**
+ * The span and the run something happened in.
+ *
+ * @internal
+ */
 interface Site {
   readonly span: SpanContext | undefined;
   readonly parentSpanId?: string | undefined;
@@ -43,7 +47,11 @@ interface Site {
   readonly frame: RunFrame | undefined;
 }
 
-/** A failure as the span it happened in knows it. */
+/**
+ * A failure as the span it happened in knows it.
+ *
+ * @internal
+ */
 export interface FailureSite extends Site {
   readonly error: unknown;
   /** Its message as the span says it. */
@@ -74,6 +82,7 @@ export function tagsFrom(attributes: Attributes): Readonly<Record<string, string
  * What is known of a span that somebody else has started: the API tells its ids, the SDK more while it is sampled.
  *
  * @param usualOp what is taken for its op when it does not say
+ * @internal
  */
 export function spanSite(span: Span, usualOp?: string): Pick<Site, 'span' | 'parentSpanId' | 'op'> {
   const { attributes, parentSpanContext } = span as Span & {
@@ -91,7 +100,11 @@ export function spanSite(span: Span, usualOp?: string): Pick<Site, 'span' | 'par
 /** Points a run goes on from: the model is told, and may do without. */
 const RECOVERABLE: ReadonlySet<FailurePoint> = new Set(['tool.execution', 'memory.search']);
 
-/** Everything that is known of a failure at the moment it happens. Assumes that a run recovers where it can. */
+/**
+ * Everything that is known of a failure at the moment it happens. Assumes that a run recovers where it can.
+ *
+ * @internal
+ */
 export function captureFailure(site: FailureSite): CapturedFailure {
   const { error, point } = site;
   const handled = RECOVERABLE.has(point);
