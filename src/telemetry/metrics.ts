@@ -51,11 +51,8 @@ export interface SelfNumbers {
  * when the application's reader asks, so they cost nothing in between and nothing without one. The function it
  * returns takes them back.
  */
-export function observeDelivery(
-  read: () => SelfNumbers,
-  provider: MeterProvider = metrics.getMeterProvider(),
-): () => void {
-  const meter = provider.getMeter(SCOPE_NAME, VERSION);
+export function observeDelivery(read: () => SelfNumbers, provider?: MeterProvider): () => void {
+  const meter = (provider ?? metrics.getMeterProvider()).getMeter(SCOPE_NAME, VERSION);
   const counter = (name: string, description: string, unit = '{span}'): Observable =>
     meter.createObservableCounter(`faultline.${name}`, { description, unit });
   const gauge = (name: string, description: string, unit = '{span}'): Observable =>

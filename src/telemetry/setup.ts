@@ -27,6 +27,8 @@ import {
 
 import { activate } from './active.ts';
 import { createPricing } from './attributes/cost.ts';
+import { describe, isRecord } from './config/kinds.ts';
+import { checkObjects } from './config/objects.ts';
 import type { Propagator, TracingOptions } from './config/options.ts';
 import { resolveConfig, type TelemetryConfig } from './config/resolve.ts';
 import type { SamplerDescription } from './config/sampler.ts';
@@ -143,6 +145,19 @@ const holder = globalThis as { [SLOT]?: Current };
  *   line and falls back.
  */
 export function setupTracing(options: SetupOptions = {}): Tracing {
+  return setUp(optionsFrom(options));
+}
+
+/** Of a call from JavaScript, where `null` is how some say that there are none. */
+function optionsFrom(given: unknown): SetupOptions {
+  if (given === null) return {};
+  if (!isRecord(given)) {
+    throw new TypeError(`The options of setupTracing must be an object, but are ${describe(given)}.`);
+  }
+  return given;
+}
+
+function setUp(options: SetupOptions): Tracing {
   const current = holder[SLOT];
   if (current !== undefined) {
     if (Object.keys(options).length > 0) current.report(SECOND_SETUP);
@@ -150,6 +165,7 @@ export function setupTracing(options: SetupOptions = {}): Tracing {
   }
   const report = createReporter(options.onDiagnostic);
   checkIssueOptions(options);
+  checkObjects(options);
   const config = resolveConfig(options, options.env ?? process.env, report);
   const tracing =
     config.destinations.length === 0 && config.dsn === undefined
@@ -301,8 +317,18 @@ function startTracing(config: TelemetryConfig, options: SetupOptions, report: Re
       return closing;
     },
   };
-  const withdrawMetrics = observeDelivery(() => numbersOf(statusOf()), options.meterProvider);
+  const withdrawMetrics = showMetrics(() => numbersOf(statusOf()), options.meterProvider, report);
   return tracing;
+}
+
+/** A meter provider is the application's, and by now all else is in place: one that throws costs the metrics only. */
+function showMetrics(read: () => SelfNumbers, provider: MeterProvider | undefined, report: Reporter): () => void {
+  try {
+    return observeDelivery(read, provider);
+  } catch {
+    report({ key: 'metrics', message: 'the meter provider threw an error, so Faultline shows no metrics' });
+    return () => {};
+  }
 }
 
 /** Longest an abrupt end waits when everything is on disk too. */
