@@ -30,7 +30,9 @@ export type LoadedTools =
 export async function loadTools(path: string, name: string | undefined): Promise<LoadedTools> {
   let exports: Readonly<Record<string, unknown>>;
   try {
-    exports = (await import(pathToFileURL(path).href)) as Readonly<Record<string, unknown>>;
+    exports = (await import(/* webpackIgnore: true */ /* @vite-ignore */ pathToFileURL(path).href)) as Readonly<
+      Record<string, unknown>
+    >;
   } catch (error) {
     return { status: 'failed', why: `cannot be imported: ${explainImport(error, path)}` };
   }

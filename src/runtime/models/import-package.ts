@@ -3,7 +3,7 @@ export type ImportPackage = (name: string) => Promise<Readonly<Record<string, un
 
 export const importPackage: ImportPackage = async (name) => {
   try {
-    return (await import(name)) as Readonly<Record<string, unknown>>;
+    return (await import(/* webpackIgnore: true */ /* @vite-ignore */ name)) as Readonly<Record<string, unknown>>;
   } catch (error) {
     const { code, message } = error as { code?: unknown; message?: unknown };
     // A package that is there but misses one of its own is broken, which is another story.

@@ -107,7 +107,7 @@ function createDriver(name: SqliteDriverName, module: SqliteModule): SqliteDrive
 /** Imports one of the drivers from wherever the application installed it. */
 export const importDriver: ImportDriver = async (name) => {
   try {
-    return (await import(name)) as SqliteModule;
+    return (await import(/* webpackIgnore: true */ /* @vite-ignore */ name)) as SqliteModule;
   } catch (error) {
     if (isAbsent(error, name)) return undefined;
     throw error;
