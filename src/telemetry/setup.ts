@@ -265,7 +265,7 @@ function startTracing(config: TelemetryConfig, options: SetupOptions, report: Re
     toolSpanParent: config.toolSpanParent,
     sendDefaultPii: config.sendDefaultPii,
     content,
-    price: createPricing(config.pricing),
+    price: createPricing(config.pricing, report),
     ...(issues === undefined ? undefined : { issues: issues.sink }),
   });
   const delivery: Delivery = {

@@ -1,4 +1,5 @@
 import type { ModelPrice } from '../config/options.ts';
+import type { Problem, Report } from '../config/settings.ts';
 import type { TokenUsage } from './usage.ts';
 
 /** What one model call cost, in US dollars. */
@@ -25,14 +26,20 @@ type PriceLibrary = Pick<typeof import('@pydantic/genai-prices'), 'calcPrice'>;
  *
  * The snapshot costs about 30 ms to load, so it is loaded on the first call that has usage, and by
  * `require`, because the price must be known before the span ends.
+ *
+ * @param report hears once that the snapshot cannot be loaded
  */
-export function createPricing(overrides: Readonly<Record<string, ModelPrice>> = {}): Pricing {
-  let library: PriceLibrary | undefined;
+export function createPricing(overrides: Readonly<Record<string, ModelPrice>> = {}, report?: Report): Pricing {
+  let library: PriceLibrary | 'missing' | undefined;
   return ({ provider, models, usage }) => {
     try {
       const known = models.find((model) => Object.hasOwn(overrides, model));
       if (known !== undefined) return priceByTable(overrides[known]!, usage);
-      library ??= loadLibrary();
+      library ??= loadLibrary() ?? 'missing';
+      if (library === 'missing') {
+        report?.(NO_LIBRARY);
+        return undefined;
+      }
       for (const model of models) {
         const cost = priceByLibrary(library, provider, model, usage);
         if (cost !== undefined) return cost;
@@ -44,10 +51,29 @@ export function createPricing(overrides: Readonly<Record<string, ModelPrice>> = 
   };
 }
 
-/** The module of Node is asked for here, not imported: the helpers load this file, and hardly ever price anything. */
-function loadLibrary(): PriceLibrary {
-  const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);
-  return require('@pydantic/genai-prices') as PriceLibrary;
+const NO_LIBRARY: Problem = {
+  key: 'prices',
+  message:
+    'model calls have no costs, because the package @pydantic/genai-prices is not beside the bundled application; ' +
+    'leave faultline out of the bundle, install the package there, or give setupTracing prices in pricing',
+};
+
+/**
+ * Looks beside this file, and where the application is: a bundle in CommonJS does not know its own address.
+ *
+ * The module of Node is asked for here, not imported: the helpers load this file, and hardly ever price anything.
+ */
+function loadLibrary(): PriceLibrary | undefined {
+  const { createRequire } = process.getBuiltinModule('node:module');
+  const places = [() => import.meta.url, () => process.argv[1]!, () => `${process.cwd()}/`];
+  for (const place of places) {
+    try {
+      return createRequire(place())('@pydantic/genai-prices') as PriceLibrary;
+    } catch {
+      // The next place may have it.
+    }
+  }
+  return undefined;
 }
 
 function priceByTable(price: ModelPrice, usage: TokenUsage): CallCost {
