@@ -3,21 +3,59 @@
  *
  * The OpenTelemetry SDK is loaded only when a destination is configured. It is loaded by `require`, which
  * keeps this module synchronous, so that a CommonJS application can also `require('faultline/register')`.
+ * What goes wrong is said in one line: it is no reason for an application not to start.
  */
 import { createRequire } from 'node:module';
 
 import { resolveConfig } from './telemetry/config/resolve.ts';
 import { createReporter, type Problem } from './telemetry/diagnostics.ts';
 
-const problems: Problem[] = [];
-const config = resolveConfig({}, process.env, (problem) => problems.push(problem));
+type Setup = Pick<typeof import('./telemetry/setup.ts'), 'setupTracing'>;
 
-if (config.destinations.length > 0) {
-  // Relative to the built file: this module is only ever loaded from dist/.
-  const require = createRequire(import.meta.url);
-  const { setupTracing } = require('./telemetry/setup.js') as typeof import('./telemetry/setup.ts');
-  setupTracing();
-} else {
-  const report = createReporter();
-  for (const problem of problems) report(problem);
+const report = createReporter();
+try {
+  register();
+} catch (error) {
+  report(notSetUp(error));
+}
+
+function register(): void {
+  const problems: Problem[] = [];
+  const config = resolveConfig({}, process.env, (problem) => problems.push(problem));
+  if (config.destinations.length === 0) {
+    for (const problem of problems) report(problem);
+    return;
+  }
+  const setup = setupAtOnce();
+  if (setup === undefined) void registerLater();
+  else setup.setupTracing();
+}
+
+/** For a bundle: what `require` loads a bundler does not see, and this it takes along. */
+async function registerLater(): Promise<void> {
+  try {
+    const { setupTracing } = await import('./telemetry/setup.ts');
+    setupTracing();
+  } catch (error) {
+    report(notSetUp(error));
+  }
+}
+
+/** Relative to the built file: unless it is bundled, this module is only ever loaded from dist/. */
+function setupAtOnce(): Setup | undefined {
+  try {
+    return createRequire(import.meta.url)('./telemetry/setup.js') as Setup;
+  } catch {
+    return undefined;
+  }
+}
+
+function notSetUp(error: unknown): Problem {
+  const { code, name } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
+  return {
+    key: 'register',
+    message:
+      `tracing was not set up, because its code could not be loaded or started (${code ?? name ?? 'no error'}); ` +
+      'install the packages of faultline again, or leave it out of the bundle',
+  };
 }

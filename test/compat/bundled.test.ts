@@ -43,9 +43,12 @@ function run(program: string): Promise<Ended> {
 }
 
 describe('an application bundled together with Faultline and the SDK', () => {
-  it('is traced where nothing is installed', async () => {
+  it('is traced where nothing is installed, and hears that its model calls have no costs', async () => {
     const { code, stdout, stderr } = await run('no-sdk');
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: expect.stringMatching(/^faultline: model calls have no costs, .*\n$/),
+    });
     expect(JSON.parse(stdout)).toMatchObject({ state: 'on', status: 'delivered', exported: 5 });
     expect(spanTree(receiver.spans)).toBe(TRIP);
   });

@@ -1,0 +1,141 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { build, type InputOptions } from 'rolldown';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { startFakeSentry, type FakeSentry } from '../src/testing/fake-sentry.ts';
+import { runNode, type Ended } from './support/run-node.ts';
+
+const PACKAGE = join(import.meta.dirname, '..');
+
+/** An application with an answer and an exit code of its own, which is traced by a line of its code. */
+const PROGRAM = `
+  import { setupTracing } from 'faultline';
+  import { traceChat, traceTool } from 'faultline/spans';
+  setupTracing();
+  traceTool({ name: 'get_weather' }, () => 21);
+  for (let call = 0; call < 2; call += 1) {
+    traceChat({ model: 'gpt-4.1', provider: 'openai' }, (chat) => chat.record({ usage: { inputTokens: 1e6 } }));
+  }
+  setImmediate(() => console.log('the answer is 42'));
+  process.exitCode = 3;
+`;
+/** One that is traced by its environment. */
+const REGISTERED = `
+  import 'faultline/register';
+  console.log('the answer is 42');
+  process.exitCode = 3;
+`;
+/** One that goes on until it is. */
+const PATIENT = `
+  import 'faultline/register';
+  import { trace } from '@opentelemetry/api';
+  const look = () => {
+    const span = trace.getTracer('shop').startSpan('look');
+    span.end();
+    if (span.spanContext().traceFlags === 1) console.log('the answer is 42');
+    else setImmediate(look);
+  };
+  look();
+  process.exitCode = 3;
+`;
+const UNCHANGED = { code: 3, signal: null, stdout: 'the answer is 42\n' };
+const NO_PRICES = 'faultline: model calls have no costs, because the package @pydantic/genai-prices ';
+
+/** What esbuild makes of a CommonJS bundle: a file that does not know its own address. */
+const WITHOUT_ADDRESS: InputOptions = { transform: { define: { 'import.meta.url': 'undefined' } } };
+
+let sentry: FakeSentry;
+/** Where the application is written. */
+let workshop: string;
+/** Where it runs: as in a container that has only the bundle. */
+let directory: string;
+
+beforeEach(async () => {
+  sentry = await startFakeSentry();
+  workshop = await mkdtemp(join(tmpdir(), 'faultline-workshop-'));
+  directory = await mkdtemp(join(tmpdir(), 'faultline-bundle-'));
+  await mkdir(join(workshop, 'node_modules/@opentelemetry'), { recursive: true });
+  await symlink(PACKAGE, join(workshop, 'node_modules/faultline'));
+  await symlink(join(PACKAGE, 'node_modules/@opentelemetry/api'), join(workshop, 'node_modules/@opentelemetry/api'));
+});
+afterEach(async () => {
+  await sentry.close();
+  await rm(workshop, { recursive: true });
+  await rm(directory, { recursive: true });
+});
+
+/** Bundles everything the application imports, and answers with the file to start. */
+async function bundle(source: string, format: 'esm' | 'cjs', options: InputOptions = {}): Promise<string> {
+  const extension = format === 'esm' ? 'mjs' : 'cjs';
+  await writeFile(join(workshop, 'app.mjs'), source);
+  await build({
+    ...options,
+    input: join(workshop, 'app.mjs'),
+    cwd: workshop,
+    platform: 'node',
+    logLevel: 'silent',
+    output: { dir: directory, format, entryFileNames: `app.${extension}`, chunkFileNames: `[name].${extension}` },
+  });
+  return join(directory, `app.${extension}`);
+}
+
+function start(file: string, env: Readonly<Record<string, string>> = { SENTRY_DSN: sentry.dsn }): Promise<Ended> {
+  return runNode([file], { cwd: directory, env, timeoutMs: 15_000 });
+}
+
+describe.each([
+  { format: 'esm', kind: 'an ES module', options: {} },
+  { format: 'cjs', kind: 'CommonJS', options: {} },
+  { format: 'cjs', kind: 'CommonJS that does not know its own address', options: WITHOUT_ADDRESS },
+] as const)('an application bundled together with Faultline as $kind', ({ format, options }) => {
+  it('is traced where nothing is installed, and hears once that model calls have no costs', async () => {
+    const ended = await start(await bundle(PROGRAM, format, options));
+    expect(ended).toEqual({ ...UNCHANGED, stderr: expect.stringMatching(/^faultline: [^\n]*\n$/) });
+    expect(ended.stderr).toContain(NO_PRICES);
+    expect(sentry.stored.map(({ name }) => name)).toEqual(['execute_tool get_weather', 'chat gpt-4.1', 'chat gpt-4.1']);
+  });
+
+  it('has the costs of model calls with the price list beside it', async () => {
+    const file = await bundle(PROGRAM, format, options);
+    await mkdir(join(directory, 'node_modules/@pydantic'), { recursive: true });
+    await symlink(
+      join(PACKAGE, 'node_modules/@pydantic/genai-prices'),
+      join(directory, 'node_modules/@pydantic/genai-prices'),
+    );
+    expect(await start(file)).toEqual({ ...UNCHANGED, stderr: '' });
+    expect(sentry.stored.at(-1)?.attributes['gen_ai.cost.total_tokens']).toBeCloseTo(2, 10);
+  });
+
+  it('is traced by faultline/register as well, from a little later on', async () => {
+    expect(await start(await bundle(PATIENT, format, options))).toEqual({ ...UNCHANGED, stderr: '' });
+    expect(sentry.stored.map(({ name }) => name)).toEqual(['look']);
+  });
+
+  it('with faultline/register runs as ever when nothing is configured', async () => {
+    expect(await start(await bundle(REGISTERED, format, options), {})).toEqual({ ...UNCHANGED, stderr: '' });
+  });
+
+  it('with faultline/register runs on when what sets tracing up is missing, and hears of it in one line', async () => {
+    const file = await bundle(REGISTERED, format, options);
+    const later = (await readdir(directory)).filter((name) => name.startsWith('setup'));
+    expect(later).toHaveLength(1);
+    await Promise.all(later.map((name) => rm(join(directory, name))));
+    expect(await start(file)).toEqual({
+      ...UNCHANGED,
+      stderr: expect.stringMatching(/^faultline: tracing was not set up, because [^\n]*MODULE_NOT_FOUND[^\n]*\n$/),
+    });
+    expect(sentry.stored).toEqual([]);
+  });
+});
+
+describe('a package that is named only when the program runs', () => {
+  it.each(['runtime.js', 'tool-modules.js'])('is left alone by webpack and Vite: %s', async (file) => {
+    const code = await readFile(join(PACKAGE, 'dist/faultline', file), 'utf8');
+    const named = [...code.matchAll(/\bimport\(\s*(?!["'])(?<rest>[^)]*)/g)].map((match) => match.groups?.['rest']);
+    expect(named.length).toBeGreaterThan(0);
+    for (const rest of named) expect(rest).toMatch(/^\/\* webpackIgnore: true \*\/\s+\/\* @vite-ignore \*\/\s/);
+  });
+});
