@@ -158,8 +158,9 @@ function workingDirectory(): string {
  * is what the built files are called. None when this file was bundled into an application: nothing tells our
  * code from the application's then.
  */
-function ownFolders(thisFile: string): readonly string[] {
-  const path = filePath(thisFile).replaceAll('\\', '/');
+function ownFolders(thisFile: string | undefined): readonly string[] {
+  // A bundle in CommonJS does not know its own address.
+  const path = filePath(thisFile ?? '').replaceAll('\\', '/');
   const root = /^(.*\/)(?:(?:src|dist)\/telemetry\/issues\/stack-frames\.[jt]s|dist\/faultline\/[^/]+\.js)$/.exec(
     path,
   )?.[1];
