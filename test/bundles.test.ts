@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { build, type InputOptions } from 'rolldown';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import type { SentryEvent } from '../src/telemetry/issues/sentry-event.ts';
 import { startFakeSentry, type FakeSentry } from '../src/testing/fake-sentry.ts';
 import { runNode, type Ended } from './support/run-node.ts';
 
@@ -21,6 +22,17 @@ const PROGRAM = `
   }
   setImmediate(() => console.log('the answer is 42'));
   process.exitCode = 3;
+`;
+/** One of whose tools fails. */
+const FAILING = `
+  import { setupTracing, traceTool } from 'faultline';
+  setupTracing();
+  try {
+    traceTool({ name: 'get_weather' }, () => {
+      throw new RangeError('no such day');
+    });
+  } catch {}
+  setImmediate(() => {});
 `;
 /** One that is traced by its environment. */
 const REGISTERED = `
@@ -107,6 +119,25 @@ describe.each([
     );
     expect(await start(file)).toEqual({ ...UNCHANGED, stderr: '' });
     expect(sentry.stored.at(-1)?.attributes['gen_ai.cost.total_tokens']).toBeCloseTo(2, 10);
+  });
+
+  it('has its .env file read with dotenv beside it', async () => {
+    const file = await bundle(PROGRAM, format, options);
+    await mkdir(join(directory, 'node_modules'));
+    await symlink(join(PACKAGE, 'node_modules/dotenv'), join(directory, 'node_modules/dotenv'));
+    await writeFile(join(directory, '.env'), `SENTRY_DSN=${sentry.dsn}\n`);
+    const { code, stderr } = await start(file, {});
+    expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringContaining(NO_PRICES) });
+    expect(sentry.stored).toHaveLength(3);
+  });
+
+  it('has Issues with the error and its stack', async () => {
+    await start(await bundle(FAILING, format, options));
+    const [event] = sentry.envelopes.flatMap(({ items }) =>
+      items.map(({ bytes }) => JSON.parse(bytes.toString()) as SentryEvent),
+    );
+    expect(event?.exception?.values).toEqual([expect.objectContaining({ type: 'RangeError' })]);
+    expect(event?.exception?.values[0]?.stacktrace?.frames?.at(-1)?.filename).toContain('app.');
   });
 
   it('is traced by faultline/register as well, from a little later on', async () => {

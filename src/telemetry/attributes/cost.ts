@@ -1,5 +1,6 @@
 import type { ModelPrice } from '../config/options.ts';
 import type { Problem, Report } from '../config/settings.ts';
+import { requirePackage } from '../require-package.ts';
 import type { TokenUsage } from './usage.ts';
 
 /** What one model call cost, in US dollars. */
@@ -58,22 +59,12 @@ const NO_LIBRARY: Problem = {
     'leave faultline out of the bundle, install the package there, or give setupTracing prices in pricing',
 };
 
-/**
- * Looks beside this file, and where the application is: a bundle in CommonJS does not know its own address.
- *
- * The module of Node is asked for here, not imported: the helpers load this file, and hardly ever price anything.
- */
 function loadLibrary(): PriceLibrary | undefined {
-  const { createRequire } = process.getBuiltinModule('node:module');
-  const places = [() => import.meta.url, () => process.argv[1]!, () => `${process.cwd()}/`];
-  for (const place of places) {
-    try {
-      return createRequire(place())('@pydantic/genai-prices') as PriceLibrary;
-    } catch {
-      // The next place may have it.
-    }
+  try {
+    return requirePackage('@pydantic/genai-prices') as PriceLibrary;
+  } catch {
+    return undefined;
   }
-  return undefined;
 }
 
 function priceByTable(price: ModelPrice, usage: TokenUsage): CallCost {

@@ -1,6 +1,6 @@
-import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 
+import { requirePackage } from '../require-package.ts';
 import type { Host } from './host.ts';
 import { defined } from './records.ts';
 import type { Report } from './settings.ts';
@@ -37,7 +37,7 @@ export function readEnvironment(
 /** dotenv is loaded only for a file that exists: a process without one pays nothing for it. */
 function parseEnvFile(text: string, report: Report): Environment {
   try {
-    const { parse } = createRequire(import.meta.url)('dotenv') as typeof import('dotenv');
+    const { parse } = requirePackage('dotenv') as typeof import('dotenv');
     return parse(text);
   } catch {
     // A bundler does not see the package, and the files it would be in are not there.
