@@ -1,7 +1,7 @@
 /**
  * Sets tracing up from the environment: `node --import faultline/register app.js`.
  *
- * The OpenTelemetry SDK is loaded only when a destination is configured. It is loaded by `require`, which
+ * The OpenTelemetry SDK is loaded only when something is to be sent. It is loaded by `require`, which
  * keeps this module synchronous, so that a CommonJS application can also `require('faultline/register')`.
  * What goes wrong is said in one line: it is no reason for an application not to start.
  */
@@ -22,7 +22,7 @@ try {
 function register(): void {
   const problems: Problem[] = [];
   const config = resolveConfig({}, process.env, (problem) => problems.push(problem));
-  if (config.destinations.length === 0) {
+  if (config.destinations.length === 0 && config.dsn === undefined) {
     for (const problem of problems) report(problem);
     return;
   }

@@ -41,6 +41,18 @@ describe('a script that simply ends', () => {
     expect(sentry.stored.map(({ name }) => name)).toEqual(['execute_tool get_weather', 'agent.invoke helper']);
   });
 
+  it('has its Issues delivered without traces, when those go nowhere', async () => {
+    const source = `
+      import { traceTool } from 'DIST/telemetry/spans.js';
+      try { traceTool({ name: 'book' }, () => { throw new RangeError('no seat left'); }); } catch {}
+    `;
+    const env = { SENTRY_DSN: sentry.dsn, OTEL_TRACES_EXPORTER: 'none' };
+    const ended = await runScript(source, { env, preload: ['register.js'] });
+    expect(ended).toMatchObject({ code: 0, stderr: '' });
+    expect(sentry.envelopes).toHaveLength(1);
+    expect(sentry.stored).toEqual([]);
+  });
+
   it('is traced through a .env file as well, which stays out of its environment', async () => {
     const source = `
       import { writeFileSync } from 'node:fs';
