@@ -116,6 +116,12 @@ const MAX_TYPE_LENGTH = 120;
 const safeMessages = new WeakMap<object, string>();
 
 /**
+ * The frames of stacks as they were first read, which V8 writes down then, with the message of that moment. Of an error
+ * whose message is shortened later, nothing would tell them from frames the message had quoted.
+ */
+const firstStacks = new WeakMap<object, string | undefined>();
+
+/**
  * Reads a thrown value, its causes and the members of its groups, each once. Never throws, also for values
  * whose properties do.
  *
@@ -214,9 +220,16 @@ function linksOf(value: object): ErrorLinks {
   }
 }
 
-function stackOf(value: object): string | undefined {
+function stackOf(error: object): string | undefined {
+  if (firstStacks.has(error)) return firstStacks.get(error);
+  const stack = readStack(error);
+  firstStacks.set(error, stack);
+  return stack;
+}
+
+function readStack(error: object): string | undefined {
   try {
-    const { stack, message } = value as Readonly<Record<string, unknown>>;
+    const { stack, message } = error as Readonly<Record<string, unknown>>;
     return typeof stack === 'string' ? afterMessage(stack, message) : undefined;
   } catch {
     return undefined;

@@ -1112,6 +1112,29 @@ describe('what an Issue may not say', () => {
     for (const { body } of sentry.requests) expect(Buffer.from(body).toString()).not.toContain(canary);
   });
 
+  it('stays in, also when the message is shortened on the way and had quoted a stack', async () => {
+    const { flush } = setup({ errorMessages: 'withheld' });
+    const quoted = '    at janeRoe (/home/fever.js:1:2)\n    at monday (/home/doctor.js:3:4)';
+    // Far from the beginning of a turn V8 would keep as many frames as it may, and none of the quoted ones.
+    const error = await new Promise<Error>((resolve) => {
+      setImmediate(() => resolve(new WeatherServiceError(`not found\n${quoted}`)));
+    });
+    const run = (): void =>
+      traceAgent({ name: 'helper' }, () => {
+        try {
+          failingTool(error);
+        } catch {
+          error.message = 'not found';
+          throw error;
+        }
+      });
+    expect(run).toThrow(error);
+    await flush();
+    const { function: thrower, filename } = onlyEvent().exception!.values[0]!.stacktrace!.frames.at(-1)!;
+    expect([thrower, filename]).toEqual([expect.any(String), expect.stringContaining('issues.test.ts')]);
+    for (const { body } of sentry.requests) expect(Buffer.from(body).toString()).not.toMatch(/janeRoe|fever|doctor/);
+  });
+
   it.each<[string, string]>([
     ['another one', 'short'],
     ['its beginning', 'say hello'],
