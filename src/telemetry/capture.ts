@@ -10,11 +10,7 @@ import {
 import { active, type HeldFailure } from './active.ts';
 import { contentPolicyOf, failurePlace, frameOf, scopeOf, type RunFrame } from './context.ts';
 import {
-  isObject,
   linkedErrors,
-  recordedAnywhere,
-  recordedFailure,
-  rememberFailure,
   toldWith,
   type Captured,
   type CapturedFailure,
@@ -22,6 +18,7 @@ import {
   type Level,
 } from './failure.ts';
 import { guard } from './guard.ts';
+import { isObject, recordedAnywhere, recordedFailure, rememberFailure } from './recorded-failures.ts';
 import {
   FAULTLINE_RUN_ID,
   FAULTLINE_TRANSPORT,

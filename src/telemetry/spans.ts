@@ -70,15 +70,9 @@ import {
   type RunContext,
   type RunFrame,
 } from './context.ts';
-import {
-  errorType,
-  httpStatus,
-  recordedAnywhere,
-  recordSpanFailure,
-  type FailurePoint,
-  type RecordedFailure,
-} from './failure.ts';
+import { errorType, httpStatus, recordSpanFailure, type FailurePoint } from './failure.ts';
 import { guard } from './guard.ts';
+import { recordedAnywhere, type RecordedFailure } from './recorded-failures.ts';
 import type { ResultObserver } from './result-observation.ts';
 import {
   FALLBACK_EVENT,

@@ -1,5 +1,6 @@
 import { captureHere } from '../capture.ts';
-import { recentThrownValues, thrownMessage } from '../failure.ts';
+import { thrownMessage } from '../failure.ts';
+import { recentThrownValues } from '../recorded-failures.ts';
 import { guard } from '../guard.ts';
 import { findSentrySdk } from './sentry-sdk.ts';
 import type { ReleasableSink } from './sink.ts';
