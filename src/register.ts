@@ -41,10 +41,12 @@ async function registerLater(): Promise<void> {
   }
 }
 
-/** Relative to the built file: unless it is bundled, this module is only ever loaded from dist/. */
+/** Unless it is bundled, this module is only ever loaded from dist/. Beside a bundle lie files of the application. */
 function setupAtOnce(): Setup | undefined {
   try {
-    return createRequire(import.meta.url)('./telemetry/setup.js') as Setup;
+    const require = createRequire(import.meta.url);
+    const { name } = require('../package.json') as { readonly name?: unknown };
+    return name === 'faultline' ? (require('./telemetry/setup.js') as Setup) : undefined;
   } catch {
     return undefined;
   }

@@ -149,6 +149,14 @@ describe.each([
     expect(await start(await bundle(REGISTERED, format, options), {})).toEqual({ ...UNCHANGED, stderr: '' });
   });
 
+  it('with faultline/register runs no file of its own that has the name of one of ours', async () => {
+    const file = await bundle(PATIENT, format, options);
+    await mkdir(join(directory, 'telemetry'));
+    await writeFile(join(directory, 'telemetry/setup.js'), `console.log('not asked for');`);
+    expect(await start(file)).toMatchObject(UNCHANGED);
+    expect(sentry.stored.length).toBeGreaterThan(0);
+  });
+
   it('with faultline/register runs on when what sets tracing up is missing, and hears of it in one line', async () => {
     const file = await bundle(REGISTERED, format, options);
     const later = (await readdir(directory)).filter((name) => name.startsWith('setup'));

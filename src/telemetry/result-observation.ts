@@ -24,10 +24,12 @@ export interface ResultObserver {
 export interface Observation {
   readonly context: Context;
   readonly observer: ResultObserver;
+  /** It is awaited or iterated, in whichever view, which tells how the result ends: other methods need not. */
+  isRead: boolean;
 }
 
 export function observe(context: Context, observer: ResultObserver): Observation {
-  const observation = { context, observer };
+  const observation = { context, observer, isRead: false };
   abandoned.register(observation, observer);
   return observation;
 }
@@ -42,13 +44,11 @@ const abandoned = new FinalizationRegistry<ResultObserver>((observer) => observe
 export interface View {
   readonly observation: Observation;
   readonly object: object;
-  /** It is awaited or iterated, which tells how the result ends: other methods need not. */
-  isRead: boolean;
 }
 
 /** Whether the end of the result is yet to come, although a method has told something of it. */
-export function isOpen({ isRead, object }: View): boolean {
-  return isRead || guard(() => (object as { readonly ended?: unknown }).ended) === false;
+export function isOpen({ observation, object }: View): boolean {
+  return observation.isRead || guard(() => (object as { readonly ended?: unknown }).ended) === false;
 }
 
 /**
@@ -57,6 +57,7 @@ export function isOpen({ isRead, object }: View): boolean {
  */
 export function branchesOf(observation: Observation, count: number): Observation[] {
   let read = count;
+  observation.isRead = true;
   return Array.from({ length: count }, () => {
     let isCancelled = false;
     const settle = (tell: 'onEnd' | 'onSettled'): void => {
@@ -64,6 +65,7 @@ export function branchesOf(observation: Observation, count: number): Observation
     };
     return {
       context: observation.context,
+      isRead: false,
       observer: {
         onValue: () => observation.observer.onValue(),
         onResult: (value) => observation.observer.onResult(value),

@@ -1,7 +1,7 @@
 import { guard } from './guard.ts';
 
 /** Calls a method of the object behind an overlay, and answers what its caller gets. */
-type OnCall = (run: () => unknown, overlaid: object) => unknown;
+type OnCall = (run: () => unknown, overlaid: object, name: PropertyKey) => unknown;
 
 type Method = (...values: unknown[]) => unknown;
 
@@ -11,17 +11,19 @@ type Method = (...values: unknown[]) => unknown;
  * property takes its place; everything else is written to the object.
  */
 export function overlay(object: object, replaced: Map<PropertyKey, unknown>, onCall: OnCall): object {
-  const wrapped = new Map<Method, Method>();
+  // One method may stand under a name and under a symbol, which take different functions.
+  const wrapped = { string: new WeakMap<Method, Method>(), symbol: new WeakMap<Method, Method>() };
   const wrap = (method: Method, key: PropertyKey): Method => {
-    const known = wrapped.get(method);
+    const made = wrapped[typeof key === 'symbol' ? 'symbol' : 'string'];
+    const known = made.get(method);
     if (known !== undefined) return known;
     const call = (self: unknown, values: unknown[]): unknown =>
       self === overlaid
-        ? onCall(() => Reflect.apply(method, object, values), overlaid)
+        ? onCall(() => Reflect.apply(method, object, values), overlaid, key)
         : Reflect.apply(method, self, values);
-    const made = wrapMethod(method, key, call);
-    wrapped.set(method, made);
-    return made;
+    const wrapper = wrapMethod(method, key, call);
+    made.set(method, wrapper);
+    return wrapper;
   };
   const substitute = (key: PropertyKey, value: unknown): unknown => {
     if (replaced.has(key)) return replaced.get(key);

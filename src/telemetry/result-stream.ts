@@ -10,7 +10,7 @@ interface Step {
 /** Takes one step of a stream inside its span, and tells the span what came of it. */
 async function take<T extends Step | null | undefined>(view: View, step: () => T | PromiseLike<T>): Promise<T> {
   const { context, observer } = view.observation;
-  view.isRead = true;
+  view.observation.isRead = true;
   try {
     const result = await contextApi.with(context, step);
     // The cursor of a database has a `next` too, which gives a value, and null at the end.

@@ -81,10 +81,10 @@ function fail(error: unknown, { observer }: Observation): never {
  * stays lazy: only its first `then` starts the work.
  */
 function observeThenable(thenable: PromiseLike<unknown>, observation: Observation): object {
-  const view: View = { observation, object: thenable, isRead: false };
+  const view: View = { observation, object: thenable };
   let started: Promise<unknown> | undefined;
   return overlayThenable(view, () => {
-    view.isRead = true;
+    observation.isRead = true;
     started ??= settle(
       new Promise((resolve, reject) => {
         contextApi.with(view.observation.context, () => thenable.then(resolve, reject));
@@ -97,7 +97,8 @@ function observeThenable(thenable: PromiseLike<unknown>, observation: Observatio
 
 /** A promise somebody has put something on, such as a way to cancel it. It works whether it is awaited or not. */
 function observeKeyedPromise(promise: Promise<unknown>, observation: Observation): object {
-  const view: View = { observation, object: promise, isRead: true };
+  const view: View = { observation, object: promise };
+  observation.isRead = true;
   const settled = settle(promise, view);
   return overlayThenable(view, () => settled);
 }
@@ -124,7 +125,7 @@ function follow(value: Followed, observation: Observation): object {
 }
 
 function observeIterable(iterable: AsyncIterable<unknown>, observation: Observation): object {
-  const view: View = { observation, object: iterable, isRead: false };
+  const view: View = { observation, object: iterable };
   // Whoever puts another one in its place may still want this one.
   const iterate = iterable[Symbol.asyncIterator] as () => AsyncIterator<unknown>;
   let own: AsyncIterator<unknown> | undefined;
@@ -150,27 +151,52 @@ function observeIterable(iterable: AsyncIterable<unknown>, observation: Observat
 }
 
 function overlayView(view: View, methods: Map<PropertyKey, unknown>): object {
-  return overlay(view.object, methods, (run, overlaid) =>
-    observeReturned(contextApi.with(view.observation.context, run), view, overlaid),
+  return overlay(view.object, methods, (run, overlaid, name) =>
+    observeReturned(contextApi.with(view.observation.context, run), view, overlaid, name),
   );
 }
 
 /** What another method of a result returns: it may be the same result in another form. */
-function observeReturned(returned: unknown, view: View, overlaid: object): unknown {
+function observeReturned(returned: unknown, view: View, overlaid: object, name: PropertyKey): unknown {
   if (typeof returned !== 'object' || returned === null) return returned;
   if (returned === view.object) return overlaid;
   const { observation } = view;
-  if (isPlainPromise(returned)) {
-    return returned.then(
-      (value) => observeAnswer(value, view, overlaid),
-      (error: unknown) => fail(error, observation),
-    );
-  }
+  if (isPlainPromise(returned)) return tellsResult(view, name) ? observeTold(returned, view, overlaid) : returned;
   if (isThenable(returned)) return observeThenable(returned, observation);
   if (isFollowed(returned)) return follow(returned, observation);
   if (!Array.isArray(returned) || returned.length === 0 || !returned.every(isFollowed)) return returned;
   const branches = branchesOf(observation, returned.length);
   return returned.map((branch, index) => follow(branch, branches[index]!));
+}
+
+/** Methods of streams in the SDKs of models that read the whole of it, or give it in another form. */
+const READS_ALL = /^(?:final[A-Z]\w*|done|runUntilDone|toArray|forEach|pipeTo|withResponse)$/;
+
+/** A method of what is merely awaited gives the result in another form; a stream has methods for many other things. */
+function tellsResult({ object }: View, name: PropertyKey): boolean {
+  return isThenable(object) || (typeof name === 'string' && READS_ALL.test(name));
+}
+
+/** One for each promise: a method may answer the same one again. */
+const told = new WeakMap<Promise<unknown>, object>();
+
+/** Derived when it is awaited, so that a promise nobody waits for is handled or unhandled as it was. */
+function observeTold(promise: Promise<unknown>, view: View, overlaid: object): object {
+  const known = told.get(promise);
+  if (known !== undefined) return known;
+  let started: Promise<unknown> | undefined;
+  const observed = overlayThenable({ observation: view.observation, object: promise }, () => {
+    started ??= promise.then(
+      (value) => observeAnswer(value, view, overlaid),
+      (error: unknown) => {
+        if (isOpen(view)) throw error;
+        return fail(error, view.observation);
+      },
+    );
+    return started;
+  });
+  told.set(promise, observed);
+  return observed;
 }
 
 /** What the promise of another method came to: the answer, one of its parts, or a stream of it. */
@@ -218,7 +244,8 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
 function isPage(value: object): boolean {
   const looksLikeOne = guard(() => {
     if (hasMethod(value, 'next')) return false;
-    const isList = Array.isArray((value as { readonly data?: unknown }).data);
+    // A getter may start work.
+    const isList = Array.isArray(Object.getOwnPropertyDescriptor(value, 'data')?.value);
     return isList || hasMethod(value, 'getNextPage') || hasMethod(value, 'hasNextPage');
   });
   return looksLikeOne === true;

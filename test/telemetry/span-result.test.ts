@@ -199,6 +199,55 @@ describe('a result that is read by methods of its own', () => {
     expectSuccess();
   });
 
+  it('is open although its object is asked and told other things before and while it is read', async () => {
+    const agent = traceAgent({ name: 'helper' }, () => ({
+      models: async () => ['gpt-5-mini'],
+      setModel: () => Promise.reject(new Error('no such model')),
+      generate: async () => 'a part',
+      async *[Symbol.asyncIterator]() {
+        yield* [1, 2];
+      },
+    }));
+    expect(await agent.models()).toEqual(['gpt-5-mini']);
+    for await (const _ of agent) {
+      await agent.setModel().catch(() => {});
+      expect(await agent.generate()).toBe('a part');
+      expect(telemetry.spans).toHaveLength(0);
+    }
+    expectSuccess();
+  });
+
+  it('leaves the promises of its methods what they are until they are waited for', async () => {
+    const failed = Promise.reject(new Error('429'));
+    failed.catch(() => {});
+    const stream = traceChat(GPT, () => ({
+      done: () => failed,
+      async *[Symbol.asyncIterator]() {
+        yield* [1];
+      },
+    }));
+    expect(stream.done()).toBe(stream.done());
+    expect(await collect(stream)).toEqual([1]);
+    expectSuccess();
+    await expect(stream.done()).rejects.toThrow('429');
+  });
+
+  it('does not read what a getter of its object would begin', async () => {
+    let begun = 0;
+    const stream = traceChat(GPT, () => ({
+      get data() {
+        begun += 1;
+        return [];
+      },
+      async *[Symbol.asyncIterator]() {
+        yield* [1];
+      },
+    }));
+    expect(await collect(stream)).toEqual([1]);
+    expect(begun).toBe(0);
+    expectSuccess();
+  });
+
   it('is open while the object says that it has not ended', async () => {
     let release!: () => void;
     const stream = traceChat(GPT, () => new EventStream(() => new Promise((resolve) => (release = resolve))));
@@ -459,13 +508,14 @@ describe('a result nobody holds', () => {
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
   it('ends its span, which does not say that somebody aborted it', async () => {
-    (() => void traceChat(GPT, () => SdkStream.of(1)))();
-    while (telemetry.spans.length === 0) {
+    (() => void traceChat({ ...GPT, model: 'unread' }, () => SdkStream.of(1)))();
+    const unread = (): ReceivedSpan | undefined => telemetry.spans.find(({ name }) => name === 'chat unread');
+    while (unread() === undefined) {
       await turn();
       collectGarbage();
     }
-    expect(ended().status.code).toBe(UNSET);
-    expectSuccess();
+    expect(unread()!.status.code).toBe(UNSET);
+    expect(unread()!.attributes).not.toHaveProperty('faultline.outcome');
   });
 
   it.each([
