@@ -133,13 +133,17 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
 
   const isSampled = (): boolean => Math.random() < sampleRate;
 
-  const draw = (captured: CapturedFailure | CapturedMessage): SentryEvent | null => {
+  /** `strike` takes what the journal has of it from before, should the process end here. */
+  const draw = (captured: CapturedFailure | CapturedMessage, strike = () => {}): SentryEvent | null => {
     if (!isSampled()) return null;
     const event = createEvent(captured, environment);
     if (!mayAsk) return event;
     return ask(
       () => reviewed(event, options, report),
-      () => sendFewOfAKind(event),
+      () => {
+        strike();
+        sendFewOfAKind(event);
+      },
     );
   };
 
@@ -156,10 +160,10 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     if (admitted !== undefined) send(admitted);
   };
 
-  const deliver = (captured: CapturedFailure | CapturedMessage): void => {
+  const deliver = (captured: CapturedFailure | CapturedMessage, strike?: () => void): void => {
     const sdk = sdkInForce();
     // What `beforeSend` is to see has to be whole; of anything else the guard judges before most of the work is done.
-    if (sdk === undefined && options.beforeSend) return sendFewOfAKind(draw(captured));
+    if (sdk === undefined && options.beforeSend) return sendFewOfAKind(draw(captured, strike));
     if (sdk === undefined && !isSampled()) return;
     const outline = outlineOf(captured);
     const admitted = admit(guard, outline);
@@ -176,7 +180,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
       strike();
       return sendFewOfAKind(event);
     }
-    deliver(outcome);
+    deliver(outcome, strike);
     strike();
   };
 

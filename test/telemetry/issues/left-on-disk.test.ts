@@ -93,3 +93,22 @@ describe('a storm of one failure', () => {
     expect(sentry.envelopes).toHaveLength(5);
   });
 });
+
+describe('a failure that a hook is asked about when it ends the process', () => {
+  it('is sent once, and not again by the next start', async () => {
+    const ended = await run(`
+      import { setupTracing, traceAgent, traceTool } from 'DIST/index.js';
+      setupTracing({
+        beforeSend(event) {
+          if (event.level === 'error') process.exit(3);
+          return event;
+        },
+      });
+      traceAgent({ name: 'helper' }, () => traceTool({ name: 'get' }, () => { throw new RangeError('the end'); }));
+    `);
+    expect(ended).toMatchObject({ code: 3 });
+    expect(receivedEvents(sentry)).toMatchObject([{ level: 'error' }]);
+    expect(await restart()).toMatchObject({ code: 0, stderr: '' });
+    expect(receivedEvents(sentry)).toHaveLength(1);
+  });
+});
