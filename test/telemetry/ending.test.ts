@@ -76,6 +76,25 @@ describe('a process whose own exit listener throws before ours is called', () =>
     expect(ended.stderr).not.toContain('faultline:');
     expect(names()).toEqual(BOTH);
   });
+
+  it.each([
+    ['after process.exit()', 'process.exit(7);', 7],
+    ['when nothing is left to do', '', 1],
+  ])('has its spans delivered, also where it put it before ours: %s', async (_, end, code) => {
+    const source = (options: string): string => `
+      import { setupTracing, traceAgent, traceTool } from 'DIST/index.js';
+      setupTracing({ ${options} });
+      process.prependListener('exit', () => { throw new Error('my listener'); });
+      traceAgent({ name: 'helper' }, () => traceTool({ name: 'get_weather' }, () => 21));
+      ${end}
+    `;
+    const bare = await runScript(source('enabled: false'));
+    const ended = await runScript(source(''), { env: { SENTRY_DSN: sentry.dsn } });
+    expect(ended).toMatchObject({ code, signal: null, stdout: '' });
+    expect(bare).toMatchObject({ code });
+    expect(ended.stderr).not.toContain('faultline:');
+    expect(names()).toEqual(BOTH);
+  });
 });
 
 describe('a process that waits for a processor to flush', () => {

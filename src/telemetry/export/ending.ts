@@ -49,16 +49,13 @@ export function sendAtTheEnd(sending: Sending, { naturalMs, abruptMs }: EndingLi
     if (gaveUp) sending.giveUp();
     else if (sending.isPending()) void flushOnce();
   };
-  let isExiting = false;
-  const onExitBegins = (): void => {
-    isExiting = true;
-  };
+  let hasExited = false;
   const onUncaught = (): void => {
     // Should the process live on, it runs no further ticks, and could send nothing.
-    if (isExiting) onExit();
+    if (!hasExited && isExiting()) onExit();
   };
   const onExit = (): void => {
-    isExiting = false;
+    hasExited = true;
     if (!gaveUp) sending.sendNow(abruptMs);
     sending.close();
   };
@@ -79,18 +76,25 @@ export function sendAtTheEnd(sending: Sending, { naturalMs, abruptMs }: EndingLi
   });
 
   process.on('beforeExit', onBeforeExit);
-  process.prependListener('exit', onExitBegins);
   process.on('exit', onExit);
   process.on('uncaughtExceptionMonitor', onUncaught);
   for (const { listen } of listeners) listen();
   return () => {
     stopped = true;
     process.off('beforeExit', onBeforeExit);
-    process.off('exit', onExitBegins);
     process.off('exit', onExit);
     process.off('uncaughtExceptionMonitor', onUncaught);
     for (const { stop } of listeners) stop();
   };
+}
+
+/**
+ * Whether `exit` is about to be told, or is: Node says so before it calls the first listener, in a property it does not
+ * document. Without that, a listener that throws keeps the event from ours.
+ */
+function isExiting(): boolean {
+  const { _exiting: isIt } = process as { readonly _exiting?: unknown };
+  return isIt === true;
 }
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
