@@ -5,6 +5,7 @@ import type { Report } from './settings.ts';
 interface NameRule {
   readonly key: string;
   readonly what: string;
+  /** In bytes of UTF-8. */
   readonly maxLength: number;
   /** Words that mean something else to Sentry, in any case. */
   readonly reserved: readonly string[];
@@ -25,12 +26,13 @@ export function reportRefusedNames(release: string | undefined, environment: str
 }
 
 function reportRefused(name: string, { key, what, maxLength, reserved }: NameRule, report: Report): void {
+  const length = Buffer.byteLength(name);
   const isTaken =
-    name.length <= maxLength && !/[/\r\n\t\f]/.test(name) && !reserved.some((word) => word === name.toLowerCase());
+    length <= maxLength && !/[/\r\n\t\f]/.test(name) && !reserved.some((word) => word === name.toLowerCase());
   if (isTaken) return;
-  const shown = name.length <= maxLength ? describe(name) : `${name.length} characters long`;
+  const shown = length <= maxLength ? describe(name) : `${length} bytes long`;
   report({
     key,
-    message: `The ${what} is ${shown}, which Sentry leaves out: give it at most ${maxLength} characters without slashes and line breaks, and not the name ${reserved.at(-1)!}.`,
+    message: `The ${what} is ${shown}, which Sentry leaves out: give it at most ${maxLength} bytes without slashes and line breaks, and not the name ${reserved.at(-1)!}.`,
   });
 }

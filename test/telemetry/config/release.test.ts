@@ -65,6 +65,8 @@ describe('the release', () => {
     ['a slash', { SENTRY_RELEASE: 'feature/one' }, 'SENTRY_RELEASE'],
     ['a reserved word', { SENTRY_RELEASE: 'Latest' }, 'SENTRY_RELEASE'],
     ['a name that is too long', { SENTRY_RELEASE: 'a'.repeat(201) }, 'SENTRY_RELEASE'],
+    ['a name that is too long in bytes', { SENTRY_RELEASE: 'ä'.repeat(101) }, 'SENTRY_RELEASE'],
+    ['an environment that is too long in bytes', { SENTRY_ENVIRONMENT: 'ä'.repeat(33) }, 'SENTRY_ENVIRONMENT'],
     ['an environment that means none', { SENTRY_ENVIRONMENT: 'none' }, 'SENTRY_ENVIRONMENT'],
   ])('is sent as it was given and said of once, when Sentry will leave it out: %s', (_, variables, key) => {
     const { config, problems } = resolving({ SENTRY_DSN: DSN, ...variables });
