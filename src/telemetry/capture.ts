@@ -10,6 +10,7 @@ import {
 import { active, type HeldFailure } from './active.ts';
 import { contentPolicyOf, failurePlace, frameOf, scopeOf, type RunFrame } from './context.ts';
 import {
+  isRecoverable,
   linkedErrors,
   toldWith,
   type Captured,
@@ -94,9 +95,6 @@ export function spanSite(span: Span, usualOp?: string): Pick<Site, 'span' | 'par
   };
 }
 
-/** Points a run goes on from: the model is told, and may do without. */
-const RECOVERABLE: ReadonlySet<FailurePoint> = new Set(['tool.execution', 'memory.search']);
-
 /**
  * Everything that is known of a failure at the moment it happens. Assumes that a run recovers where it can.
  *
@@ -104,7 +102,7 @@ const RECOVERABLE: ReadonlySet<FailurePoint> = new Set(['tool.execution', 'memor
  */
 export function captureFailure(site: FailureSite): CapturedFailure {
   const { error, point } = site;
-  const handled = RECOVERABLE.has(point);
+  const handled = isRecoverable(point);
   const run = site.frame?.agent?.outermost.spanContext().spanId;
   return {
     ...surroundings(site, 'internal_error', { ...site.tags, 'failure.point': point }),

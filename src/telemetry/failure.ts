@@ -27,6 +27,14 @@ export const FAILURE_POINTS = [
 
 export type FailurePoint = (typeof FAILURE_POINTS)[number];
 
+/** Points a run goes on from: the model is told, and may do without. */
+const RECOVERABLE: ReadonlySet<FailurePoint | undefined> = new Set(['tool.execution', 'memory.search'] as const);
+
+/** Whether a failure at a point is taken for handled until something else is known. */
+export function isRecoverable(point: FailurePoint | undefined): boolean {
+  return RECOVERABLE.has(point);
+}
+
 /** How much a failure matters, in Sentry's words. */
 export type Level = 'fatal' | 'error' | 'warning' | 'info' | 'debug';
 
@@ -376,7 +384,7 @@ export function recordSpanFailure(
   if (isPoint) span.setAttribute(FAULTLINE_FAILURE_POINT, failure.point);
   const point = known?.point ?? failure.point;
   const isCaptured = known?.isCaptured === true;
-  const isSurvived = place.run !== undefined && !failure.isEnd && known?.isSurvived !== false;
+  const isSurvived = !failure.isEnd && known?.isSurvived !== false && (place.run !== undefined || isRecoverable(point));
   const recorded = { message, isOnSpan: true, isCaptured, isSurvived };
   rememberFailure(error, place, point === undefined ? recorded : { ...recorded, point });
   return { message, isNew: isPoint && !isCaptured };

@@ -125,6 +125,20 @@ describe('Issues of a process', () => {
     expect(issues()).toEqual([['RangeError', 'fatal', 'onunhandledrejection', false]]);
   });
 
+  it.each(["new BookingError('no seat left')", "'plain'", '{ status: 503 }'])(
+    'whose tool rejects with %s outside of any run say of the failure, and that it ended the process',
+    async (thrown) => {
+      await endsAlike(`await traceTool({ name: 'book' }, async () => { throw ${thrown}; });`);
+      expect(issues()).toHaveLength(2);
+      expect(issues()).toEqual(
+        expect.arrayContaining([
+          [expect.any(String), 'warning', 'faultline.tool.execution', true],
+          [expect.any(String), 'fatal', expect.stringMatching(/^onun/), false],
+        ]),
+      );
+    },
+  );
+
   it('whose own handler keeps it alive are delivered, and it lives', async () => {
     const handler = `process.on('uncaughtException', ({ message }) => console.log('survived:', message));`;
     const { code, stdout } = await endsAlike(
