@@ -36,6 +36,8 @@ export interface IssueSink {
 /** A failure that waits for the end of its run. */
 export interface HeldFailure {
   readonly failure: CapturedFailure;
+  /** Whether it becomes an Issue, or is one already: what is operational does not. */
+  readonly isIssue: boolean;
   /** Sends it as it turned out, or drops it because it became part of another one. */
   readonly decide: (outcome: CapturedFailure | 'dropped') => void;
 }

@@ -19,7 +19,13 @@ import {
   type Level,
 } from './failure.ts';
 import { guard } from './guard.ts';
-import { isObject, recordedAnywhere, recordedFailure, rememberFailure } from './recorded-failures.ts';
+import {
+  isObject,
+  recordedAnywhere,
+  recordedFailure,
+  rememberFailure,
+  type FailurePlace,
+} from './recorded-failures.ts';
 import {
   FAULTLINE_RUN_ID,
   FAULTLINE_TRANSPORT,
@@ -119,10 +125,16 @@ export function captureFailure(site: FailureSite): CapturedFailure {
 /**
  * Decides the failures of a run that has ended. The one that ended it was not handled; those its Issue tells of,
  * as causes and members, have none of their own; the run went on from all others.
+ *
+ * @param place where the run ended
  */
-export function decideFailures(held: readonly HeldFailure[], end: { readonly value: unknown } | undefined): void {
+export function decideFailures(
+  held: readonly HeldFailure[],
+  end: { readonly value: unknown } | undefined,
+  place: FailurePlace,
+): void {
   if (held.length === 0) return;
-  const told = toldWith(end?.value);
+  const told = end !== undefined && isIssue(held, end.value, place) ? toldWith(end.value) : new Set();
   for (const { failure, decide } of held) {
     if (end !== undefined && Object.is(end.value, failure.error)) {
       decide({ ...failure, handled: false, level: 'error' });
@@ -132,6 +144,12 @@ export function decideFailures(held: readonly HeldFailure[], end: { readonly val
       decide({ ...failure, handled: true });
     }
   }
+}
+
+/** Whether an Issue tells of an error: one that is held, or one that the application has captured. */
+function isIssue(held: readonly HeldFailure[], error: unknown, place: FailurePlace): boolean {
+  const itself = held.filter(({ failure }) => Object.is(failure.error, error));
+  return itself.some((one) => one.isIssue) || recordedFailure(error, place)?.isCaptured === true;
 }
 
 /** What an application says of something it captures by itself. */

@@ -611,8 +611,8 @@ class AgentOperation extends OperationSpan implements AgentSpan {
     const held = this.#run?.held ?? [];
     if (this.#run !== undefined) this.#run.held = undefined;
     // A sub-agent's failures are decided by the run that called it.
-    if (this.within?.held === undefined) decideFailures(held, error);
-    else this.within.held.push(...held);
+    if (this.within?.held !== undefined) this.within.held.push(...held);
+    else decideFailures(held, error, failurePlace(this.span.spanContext(), this.#run));
   }
 }
 

@@ -71,6 +71,11 @@ class WeatherServiceError extends Error {
   override readonly name = 'WeatherServiceError';
 }
 
+const anAbort = (): Error => new DOMException('aborted', 'AbortError');
+
+const operationalRange = (error: unknown): 'operational' | undefined =>
+  error instanceof RangeError ? 'operational' : undefined;
+
 /** Runs a function that ends in whatever it throws. */
 function quietly(run: () => unknown): void {
   try {
@@ -516,6 +521,38 @@ describe('one failure is one Issue', () => {
     for (const error of errors) expect(told).toContain(error instanceof Error ? error.message : error);
     expect(events().filter(({ level }) => level === 'error')).toHaveLength(1);
     expect(events().filter(({ level }) => level === 'warning')).toHaveLength(own);
+  });
+
+  it.each<[string, SetupOptions, () => Error]>([
+    ['that ignoreErrors rules out', { ignoreErrors: ['RangeError'] }, () => new RangeError('not valid')],
+    ['that classify rules out', { classify: operationalRange }, () => new RangeError('not valid')],
+    ['that is an abort nobody wants to hear of', { ignoreErrors: ['AbortError'] }, anAbort],
+  ])('or one of its own: none is lost behind an end of the run %s', async (_name, options, make) => {
+    const { flush } = setup(options);
+    const root = new WeatherServiceError('the service answered 503');
+    quietly(() =>
+      traceAgent({ name: 'helper' }, () => {
+        quietly(() => failingTool(root));
+        throw Object.defineProperty(make(), 'cause', { value: root });
+      }),
+    );
+    await flush();
+    expect(onlyEvent()).toMatchObject({ level: 'warning', tags: { 'failure.point': 'tool.execution' } });
+  });
+
+  it('of a cause, when the application has captured what ended the run', async () => {
+    const { flush } = setup();
+    const root = new WeatherServiceError('the service answered 503');
+    quietly(() =>
+      traceAgent({ name: 'helper' }, () => {
+        quietly(() => failingTool(root));
+        const end = new RangeError('no weather', { cause: root });
+        captureException(end);
+        throw end;
+      }),
+    );
+    await flush();
+    expect(onlyEvent().exception?.values).toHaveLength(2);
   });
 
   it('of an error that says it has a hundred million members', async () => {

@@ -52,6 +52,7 @@ interface Waiting extends HeldFailure {
 function createWaiting(failure: CapturedFailure, settle: Settle, remove: (itself: Waiting) => boolean): Waiting {
   let kept: CapturedFailure | Remnant = failure;
   const waiting: Waiting = {
+    isIssue: true,
     get failure() {
       return isRemnant(kept) ? { ...kept.rest, error: kept.error.deref() ?? GONE } : kept;
     },

@@ -112,11 +112,17 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
   const claim = (captured: CapturedFailure | CapturedMessage): boolean => {
     if (!('error' in captured)) return true;
     const { error } = captured;
-    if (typeof error === 'object' && error !== null) {
-      const last = taken.get(error);
-      if (last !== undefined && !isAnotherFailure(captured, last)) return false;
-      taken.set(error, { run: runOf(captured), isSurvived: captured.point !== undefined && captured.handled });
-    }
+    const last = takenAs(error);
+    if (last !== undefined && !isAnotherFailure(captured, last)) return false;
+    const isSurvived = captured.point !== undefined && captured.handled;
+    const now: Taken = { run: runOf(captured), isSurvived, isIssue: false };
+    if (typeof error === 'object' && error !== null) taken.set(error, now);
+    now.isIssue = classified(captured);
+    return now.isIssue;
+  };
+
+  const classified = (captured: CapturedFailure): boolean => {
+    const { error } = captured;
     if (!mayAsk) return isUnclassifiedIssue(error);
     return ask(
       () => isIssue(error),
@@ -209,7 +215,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
         sdkInForce()?.reserve(failure.error);
         return true;
       });
-      if (isClaimed !== true) return { failure, decide() {} };
+      if (isClaimed !== true) return { failure, isIssue: takenAs(failure.error)?.isIssue === true, decide() {} };
       return held.add(
         failure,
         settling(
@@ -239,6 +245,8 @@ interface Taken {
   readonly run: string | undefined;
   /** Whether its run has gone on from it so far. */
   isSurvived: boolean;
+  /** Whether it became an Issue: what is operational did not. */
+  isIssue: boolean;
 }
 
 /**
