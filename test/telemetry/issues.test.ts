@@ -275,6 +275,20 @@ describe('a failure becomes an Issue', () => {
     ]);
   });
 
+  it('of a tool outside of any run, once, and once more when it crashes a transport', async () => {
+    const { flush } = setup();
+    quietly(() =>
+      traceTransport({ name: 'slack' }, () =>
+        traceTool({ name: 'forecast' }, () => failingTool(new RangeError('503'))),
+      ),
+    );
+    await flush();
+    expect(events().map(({ level, tags }) => [level, tags['failure.point']])).toEqual([
+      ['warning', 'tool.execution'],
+      ['error', 'transport.crash'],
+    ]);
+  });
+
   it('of a transport that crashes again, also with the same error', async () => {
     const { flush } = setup();
     const error = new Error('socket closed');
