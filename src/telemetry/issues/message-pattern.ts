@@ -72,7 +72,7 @@ export function codePattern(name: string): string {
 
 /**
  * What names given at run time have in common without the ids in them: agents and stores are often named after whom
- * they are for. Words stay: `worker-8xKq2LmZ` becomes `worker-#`.
+ * they are for. Words stay: `worker-4f2a9c01` becomes `worker-#`.
  */
 export function namePattern(name: string): string {
   const withoutMail = name.slice(0, MAX_READ).replace(EMAIL, (mail) => `${PREFIX.exec(mail)?.[0] ?? ''}${PLACEHOLDER}`);
@@ -83,14 +83,18 @@ export function namePattern(name: string): string {
 
 /** Length of a nanoid, the one common id that has the marks in it by which names are divided. */
 const NANOID_LENGTH = 21;
+/** Two names side by side can be as long, but hardly ever have so many pairs of letters in them that no word has. */
+const NANOID_SURPRISES = 5;
 const NANOID = new RegExp(`^[\\w-]{${NANOID_LENGTH}}(?![A-Za-z0-9])`);
 
 function withoutNanoids(name: string): string {
   // Where more than one piece has the length, it is the one with the fewest words in it.
   const [best] = segmentStarts(name)
-    .map((start) => ({ start, letters: nanoidAt(name, start)?.replace(/[_-]/g, '') ?? '' }))
-    .filter(({ letters }) => looksLikeId(letters) && /[a-z]/.test(letters) && /[A-Z]/.test(letters))
-    .toSorted((one, other) => surprisesIn(other.letters) - surprisesIn(one.letters));
+    .map((start) => ({ start, text: nanoidAt(name, start) ?? '' }))
+    .filter(({ text }) => /[a-z]/.test(text) && /[A-Z]/.test(text) && looksLikeId(text.replace(/[_-]/g, '')))
+    .map(({ start, text }) => ({ start, surprises: surprisesIn(text) }))
+    .filter(({ surprises }) => surprises >= NANOID_SURPRISES)
+    .toSorted((one, other) => other.surprises - one.surprises);
   if (best === undefined) return name;
   const end = best.start + NANOID_LENGTH;
   return `${withoutNanoids(name.slice(0, best.start))}${PLACEHOLDER}${withoutNanoids(name.slice(end))}`;

@@ -177,6 +177,10 @@ describe('the names in a fingerprint', () => {
     expect(of({ agent: 'worker-k3j9x2' })).toBe(of({ agent: 'worker-zz81p0' }));
   });
 
+  it('are the same with any id of Slack, old ones too', () => {
+    expect(of({ agent: 'C1H9RESGL' })).toBe(of({ agent: 'U024BE7LH' }));
+  });
+
   it('stay what they are where somebody has chosen them', () => {
     const names = `
       research-assistant getUserName2 CamelCaseAgent weather_v2 planner support.triage sql-analyst
@@ -193,6 +197,26 @@ describe('the names in a fingerprint', () => {
     // But for their numbers, as ever.
     expect(names.map((agent) => of({ agent }))).toEqual(
       names.map((agent) => `${of({})}\nagent:${agent.replace(/\d+/g, '#')}`),
+    );
+  });
+
+  it('keep tools, stores and models apart whose names are made of abbreviations', () => {
+    const names = `
+      pgvector jwtVerify csvToXlsx xlsxToCsv tsvToCsv pdfToXlsx svgToPng pngToSvg wkhtmltopdf dnsLookup cdnPurge
+      pgpVerify dbtRunner lmdbStore hdfsRead npmSearch HL7Parser md5hash ipv4lookup gpt4oAgent qwen3vl
+      k8s_get_pods gcpStorage s3Upload x509Check rfc3339Parse llama3_70b o4-mini claude-haiku-4-5 mysql8 pg16 tmdb
+      imdbSearch osmNominatim wttr yfinance xkcd ghPRReview jsonrpc2 utf8decode base64encode html2md md2pdf ffmpegRun
+      sqlcmd kubectl grpcCall qdrant weaviate chromadb milvus lancedb redisvl neo4jVector bm25Search cosmosdb mssqlQuery
+      gemini-2.5-flash-lite mixtral-8x7b mixtral8x22b bgeLargeEnV15 sdxlTurbo tts1hd gptoss20b qwen3vl32b phi4mini
+      mcp-server-fetch firecrawlScrape playwrightMcp vpnStatus jwksFetch aes256encrypt uuidv4gen mp4tomp3 docx2txt
+      xls2csv geojsonToWkt gpxToKml bz2decompress ipv6ping pnpmInstall jvmStats gdbTrace b2bLeads p2pTransfer k3sDeploy
+      svnCommit JWTVerify S3UPLOADER K8SPODLIST T5ENCODER XMLRPCCall isbn13lookup icd10lookup secp256k1Sign pdf2htmlEX
+      mkvToMp4 csvToParquet-mdToHtml fxRates-get_csvToXls
+    `
+      .trim()
+      .split(/\s+/);
+    expect(names.map((tool) => of({ tool }))).toEqual(
+      names.map((tool) => `${of({})}\ntool:${tool.replace(/\d+/g, '#')}`),
     );
   });
 
