@@ -6,3 +6,8 @@ export function guard<T>(work: () => T): T | undefined {
     return undefined;
   }
 }
+
+/** A function to hand to an application: it answers nothing, whatever it is given and whatever goes wrong. */
+export function guarded<Given>(work: (given: Given) => void): (given: Given) => void {
+  return (given) => guard(() => work(given));
+}

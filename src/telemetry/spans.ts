@@ -71,7 +71,7 @@ import {
   type RunFrame,
 } from './context.ts';
 import { errorType, httpStatus, recordSpanFailure, type FailurePoint } from './failure.ts';
-import { guard } from './guard.ts';
+import { guard, guarded } from './guard.ts';
 import { recordedAnywhere, type RecordedFailure } from './recorded-failures.ts';
 import type { ResultObserver } from './result-observation.ts';
 import {
@@ -455,7 +455,7 @@ abstract class OperationSpan implements SpanHandle, ResultObserver {
   }
 
   get fail(): (error: unknown) => void {
-    return (error) => guard(() => this.onError(error));
+    return guarded((error) => this.onError(error));
   }
 
   onError(error: unknown): void {
@@ -588,12 +588,10 @@ class AgentOperation extends OperationSpan implements AgentSpan {
   }
 
   get record(): (result: AgentResult) => void {
-    return (result) =>
-      guard(() => {
-        const { turns, output } = result;
-        if (isNumber(turns)) this.#totals.turns = turns;
-        this.write(agentOutput, output);
-      });
+    return guarded(({ turns, output }) => {
+      if (isNumber(turns)) this.#totals.turns = turns;
+      this.write(agentOutput, output);
+    });
   }
 
   protected override content(): readonly unknown[] {
@@ -640,10 +638,9 @@ class ChatOperation extends OperationSpan implements ChatSpan {
   }
 
   get record(): (response: ChatResponse) => void {
-    return (response) =>
-      guard(() => {
-        this.#response = this.#response === undefined ? response : { ...this.#response, ...response };
-      });
+    return guarded((response) => {
+      this.#response = this.#response === undefined ? response : { ...this.#response, ...response };
+    });
   }
 
   get firstChunk(): () => void {
@@ -743,14 +740,12 @@ class ToolOperation extends OperationSpan implements ToolSpan {
   }
 
   get record(): (result: ToolResult) => void {
-    return (told) =>
-      guard(() => {
-        const { resultBytes, result } = told;
-        this.writeNumber(GEN_AI_TOOL_CALL_RESULT_SIZE, resultBytes);
-        if (result === undefined) return;
-        this.#hasResult = true;
-        this.write(toolResult, result);
-      });
+    return guarded(({ resultBytes, result }) => {
+      this.writeNumber(GEN_AI_TOOL_CALL_RESULT_SIZE, resultBytes);
+      if (result === undefined) return;
+      this.#hasResult = true;
+      this.write(toolResult, result);
+    });
   }
 
   override onResult(value: unknown): void {
@@ -786,14 +781,12 @@ class MemoryOperation extends OperationSpan implements MemorySpan {
   }
 
   get record(): (result: MemoryResult) => void {
-    return (told) =>
-      guard(() => {
-        const { recordCount, records } = told;
-        this.writeNumber(GEN_AI_MEMORY_RECORD_COUNT, recordCount);
-        if (records === undefined) return;
-        this.#hasRecords = true;
-        this.write(memoryRecords, records);
-      });
+    return guarded(({ recordCount, records }) => {
+      this.writeNumber(GEN_AI_MEMORY_RECORD_COUNT, recordCount);
+      if (records === undefined) return;
+      this.#hasRecords = true;
+      this.write(memoryRecords, records);
+    });
   }
 
   override onResult(value: unknown): void {

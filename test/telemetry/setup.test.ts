@@ -1,6 +1,11 @@
-import { context, propagation, trace } from '@opentelemetry/api';
+import { context, propagation, trace, type MeterProvider } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
-import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
+import {
+  InMemorySpanExporter,
+  NodeTracerProvider,
+  SimpleSpanProcessor,
+  type SpanProcessor,
+} from '@opentelemetry/sdk-trace-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { startReceiver } from '../../src/receiver/server.ts';
@@ -383,5 +388,86 @@ describe('trouble on the way', () => {
     const result = await flush();
     expect(result).toMatchObject({ status: 'failed', reason: expect.stringContaining('OTEL_BSP_MAX_QUEUE_SIZE') });
     expect(result.status === 'failed' && result.exported + result.failed).toBe(20);
+  });
+});
+
+/** Options as they come from code nobody has checked. */
+function setupUnchecked(options: object): Tracing {
+  return setup({ dsn: sentry.dsn, ...options });
+}
+
+const WHOLE: SpanProcessor = {
+  onStart() {},
+  onEnd() {},
+  forceFlush: () => Promise.resolve(),
+  shutdown: () => Promise.resolve(),
+};
+
+describe('an option that must be an object of the SDK', () => {
+  it.each([
+    [{ meterProvider: {} }, 'meterProvider must be a meter provider, but has no getMeter.'],
+    [{ meterProvider: 5 }, 'meterProvider must be a meter provider, but is 5.'],
+    [{ spanProcessors: 5 }, 'spanProcessors must be a list of span processors, but is 5.'],
+    [{ spanProcessors: WHOLE }, 'spanProcessors must be a list of span processors, but is of type object.'],
+    [{ spanProcessors: [null] }, 'spanProcessors[0] must be a span processor, but is nothing.'],
+    [{ spanProcessors: [WHOLE, 'x'] }, 'spanProcessors[1] must be a span processor, but is "x".'],
+    [{ spanProcessors: [{ onEnd() {} }] }, 'spanProcessors[0] must be a span processor, but has no onStart.'],
+    [
+      { spanProcessors: [{ ...WHOLE, shutdown: 1 }] },
+      'spanProcessors[0] must be a span processor, but has no shutdown.',
+    ],
+  ])('and is none is refused before anything is in place: %o', async (wrong, message) => {
+    expect(() => setupUnchecked(wrong)).toThrow(new TypeError(message));
+    expect(() => setupUnchecked({ ...wrong, dsn: undefined })).toThrow(new TypeError(message));
+
+    const { status, flush } = setupUnchecked({});
+    expect(status).toMatchObject({ state: 'on', joined: false });
+    traceTool({ name: 'get_weather' }, () => undefined);
+    expect(await flush()).toMatchObject({ status: 'delivered', exported: 1 });
+    expect(sentry.stored).toHaveLength(1);
+  });
+
+  it('and is null counts as not set', async () => {
+    const { flush } = setupUnchecked({ meterProvider: null, spanProcessors: null });
+    traceTool({ name: 'get_weather' }, () => undefined);
+    expect(await flush()).toMatchObject({ status: 'delivered', exported: 1 });
+    expect(lines).toEqual([]);
+  });
+});
+
+describe('a meter provider that throws', () => {
+  it('is said once, and spans go out without metrics', async () => {
+    const meterProvider: MeterProvider = {
+      getMeter() {
+        throw new Error('no meters today');
+      },
+    };
+    const { flush, shutdown } = setupUnchecked({ meterProvider });
+    traceTool({ name: 'get_weather' }, () => undefined);
+    expect(await flush()).toMatchObject({ status: 'delivered', exported: 1 });
+    expect(lines).toEqual([expect.stringMatching(/^the meter provider .* no metrics/)]);
+    await shutdown();
+    expect(setupUnchecked({}).status).toMatchObject({ state: 'on', joined: false });
+  });
+});
+
+describe('options as a whole', () => {
+  it('that are null count as none', () => {
+    process.env['SENTRY_DSN'] = sentry.dsn;
+    try {
+      tracing = setupTracing(null as never);
+      expect(tracing.status).toMatchObject({ state: 'on', destinations: [{ name: 'sentry' }] });
+      expect(setupTracing(null as never)).toBe(tracing);
+    } finally {
+      delete process.env['SENTRY_DSN'];
+    }
+  });
+
+  it.each([
+    [5, 'The options of setupTracing must be an object, but are 5.'],
+    [['x'], 'The options of setupTracing must be an object, but are a list.'],
+  ])('that are none are refused: %o', (wrong, message) => {
+    expect(() => setupTracing(wrong as never)).toThrow(new TypeError(message));
+    tracing = undefined;
   });
 });
