@@ -28,7 +28,7 @@ import {
 import { activate } from './active.ts';
 import { createPricing } from './attributes/cost.ts';
 import { describe, isRecord } from './config/kinds.ts';
-import { checkObjects } from './config/objects.ts';
+import { checkSdkObjects } from './config/sdk-objects.ts';
 import type { Propagator, TracingOptions } from './config/options.ts';
 import { resolveConfig, type TelemetryConfig } from './config/resolve.ts';
 import type { SamplerDescription } from './config/sampler.ts';
@@ -165,7 +165,7 @@ function setUp(options: SetupOptions): Tracing {
   }
   const report = createReporter(options.onDiagnostic);
   checkIssueOptions(options);
-  checkObjects(options);
+  checkSdkObjects(options);
   const config = resolveConfig(options, options.env ?? process.env, report);
   const tracing =
     config.destinations.length === 0 && config.dsn === undefined

@@ -6,7 +6,10 @@ import { describe, isRecord } from './kinds.ts';
  * @throws {TypeError} when one of them is something else, which would otherwise show only in use: in the spans of
  *   the application
  */
-export function checkObjects(options: { readonly spanProcessors?: unknown; readonly meterProvider?: unknown }): void {
+export function checkSdkObjects(options: {
+  readonly spanProcessors?: unknown;
+  readonly meterProvider?: unknown;
+}): void {
   const { spanProcessors, meterProvider } = options;
   if (!isUnset(meterProvider)) checkObject('meterProvider', meterProvider, 'a meter provider', ['getMeter']);
   if (isUnset(spanProcessors)) return;
