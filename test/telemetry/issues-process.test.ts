@@ -126,16 +126,10 @@ describe('Issues of a process', () => {
   });
 
   it.each(["new BookingError('no seat left')", "'plain'", '{ status: 503 }'])(
-    'whose tool rejects with %s outside of any run say of the failure, and that it ended the process',
+    'whose tool rejects with %s outside of any run are one, of the failure that ended it',
     async (thrown) => {
       await endsAlike(`await traceTool({ name: 'book' }, async () => { throw ${thrown}; });`);
-      expect(issues()).toHaveLength(2);
-      expect(issues()).toEqual(
-        expect.arrayContaining([
-          [expect.any(String), 'warning', 'faultline.tool.execution', true],
-          [expect.any(String), 'fatal', expect.stringMatching(/^onun/), false],
-        ]),
-      );
+      expect(issues()).toEqual([[expect.any(String), 'fatal', expect.stringMatching(/^onun/), false]]);
     },
   );
 
@@ -208,7 +202,7 @@ describe('Issues of a process', () => {
       'onunhandledrejection',
     ],
     [
-      'long after the run',
+      'right after the run',
       `const error = new BookingError('no connection');
       traceAgent({ name: 'helper' }, () => { try { traceTool({ name: 'book' }, () => { throw error; }); } catch {} });
       setImmediate(() => { throw error; });`,
@@ -221,12 +215,35 @@ describe('Issues of a process', () => {
       });`,
       'onunhandledrejection',
     ],
-  ])('whose error a run had survived and that ended the process %s are two', async (_name, end, mechanism) => {
-    const { code } = await endsAlike(end);
-    expect(code).toBe(1);
-    expect(issues()).toHaveLength(2);
-    expect(issues()).toContainEqual(['BookingError', 'warning', 'faultline.tool.execution', true]);
-    expect(issues()).toContainEqual(['BookingError', 'fatal', mechanism, false]);
+    ['of a tool outside of any run', `setImmediate(() => traceTool({ name: 'book' }, book));`, 'onuncaughtexception'],
+    [
+      'as the cause of another one',
+      `setImmediate(() => {
+        try { traceTool({ name: 'book' }, book); } catch (cause) { throw new RangeError('no trip', { cause }); }
+      });`,
+      'onuncaughtexception',
+      'RangeError',
+    ],
+  ])(
+    'whose error was survived and ended the process %s are one',
+    async (_name, end, mechanism, type = 'BookingError') => {
+      const { code } = await endsAlike(end);
+      expect(code).toBe(1);
+      expect(issues()).toEqual([[type, 'fatal', mechanism, false]]);
+    },
+  );
+
+  it('whose error was survived and told, and that ended the process later, are two', async () => {
+    await endsAlike(`
+      const error = new BookingError('no connection');
+      try { traceTool({ name: 'book' }, () => { throw error; }); } catch {}
+      await setupTracing({ captureUncaught: true }).flush();
+      throw error;
+    `);
+    expect(issues()).toEqual([
+      ['BookingError', 'warning', 'faultline.tool.execution', true],
+      ['BookingError', 'fatal', 'onunhandledrejection', false],
+    ]);
   });
 
   it.each([

@@ -57,7 +57,7 @@ function setup(options: SetupOptions = {}): Tracing {
   return tracing;
 }
 
-/** The events Sentry got, oldest first. */
+/** The events Sentry got, in the order in which they came: what was survived waits a moment. */
 function events(): SentryEvent[] {
   return sentry.envelopes.flatMap(({ items }) => items.map(({ payload }) => payload as SentryEvent));
 }
@@ -270,12 +270,12 @@ describe('a failure becomes an Issue', () => {
     expect(
       events().map(({ level, tags }) => [level, tags['failure.point'], tags['memory_store'] ?? tags['transport']]),
     ).toEqual([
-      ['warning', 'memory.search', 'notes'],
       ['error', 'transport.crash', 'slack'],
+      ['warning', 'memory.search', 'notes'],
     ]);
   });
 
-  it('of a tool outside of any run, once, and once more when it crashes a transport', async () => {
+  it('of a tool outside of any run, once, also when it crashes a transport', async () => {
     const { flush } = setup();
     quietly(() =>
       traceTransport({ name: 'slack' }, () =>
@@ -283,10 +283,44 @@ describe('a failure becomes an Issue', () => {
       ),
     );
     await flush();
+    const { level, tags, exception } = onlyEvent();
+    expect([level, tags]).toEqual([
+      'error',
+      expect.objectContaining({ 'failure.point': 'tool.execution', tool: 'get_weather', transport: 'slack' }),
+    ]);
+    expect(exception?.values[0]?.mechanism.handled).toBe(false);
+  });
+
+  it('that is told without delay when somebody flushes, and once more when it crashes a transport later', async () => {
+    const { flush } = setup();
+    const error = new RangeError('503');
+    quietly(() => failingTool(error));
+    expect(await flush()).toMatchObject({ issues: 1 });
+    await expect(traceTransport({ name: 'slack' }, () => Promise.reject(error))).rejects.toBe(error);
+    await flush();
     expect(events().map(({ level, tags }) => [level, tags['failure.point']])).toEqual([
       ['warning', 'tool.execution'],
       ['error', 'transport.crash'],
     ]);
+  });
+
+  it('that was survived arrives by itself, a moment later', async () => {
+    setup();
+    survive(new RangeError('503'));
+    await expect.poll(() => events().length, { timeout: 10_000 }).toBe(1);
+  });
+
+  it('that became the cause of a crash is told there and nowhere else', async () => {
+    const { flush } = setup();
+    const cause = new RangeError('503');
+    quietly(() =>
+      traceTransport({ name: 'slack' }, () => {
+        quietly(() => failingTool(cause));
+        throw new Error('no answer', { cause });
+      }),
+    );
+    await flush();
+    expect(onlyEvent().exception?.values.map(({ type }) => type)).toEqual(['RangeError', 'Error']);
   });
 
   it('of a transport that crashes again, also with the same error', async () => {
@@ -315,7 +349,7 @@ describe('a failure becomes an Issue', () => {
           throw thrown;
         }),
     ],
-  ])('of a transport that crashes with an error a run had survived %s', async (_name, crash) => {
+  ])('of a transport that crashes with an error a run had just survived %s, once', async (_name, crash) => {
     const { flush } = setup();
     for (const thrown of [new WeatherServiceError('no connection'), 'no connection']) {
       await expect(crash(thrown)).rejects.toBe(thrown);
@@ -327,10 +361,8 @@ describe('a failure becomes an Issue', () => {
       exception?.values[0]?.mechanism.handled,
     ];
     expect(events().map(told)).toEqual([
-      ['tool.execution', 'no connection', true],
-      ['transport.crash', 'no connection', false],
-      ['tool.execution', 'no connection', true],
-      ['transport.crash', 'no connection', false],
+      ['tool.execution', 'no connection', false],
+      ['tool.execution', 'no connection', false],
     ]);
     const crashes = sentry.spans.filter(({ name }) => name === 'transport.crash slack');
     expect(crashes.map(({ attributes }) => attributes['faultline.failure.point'])).toEqual([
@@ -1096,8 +1128,8 @@ describe('the application', () => {
     expect(() => traceAgent({ name: 'b' }, () => failingTool())).toThrow(WeatherServiceError);
     await flush();
     expect(events().map(({ tags }) => [tags['agent'], tags['team']])).toEqual([
-      ['a', undefined],
       ['b', 'search'],
+      ['a', undefined],
     ]);
     expect(lines).toEqual([expect.stringContaining('beforeSend threw')]);
   });

@@ -2,7 +2,7 @@ import type { HeldFailure } from '../active.ts';
 import type { CapturedFailure } from '../failure.ts';
 
 /** The failures that wait for the end of their runs, a bounded number of each run. */
-export interface HeldFailures {
+export interface HeldFailures extends Iterable<HeldFailure> {
   /**
    * Adds a failure. `settle` hears how it turned out. Where too many of one run wait, the oldest is settled at once,
    * as one the run has gone on from; should it end the run after all, `settle` hears of it a second time.
@@ -23,6 +23,9 @@ export function createHeldFailures(): HeldFailures {
   const runs = new Map<string, Set<Waiting>>();
 
   return {
+    *[Symbol.iterator]() {
+      for (const run of runs.values()) yield* run;
+    },
     add(failure, settle) {
       const run = failure.run ?? '';
       const others = runs.get(run) ?? new Set();

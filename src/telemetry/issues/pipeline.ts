@@ -77,6 +77,7 @@ export function createIssuePipeline(
       return sender.isPaused;
     },
     flush(timeoutMs) {
+      sink.settleSurvived();
       sayHeldBack();
       return Promise.all([sender.flush(timeoutMs), findSentrySdk()?.flush(timeoutMs)]);
     },

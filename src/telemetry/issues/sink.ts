@@ -1,6 +1,6 @@
-import type { IssueSink } from '../active.ts';
+import type { HeldFailure, IssueSink } from '../active.ts';
 import type { Problem, Reporter } from '../diagnostics.ts';
-import type { CapturedFailure, CapturedMessage } from '../failure.ts';
+import { toldWith, type CapturedFailure, type CapturedMessage } from '../failure.ts';
 import { createClassification } from './classification.ts';
 import { encodeEvent } from './envelope.ts';
 import { createEvent, outlineOf, type EventOutline, type IssueEnvironment, type SentryEvent } from './event.ts';
@@ -9,6 +9,7 @@ import type { IssueOptions } from './options.ts';
 import type { EventJournal } from './sender.ts';
 import { findSentrySdk } from './sentry-sdk.ts';
 import type { StormGuard } from './storm.ts';
+import { createSurvivedFailures, type SurvivedFailure } from './survived-failures.ts';
 import { isPromise, wrongAnswer } from './wrong-answer.ts';
 
 export type { IssueOptions } from './options.ts';
@@ -26,8 +27,12 @@ export interface IssueSinkParts {
   readonly journal?: EventJournal;
 }
 
-/** A sink that can be told that no run will decide anything any more. */
+/** A sink that can be told that nothing will be decided any more. */
 export interface ReleasableSink extends IssueSink {
+  /** Takes what nobody has caught. */
+  crash(failure: CapturedFailure): void;
+  /** Sends what was survived, without waiting for what may come of it. */
+  settleSurvived(): void;
   /** Sends what still waits for the end of its run, as it was when it happened. */
   release(): void;
   /** The same in a process that runs no further callbacks: from now on nothing is left to a Sentry SDK. */
@@ -70,6 +75,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
   const { classify: _, ...unclassified } = options;
   const isUnclassifiedIssue = createClassification(unclassified, report);
   const held = createHeldFailures();
+  const survived = createSurvivedFailures();
   /** Each error that was taken, as it was last taken. */
   const taken = new WeakMap<object, Taken>();
   let isBusy = false;
@@ -109,13 +115,11 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
   };
 
   /** Claims an error, so that one that crosses tool, agent and transport, each with its copy of us, is sent once. */
-  const claim = (captured: CapturedFailure | CapturedMessage): boolean => {
-    if (!('error' in captured)) return true;
+  const claim = (captured: CapturedFailure): boolean => {
     const { error } = captured;
     const last = takenAs(error);
     if (last !== undefined && !isAnotherFailure(captured, last)) return false;
-    const isSurvived = captured.point !== undefined && captured.handled;
-    const now: Taken = { run: runOf(captured), isSurvived, isIssue: false };
+    const now: Taken = { run: runOf(captured), isSurvived: isSurvivedFailure(captured), isIssue: false };
     if (typeof error === 'object' && error !== null) taken.set(error, now);
     now.isIssue = classified(captured);
     return now.isIssue;
@@ -192,7 +196,8 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
 
   const settling = (drawn: Draft | undefined, itsTaking: Taken | undefined): Settle => {
     let open = drawn;
-    return (outcome) => {
+    let waiting: SurvivedFailure | undefined;
+    const settleNow: Settle = (outcome) => {
       if (itsTaking !== undefined) itsTaking.isSurvived = outcome !== 'dropped' && outcome.handled;
       const settled = open;
       open = undefined;
@@ -201,30 +206,71 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
         else if (outcome !== 'dropped') deliver(outcome);
       });
     };
+    return (outcome) => {
+      if (waiting?.decide(outcome) === true) return;
+      // A Sentry SDK has been told of the error, and somebody may flush it.
+      const isWorthWaiting = outcome !== 'dropped' && outcome.handled && !isEnding && findSentrySdk() === undefined;
+      if (!isWorthWaiting) return settleNow(outcome);
+      if (itsTaking !== undefined) itsTaking.isSurvived = true;
+      waiting = survived.add(outcome, settleNow);
+    };
+  };
+
+  const hold = (failure: CapturedFailure): HeldFailure => {
+    const isClaimed = undisturbed(() => {
+      if (!claim(failure)) return false;
+      sdkInForce()?.reserve(failure.error);
+      return true;
+    });
+    if (isClaimed !== true) return { failure, isIssue: takenAs(failure.error)?.isIssue === true, decide() {} };
+    return held.add(
+      failure,
+      settling(
+        undisturbed(() => draft(failure)),
+        takenAs(failure.error),
+      ),
+    );
+  };
+
+  /** Tells of a crash; a failure it comes of is told as the crash where it waits, or as a part of it. */
+  const tellCrash = (crash: CapturedFailure, waiting: readonly Waiting[]): void => {
+    const itself = waiting.findLast(({ failure }) => Object.is(failure.error, crash.error));
+    if (itself !== undefined) {
+      itself.decide(crashOf(itself.failure, crash));
+      return;
+    }
+    if (undisturbed(() => claim(crash)) !== true) return;
+    const parts = toldWith(crash.error);
+    for (const { failure, decide } of waiting) if (parts.has(failure.error)) decide('dropped');
+    undisturbed(() => deliver(crash));
+  };
+
+  const captureError = (captured: CapturedFailure): void => {
+    if (isSurvivedFailure(captured)) {
+      hold(captured).decide(captured);
+    } else if (captured.point === 'transport.crash') {
+      tellCrash(captured, [...survived]);
+    } else {
+      undisturbed(() => {
+        if (claim(captured)) deliver(captured);
+      });
+    }
+  };
+
+  const release = (): void => {
+    held.settleAll();
+    survived.settleAll();
   };
 
   return {
     capture(captured) {
-      undisturbed(() => {
-        if (claim(captured)) deliver(captured);
-      });
+      if ('error' in captured) captureError(captured);
+      else undisturbed(() => deliver(captured));
     },
-    hold(failure) {
-      const isClaimed = undisturbed(() => {
-        if (!claim(failure)) return false;
-        sdkInForce()?.reserve(failure.error);
-        return true;
-      });
-      if (isClaimed !== true) return { failure, isIssue: takenAs(failure.error)?.isIssue === true, decide() {} };
-      return held.add(
-        failure,
-        settling(
-          undisturbed(() => draft(failure)),
-          takenAs(failure.error),
-        ),
-      );
-    },
-    release: () => held.settleAll(),
+    crash: (failure) => tellCrash(failure, [...survived, ...held]),
+    hold,
+    settleSurvived: () => survived.settleAll(),
+    release,
     releaseNow() {
       isEnding = true;
       isBusy = false;
@@ -235,9 +281,23 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
         report(ENDED_IN_HOOK);
         undisturbed(inHand);
       }
-      held.settleAll();
+      release();
     },
   };
+}
+
+/** Whether somebody goes on from a failure, as far as is known. What an application captures is none of a run. */
+function isSurvivedFailure({ point, handled }: CapturedFailure): boolean {
+  return point !== undefined && handled;
+}
+
+/** A failure that is not told yet. */
+type Waiting = Pick<HeldFailure, 'failure' | 'decide'>;
+
+/** A failure that turned out to be the reason of a crash. It stays where it happened. */
+function crashOf(failure: CapturedFailure, { level, mechanism, point, tags }: CapturedFailure): CapturedFailure {
+  if (point === undefined) return { ...failure, handled: false, level, mechanism };
+  return { ...failure, handled: false, level, tags: { ...tags, ...failure.tags } };
 }
 
 /** How an error was taken. */

@@ -17,12 +17,12 @@ export function captureUncaught(sink: ReleasableSink): () => void {
   const onUncaught = (error: unknown, origin: NodeJS.UncaughtExceptionOrigin): void => {
     // What is thrown in here would become the exit code.
     guard(() => {
-      // Where the application listens it may live on, and its runs decide; else the Issues they hold come first.
-      if (nobodyListens() || findSentrySdk() !== undefined) sink.release();
-      if (isOfFailedRun(error)) return;
       const mechanism = origin === 'unhandledRejection' ? 'onunhandledrejection' : 'onuncaughtexception';
-      const failure = captureHere(error, { level: 'fatal', handled: false, mechanism });
-      if (failure !== undefined) sink.capture(failure);
+      const how = { level: 'fatal', handled: false, mechanism } as const;
+      const failure = isOfFailedRun(error) ? undefined : captureHere(error, how);
+      if (failure !== undefined) sink.crash(failure);
+      // Where the application listens it may live on, and its runs decide.
+      if (nobodyListens() || findSentrySdk() !== undefined) sink.release();
     });
   };
   process.on('uncaughtExceptionMonitor', onUncaught);

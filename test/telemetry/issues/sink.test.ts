@@ -47,15 +47,23 @@ function aFailure(error: Error = new TypeError('boom')): CapturedFailure {
   };
 }
 
+/** The same where nobody goes on from it. */
+function anEnd(): CapturedFailure {
+  return { ...aFailure(), handled: false };
+}
+
+/** Names without numbers in them, which would be one kind. */
+const letters = (count: number): string => String(count).replaceAll(/\d/g, (digit) => 'abcdefghij'[Number(digit)]!);
+
 describe('one failure that repeats', () => {
   it('is held back after the fifth, and told of with the first of the next minute', () => {
     const { sink, events, guard, clock } = createSink();
-    for (let count = 0; count < 12; count += 1) sink.capture(aFailure());
+    for (let count = 0; count < 12; count += 1) sink.capture(anEnd());
     expect(events).toHaveLength(5);
     expect(guard).toMatchObject({ heldBack: 7, untold: 7 });
 
     clock.turn(60_000);
-    sink.capture(aFailure());
+    sink.capture(anEnd());
     expect(events.map(({ contexts }) => contexts['faultline']?.['held_back'])).toEqual([
       ...Array.from({ length: 5 }, () => undefined),
       7,
@@ -70,14 +78,14 @@ describe('one failure that repeats', () => {
       return count <= 10 ? null : { ...event, fingerprint: [`kind ${count % 2}`] };
     };
     const { sink, events, guard } = createSink({ options: { beforeSend } });
-    for (let failures = 0; failures < 22; failures += 1) sink.capture(aFailure());
+    for (let failures = 0; failures < 22; failures += 1) sink.capture(anEnd());
     expect(events).toHaveLength(10);
     expect(guard.heldBack).toBe(2);
   });
 
   it('is sent although what captured it gave a level that cannot be read', () => {
     const { sink, events } = createSink();
-    sink.capture({ ...aFailure(), level: 1n as never });
+    sink.capture({ ...anEnd(), level: 1n as never });
     expect(events).toHaveLength(1);
   });
 
@@ -87,7 +95,7 @@ describe('one failure that repeats', () => {
     const { sink, events } = createSink({
       options: { beforeSend: (event) => ({ ...event, fingerprint }) as SentryEvent },
     });
-    sink.capture(aFailure());
+    sink.capture(anEnd());
     expect(events).toHaveLength(1);
   });
 });
@@ -152,6 +160,7 @@ describe('a failure whose run is not over', () => {
     expect(journal.kept.size).toBe(6);
 
     for (const { failure, decide } of waiting) decide(failure);
+    sink.settleSurvived();
     expect(journal.kept.size).toBe(0);
     expect(events).toHaveLength(5);
     expect(guard.heldBack).toBe(8);
@@ -165,7 +174,7 @@ describe('a failure whose run is not over', () => {
       expect(journal.kept.size).toBe(1);
       failure.decide('dropped');
     }
-    sink.capture(aFailure());
+    sink.capture(anEnd());
     expect(events).toHaveLength(1);
   });
 
@@ -178,6 +187,7 @@ describe('a failure whose run is not over', () => {
     const { failure, decide } = sink.hold(aFailure());
     expect(journal.kept.size).toBe(1);
     decide(failure);
+    sink.settleSurvived();
     expect(journal.kept.size).toBe(0);
     expect(events).toHaveLength(1);
   });
@@ -191,6 +201,7 @@ describe('a failure whose run is not over', () => {
     const { sink, events } = createSink({ journal: aJournal(), options: { beforeSend } });
     const survived = sink.hold(aFailure());
     survived.decide({ ...survived.failure, handled: true });
+    sink.settleSurvived();
     expect(seen).toEqual(['warning get_weather']);
 
     const fatal = sink.hold(aFailure());
@@ -215,10 +226,42 @@ describe('a failure whose run is not over', () => {
       const kept = journal.kept.size;
       const sent = events.length;
       decide(failure);
+      sink.settleSurvived();
       expect(events.length - sent).toBe(kept);
       expect(journal.kept.size).toBe(0);
     }
     expect(asked).toBe(events.length);
+  });
+});
+
+describe('a failure that was survived', () => {
+  it('stays in the journal until it is told', () => {
+    const journal = aJournal();
+    const { sink, events } = createSink({ journal });
+    sink.capture(aFailure());
+    expect(journal.kept.size).toBe(1);
+    expect(events).toEqual([]);
+    sink.settleSurvived();
+    expect(journal.kept.size).toBe(0);
+    expect(events).toMatchObject([{ level: 'warning' }]);
+  });
+
+  it('is told as what came of it, and leaves nothing in the journal', () => {
+    const journal = aJournal();
+    const { sink, events } = createSink({ journal });
+    const failure = aFailure();
+    sink.capture(failure);
+    const { point: _, ...uncaught } = { ...failure, handled: false, level: 'fatal', mechanism: 'onuncaught' } as const;
+    sink.crash(uncaught);
+    sink.release();
+    expect(journal.kept.size).toBe(0);
+    expect(events).toMatchObject([{ level: 'fatal', tags: { tool: 'get_weather' } }]);
+  });
+
+  it('is told at once where more than a hundred wait', () => {
+    const { sink, events } = createSink();
+    for (let count = 0; count < 103; count += 1) sink.capture({ ...aFailure(), tags: { tool: letters(count) } });
+    expect(events.map(({ tags }) => tags['tool'])).toEqual(['a', 'b', 'c']);
   });
 });
 
@@ -250,9 +293,10 @@ describe('one error object', () => {
     const { sink, events } = createSink();
     const { failure, decide } = sink.hold(inRun('1'));
     decide({ ...failure, handled: end === 'survived' });
+    sink.settleSurvived();
     const { point: _, ...uncaught } = { ...inRun('1'), handled: false, level: 'fatal' as const };
-    sink.capture(uncaught);
-    sink.capture(uncaught);
+    sink.crash(uncaught);
+    sink.crash(uncaught);
     expect(events.map(({ level }) => level)).toEqual(end === 'survived' ? ['warning', 'fatal'] : ['warning']);
   });
 });

@@ -1,0 +1,58 @@
+import type { HeldFailure } from '../active.ts';
+import type { CapturedFailure } from '../failure.ts';
+import type { Settle } from './held-failures.ts';
+
+/** A failure somebody has gone on from, as far as is known. */
+export interface SurvivedFailure extends Pick<HeldFailure, 'failure'> {
+  /** Settles it, unless it is settled already. Answers whether it was not. */
+  readonly decide: (outcome: CapturedFailure | 'dropped') => boolean;
+}
+
+/**
+ * Failures that were survived wait a moment before they are told, a bounded number of them: the error may be on its
+ * way out still, and end the process or crash a transport, which is no second failure.
+ */
+export interface SurvivedFailures extends Iterable<SurvivedFailure> {
+  /** Adds a failure. `settle` hears how it turned out, at the latest when the moment is over. */
+  add(failure: CapturedFailure, settle: Settle): SurvivedFailure;
+  /** Settles all of them as survived. */
+  settleAll(): void;
+}
+
+/** How long a failure waits. */
+const MOMENT_MS = 1_000;
+
+/** Most failures that wait. Of more, the oldest is settled at once. */
+const MAX_WAITING = 100;
+
+/** Creates an empty list, which keeps no process alive. */
+export function createSurvivedFailures(): SurvivedFailures {
+  /** Oldest first. */
+  const waiting = new Set<SurvivedFailure>();
+
+  return {
+    [Symbol.iterator]: () => waiting.values(),
+    add(failure, settle) {
+      const survived: SurvivedFailure = {
+        failure,
+        decide(outcome) {
+          if (!waiting.delete(survived)) return false;
+          clearTimeout(timer);
+          settle(outcome);
+          return true;
+        },
+      };
+      const timer = setTimeout(() => survived.decide(failure), MOMENT_MS).unref();
+      waiting.add(survived);
+      if (waiting.size > MAX_WAITING) settleOldest(waiting);
+      return survived;
+    },
+    settleAll() {
+      for (const { failure, decide } of waiting) decide(failure);
+    },
+  };
+}
+
+function settleOldest([oldest]: Iterable<SurvivedFailure>): void {
+  oldest?.decide(oldest.failure);
+}
