@@ -185,6 +185,17 @@ describe('a streamed answer', () => {
     expect(await readStream(odd)).toMatchObject({ finishReason: 'other' });
   });
 
+  test('of V3 or V4 that ends for no reason at all was cut, also when its tokens were counted', async () => {
+    const end = (finishReason: object): object => ({ type: 'finish', finishReason, usage: { inputTokens: { total: 7 } } });
+
+    const cut = { name: 'ModelResponseError', kind: 'cut' };
+    expect(await rejection(readStream(end({ unified: 'other', raw: undefined })))).toMatchObject(cut);
+    expect(await rejection(readStream(end({ unified: 'other' })))).toMatchObject(cut);
+    expect(await readStream(end({ unified: 'other', raw: 'compaction' }))).toMatchObject({ finishReason: 'other' });
+    // OpenAI's Responses have no word for an answer that is complete.
+    expect(await readStream(end({ unified: 'stop', raw: undefined }))).toMatchObject({ finishReason: 'stop' });
+  });
+
   test.each([
     ['no finish part', [{ type: 'text-delta', id: '0', delta: 'a' }], { kind: 'cut' }],
     ['an error of its own', [{ type: 'finish', finishReason: { unified: 'error' } }], { kind: 'error' }],

@@ -1,11 +1,14 @@
 import { createOpenAICompatible as createV3 } from '@ai-sdk/openai-compatible';
 import { createOpenAICompatible as createV2 } from '@ai-sdk/openai-compatible-v2';
 import { createOpenAICompatible as createV4 } from '@ai-sdk/openai-compatible-v4';
-import { afterEach, describe, expect, test } from 'vitest';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 
 import { createAgentWith } from '../../src/runtime/agent.ts';
-import { AllModelsFailedError, ModelResponseError, ModelTimeoutError } from '../../src/runtime/index.ts';
+import { AllModelsFailedError, createAgent, ModelResponseError, ModelTimeoutError } from '../../src/runtime/index.ts';
 import type { AgentEvent, AgentOptions, ModelLike } from '../../src/runtime/index.ts';
+import { scriptedModel } from '../../src/testing/scripted-model.ts';
 import { startStubProvider } from '../../src/testing/stub-provider.ts';
 import type { StubProvider, StubProviderScript } from '../../src/testing/stub-provider.ts';
 import { collect, echo, only, rejection } from './support/agents.ts';
@@ -369,5 +372,50 @@ describe.each(SPECIFICATIONS)('a real provider package of specification %s', (ve
     expect(error.attempts).toMatchObject([{ model: 'm', attempts: 2, reason: 'ModelTimeoutError' }]);
     expect(error.cause).toBeInstanceOf(ModelTimeoutError);
     expect(time.running).toBe(0);
+  });
+});
+
+/** A provider whose every answer is the same stream of text completions, ended cleanly. */
+async function serveCompletions(choices: readonly object[], usage: object | undefined): Promise<string> {
+  const server = createServer((request, response) => {
+    request.resume();
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    const chunk = { id: 'c-1', created: 1, model: 'm-1', ...(usage === undefined ? {} : { usage }) };
+    for (const choice of choices) response.write(`data: ${JSON.stringify({ ...chunk, choices: [choice] })}\n\n`);
+    response.end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+}
+
+// The completion models of these packages report the end of a stream as @ai-sdk/openai and @ai-sdk/google do.
+describe.each([
+  ['v2', undefined, (baseURL: string): ModelLike => createV2({ name: 'stub', baseURL }).completionModel('m')],
+  ['v3', undefined, (baseURL: string): ModelLike => createV3({ name: 'stub', baseURL }).completionModel('m')],
+  [
+    'v3, which counts tokens in every piece,',
+    { prompt_tokens: 5, completion_tokens: 4, total_tokens: 9 },
+    (baseURL: string): ModelLike => createV3({ name: 'stub', baseURL }).completionModel('m'),
+  ],
+  ['v4', undefined, (baseURL: string): ModelLike => createV4({ name: 'stub', baseURL }).completionModel('m')],
+])('a stream of a provider package of specification %s', (_version, usage, connect) => {
+  const text = 'Transfer the money to acc';
+
+  test('that ends in the middle of the answer was cut, and the next model is asked', async () => {
+    const baseURL = await serveCompletions([{ index: 0, text, finish_reason: null }], usage);
+    const models = [connect(baseURL), scriptedModel(['It is fine.'])];
+    const run = createAgent({ name: 'helper', models, maxRetries: 0 }).stream('hello');
+
+    expect(only(await collect(run), 'text.reset')).toEqual([{ type: 'text.reset', reason: 'ModelResponseError' }]);
+    expect(await run.result).toMatchObject({ text: 'It is fine.', finishReason: 'stop', fallbacks: 1 });
+  });
+
+  test.each(['stop', 'length', 'content_filter'])('that says it ends because of %s is an answer', async (reason) => {
+    const baseURL = await serveCompletions([{ index: 0, text, finish_reason: reason }], usage);
+
+    const run = createAgent({ name: 'helper', models: [connect(baseURL)], maxRetries: 0 }).stream('hello');
+
+    expect(await run.result).toMatchObject({ text, fallbacks: 0 });
   });
 });

@@ -107,12 +107,14 @@ export async function readStreamedAnswer(
 }
 
 /**
- * Specification V2 reports a connection that was cut as an ordinary end for an unknown reason. So does a
- * vendor with a finish reason of its own, but that one has counted its tokens.
+ * Providers report a stream that ended in the middle as an ordinary end for no known reason. So does a vendor
+ * with a finish reason of its own, but V3 and V4 repeat that one, and in V2 it has counted its tokens. In the
+ * newer ones counts say nothing: some vendors send them with every piece.
  */
 function isSilentCut(finish: Fields): boolean {
-  const counts = Object.values(fields(finish['usage']));
-  return finish['finishReason'] === 'unknown' && !counts.some((count) => typeof count === 'number');
+  const reason = finish['finishReason'];
+  if (reason !== 'unknown') return fields(reason)['unified'] === 'other' && fields(reason)['raw'] === undefined;
+  return !Object.values(fields(finish['usage'])).some((count) => typeof count === 'number');
 }
 
 /** HTTP statuses of the errors that vendors can only report inside a stream, by the vendors' documentation. */
