@@ -217,6 +217,8 @@ function limitEvent(error: RunLimitError): AgentEvent {
 function streamRun(agent: AgentDefinition, input: RunInput, options: RunOptions, time: Time): RunStream {
   const queue = createEventQueue(() => {
     run.abort(new DOMException('the reader of the run left before its end', 'AbortError'));
+    // Whoever leaves may shut tracing down next, or the process, and the spans are to have ended by then.
+    return settled;
   });
   const listen = guardedListener(options.onEvent);
   const emit = (event: AgentEvent): void => {
@@ -225,7 +227,7 @@ function streamRun(agent: AgentDefinition, input: RunInput, options: RunOptions,
   };
   const run: StartedRun = startRun(agent, input, { stream: true, ...options }, time, emit);
   // Whoever only reads the events has `run.error`; for them the rejection is not an unhandled one.
-  run.result.then(queue.end, queue.end);
+  const settled = run.result.then(queue.end, queue.end);
   return { result: run.result, abort: run.abort, [Symbol.asyncIterator]: () => queue.reader };
 }
 

@@ -35,12 +35,14 @@ export interface EventQueue {
 /**
  * Creates a queue that holds no more than the run itself does: two pieces of text that nobody has read yet
  * become one, so a slow reader makes pieces longer, not the queue. Pushing never waits, so a run without
- * a reader is not held up. `onReturn` is called when the reader leaves before the end.
+ * a reader is not held up. `onReturn` is called when the reader leaves before the end, and the reader goes on
+ * once that has settled.
  */
-export function createEventQueue(onReturn: () => void): EventQueue {
+export function createEventQueue(onReturn: () => Promise<void>): EventQueue {
   const events: AgentEvent[] = [];
   const waiting: ((result: IteratorResult<AgentEvent>) => void)[] = [];
   let ended = false;
+  let left: Promise<void> | undefined;
 
   const end = (): void => {
     ended = true;
@@ -53,13 +55,14 @@ export function createEventQueue(onReturn: () => void): EventQueue {
       if (ended) return Promise.resolve({ done: true, value: undefined });
       return new Promise((resolve) => waiting.push(resolve));
     },
-    return: () => {
+    return: async () => {
       events.length = 0;
       if (!ended) {
         end();
-        onReturn();
+        left = onReturn();
       }
-      return Promise.resolve({ done: true, value: undefined });
+      await left;
+      return { done: true, value: undefined };
     },
     [Symbol.asyncIterator]: () => reader,
   };

@@ -360,8 +360,8 @@ export interface RunResult {
 
 /**
  * A run under way. Iterating ends after `run.end` or `run.error` and never throws; `result` rejects when
- * the run fails. Leaving the loop early aborts the run. A consumer that is slower than the model gets
- * longer pieces of text, never a longer queue.
+ * the run fails. Leaving the loop early aborts the run, and what comes after the loop goes on once the run and
+ * its spans have ended. A consumer that is slower than the model gets longer pieces of text, never a longer queue.
  */
 export interface RunStream extends AsyncIterable<AgentEvent> {
   readonly result: Promise<RunResult>;

@@ -5,12 +5,12 @@ import { z } from 'zod';
 
 import { createAgentWith } from '../../src/runtime/agent.ts';
 import { createAgent, defineTool, inProcessMemory } from '../../src/runtime/index.ts';
-import type { AgentOptions, MemoryStore, ModelEntry } from '../../src/runtime/index.ts';
+import type { Agent, AgentOptions, MemoryStore, ModelEntry } from '../../src/runtime/index.ts';
 import { withRunContext } from '../../src/telemetry/context.ts';
 import { scriptedModel } from '../../src/testing/scripted-model.ts';
 import type { ScriptedTurn } from '../../src/testing/scripted-model.ts';
 import { startStubProvider } from '../../src/testing/stub-provider.ts';
-import { collect, echo, gate, rejection } from './support/agents.ts';
+import { collect, echo, gate, rejection, type Gate } from './support/agents.ts';
 import { manualTime } from './support/manual-time.ts';
 import { recordSpans, type SpanRecorder } from './support/spans.ts';
 
@@ -263,6 +263,50 @@ describe('the tree of a run', () => {
     expect(recorder.tree('faultline.outcome', 'error.type', 'gen_ai.response.finish_reasons')).toBe(
       ['agent.invoke helper outcome=aborted', '  chat gpt-x outcome=aborted type=aborted'].join('\n'),
     );
+  });
+
+  describe('that its reader leaves has ended all of its spans when the reader goes on', () => {
+    /** An agent that is in the middle of something once the gate is open. */
+    type Busy = (started: Gate) => Agent;
+    const deaf: Busy = (started) => {
+      const execute = (): Promise<never> => {
+        started.open();
+        return new Promise(() => {});
+      };
+      const called: ScriptedTurn = { toolCalls: [{ name: 'deaf', input: { text: 'a' } }] };
+      return createAgent({ name: 'deepest', models: [model('gpt-x', called)], tools: [{ ...echo('deaf'), execute }] });
+    };
+    const above = (agent: Agent, name: string): Agent => {
+      const tool = agent.asTool();
+      const asked: ScriptedTurn = { toolCalls: [{ name: tool.name, input: { task: 'b' } }] };
+      return createAgent({ name, models: [model('gpt-x', asked)], tools: [tool] });
+    };
+    const writing: Busy = (started) => {
+      const turn = (): ScriptedTurn => {
+        started.open();
+        return { hang: 'so' };
+      };
+      return createAgent({ name: 'deepest', models: [{ model: scriptedModel([turn], { modelId: 'gpt-x' }) }] });
+    };
+
+    test.each<[string, Busy]>([
+      ['while a model writes', writing],
+      ['while a tool runs that does not listen to its signal', deaf],
+      ['while a model writes for the sub-agent of a sub-agent', (started) => above(above(writing(started), 'b'), 'a')],
+      ['while a tool of the sub-agent of a sub-agent runs', (started) => above(above(deaf(started), 'b'), 'a')],
+    ])('%s', async (_when, make) => {
+      const started = gate();
+      for await (const event of make(started).stream('go')) {
+        if (event.type !== 'turn.start') continue;
+        await started.opened;
+        break;
+      }
+      const atOnce = recorder.tree('faultline.outcome');
+      await new Promise((resolve) => setImmediate(resolve));
+
+      expect(atOnce).toBe(recorder.tree('faultline.outcome'));
+      expect(atOnce).toMatch(/^agent\.invoke (deepest|a) outcome=aborted\n/);
+    });
   });
 
   test('that the user aborts while tools run leaves no tool open', async () => {
