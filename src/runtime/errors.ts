@@ -261,6 +261,15 @@ export class MemoryTimeoutError extends ContentFreeError {
   }
 }
 
+/** A memory store found something else than records. The message says of which kind it was, never what it held. */
+export class MemoryResultError extends ContentFreeError {
+  override readonly name = 'MemoryResultError';
+
+  constructor(store: string, problem: string) {
+    super(`the memory ${store} must find a list of records with a text; ${problem}`);
+  }
+}
+
 // --- Model failures, described once
 
 /** All that retrying and falling back need to know about a failed model call. */

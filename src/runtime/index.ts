@@ -80,6 +80,7 @@ export {
   InvalidToolArgumentsError,
   MaxDepthError,
   MaxTurnsError,
+  MemoryResultError,
   MemoryTimeoutError,
   ModelResponseError,
   ModelTimeoutError,

@@ -22,6 +22,13 @@ export function requireTimeoutOrNone(what: string, value: number | undefined): v
   );
 }
 
+/** What a value is, in words that say nothing of what is in it. */
+export function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
 const TOOL_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** What every vendor accepts. */

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
 import { createAgentWith } from '../../src/runtime/agent.ts';
-import { createAgent, inProcessMemory } from '../../src/runtime/index.ts';
+import { createAgent, inProcessMemory, memoryTools } from '../../src/runtime/index.ts';
 import type { Agent, MemoryStore, ModelLike, Tool } from '../../src/runtime/index.ts';
 import { scriptedModel } from '../../src/testing/scripted-model.ts';
 import { echo, gate, rejection } from './support/agents.ts';
@@ -124,6 +124,53 @@ describe('a tool that does not return', () => {
       ].join('\n'),
     );
     expect(rejections).toEqual([]);
+  });
+});
+
+describe('a memory that answers', () => {
+  const unreadable = {
+    id: '1',
+    get text(): string {
+      throw new RangeError('trap');
+    },
+  };
+  const expected = 'the memory notes must find a list of records with a text';
+
+  test.each<[string, unknown, string]>([
+    ['nothing', undefined, `MemoryResultError: ${expected}; got undefined`],
+    ['an object', { secret: 1 }, `MemoryResultError: ${expected}; got an object`],
+    ['a text', 'secret', `MemoryResultError: ${expected}; got a string`],
+    ['a list of nothing', [null], `MemoryResultError: ${expected}; record 1 is null`],
+    ['a list of texts', ['secret'], `MemoryResultError: ${expected}; record 1 is a string`],
+    [
+      'a record without a text',
+      [
+        { id: '1', text: 'tea' },
+        { id: '2', score: 1 },
+      ],
+      `MemoryResultError: ${expected}; the text of record 2 is undefined`,
+    ],
+    ['a record that cannot be read', [unreadable], 'RangeError: trap'],
+  ])('%s has failed, and the run goes on without it', async (_what, found, said) => {
+    const store = { ...inProcessMemory({ id: 'notes' }), search: () => Promise.resolve(found) } as MemoryStore;
+    const asks = { toolCalls: [{ name: 'search_memory', input: { query: 'tea' } }] };
+    const tools = memoryTools(store);
+    const helper = createAgent({ name: 'helper', models: [scriptedModel([asks, 'done'])], tools, memory: store });
+
+    const { text, toolErrors, memoryFailed, messages } = await helper.run('hi');
+
+    expect({ text, toolErrors, memoryFailed }).toEqual({ text: 'done', toolErrors: 1, memoryFailed: true });
+    expect(messages[2]).toMatchObject({ content: [{ output: { type: 'error-text', value: said } }] });
+    expect(recorder.tree('faultline.failure.point')).toBe(
+      [
+        'agent.invoke helper',
+        '  search_memory notes ! x point=memory.search',
+        '  chat scripted-model',
+        '    execute_tool search_memory !',
+        '      search_memory notes ! x point=memory.search',
+        '  chat scripted-model',
+      ].join('\n'),
+    );
   });
 });
 

@@ -236,6 +236,19 @@ describe('the tree of a run', () => {
     expect(recorder.only('search_memory notes').attributes).toMatchObject({ 'gen_ai.memory.record.count': 1 });
   });
 
+  test('that may show its memory shows the whole records', async () => {
+    const memory = inProcessMemory({ id: 'notes' });
+    await memory.add({ id: '1', text: 'Ada likes tea', metadata: { from: 'Ada' } });
+    const agent = helper({ models: [model('gpt-x', 'done')], memory, captureContent: { memory: true } });
+
+    await agent.run('tea for Ada?');
+
+    const records = String(recorder.only('search_memory notes').attributes['gen_ai.memory.records']);
+    expect(JSON.parse(records)).toEqual([
+      { id: '1', text: 'Ada likes tea', metadata: { from: 'Ada' }, score: expect.any(Number) },
+    ]);
+  });
+
   test('whose stream dies has the broken call beside the one that answered', async () => {
     const agent = helper({ models: [model('gpt-x', { cut: 'Once upon' }), model('gpt-y', 'done')] });
 

@@ -1,4 +1,6 @@
-import type { MemoryMatch } from '../types.ts';
+import { MemoryResultError } from '../errors.ts';
+import { fields } from '../models/fields.ts';
+import { kindOf } from '../validate.ts';
 
 /** Room for what one search may say to a model, in bytes of UTF-8: some four thousand tokens. */
 const MAX_NOTES_BYTES = 16_384;
@@ -9,8 +11,26 @@ export interface MemoryNote {
   readonly text: string;
 }
 
-/** Records as notes, the best first, until there is no more room. The text that uses it up is cut. */
-export function notesOf(records: readonly MemoryMatch[]): readonly MemoryNote[] {
+/**
+ * What a store has found, read once: a store is anybody's code, and what it finds may be anything. Throws when
+ * it is no list of records.
+ */
+export function readRecords(store: string, found: unknown): readonly MemoryNote[] {
+  if (!Array.isArray(found)) throw new MemoryResultError(store, `got ${kindOf(found)}`);
+  return Array.from(found, (record: unknown, index) => {
+    const place = `record ${index + 1}`;
+    if (typeof record !== 'object' || record === null) {
+      throw new MemoryResultError(store, `${place} is ${kindOf(record)}`);
+    }
+    const { id, text } = fields(record);
+    if (typeof text !== 'string') throw new MemoryResultError(store, `the text of ${place} is ${kindOf(text)}`);
+    // Ids are passed on as they are: only the store has to understand them.
+    return { id: id as string, text };
+  });
+}
+
+/** Notes of what was found, the best first, until there is no more room. The text that uses it up is cut. */
+export function notesOf(records: readonly MemoryNote[]): readonly MemoryNote[] {
   const encoder = new TextEncoder();
   const notes: MemoryNote[] = [];
   let room = MAX_NOTES_BYTES;
