@@ -252,6 +252,21 @@ export class ToolResultError extends ContentFreeError {
   }
 }
 
+/** A tool has returned the report of a failure, in the form of MCP: `isError` and what to say about it. */
+export class ToolReportedError extends Error {
+  override readonly name = 'ToolReportedError';
+  readonly #tool: string;
+
+  constructor(tool: string, report: string) {
+    super(report === '' ? `${tool} reported an error without a text` : report);
+    this.#tool = tool;
+  }
+
+  static {
+    declareSafeMessage(ToolReportedError, (error) => `${error.#tool} reported an error`);
+  }
+}
+
 /** A memory store took longer than the agent's patience with it. */
 export class MemoryTimeoutError extends ContentFreeError {
   override readonly name = 'MemoryTimeoutError';

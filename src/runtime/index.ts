@@ -88,6 +88,7 @@ export {
   RunLimitError,
   RunTimeoutError,
   ToolNotFoundError,
+  ToolReportedError,
   ToolResultError,
   ToolTimeoutError,
   type ModelAttempt,

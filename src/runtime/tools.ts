@@ -4,10 +4,11 @@ import { errorType } from '../telemetry/failure.ts';
 import { traceTool } from '../telemetry/spans.ts';
 import type { RunContext } from '../telemetry/context.ts';
 import { defined } from './defined.ts';
-import { InvalidToolArgumentsError, ToolNotFoundError, ToolResultError, ToolTimeoutError } from './errors.ts';
+import { InvalidToolArgumentsError, ToolNotFoundError, ToolTimeoutError } from './errors.ts';
 import type { ToolCall } from './models/answer.ts';
 import { openScope, untilAborted } from './signals.ts';
 import type { Time } from './time.ts';
+import { requireNoReport, writeResult } from './tool-output.ts';
 import type { AgentEvent, JsonSchema, Message, Tool, ToolContext, ToolOutput, ToolResultPart } from './types.ts';
 import { isToolName, requireTimeoutOrNone, requireToolName } from './validate.ts';
 
@@ -124,9 +125,9 @@ async function executeToolCall(call: ToolCall, run: ToolRun): Promise<ToolOutcom
       },
       async (span) => {
         if (tool === undefined) throw new ToolNotFoundError(name, run.tools.keys());
-        const text = serialize(name, await callTool(tool, call, run));
-        const output: ToolOutput = text.type === 'text' ? text : { type: 'json', value: JSON.parse(text.value) };
-        span.record({ resultBytes: Buffer.byteLength(text.value), result: () => output.value });
+        const { output, bytes } = writeResult(name, await callTool(tool, call, run));
+        span.record({ resultBytes: bytes, result: () => output.value });
+        requireNoReport(name, output);
         return output;
       },
     );
@@ -182,19 +183,6 @@ function knownPath(path: StandardSchemaV1.Issue['path'], jsonSchema: JsonSchema)
 
 function issuePath(path: StandardSchemaV1.Issue['path']): string {
   return (path ?? []).map((segment) => String(typeof segment === 'object' ? segment.key : segment)).join('.');
-}
-
-/** A result as text: a string as it is, anything else as JSON. A tool that returns nothing returns null. */
-function serialize(tool: string, result: unknown): { readonly type: 'text' | 'json'; readonly value: string } {
-  if (typeof result === 'string') return { type: 'text', value: result };
-  if (result === undefined) return { type: 'json', value: 'null' };
-  try {
-    const value = JSON.stringify(result, (_key, part: unknown) => (typeof part === 'bigint' ? String(part) : part));
-    if (typeof value !== 'string') throw new TypeError(`a ${typeof result} has no JSON`);
-    return { type: 'json', value };
-  } catch (cause) {
-    throw new ToolResultError(tool, cause);
-  }
 }
 
 /** Longest error text a model is told: enough to learn from, too little to fill its context. */

@@ -146,7 +146,7 @@ export interface Tool<Input = unknown> {
   readonly attributes?: Readonly<Record<string, string | number | boolean>>;
   /**
    * Does the work. Returns a string or anything JSON can write; a tool that fails throws, and the model is
-   * told the error's name and message.
+   * told the error's name and message. An MCP result with `isError` is a failure as well.
    */
   execute(input: Input, context: ToolContext): unknown;
 }

@@ -5,7 +5,7 @@ import { z } from 'zod';
 
 import { createAgentWith } from '../../src/runtime/agent.ts';
 import { createAgent, defineTool, inProcessMemory } from '../../src/runtime/index.ts';
-import type { Agent, AgentOptions, MemoryStore, ModelEntry } from '../../src/runtime/index.ts';
+import type { Agent, AgentOptions, MemoryStore, ModelEntry, Tool } from '../../src/runtime/index.ts';
 import { withRunContext } from '../../src/telemetry/context.ts';
 import { scriptedModel } from '../../src/testing/scripted-model.ts';
 import type { ScriptedTurn } from '../../src/testing/scripted-model.ts';
@@ -80,6 +80,24 @@ describe('the tree of a run', () => {
         '  chat gpt-x',
       ].join('\n'),
     );
+  });
+
+  test('whose tool reports a failure in the words of MCP has a tool that failed', async () => {
+    const content = [{ type: 'text', text: 'no such file' }];
+    const reporting: Tool = { ...echo(), execute: () => ({ isError: true, content }) };
+    const agent = helper({ models: [model('gpt-x', twoCalls, 'done')], tools: [reporting] });
+
+    expect(await agent.run('go')).toMatchObject({ text: 'done', toolErrors: 2 });
+    expect(recorder.tree('error.type', 'faultline.failure.point', 'faultline.tool_errors')).toBe(
+      [
+        'agent.invoke helper tool_errors=2',
+        '  chat gpt-x',
+        '    execute_tool echo ! x type=ToolReportedError point=tool.execution',
+        '    execute_tool echo ! x type=ToolReportedError point=tool.execution',
+        '  chat gpt-x',
+      ].join('\n'),
+    );
+    expect(recorder.named('execute_tool echo')[0]?.status.message).toBe('echo reported an error');
   });
 
   test('has a span for a tool that does not exist and for arguments that do not fit', async () => {

@@ -136,6 +136,31 @@ describe('a tool call that fails', () => {
     });
   });
 
+  test('may say so in its result, as MCP does', async () => {
+    const image = { type: 'image', data: 'aGk=', mimeType: 'image/png' };
+    const texts = [
+      { type: 'text', text: 'no such file' },
+      { type: 'text', text: 'try another' },
+    ];
+
+    expect(await outputOf(() => ({ isError: true, content: [image, ...texts] }))).toEqual({
+      type: 'error-text',
+      value: 'ToolReportedError: no such file\ntry another',
+    });
+    expect(await outputOf(() => ({ isError: true, content: [image] }))).toEqual({
+      type: 'error-text',
+      value: 'ToolReportedError: tool reported an error without a text',
+    });
+  });
+
+  test.each([
+    ['was none', { isError: false, content: [{ type: 'text', text: 'fine' }] }],
+    ['is of something else', { isError: true, content: 'the line is red' }],
+    ['is somewhere inside', { page: { isError: true, content: [] } }],
+  ])('is not one whose result says that an error %s', async (_what, result) => {
+    expect(await outputOf(() => result)).toEqual({ type: 'json', value: result });
+  });
+
   test('takes any thrown value', async () => {
     expect(await outputOf(() => Promise.reject('plain text'))).toEqual({
       type: 'error-text',
