@@ -77,13 +77,15 @@ describe('a whole answer', () => {
     });
   });
 
-  test('gives tool calls an id when the provider does not', () => {
-    const call = { type: 'tool-call', toolName: 'look', input: '{}' };
+  test.each([undefined, ''])('gives tool calls an id of their own when the provider gives %j', (toolCallId) => {
+    const call = { type: 'tool-call', toolCallId, toolName: 'look', input: '{}' };
+    const answers = Array.from({ length: 50 }, () => readAnswer({ content: [call, call], finishReason: stop }));
 
-    expect(readAnswer({ content: [call, call], finishReason: stop }).toolCalls.map(({ id }) => id)).toEqual([
-      'call_1',
-      'call_2',
-    ]);
+    const ids = answers.flatMap(({ toolCalls }) => toolCalls.map(({ id }) => id));
+    expect(new Set(ids).size).toBe(100);
+    // What every vendor accepts back: Mistral wants exactly this, others less.
+    for (const id of ids) expect(id).toMatch(/^[a-z0-9]{9}$/);
+    expect(answers[0]?.parts).toMatchObject([{ toolCallId: ids[0] }, { toolCallId: ids[1] }]);
   });
 
   test.each([

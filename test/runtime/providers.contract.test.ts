@@ -102,6 +102,22 @@ describe.each(SPECIFICATIONS)('a real provider package of specification %s', (ve
     ]);
   });
 
+  test('shows ids that do not repeat to a vendor that gave none', async () => {
+    const calls = [
+      { id: '', name: 'echo', arguments: { text: 'one' } },
+      { id: '', name: 'echo', arguments: { text: 'two' } },
+    ];
+    const asks = { type: 'toolCalls', calls } as const;
+    const agent = await agentFor({ m: [asks, asks, ok] }, { tools: [echo()] });
+
+    await agent.run('hello');
+
+    const { messages } = provider.requests[2]!.body;
+    const answered = messages.flatMap(({ tool_call_id: id }) => (id === undefined ? [] : [{ id }]));
+    expect(new Set(answered.map(({ id }) => id)).size).toBe(4);
+    expect(messages.flatMap(({ tool_calls = [] }) => tool_calls)).toMatchObject(answered);
+  });
+
   test('sends instructions, settings and tools as the vendor wants them', async () => {
     const agent = await agentFor(
       { m: [ok] },

@@ -85,7 +85,7 @@ export function createAnswerBuilder(): AnswerBuilder {
         case 'tool-call': {
           // The provider has done it itself, and has used the result for the text it wrote.
           if (part['providerExecuted'] === true) break;
-          const call = readToolCall(part, toolCalls.length);
+          const call = readToolCall(part);
           toolCalls.push(call);
           const block = { type: 'tool-call', toolCallId: call.id, toolName: call.name, input: call.input } as const;
           const providerOptions = metadataOf(part);
@@ -113,12 +113,21 @@ export function createAnswerBuilder(): AnswerBuilder {
   };
 }
 
-function readToolCall(part: Fields, position: number): ToolCall {
-  const id = text(part['toolCallId']) ?? `call_${position + 1}`;
+function readToolCall(part: Fields): ToolCall {
+  const id = text(part['toolCallId']) ?? newCallId();
   const name = text(part['toolName']);
   if (name === undefined) throw unreadable('a tool call has no name');
   const input = readArguments(part['input']);
   return input === undefined ? { id, name, input: {}, problem: 'are not a JSON object' } : { id, name, input };
+}
+
+/**
+ * An id for a call that came without one: no other call of the conversation has it, because vendors refuse ids
+ * that repeat. Nine letters and digits are what Mistral accepts, and every other vendor as well.
+ */
+function newCallId(): string {
+  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(9));
+  return Array.from(bytes, (byte) => (byte % 36).toString(36)).join('');
 }
 
 /** Arguments are JSON text in every specification; a tool without parameters may be called with none. */
