@@ -243,12 +243,12 @@ export class ToolTimeoutError extends ContentFreeError {
   }
 }
 
-/** A tool has done its work, but JSON cannot write what it returned. */
+/** A tool has returned, but JSON cannot write what it returned. */
 export class ToolResultError extends ContentFreeError {
   override readonly name = 'ToolResultError';
 
-  constructor(tool: string, cause: unknown) {
-    super(`${tool} has run, but its result cannot be written as JSON`, { cause });
+  constructor(tool: string, problem: string, options?: ErrorOptions) {
+    super(`${tool} ${problem}`, options);
   }
 }
 

@@ -9,8 +9,12 @@ export interface WrittenResult {
   readonly bytes: number;
 }
 
-/** Writes a result down, a string as it is, anything else as JSON. A tool that returns nothing returns null. */
+/**
+ * Writes a result down, a string as it is, anything else as JSON. A tool that returns nothing returns null, one
+ * that returns an error has failed with it.
+ */
 export function writeResult(tool: string, result: unknown): WrittenResult {
+  if (result instanceof Error) throw result;
   if (typeof result === 'string') {
     return { output: { type: 'text', value: result }, bytes: Buffer.byteLength(result) };
   }
@@ -28,11 +32,40 @@ export function requireNoReport(tool: string, { value }: ToolOutput): void {
 
 function toJson(tool: string, result: unknown): string {
   if (result === undefined) return 'null';
+  let json: string;
+  let kind: string | undefined;
   try {
-    const json = JSON.stringify(result, (_key, part: unknown) => (typeof part === 'bigint' ? String(part) : part));
-    if (typeof json !== 'string') throw new TypeError(`a ${typeof result} has no JSON`);
-    return json;
+    const written: unknown = JSON.stringify(result, writable);
+    if (typeof written !== 'string') throw new TypeError(`a ${typeof result} has no JSON`);
+    json = written;
+    kind = unwritable(result, json);
   } catch (cause) {
-    throw new ToolResultError(tool, cause);
+    throw new ToolResultError(tool, 'has run, but its result cannot be written as JSON', { cause });
   }
+  if (kind === undefined) return json;
+  throw new ToolResultError(
+    tool,
+    `returned something of the kind ${kind}, which JSON cannot write: return what is in it`,
+  );
+}
+
+/** A part of a result as JSON can write it, where there is one obvious way. */
+function writable(_key: string, part: unknown): unknown {
+  if (typeof part === 'bigint') return String(part);
+  if (part instanceof Set) return [...part];
+  if (!(part instanceof Map)) return part;
+  const entries = [...part];
+  return entries.every(([key]) => typeof key === 'string') ? Object.fromEntries(entries) : entries;
+}
+
+/** Streams, generators and bodies: what a result is when JSON has seen nothing of what is in it. */
+function unwritable(result: unknown, json: string): string | undefined {
+  if (typeof result !== 'object' || result === null || 'toJSON' in result) return undefined;
+  // `[object Response]`: what platforms make has a name here, and what applications make rarely does.
+  const kind = Object.prototype.toString.call(result).slice('[object '.length, -1);
+  const named = (otherwise: string): string => (kind === 'Object' ? otherwise : kind);
+  if (Symbol.asyncIterator in result) return named('async iterable');
+  if (json !== '{}' || result instanceof Map) return undefined;
+  if (Symbol.iterator in result) return named('iterable');
+  return kind === 'Object' ? undefined : kind;
 }

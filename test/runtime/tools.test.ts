@@ -89,6 +89,25 @@ describe('the result of a tool', () => {
     ['nothing', undefined, { type: 'json', value: null }],
     ['a date', new Date(0), { type: 'json', value: '1970-01-01T00:00:00.000Z' }],
     ['a big integer', { n: 2n ** 64n }, { type: 'json', value: { n: '18446744073709551616' } }],
+    ['an empty object', {}, { type: 'json', value: {} }],
+    ['an object of a class without fields', new (class Done {})(), { type: 'json', value: {} }],
+    ['a set', { seen: new Set([1, 2n]) }, { type: 'json', value: { seen: [1, '2'] } }],
+    ['a map by name', new Map([['Lisbon', { t: 21 }]]), { type: 'json', value: { Lisbon: { t: 21 } } }],
+    [
+      'a map by anything',
+      new Map<unknown, string>([
+        [7, 'a'],
+        ['b', 'c'],
+      ]),
+      {
+        type: 'json',
+        value: [
+          [7, 'a'],
+          ['b', 'c'],
+        ],
+      },
+    ],
+    ['an empty map', new Map(), { type: 'json', value: {} }],
   ])('can be %s', async (_name, result, output) => {
     expect(await outputOf(() => result)).toEqual(output);
     expect(await outputOf(() => Promise.resolve(result))).toEqual(output);
@@ -120,6 +139,47 @@ describe('the result of a tool', () => {
     expect(await outputOf(() => result)).toEqual({
       type: 'error-text',
       value: 'ToolResultError: tool has run, but its result cannot be written as JSON',
+    });
+  });
+});
+
+describe('a result whose content JSON would leave out', () => {
+  const told = (kind: string): ToolOutput => ({
+    type: 'error-text',
+    value: `ToolResultError: tool returned something of the kind ${kind}, which JSON cannot write: return what is in it`,
+  });
+  async function* pieces(): AsyncGenerator<string> {
+    yield 'part';
+  }
+  const iterable = { pages: 3, [Symbol.asyncIterator]: pieces };
+
+  test.each<[string, () => unknown]>([
+    ['AsyncGenerator', pieces],
+    [
+      'Generator',
+      () =>
+        (function* () {
+          yield 1;
+        })(),
+    ],
+    ['Array Iterator', () => [1].values()],
+    ['ReadableStream', () => new ReadableStream()],
+    ['Response', () => new Response('21 degrees')],
+    ['Headers', () => new Headers({ a: 'b' })],
+    ['Blob', () => new Blob(['a'])],
+    ['async iterable', () => iterable],
+  ])('is refused with a sentence that says what it was: %s', async (kind, make) => {
+    expect(await outputOf(make)).toEqual(told(kind));
+  });
+
+  test('is the failure of the tool when it is an error', async () => {
+    expect(await outputOf(() => new RangeError('too far'))).toEqual({
+      type: 'error-text',
+      value: 'RangeError: too far',
+    });
+    expect(await outputOf(() => Promise.resolve(new RangeError('too far')))).toEqual({
+      type: 'error-text',
+      value: 'RangeError: too far',
     });
   });
 });
