@@ -115,6 +115,15 @@ export class RunTimeoutError extends RunLimitError {
   }
 }
 
+/** A run was given something it cannot begin with. The message says of which kind it was, never what it held. */
+export class RunInputError extends TypeError {
+  override readonly name = 'RunInputError';
+
+  static {
+    declareSafeMessage(RunInputError, ({ message }) => message);
+  }
+}
+
 // --- What keeps a message from an agent
 
 /** A message is for an agent the runtime does not have. */

@@ -9,6 +9,7 @@ import { addBeginning, type RunContext } from '../telemetry/context.ts';
 import type { CallSurroundings } from './attempt.ts';
 import type { Budget } from './budget.ts';
 import { askChain, modelInUse, type Chain } from './chain.ts';
+import { readHistory, readInput } from './conversation.ts';
 import { defined } from './defined.ts';
 import { MaxTurnsError, RunLimitError } from './errors.ts';
 import { handOver, type Handoffs } from './handoff.ts';
@@ -127,7 +128,7 @@ async function takeTurns(run: Run, progress: Progress): Promise<RunResult> {
 async function openConversation(run: Run): Promise<Message[]> {
   const { history = [], input, signal } = run;
   const earlier = typeof history === 'function' ? await untilAborted(signal, history) : history;
-  return [...earlier, ...(typeof input === 'string' ? [{ role: 'user', content: input } as const] : input)];
+  return [...readHistory(earlier), ...readInput(input)];
 }
 
 /** Looks for memories that fit the last thing the user said. */

@@ -315,7 +315,10 @@ export interface Agent {
 }
 
 /** What the user said, or everything said since the history. */
-export type RunInput = string | readonly Message[];
+export type RunInput = string | readonly InputMessage[];
+
+/** A message as it may be passed in: text parts of a user, as the AI SDK writes them, become one text. */
+export type InputMessage = Message | { readonly role: 'user'; readonly content: readonly TextPart[] };
 
 /** The limits of a run go before those of the agent. */
 export interface RunOptions extends RunLimits {
@@ -327,7 +330,7 @@ export interface RunOptions extends RunLimits {
   /** Which content of this run is recorded, over what the agent was told. */
   readonly captureContent?: CaptureContent;
   /** What was said before, or a function that loads it: one that fails is a failure of the run. */
-  readonly history?: readonly Message[] | (() => readonly Message[] | Promise<readonly Message[]>);
+  readonly history?: readonly InputMessage[] | (() => readonly InputMessage[] | Promise<readonly InputMessage[]>);
   /** Whether models are asked for streams, so that text arrives as it is written. Default: only by `stream`. */
   readonly stream?: boolean;
   /** Told everything that happens. What it throws is reported as a process warning, once per run. */

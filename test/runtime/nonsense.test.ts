@@ -3,7 +3,15 @@ import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test 
 
 import { createAgentWith } from '../../src/runtime/agent.ts';
 import { createAgent, inProcessMemory, memoryTools } from '../../src/runtime/index.ts';
-import type { Agent, MemoryStore, ModelLike, Tool } from '../../src/runtime/index.ts';
+import type {
+  Agent,
+  AgentOptions,
+  InputMessage,
+  MemoryStore,
+  ModelLike,
+  RunInput,
+  Tool,
+} from '../../src/runtime/index.ts';
 import { scriptedModel } from '../../src/testing/scripted-model.ts';
 import { echo, gate, rejection } from './support/agents.ts';
 import { manualTime } from './support/manual-time.ts';
@@ -124,6 +132,85 @@ describe('a tool that does not return', () => {
       ].join('\n'),
     );
     expect(rejections).toEqual([]);
+  });
+});
+
+describe('a caller that passes', () => {
+  const options = (): AgentOptions => ({
+    name: 'helper',
+    models: [scriptedModel(['done'])],
+    memory: inProcessMemory(),
+  });
+  const input = 'the input of a run must be a text or a list of messages';
+  const contents = 'must be a text or a list of text parts';
+  const message = (fields: object): unknown => [{ role: 'user', content: 'hi' }, fields];
+
+  test.each<[string, unknown, string]>([
+    ['nothing', undefined, `${input}; got undefined`],
+    ['a number', 5, `${input}; got a number`],
+    ['one message', { role: 'user', content: 'secret' }, `${input}; got an object`],
+    ['a list of texts', ['secret'], 'message 1 of the input must have a role and a content; got a string'],
+    [
+      'a message of nobody',
+      message({ role: 'secret', content: 'hi' }),
+      'the role of message 2 of the input must be system, user, assistant or tool',
+    ],
+    [
+      'a message of the UI',
+      message({ role: 'user', parts: [] }),
+      `the content of message 2 of the input ${contents}; got undefined`,
+    ],
+    [
+      'an image',
+      message({ role: 'user', content: [{ type: 'image', image: 'secret' }] }),
+      `the content of message 2 of the input ${contents}; part 1 is none`,
+    ],
+    [
+      'a system message in parts',
+      message({ role: 'system', content: [{ type: 'text', text: 'hi' }] }),
+      'the content of message 2 of the input must be a text; got a list',
+    ],
+    [
+      'an answer without a text',
+      message({ role: 'assistant', content: null }),
+      'the content of message 2 of the input must be a text or a list of parts; got null',
+    ],
+    [
+      'a result that is no list',
+      message({ role: 'tool', content: 'secret' }),
+      'the content of message 2 of the input must be a list of parts; got a string',
+    ],
+  ])('%s is told what was expected and what came', async (_what, passed, said) => {
+    const error = await rejection(createAgent(options()).run(passed as RunInput));
+
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error).toMatchObject({ name: 'RunInputError', message: said });
+    expect(recorder.only('agent.invoke helper').status.message).toBe(said);
+  });
+
+  test.each<[string, unknown]>([
+    ['a history that is no list', null],
+    ['a history that loads as none', () => Promise.resolve(undefined)],
+  ])('%s is told so as well', async (_what, history) => {
+    const error = await rejection(createAgent(options()).run('hi', { history: history as readonly InputMessage[] }));
+
+    const got = history === null ? 'null' : 'undefined';
+    expect(error).toMatchObject({ message: `the history of a run must be a list of messages; got ${got}` });
+  });
+
+  test('the text parts of the AI SDK is understood', async () => {
+    const model = scriptedModel(['done']);
+    const content = [
+      { type: 'text', text: 'tea' },
+      { type: 'text', text: 'for Ada?' },
+    ] as const;
+
+    const { messages } = await createAgent({ ...options(), models: [model] }).run([{ role: 'user', content }]);
+
+    expect(messages[0]).toEqual({ role: 'user', content: 'tea\nfor Ada?' });
+    expect(model.calls[0]?.prompt).toMatchObject([
+      { role: 'user', content: [{ type: 'text', text: 'tea\nfor Ada?' }] },
+    ]);
   });
 });
 

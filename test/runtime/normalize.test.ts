@@ -188,7 +188,11 @@ describe('a streamed answer', () => {
   });
 
   test('of V3 or V4 that ends for no reason at all was cut, also when its tokens were counted', async () => {
-    const end = (finishReason: object): object => ({ type: 'finish', finishReason, usage: { inputTokens: { total: 7 } } });
+    const end = (finishReason: object): object => ({
+      type: 'finish',
+      finishReason,
+      usage: { inputTokens: { total: 7 } },
+    });
 
     const cut = { name: 'ModelResponseError', kind: 'cut' };
     expect(await rejection(readStream(end({ unified: 'other', raw: undefined })))).toMatchObject(cut);

@@ -90,7 +90,7 @@ describe('the result of a tool', () => {
     ['a date', new Date(0), { type: 'json', value: '1970-01-01T00:00:00.000Z' }],
     ['a big integer', { n: 2n ** 64n }, { type: 'json', value: { n: '18446744073709551616' } }],
     ['an empty object', {}, { type: 'json', value: {} }],
-    ['an object of a class without fields', new (class Done {})(), { type: 'json', value: {} }],
+    ['an object without fields of its own', Object.create({ done: true }), { type: 'json', value: {} }],
     ['a set', { seen: new Set([1, 2n]) }, { type: 'json', value: { seen: [1, '2'] } }],
     ['a map by name', new Map([['Lisbon', { t: 21 }]]), { type: 'json', value: { Lisbon: { t: 21 } } }],
     [
