@@ -1,5 +1,6 @@
 import { addBreadcrumb } from '../telemetry/context.ts';
-import { announceFallback, type FallbackHop } from '../telemetry/spans.ts';
+import type { FallbackHop } from '../telemetry/spans.ts';
+import { announceFallback } from '../telemetry/spans/fallback-breadcrumb.ts';
 import { attempt, type CallSurroundings } from './attempt.ts';
 import { AllModelsFailedError, type ModelAttempt, type ModelFailure } from './errors.ts';
 import type { Candidate } from './models/candidate.ts';

@@ -8,7 +8,7 @@ import {
 } from '@opentelemetry/api';
 
 import { active, type HeldFailure } from './active.ts';
-import { contentPolicyOf, failurePlace, frameOf, scopeOf, type RunFrame } from './context.ts';
+import { contentPolicyOf, failurePlace, frameOf, scopeOf, type AgentFrame, type RunFrame } from './context.ts';
 import {
   isRecoverable,
   linkedErrors,
@@ -120,6 +120,19 @@ export function captureFailure(site: FailureSite): CapturedFailure {
     mechanism: `faultline.${point}`,
     ...(run === undefined ? undefined : { run }),
   };
+}
+
+/**
+ * Hands a failure over to become an Issue, when its run has ended and says whether it went on.
+ *
+ * @internal
+ */
+export function reportFailure(run: AgentFrame | undefined, site: FailureSite): void {
+  const { issues } = active();
+  if (issues === undefined) return;
+  const failure = captureFailure(site);
+  if (run?.held === undefined) issues.capture(failure);
+  else run.held.push(issues.hold(failure));
 }
 
 /**

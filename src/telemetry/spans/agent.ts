@@ -1,0 +1,168 @@
+import { SpanKind, trace } from '@opentelemetry/api';
+
+import { active } from '../active.ts';
+import { agentAttributes, runTotalAttributes, type RunTotals } from '../attributes/agent.ts';
+import { agentInput, agentOutput } from '../attributes/content.ts';
+import { isNumber } from '../attributes/number.ts';
+import { textOf } from '../attributes/text.ts';
+import { decideFailures } from '../capture.ts';
+import { sealLabels } from '../content/seal.ts';
+import {
+  contentOfRun,
+  createFrame,
+  failurePlace,
+  frameApart,
+  runAttributes,
+  saidOfRun,
+  scopeOf,
+  withFrame,
+  type AgentFrame,
+  type RunContext,
+  type RunFrame,
+} from '../context.ts';
+import { errorType, type FailurePoint } from '../failure.ts';
+import { guard, guarded } from '../guard.ts';
+import { Scope } from '../scope.ts';
+import type { AgentResult, AgentSpan, AgentSpanOptions } from './handles.ts';
+import { addOwn, parentContext, spanName, tracer } from './open-span.ts';
+import {
+  notOpened,
+  OperationSpan,
+  stepOf,
+  type Opened,
+  type Surroundings,
+  type TracedOperation,
+} from './operation-span.ts';
+
+class AgentOperation extends OperationSpan implements AgentSpan {
+  protected readonly operation = 'agent';
+  readonly #agent: AgentSpanOptions;
+  readonly #run: AgentFrame | undefined;
+  readonly #totals: RunTotals;
+
+  constructor(opened: Opened, agent: AgentSpanOptions) {
+    super(opened);
+    this.#agent = agent;
+    this.#run = opened.opens;
+    this.#totals = opened.opens?.totals ?? newTotals();
+  }
+
+  protected override beforeStart(): void {
+    this.write(agentInput, this.#agent.input);
+  }
+
+  get record(): (result: AgentResult) => void {
+    return guarded(({ turns, output }) => {
+      if (isNumber(turns)) this.#totals.turns = turns;
+      this.write(agentOutput, output);
+    });
+  }
+
+  protected override content(): readonly unknown[] {
+    const { withhold, input } = this.#agent;
+    return [withhold?.(), input?.()];
+  }
+
+  protected override describeError(error: unknown): { readonly point: FailurePoint } {
+    const exhausted = errorType(error) === 'AllModelsFailedError';
+    return { point: exhausted ? 'model.fallback_exhausted' : 'conversation.unhandled' };
+  }
+
+  protected override beforeEnd(_succeeded: boolean, error: { readonly value: unknown } | undefined): void {
+    this.span.setAttributes(runTotalAttributes(this.#totals));
+    const held = this.#run?.held ?? [];
+    if (this.#run !== undefined) this.#run.held = undefined;
+    // A sub-agent's failures are decided by the run that called it.
+    if (this.within?.held !== undefined) this.within.held.push(...held);
+    else decideFailures(held, error, failurePlace(this.span.spanContext(), this.#run));
+  }
+}
+
+/** @internal */
+export const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
+  open(options, { context, frame }) {
+    const ownRunId = (textOf(options.runId) ?? frame?.run.runId) === undefined ? newRunId() : undefined;
+    const run = agentRun(options, frame, ownRunId);
+    // A run's own scope; a sub-agent is part of the run that called it.
+    const scope = frame?.agent === undefined ? new Scope(scopeOf(frame)) : frame.scope;
+    const parent = parentContext(context, options.parent);
+    const content = contentOfRun(frame, options.captureContent);
+    const { secretsRedactor } = content;
+    const said = saidOfRun(run, secretsRedactor, ownRunId);
+    const name = spanName(active().agentSpanName, run.agent);
+    const safeName = said.agent === run.agent ? name : spanName(active().agentSpanName, said.agent);
+    const attributes = agentAttributes(options, runAttributes(said), secretsRedactor);
+    addOwn(attributes, scope, options.attributes, secretsRedactor);
+    // Whoever sees the span start has to know what its run has decided, which its parent may not have.
+    const start =
+      options.captureContent === undefined
+        ? parent
+        : withFrame(parent, createFrame(run, scope, content, undefined, said));
+    const span = tracer().startSpan(safeName, { kind: SpanKind.INTERNAL, attributes }, start);
+    sealLabels(span, safeName, attributes, secretsRedactor);
+    const signal = options.signal ?? frame?.agent?.signal;
+    const outermost = frame?.agent?.outermost ?? span;
+    const opens: AgentFrame = {
+      span,
+      name,
+      totals: newTotals(),
+      signal,
+      outermost,
+      scope: frame?.agent?.scope ?? scope,
+      held: [],
+    };
+    const inner = createFrame(run, scope, content, opens, said);
+    return {
+      span,
+      name,
+      parent,
+      context: withFrame(trace.setSpan(parent, span), inner),
+      frame: inner,
+      signal,
+      policy: content,
+      within: frame?.agent,
+      opens,
+      step: stepOf('agent', name, span, inner),
+    };
+  },
+  instead: agentNotOpened,
+  handle: (opened, options) => new AgentOperation(opened, options),
+};
+
+/** `notOpened` for an agent: what is said in its run stays there, and what it has decided holds. */
+function agentNotOpened(options: AgentSpanOptions, { context, frame }: Surroundings): Opened {
+  if (frame?.agent !== undefined) return notOpened({ context, frame });
+  const run = guard(() => agentRun(options, frame, undefined));
+  const content = guard(() => contentOfRun(frame, options.captureContent));
+  const own = frameApart(frame, run, content);
+  return notOpened({ context: withFrame(context, own), frame: own });
+}
+
+/** The run an agent opens. Names are added one by one: added to a spread copy, each takes 0.4 µs on Node 20. */
+function agentRun(options: AgentSpanOptions, outer: RunFrame | undefined, ownRunId: string | undefined): RunContext {
+  const around = outer?.run ?? {};
+  const run: { -readonly [Key in keyof RunContext]: RunContext[Key] } = {};
+  const agent = textOf(options.name);
+  if (agent !== undefined) run.agent = agent;
+  const runId = textOf(options.runId) ?? around.runId ?? ownRunId;
+  if (runId !== undefined) run.runId = runId;
+  run.depth = options.depth ?? (around.depth ?? 0) + (outer?.agent === undefined ? 0 : 1);
+  const conversationId = textOf(options.conversationId) ?? around.conversationId;
+  if (conversationId !== undefined) run.conversationId = conversationId;
+  if (around.transport !== undefined) run.transport = around.transport;
+  if (around.user !== undefined) run.user = around.user;
+  const captureContent = options.captureContent ?? around.captureContent;
+  if (captureContent !== undefined) run.captureContent = captureContent;
+  return run;
+}
+
+function newTotals(): RunTotals {
+  return { turns: 0, fallbacks: 0, toolErrors: 0, memoryFailed: false };
+}
+
+/** Eight hexadecimal digits: enough to tell the runs of a process apart in a log line. */
+function newRunId(): string {
+  return Math.floor(Math.random() * 0x1_0000_0000)
+    .toString(16)
+    .padStart(8, '0');
+}

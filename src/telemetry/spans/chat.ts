@@ -1,0 +1,118 @@
+import { SpanKind } from '@opentelemetry/api';
+
+import { active } from '../active.ts';
+import { chatAttributes, chatResponseAttributes, fallbackAttributes, type FallbackHop } from '../attributes/chat.ts';
+import { chatContent, chatOutput } from '../attributes/content.ts';
+import type { CallCost } from '../attributes/cost.ts';
+import { textOf } from '../attributes/text.ts';
+import { addUsage, normalizeUsage, type TokenUsage } from '../attributes/usage.ts';
+import { sealLabels } from '../content/seal.ts';
+import { contentPolicyOf, runAttributes } from '../context.ts';
+import { httpStatus } from '../failure.ts';
+import { guard, guarded } from '../guard.ts';
+import { FALLBACK_EVENT, GEN_AI_REQUEST_MODEL, GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK } from '../semconv.ts';
+import { addUnlessAnnounced } from './fallback-breadcrumb.ts';
+import type { ChatResponse, ChatSpan, ChatSpanOptions } from './handles.ts';
+import { openChild, writeLabels } from './open-span.ts';
+import { OperationSpan, type Opened, type TracedOperation } from './operation-span.ts';
+
+class ChatOperation extends OperationSpan implements ChatSpan {
+  protected readonly operation = 'chat';
+  readonly #chat: ChatSpanOptions;
+  /** On the clock of `performance`. Absent where no first chunk is waited for: nobody would see when it came. */
+  #startedAt: number | undefined;
+  #response: ChatResponse | undefined;
+
+  constructor(opened: Opened, chat: ChatSpanOptions) {
+    super(opened);
+    this.#chat = chat;
+    if (this.span.isRecording()) this.#startedAt = performance.now();
+    if (this.within !== undefined) this.within.lastModel = chat;
+  }
+
+  protected override beforeStart(): void {
+    this.write(chatContent, this.#chat);
+  }
+
+  protected override content(): readonly unknown[] {
+    const { withhold, messages, systemInstructions } = this.#chat;
+    return [withhold?.(), messages?.(), systemInstructions?.()];
+  }
+
+  get record(): (response: ChatResponse) => void {
+    return guarded((response) => {
+      this.#response = this.#response === undefined ? response : { ...this.#response, ...response };
+    });
+  }
+
+  get firstChunk(): () => void {
+    return () => this.onValue();
+  }
+
+  get fallback(): (hop: FallbackHop) => void {
+    return (hop) => {
+      guard(() => {
+        const { secretsRedactor } = this.policy;
+        const attributes = fallbackAttributes(hop, secretsRedactor);
+        sealLabels(this.span, FALLBACK_EVENT, attributes, secretsRedactor);
+        this.span.addEvent(FALLBACK_EVENT, attributes);
+        addUnlessAnnounced(hop);
+      });
+      if (this.within !== undefined) this.within.totals.fallbacks += 1;
+    };
+  }
+
+  /** A chunk has arrived, of which only the first counts. */
+  override onValue(): void {
+    if (this.#startedAt === undefined) return;
+    const seconds = (performance.now() - this.#startedAt) / 1000;
+    this.#startedAt = undefined;
+    guard(() => this.span.setAttribute(GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, seconds));
+  }
+
+  protected override describeError(error: unknown): { readonly errorType?: string } {
+    const status = httpStatus(error);
+    return status === undefined ? {} : { errorType: String(status) };
+  }
+
+  protected override beforeEnd(succeeded: boolean): void {
+    const response = this.#response ?? {};
+    const usage =
+      response.usage === undefined ? undefined : normalizeUsage(response.usage, textOf(this.#chat.provider));
+    const cost = this.#cost(response, usage);
+    writeLabels(this.span, chatResponseAttributes(response, usage, cost, this.policy.secretsRedactor), this.policy);
+    this.write(chatOutput, response);
+    if (this.within === undefined) return;
+    const { totals } = this.within;
+    if (usage !== undefined) totals.usage = addUsage(totals.usage, usage);
+    if (cost !== undefined) totals.costUsd = (totals.costUsd ?? 0) + cost.totalUsd;
+    if (succeeded) {
+      totals.turns += 1;
+      this.within.lastChat = this.span.spanContext();
+    }
+  }
+
+  #cost({ model, costUsd }: ChatResponse, usage: TokenUsage | undefined): CallCost | undefined {
+    if (costUsd !== undefined && Number.isFinite(costUsd)) return { totalUsd: costUsd };
+    if (usage === undefined || !this.span.isRecording()) return undefined;
+    const models = model === undefined ? [this.#chat.model] : [model, this.#chat.model];
+    return active().price?.({ provider: this.#chat.provider, models, usage });
+  }
+}
+
+/** @internal */
+export const CHAT: TracedOperation<ChatSpanOptions, ChatOperation> = {
+  open(options, surroundings) {
+    const policy = contentPolicyOf(surroundings.frame);
+    const attributes = chatAttributes(options, runAttributes(surroundings.frame?.said), policy.secretsRedactor);
+    return openChild(options, surroundings, {
+      operation: 'chat',
+      subject: textOf(options.model),
+      safeSubject: attributes[GEN_AI_REQUEST_MODEL],
+      kind: SpanKind.CLIENT,
+      attributes,
+      policy,
+    });
+  },
+  handle: (opened, options) => new ChatOperation(opened, options),
+};

@@ -1,0 +1,70 @@
+import { SpanKind } from '@opentelemetry/api';
+
+import { memoryQuery, memoryRecords } from '../attributes/content.ts';
+import { memoryAttributes } from '../attributes/memory.ts';
+import { textOf } from '../attributes/text.ts';
+import { contentPolicyOf, runAttributes } from '../context.ts';
+import type { FailurePoint } from '../failure.ts';
+import { guarded } from '../guard.ts';
+import { GEN_AI_MEMORY_RECORD_COUNT, GEN_AI_MEMORY_STORE_ID } from '../semconv.ts';
+import type { MemoryResult, MemorySpan, MemorySpanOptions } from './handles.ts';
+import { openChild } from './open-span.ts';
+import { OperationSpan, type Opened, type TracedOperation } from './operation-span.ts';
+
+class MemoryOperation extends OperationSpan implements MemorySpan {
+  protected readonly operation = 'memory';
+  readonly #memory: MemorySpanOptions;
+  #hasRecords = false;
+
+  constructor(opened: Opened, memory: MemorySpanOptions) {
+    super(opened);
+    this.#memory = memory;
+  }
+
+  protected override beforeStart(): void {
+    this.write(memoryQuery, this.#memory.query);
+  }
+
+  protected override content(): readonly unknown[] {
+    return [this.#memory.withhold?.(), this.#memory.query?.()];
+  }
+
+  protected override issueTags(): Readonly<Record<string, string>> {
+    return { memory_store: this.#memory.store };
+  }
+
+  get record(): (result: MemoryResult) => void {
+    return guarded(({ recordCount, records }) => {
+      this.writeNumber(GEN_AI_MEMORY_RECORD_COUNT, recordCount);
+      if (records === undefined) return;
+      this.#hasRecords = true;
+      this.write(memoryRecords, records);
+    });
+  }
+
+  override onResult(value: unknown): void {
+    if (!this.#hasRecords && Array.isArray(value)) this.write(memoryRecords, () => value);
+  }
+
+  protected override describeError(): { readonly point: FailurePoint } {
+    if (this.within !== undefined) this.within.totals.memoryFailed = true;
+    return { point: 'memory.search' };
+  }
+}
+
+/** @internal */
+export const MEMORY: TracedOperation<MemorySpanOptions, MemoryOperation> = {
+  open(options, surroundings) {
+    const policy = contentPolicyOf(surroundings.frame);
+    const attributes = memoryAttributes(options, runAttributes(surroundings.frame?.said), policy.secretsRedactor);
+    return openChild(options, surroundings, {
+      operation: 'memory',
+      subject: textOf(options.store),
+      safeSubject: attributes[GEN_AI_MEMORY_STORE_ID],
+      kind: SpanKind.INTERNAL,
+      attributes,
+      policy,
+    });
+  },
+  handle: (opened, options) => new MemoryOperation(opened, options),
+};

@@ -1,0 +1,266 @@
+import { context as contextApi, INVALID_SPAN_CONTEXT, trace, type Context, type Span } from '@opentelemetry/api';
+
+import { active } from '../active.ts';
+import type { ContentBuilder } from '../attributes/content.ts';
+import { reportFailure } from '../capture.ts';
+import type { ContentPolicy } from '../content/policy.ts';
+import { seal } from '../content/seal.ts';
+import { isUnawaited } from '../content/unawaited.ts';
+import { contentPolicyOf, failurePlace, frameOf, type AgentFrame, type RunFrame } from '../context.ts';
+import { recordSpanFailure, type FailurePoint } from '../failure.ts';
+import { guard, guarded } from '../guard.ts';
+import type { ResultObserver } from '../result-observation.ts';
+import { beginStep, endStep, type Outcome, type Scope, type Step } from '../scope.ts';
+import { ERROR_TYPE, FAULTLINE_OUTCOME, OPERATIONS, type Operation } from '../semconv.ts';
+import { observeResult } from '../span-result.ts';
+import type { SpanHandle, SpanOptions } from './handles.ts';
+
+/**
+ * What distinguishes one traced operation from another: how its span starts and what its handle can do.
+ *
+ * @internal
+ */
+export interface TracedOperation<Options, Handle extends OperationSpan> {
+  open(options: Options, surroundings: Surroundings): Opened;
+  /** What there is when that fails, if it is more than a span that records nothing. */
+  instead?(options: Options, surroundings: Surroundings): Opened;
+  handle(opened: Opened, options: Options): Handle;
+}
+
+/**
+ * Where a span is about to start.
+ *
+ * @internal
+ */
+export interface Surroundings {
+  readonly context: Context;
+  readonly frame: RunFrame | undefined;
+}
+
+/**
+ * A span that has started.
+ *
+ * @internal
+ */
+export interface Opened {
+  readonly span: Span;
+  readonly name: string;
+  /** The context the span was started in. */
+  readonly parent: Context;
+  /** The context the traced function runs in. */
+  readonly context: Context;
+  /** What is known of the run the span belongs to, its own when it is an agent's. */
+  readonly frame: RunFrame | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** What may leave of the content. */
+  readonly policy: ContentPolicy;
+  /** The agent run this span is part of. */
+  readonly within: AgentFrame | undefined;
+  /** The agent run this span is. */
+  readonly opens?: AgentFrame;
+  /** What an Issue of the run would say of it. Absent where no Issues are made, and outside of runs. */
+  readonly step: Step | undefined;
+}
+
+/**
+ * Outside of a run nothing tells whose failure an operation would lead to.
+ *
+ * @internal
+ */
+export function stepOf(operation: Operation, name: string, span: Span, frame: RunFrame | undefined): Step | undefined {
+  if (frame === undefined || active().issues === undefined) return undefined;
+  return beginStep(scopeOfSteps(frame), operation, name, span);
+}
+
+/** A part of a run may have a scope of its own; its steps are those of the run. */
+function scopeOfSteps(frame: RunFrame): Scope {
+  return frame.agent?.scope ?? frame.scope;
+}
+
+/**
+ * What work runs under whose span could not be started: a span that records nothing.
+ *
+ * @internal
+ */
+export function notOpened({ context, frame }: Surroundings): Opened {
+  return {
+    span: trace.wrapSpanContext(INVALID_SPAN_CONTEXT),
+    name: '',
+    parent: context,
+    context,
+    frame,
+    signal: frame?.agent?.signal,
+    policy: contentPolicyOf(frame),
+    within: undefined,
+    step: undefined,
+  };
+}
+
+/** @internal */
+export function traced<Options extends SpanOptions, Handle extends OperationSpan, T>(
+  operation: TracedOperation<Options, Handle>,
+  given: Options | undefined | null,
+  run: (span: Handle) => T,
+): T {
+  const options = given ?? ({} as Options);
+  const context = contextApi.active();
+  const surroundings = { context, frame: frameOf(context) };
+  const opened =
+    guard(() => operation.open(options, surroundings)) ??
+    operation.instead?.(options, surroundings) ??
+    notOpened(surroundings);
+  const handle = operation.handle(opened, options);
+  handle.begin();
+  let result: T;
+  try {
+    result = contextApi.with(opened.context, run, undefined, handle);
+  } catch (error) {
+    handle.onError(error);
+    handle.onSettled();
+    throw error;
+  }
+  return observeResult(result, opened.context, handle);
+}
+
+/**
+ * The life of one span: it fails at most once and ends exactly once.
+ *
+ * What its user calls are getters, each of which makes a function that needs no `this`: a handle that is taken apart
+ * has none. Functions made with the handle would be paid for by every span, these by who asks for them.
+ *
+ * @internal
+ */
+export abstract class OperationSpan implements SpanHandle, ResultObserver {
+  readonly span: Span;
+  protected readonly policy: ContentPolicy;
+  protected abstract readonly operation: Operation;
+  /** The agent run this span is part of. */
+  protected readonly within: AgentFrame | undefined;
+  readonly #opened: Opened;
+  #error: { readonly value: unknown } | undefined;
+  #aborted = false;
+  #ended = false;
+
+  constructor(opened: Opened) {
+    this.span = opened.span;
+    this.policy = opened.policy;
+    this.within = opened.within;
+    this.#opened = opened;
+  }
+
+  /** Writes the content that is known before the work starts. */
+  begin(): void {
+    if (this.policy.capturesAny) guard(() => this.beforeStart());
+  }
+
+  get fail(): (error: unknown) => void {
+    return guarded((error) => this.onError(error));
+  }
+
+  onError(error: unknown): void {
+    if (this.#ended || this.#error !== undefined) return;
+    if (this.#opened.signal?.aborted === true) {
+      this.onCancel();
+      return;
+    }
+    this.#error = { value: error };
+    guard(() => this.#recordOnce(error));
+  }
+
+  onCancel(): void {
+    if (this.#ended || this.#aborted) return;
+    this.#aborted = true;
+    guard(() => this.span.setAttribute(FAULTLINE_OUTCOME, 'aborted'));
+    // A model call that was broken off has no answer, which its users look for by this name; it is no failure.
+    if (this.operation === 'chat') guard(() => this.span.setAttribute(ERROR_TYPE, 'aborted'));
+  }
+
+  onValue(): void {}
+
+  onResult(_value: unknown): void {}
+
+  /** A stream may end without an error because somebody has aborted it. */
+  onEnd(): void {
+    if (this.#error === undefined && this.#opened.signal?.aborted === true) this.onCancel();
+    this.onSettled();
+  }
+
+  onSettled(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const outcome = this.#outcome();
+    guard(() => this.beforeEnd(outcome === 'done', this.#error));
+    guard(() => this.span.end());
+    const { step, frame } = this.#opened;
+    if (step !== undefined && frame !== undefined) endStep(scopeOfSteps(frame), step, outcome, this.span);
+  }
+
+  #outcome(): Outcome {
+    if (this.#error !== undefined) return 'failed';
+    return this.#aborted ? 'aborted' : 'done';
+  }
+
+  /** What this kind of span says about an error that ends it. */
+  protected abstract describeError(error: unknown): { readonly point?: FailurePoint; readonly errorType?: string };
+
+  /** Writes content as far as it may leave. What gives the content is not even called when it may not. */
+  protected write<Given>(build: ContentBuilder<Given>, given: Given | undefined): void {
+    if (given === undefined || !this.policy.capturesAny || !this.span.isRecording()) return;
+    guard(() => {
+      const content = build(given, this.policy);
+      for (const text of Object.values(content)) seal(this.span, text);
+      this.span.setAttributes(content);
+    });
+  }
+
+  /** Writes a number, should it be one: an application without types may hand over anything. */
+  protected writeNumber(name: string, value: number | undefined): void {
+    if (value !== undefined && Number.isFinite(value)) guard(() => this.span.setAttribute(name, value));
+  }
+
+  /** The content this operation is about, for its error not to repeat. */
+  protected abstract content(): readonly unknown[];
+
+  /** Tags of an Issue that say what this operation was about. */
+  protected issueTags(): Readonly<Record<string, string>> {
+    return {};
+  }
+
+  protected abstract beforeStart(): void;
+
+  /** Last chance to write attributes. */
+  protected beforeEnd(_succeeded: boolean, _error: { readonly value: unknown } | undefined): void {}
+
+  #recordOnce(error: unknown): void {
+    const { span, policy, within } = this;
+    const { opens } = this.#opened;
+    const described = this.describeError(error);
+    const { isNew, message } = recordSpanFailure(span, {
+      error,
+      place: failurePlace(span.spanContext(), opens ?? within),
+      isEnd: opens?.outermost === span,
+      policy,
+      // What is promised is not waited for.
+      content: () => this.content().filter((given) => !isUnawaited(given)),
+      ...described,
+    });
+    const { point } = described;
+    if (isNew && point !== undefined) this.#report(error, message, point);
+  }
+
+  #report(error: unknown, message: string, point: FailurePoint): void {
+    const { name, parent, frame, opens } = this.#opened;
+    const run = opens ?? this.within;
+    reportFailure(run, {
+      error,
+      message,
+      point,
+      span: this.span.spanContext(),
+      parentSpanId: trace.getSpanContext(parent)?.spanId,
+      op: OPERATIONS[this.operation].sentryOp,
+      transaction: run?.name ?? name,
+      frame,
+      tags: this.issueTags(),
+    });
+  }
+}

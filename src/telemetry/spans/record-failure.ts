@@ -1,0 +1,48 @@
+import { context as contextApi, INVALID_SPAN_CONTEXT, trace, type Attributes, type Span } from '@opentelemetry/api';
+
+import { reportFailure, spanSite, tagsFrom } from '../capture.ts';
+import { plainAttributes } from '../content/plain-attribute.ts';
+import { contentPolicyOf, failurePlace, frameOf } from '../context.ts';
+import { recordSpanFailure, type FailurePoint } from '../failure.ts';
+import { guard } from '../guard.ts';
+import { OPERATIONS, type Operation } from '../semconv.ts';
+import { writeLabels } from './open-span.ts';
+
+/**
+ * Records a failure at one of the five failure points on a span, by default the active one: for agents that
+ * have their own loop. An error that was recorded before is not recorded again.
+ */
+export function recordFailure(
+  point: FailurePoint,
+  error: unknown,
+  context: { readonly span?: Span; readonly attributes?: Attributes } = {},
+): void {
+  guard(() => {
+    const frame = frameOf(contextApi.active());
+    const { span: given, attributes } = context ?? {};
+    const span = given ?? trace.getActiveSpan() ?? trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
+    const policy = contentPolicyOf(frame);
+    if (attributes !== undefined) writeLabels(span, plainAttributes(attributes, policy.secretsRedactor), policy);
+    const place = failurePlace(span.spanContext(), frame?.agent);
+    const { isNew, message } = recordSpanFailure(span, { error, point, policy, place, isEnd: false });
+    if (!isNew) return;
+    reportFailure(frame?.agent, {
+      ...spanSite(span, OPERATIONS[OPERATION_OF[point]].sentryOp),
+      error,
+      message,
+      point,
+      frame,
+      transaction: frame?.agent?.name,
+      tags: tagsFrom(attributes ?? {}),
+    });
+  });
+}
+
+/** What fails at each point. */
+const OPERATION_OF: Readonly<Record<FailurePoint, Operation>> = {
+  'conversation.unhandled': 'agent',
+  'transport.crash': 'transport',
+  'model.fallback_exhausted': 'agent',
+  'tool.execution': 'tool',
+  'memory.search': 'memory',
+};

@@ -1,0 +1,94 @@
+import { context as contextApi, ROOT_CONTEXT, SpanKind, type Link } from '@opentelemetry/api';
+
+import { active } from '../active.ts';
+import { transportCrashAttributes } from '../attributes/transport.ts';
+import { captureFailure } from '../capture.ts';
+import { ContentFreeError } from '../content/content-free-error.ts';
+import { plainAttributes } from '../content/plain-attribute.ts';
+import { sealLabels } from '../content/seal.ts';
+import { contentPolicyOf, failurePlace, frameOf } from '../context.ts';
+import { recordSpanFailure } from '../failure.ts';
+import { guard } from '../guard.ts';
+import { recordedAnywhere, type RecordedFailure } from '../recorded-failures.ts';
+import { FAULTLINE_TRANSPORT, OPERATIONS } from '../semconv.ts';
+import type { TransportSpanOptions } from './handles.ts';
+import { addWhereFree, spanName, tracer } from './open-span.ts';
+
+/** A transport returned although nobody had stopped it. */
+export class TransportExitedError extends ContentFreeError {
+  override readonly name = 'TransportExitedError';
+
+  constructor(transport: string) {
+    super(`transport ${transport} returned although it was not stopped`);
+  }
+}
+
+/**
+ * Watches a transport and traces its crash as `transport.crash {name}`, in a trace of its own that links to
+ * the runs in flight. A crash is a rejection, or a return before `signal` was aborted. While the transport
+ * works there is no span: one that lasts for days would distort every duration.
+ */
+export function traceTransport<T>(options: TransportSpanOptions, run: () => T): T {
+  const startedAt = performance.now();
+  const isStopped = (): boolean | undefined => guard(() => options.signal?.aborted);
+  const crashed = (error: unknown): void => recordCrash(options, error, startedAt);
+  let result: T;
+  try {
+    result = run();
+  } catch (error) {
+    if (isStopped() !== true) crashed(error);
+    throw error;
+  }
+  if (!(result instanceof Promise)) return result;
+  return result.then(
+    (value: unknown) => {
+      if (isStopped() === false) guard(() => crashed(new TransportExitedError(options.name)));
+      return value;
+    },
+    (error: unknown) => {
+      if (isStopped() !== true) crashed(error);
+      throw error;
+    },
+  ) as T;
+}
+
+/** A transport's crash, as a root span that lasts no time. */
+function recordCrash(options: TransportSpanOptions, error: unknown, startedAt: number): void {
+  guard(() => {
+    const links: Link[] = (options.runsInFlight?.() ?? []).map((context) => ({ context }));
+    const frame = frameOf(contextApi.active());
+    const policy = contentPolicyOf(frame);
+    const { secretsRedactor } = policy;
+    const attributes = transportCrashAttributes(options.name, performance.now() - startedAt, secretsRedactor);
+    addWhereFree(attributes, options.attributes && plainAttributes(options.attributes, secretsRedactor));
+    const name = spanName(OPERATIONS.transport.spanName, options.name);
+    const safeName = spanName(OPERATIONS.transport.spanName, String(attributes[FAULTLINE_TRANSPORT]));
+    const settings = { kind: SpanKind.INTERNAL, root: true, attributes, links };
+    const span = tracer().startSpan(safeName, settings, ROOT_CONTEXT);
+    sealLabels(span, safeName, attributes, secretsRedactor);
+    const place = failurePlace(span.spanContext(), frame?.agent);
+    const known = unlessSurvived(recordedAnywhere(error, startedAt));
+    const crash = { error, point: 'transport.crash', policy, place, isEnd: true, known } as const;
+    const { isNew, message } = recordSpanFailure(span, crash);
+    span.end();
+    if (!isNew) return;
+    active().issues?.capture(
+      captureFailure({
+        error,
+        message,
+        point: 'transport.crash',
+        span: span.spanContext(),
+        op: OPERATIONS.transport.sentryOp,
+        transaction: name,
+        frame,
+        tags: { transport: options.name },
+      }),
+    );
+  });
+}
+
+/** What a run has gone on from and crashes a transport all the same is another failure, of which as much may be said. */
+function unlessSurvived(known: RecordedFailure | undefined): RecordedFailure | undefined {
+  if (known?.isSurvived !== true) return known;
+  return { message: known.message, isOnSpan: false, isCaptured: known.isCaptured, isSurvived: false };
+}
