@@ -4,6 +4,11 @@ import { guard } from './guard.ts';
 
 /** What the result of a traced function needs from the span it belongs to. None of these ever throws. */
 export interface ResultObserver {
+  /**
+   * Whether it is over when it has been awaited, and not before: a stream that came is a value as any other then, and
+   * what other methods answer tells nothing.
+   */
+  readonly isOnlyAwaited?: true;
   /** The first and every further value of a stream. */
   onValue(): void;
   /** What came, when it is a value and no stream: nobody but its consumer reads a stream. */

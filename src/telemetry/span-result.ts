@@ -36,7 +36,7 @@ function observeObject(result: unknown, context: Context, observer: ResultObserv
 
 /** A value that is not a promise: a stream keeps the span open, everything else ends it. */
 function observeSettledValue(value: unknown, context: Context, observer: ResultObserver): unknown {
-  if (isFollowed(value)) return follow(value, observe(context, observer));
+  if (isFollowed(value) && observer.isOnlyAwaited !== true) return follow(value, observe(context, observer));
   observer.onResult(value);
   observer.onSettled();
   return value;
@@ -61,7 +61,7 @@ function observePromise(promise: Promise<unknown>, context: Context, observer: R
 function settle(promise: Promise<unknown>, { observation }: View): Promise<unknown> {
   return promise.then(
     (value) => {
-      if (isFollowed(value)) return follow(value, observation);
+      if (isFollowed(value) && observation.observer.isOnlyAwaited !== true) return follow(value, observation);
       observation.observer.onResult(value);
       observation.observer.onSettled();
       return value;
@@ -161,6 +161,7 @@ function observeReturned(returned: unknown, view: View, overlaid: object, name: 
   if (typeof returned !== 'object' || returned === null) return returned;
   if (returned === view.object) return overlaid;
   const { observation } = view;
+  if (observation.observer.isOnlyAwaited === true) return returned;
   if (isPlainPromise(returned)) return tellsResult(view, name) ? observeTold(returned, view, overlaid) : returned;
   if (isThenable(returned)) return observeThenable(returned, observation);
   if (isFollowed(returned)) return follow(returned, observation);
@@ -224,8 +225,8 @@ function isPlainPromise(value: unknown): value is Promise<unknown> {
   return value instanceof Promise && value.constructor === Promise;
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown }).then === 'function';
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }
 
 type Followed = AsyncIterable<unknown>;

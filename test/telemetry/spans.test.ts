@@ -433,6 +433,31 @@ describe('a failure', () => {
   });
 });
 
+/** A transport that connects when it is awaited, and tells meanwhile how it is. */
+class Connection<T> extends Promise<T> {
+  readonly #connect: () => Promise<T>;
+  starts = 0;
+
+  constructor(connect: () => Promise<T>) {
+    super(() => {});
+    this.#connect = connect;
+  }
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise;
+  }
+  ready(): Promise<string> {
+    return Promise.resolve('ready');
+  }
+  // oxlint-disable-next-line unicorn/no-thenable -- a lazy thenable is what is tested
+  override then<A = T, B = never>(
+    onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    this.starts += 1;
+    return this.#connect().then(onFulfilled, onRejected);
+  }
+}
+
 describe('a transport', () => {
   const runInFlight: SpanContext = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), traceFlags: TraceFlags.SAMPLED };
 
@@ -491,6 +516,57 @@ describe('a transport', () => {
       traceTransport({ name: 'stopped', signal: controller.signal }, () => Promise.reject(new Error('aborted'))),
     ).rejects.toThrow('aborted');
     expect(telemetry.spans).toEqual([]);
+  });
+
+  it('keeps what was put on its promise, and has crashed once when that rejects', async () => {
+    let close = (): void => {};
+    const open = new Promise<never>((_, reject) => {
+      close = () => reject(new Error('socket closed'));
+    });
+    const work = Object.assign(open, { stop: async () => 'stopping', close });
+    const transport = traceTransport({ name: 'slack', signal: new AbortController().signal }, () => work);
+    expect(await transport.stop()).toBe('stopping');
+    expect(telemetry.spans).toEqual([]);
+    transport.close();
+    await expect(transport).rejects.toThrow('socket closed');
+    await expect(transport).rejects.toThrow('socket closed');
+    expect(span('transport.crash slack').attributes['error.type']).toBe('Error');
+  });
+
+  it('that is a lazy thenable starts once, when it is awaited, and its crash is no part of the run that awaits it', async () => {
+    const connection = new Connection(() => Promise.reject(new Error('socket closed')));
+    const transport = traceTransport({ name: 'slack', signal: new AbortController().signal }, () => connection);
+    expect(connection.starts).toBe(0);
+    await expect(traceAgent({ name: 'helper' }, () => transport)).rejects.toThrow('socket closed');
+    expect(await transport.catch(() => 'caught')).toBe('caught');
+    expect(connection.starts).toBe(1);
+    expect(telemetry.spans.map(({ name, attributes }) => [name, attributes['faultline.failure.point']])).toEqual([
+      ['transport.crash slack', 'transport.crash'],
+      ['agent.invoke helper', 'conversation.unhandled'],
+    ]);
+  });
+
+  it('has not ended when one of its methods tells that it has begun', async () => {
+    const transport = traceTransport({ name: 'slack', signal: new AbortController().signal }, () => {
+      return new Connection(async () => 'over');
+    });
+    expect(await transport.ready()).toBe('ready');
+    expect(telemetry.spans).toEqual([]);
+    expect(await transport).toBe('over');
+    expect(span('transport.crash slack').attributes['error.type']).toBe('TransportExitedError');
+  });
+
+  it('that gives a stream gives it as it is: at once, and when it returns one', async () => {
+    const stream = new ReadableStream();
+    const options = { name: 'slack', signal: new AbortController().signal };
+    expect(traceTransport(options, () => stream)).toBe(stream);
+    expect(telemetry.spans).toEqual([]);
+    expect(await traceTransport(options, async () => stream)).toBe(stream);
+    expect(await traceTransport(options, () => new Connection(async () => stream))).toBe(stream);
+    expect(telemetry.spans.map(({ attributes }) => attributes['error.type'])).toEqual([
+      'TransportExitedError',
+      'TransportExitedError',
+    ]);
   });
 
   it.each([

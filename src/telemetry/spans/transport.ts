@@ -1,4 +1,4 @@
-import { context as contextApi, ROOT_CONTEXT, SpanKind, type Link } from '@opentelemetry/api';
+import { context as contextApi, ROOT_CONTEXT, SpanKind, type Context, type Link } from '@opentelemetry/api';
 
 import { active } from '../active.ts';
 import { transportCrashAttributes } from '../attributes/transport.ts';
@@ -11,6 +11,7 @@ import { recordSpanFailure } from '../failure.ts';
 import { guard } from '../guard.ts';
 import { recordedAnywhere, type RecordedFailure } from '../recorded-failures.ts';
 import { FAULTLINE_TRANSPORT, OPERATIONS } from '../semconv.ts';
+import { isThenable, observeResult } from '../span-result.ts';
 import type { TransportSpanOptions } from './handles.ts';
 import { addWhereFree, spanName, tracer } from './open-span.ts';
 
@@ -26,12 +27,14 @@ export class TransportExitedError extends ContentFreeError {
 /**
  * Watches a transport and traces its crash as `transport.crash {name}`, in a trace of its own that links to
  * the runs in flight. A crash is a rejection, or a return before `signal` was aborted. While the transport
- * works there is no span: one that lasts for days would distort every duration.
+ * works there is no span: one that lasts for days would distort every duration. A lazy thenable works from when it
+ * is awaited, and keeps its methods.
  */
 export function traceTransport<T>(options: TransportSpanOptions, run: () => T): T {
   const startedAt = performance.now();
+  const context = contextApi.active();
   const isStopped = (): boolean | undefined => guard(() => options.signal?.aborted);
-  const crashed = (error: unknown): void => recordCrash(options, error, startedAt);
+  const crashed = (error: unknown): void => recordCrash(options, error, startedAt, context);
   let result: T;
   try {
     result = run();
@@ -39,24 +42,27 @@ export function traceTransport<T>(options: TransportSpanOptions, run: () => T): 
     if (isStopped() !== true) crashed(error);
     throw error;
   }
-  if (!(result instanceof Promise)) return result;
-  return result.then(
-    (value: unknown) => {
+  if (guard(() => isThenable(result)) !== true) return result;
+  return observeResult(result, context, {
+    isOnlyAwaited: true,
+    onResult() {
       if (isStopped() === false) guard(() => crashed(new TransportExitedError(options.name)));
-      return value;
     },
-    (error: unknown) => {
+    onError(error) {
       if (isStopped() !== true) crashed(error);
-      throw error;
     },
-  ) as T;
+    onValue() {},
+    onCancel() {},
+    onEnd() {},
+    onSettled() {},
+  });
 }
 
 /** A transport's crash, as a root span that lasts no time. */
-function recordCrash(options: TransportSpanOptions, error: unknown, startedAt: number): void {
+function recordCrash(options: TransportSpanOptions, error: unknown, startedAt: number, context: Context): void {
   guard(() => {
-    const links: Link[] = (options.runsInFlight?.() ?? []).map((context) => ({ context }));
-    const frame = frameOf(contextApi.active());
+    const links: Link[] = (options.runsInFlight?.() ?? []).map((run) => ({ context: run }));
+    const frame = frameOf(context);
     const policy = contentPolicyOf(frame);
     const { secretsRedactor } = policy;
     const attributes = transportCrashAttributes(options.name, performance.now() - startedAt, secretsRedactor);
