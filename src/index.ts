@@ -38,13 +38,13 @@ export type {
   TransportSpanOptions,
 } from './telemetry/spans.ts';
 
-export { FAILURE_POINTS } from './telemetry/failure.ts';
+export { FAILURE_POINTS } from './telemetry/failure-points.ts';
 export { flushAfter, type FlushAfterOptions } from './telemetry/flush-after.ts';
 export { dropRoutes, type DropRoutesOptions, type RequestFacts } from './telemetry/sampling/drop-routes.ts';
 export { endStreamSpans } from './telemetry/sampling/stream-spans.ts';
 
 export { captureException, captureMessage, type CaptureContext } from './telemetry/capture.ts';
-export type { Breadcrumb, Level } from './telemetry/failure.ts';
+export type { Breadcrumb, Level } from './telemetry/captured.ts';
 export type { ErrorClass, ErrorPattern } from './telemetry/issues/classification.ts';
 export type { IssueStatus } from './telemetry/issues/sender.ts';
 export type { SentryEvent } from './telemetry/issues/sentry-event.ts';

@@ -1,7 +1,7 @@
 import type { SpanContext } from '@opentelemetry/api';
 
 import { getRunContext, withRunContext, type RunContext } from '../telemetry/context.ts';
-import { errorType } from '../telemetry/failure.ts';
+import { errorType } from '../telemetry/linked-errors.ts';
 import { traceAgent, type AgentSpan } from '../telemetry/spans.ts';
 import { agentTool } from './agent-tool.ts';
 import { createBudget } from './budget.ts';

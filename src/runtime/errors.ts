@@ -1,6 +1,6 @@
 /** Every error the runtime throws or hands to a model, and the one description of a failed model call. */
 import { ContentFreeError, declareSafeMessage } from '../telemetry/content/content-free-error.ts';
-import { errorType, modelErrorType } from '../telemetry/failure.ts';
+import { errorType, modelErrorType } from '../telemetry/linked-errors.ts';
 import type { PartialAnswer } from './types.ts';
 import { isToolName } from './validate.ts';
 

@@ -1,4 +1,4 @@
-import { errorType } from '../telemetry/failure.ts';
+import { errorType } from '../telemetry/linked-errors.ts';
 import type { AgentEvent } from './types.ts';
 
 /** Calls a listener so that it can do no harm: what it throws becomes one process warning. */

@@ -1,7 +1,7 @@
 import type { SpanContext } from '@opentelemetry/api';
 
 import { withRunContext } from '../telemetry/context.ts';
-import { errorType } from '../telemetry/failure.ts';
+import { errorType } from '../telemetry/linked-errors.ts';
 import { defined } from './defined.ts';
 import { AgentNotFoundError } from './errors.ts';
 import { guardedListener } from './events.ts';

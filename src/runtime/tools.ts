@@ -1,6 +1,6 @@
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec';
 
-import { errorType } from '../telemetry/failure.ts';
+import { errorType } from '../telemetry/linked-errors.ts';
 import { traceTool } from '../telemetry/spans.ts';
 import type { RunContext } from '../telemetry/context.ts';
 import { defined } from './defined.ts';

@@ -1,6 +1,6 @@
 import type { Pricing } from './attributes/cost.ts';
 import { strictPolicy, type ContentPolicy } from './content/policy.ts';
-import type { CapturedFailure, CapturedMessage } from './failure.ts';
+import type { CapturedFailure, CapturedMessage } from './captured.ts';
 import { OPERATIONS } from './semconv.ts';
 
 /**

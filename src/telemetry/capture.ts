@@ -9,15 +9,9 @@ import {
 
 import { active, type HeldFailure } from './active.ts';
 import { contentPolicyOf, failurePlace, frameOf, scopeOf, type AgentFrame, type RunFrame } from './context.ts';
-import {
-  isRecoverable,
-  linkedErrors,
-  toldWith,
-  type Captured,
-  type CapturedFailure,
-  type FailurePoint,
-  type Level,
-} from './failure.ts';
+import type { Captured, CapturedFailure, Level } from './captured.ts';
+import { isRecoverable, type FailurePoint } from './failure-points.ts';
+import { linkedErrors, toldWith } from './linked-errors.ts';
 import { guard } from './guard.ts';
 import {
   isObject,

@@ -15,7 +15,7 @@ import type { RunTotals } from './attributes/agent.ts';
 import { textOf } from './attributes/text.ts';
 import { overridePolicy, type CaptureContent, type ContentPolicy } from './content/policy.ts';
 import type { Redactor } from './content/redactor.ts';
-import type { Breadcrumb } from './failure.ts';
+import type { Breadcrumb } from './captured.ts';
 import type { FailurePlace } from './recorded-failures.ts';
 import { guard } from './guard.ts';
 import { Scope, type Beginning, type DatedBreadcrumb, type User } from './scope.ts';

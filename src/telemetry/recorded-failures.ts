@@ -1,4 +1,4 @@
-import type { FailurePoint } from './failure.ts';
+import type { FailurePoint } from './failure-points.ts';
 
 /** What is known of a failure, so that one that crosses several spans is recorded once. */
 export interface RecordedFailure {

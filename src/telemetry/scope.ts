@@ -5,7 +5,7 @@ import { textOf } from './attributes/text.ts';
 import { defined } from './config/records.ts';
 import { plainAttributes } from './content/plain-attribute.ts';
 import type { Redactor } from './content/redactor.ts';
-import type { Breadcrumb, Captured } from './failure.ts';
+import type { Breadcrumb, Captured } from './captured.ts';
 import { OPERATIONS, USER_EMAIL, USER_ID, USER_IP_ADDRESS, USER_NAME, type Operation } from './semconv.ts';
 
 /** The person a run is made for. Everything but the id leaves the process only with `sendDefaultPii`. */

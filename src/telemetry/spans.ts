@@ -17,7 +17,7 @@ import { TOOL } from './spans/tool.ts';
 export type { ChatDescription, ChatRequest, FallbackHop } from './attributes/chat.ts';
 export type { Content } from './attributes/content.ts';
 export type { TokenUsage } from './attributes/usage.ts';
-export type { FailurePoint } from './failure.ts';
+export type { FailurePoint } from './failure-points.ts';
 export type {
   AgentResult,
   AgentSpan,

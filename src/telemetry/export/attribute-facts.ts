@@ -2,7 +2,7 @@ import { attributeRole, type AttributeRole } from '../content/foreign-names.ts';
 import { attributeName, isConventional } from '../content/plain-attribute.ts';
 import type { SecretKind } from '../content/redaction/secret-names.ts';
 import type { Redactor } from '../content/redactor.ts';
-import { FAILURE_POINTS } from '../failure.ts';
+import { FAILURE_POINTS } from '../failure-points.ts';
 import {
   ERROR_TYPE,
   FAULTLINE_FAILURE_POINT,

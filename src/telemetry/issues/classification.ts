@@ -1,5 +1,5 @@
 import type { Reporter } from '../diagnostics.ts';
-import { errorType, httpStatus, thrownMessage } from '../failure.ts';
+import { errorType, httpStatus, thrownMessage } from '../linked-errors.ts';
 import { wrongAnswer } from './wrong-answer.ts';
 
 /**

@@ -8,13 +8,8 @@ import { safeText } from '../content/error-message.ts';
 import { plainAttributes } from '../content/plain-attribute.ts';
 import type { ContentPolicy } from '../content/policy.ts';
 import type { Redactor } from '../content/redactor.ts';
-import {
-  linkedErrors,
-  type Breadcrumb,
-  type Captured,
-  type CapturedFailure,
-  type CapturedMessage,
-} from '../failure.ts';
+import type { Breadcrumb, Captured, CapturedFailure, CapturedMessage } from '../captured.ts';
+import { linkedErrors } from '../linked-errors.ts';
 import { SCOPE_NAME } from '../semconv.ts';
 import { exceptionValues } from './exceptions.ts';
 import { failureFingerprint, messageFingerprint } from './fingerprint.ts';

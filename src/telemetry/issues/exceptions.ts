@@ -1,5 +1,5 @@
 import type { Redactor } from '../content/redactor.ts';
-import type { LinkedError } from '../failure.ts';
+import type { LinkedError } from '../linked-errors.ts';
 import type { SentryException, SentryFrame, SentryMechanism } from './sentry-event.ts';
 import { parseStack } from './stack-frames.ts';
 

@@ -1,5 +1,5 @@
 import type { Redactor } from '../content/redactor.ts';
-import type { FailurePoint } from '../failure.ts';
+import type { FailurePoint } from '../failure-points.ts';
 import { codePattern, messagePattern, namePattern } from './message-pattern.ts';
 import type { SentryFrame } from './sentry-event.ts';
 

@@ -1,5 +1,5 @@
 import type { HeldFailure } from '../active.ts';
-import type { CapturedFailure } from '../failure.ts';
+import type { CapturedFailure } from '../captured.ts';
 
 /** The failures that wait for the end of their runs, a bounded number of each run. */
 export interface HeldFailures extends Iterable<HeldFailure> {

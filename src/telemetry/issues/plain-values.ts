@@ -1,6 +1,6 @@
 import { beginning, shortened } from '../content/error-message.ts';
 import type { ContentPolicy } from '../content/policy.ts';
-import { linkedErrors } from '../failure.ts';
+import { linkedErrors } from '../linked-errors.ts';
 
 /** How deep a context block is copied, as deep as Sentry's own SDKs do by default. */
 const MAX_DEPTH = 3;

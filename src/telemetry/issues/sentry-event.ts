@@ -1,4 +1,4 @@
-import type { Level } from '../failure.ts';
+import type { Level } from '../captured.ts';
 
 /**
  * An event of Sentry's error monitoring, as far as Faultline fills it in.

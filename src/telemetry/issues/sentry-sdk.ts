@@ -1,6 +1,7 @@
 import { active } from '../active.ts';
 import type { ContentPolicy } from '../content/policy.ts';
-import { linkedErrors, partsOf, type CapturedFailure, type CapturedMessage, type LinkedError } from '../failure.ts';
+import type { CapturedFailure, CapturedMessage } from '../captured.ts';
+import { causesAndMembersOf, linkedErrors, type LinkedError } from '../linked-errors.ts';
 import { createEvent } from './event.ts';
 import type { SentryBreadcrumb, SentryEvent } from './sentry-event.ts';
 
@@ -135,7 +136,7 @@ function captureFailure(client: Client, current: Scope, captured: CapturedFailur
   const hint = { originalException: copy, data: { mechanism: { type: mechanism, handled } } };
   client.captureException(copy, hint, scopeFor(eventOf(captured), current));
   // The Issue tells of all of them.
-  for (const linked of [error, ...partsOf(error)]) mark(linked);
+  for (const linked of [error, ...causesAndMembersOf(error)]) mark(linked);
 }
 
 function captureMessage(client: Client, current: Scope, captured: CapturedMessage): void {

@@ -1,6 +1,7 @@
 import type { HeldFailure, IssueSink } from '../active.ts';
 import type { Problem, Reporter } from '../diagnostics.ts';
-import { toldWith, type CapturedFailure, type CapturedMessage } from '../failure.ts';
+import type { CapturedFailure, CapturedMessage } from '../captured.ts';
+import { toldWith } from '../linked-errors.ts';
 import { createClassification } from './classification.ts';
 import { encodeEvent } from './envelope.ts';
 import { createEvent, outlineOf, type EventOutline, type IssueEnvironment, type SentryEvent } from './event.ts';

@@ -1,5 +1,5 @@
 import type { HeldFailure } from '../active.ts';
-import type { CapturedFailure } from '../failure.ts';
+import type { CapturedFailure } from '../captured.ts';
 import type { Settle } from './held-failures.ts';
 
 /** A failure somebody has gone on from, as far as is known. */

@@ -1,6 +1,6 @@
 import { plainValue } from '../content/plain-attribute.ts';
 import type { Redactor } from '../content/redactor.ts';
-import { FAILURE_POINTS } from '../failure.ts';
+import { FAILURE_POINTS } from '../failure-points.ts';
 
 /** Longest key and value of a tag. */
 const MAX_LENGTH = 200;

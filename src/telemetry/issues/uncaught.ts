@@ -1,5 +1,5 @@
 import { captureHere } from '../capture.ts';
-import { thrownMessage } from '../failure.ts';
+import { thrownMessage } from '../linked-errors.ts';
 import { recentThrownValues } from '../recorded-failures.ts';
 import { guard } from '../guard.ts';
 import { findSentrySdk } from './sentry-sdk.ts';

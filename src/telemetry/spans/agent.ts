@@ -20,7 +20,8 @@ import {
   type RunContext,
   type RunFrame,
 } from '../context.ts';
-import { errorType, type FailurePoint } from '../failure.ts';
+import type { FailurePoint } from '../failure-points.ts';
+import { errorType } from '../linked-errors.ts';
 import { guard, guarded } from '../guard.ts';
 import { Scope } from '../scope.ts';
 import type { AgentResult, AgentSpan, AgentSpanOptions } from './handles.ts';

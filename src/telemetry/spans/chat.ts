@@ -8,7 +8,7 @@ import { textOf } from '../attributes/text.ts';
 import { addUsage, normalizeUsage, type TokenUsage } from '../attributes/usage.ts';
 import { sealLabels } from '../content/seal.ts';
 import { contentPolicyOf, runAttributes } from '../context.ts';
-import { httpStatus } from '../failure.ts';
+import { httpStatus } from '../linked-errors.ts';
 import { guard, guarded } from '../guard.ts';
 import { FALLBACK_EVENT, GEN_AI_REQUEST_MODEL, GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK } from '../semconv.ts';
 import { addUnlessAnnounced } from './fallback-breadcrumb.ts';

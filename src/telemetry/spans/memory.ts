@@ -4,7 +4,7 @@ import { memoryQuery, memoryRecords } from '../attributes/content.ts';
 import { memoryAttributes } from '../attributes/memory.ts';
 import { textOf } from '../attributes/text.ts';
 import { contentPolicyOf, runAttributes } from '../context.ts';
-import type { FailurePoint } from '../failure.ts';
+import type { FailurePoint } from '../failure-points.ts';
 import { guarded } from '../guard.ts';
 import { GEN_AI_MEMORY_RECORD_COUNT, GEN_AI_MEMORY_STORE_ID } from '../semconv.ts';
 import type { MemoryResult, MemorySpan, MemorySpanOptions } from './handles.ts';

@@ -3,7 +3,8 @@ import { context as contextApi, INVALID_SPAN_CONTEXT, trace, type Attributes, ty
 import { reportFailure, spanSite, tagsFrom } from '../capture.ts';
 import { plainAttributes } from '../content/plain-attribute.ts';
 import { contentPolicyOf, failurePlace, frameOf } from '../context.ts';
-import { recordSpanFailure, type FailurePoint } from '../failure.ts';
+import { recordSpanFailure } from '../failure.ts';
+import type { FailurePoint } from '../failure-points.ts';
 import { guard } from '../guard.ts';
 import { OPERATIONS, type Operation } from '../semconv.ts';
 import { writeLabels } from './open-span.ts';

@@ -5,7 +5,7 @@ import { toolArguments, toolResult } from '../attributes/content.ts';
 import { textOf } from '../attributes/text.ts';
 import { toolAttributes } from '../attributes/tool.ts';
 import { contentPolicyOf, runAttributes } from '../context.ts';
-import type { FailurePoint } from '../failure.ts';
+import type { FailurePoint } from '../failure-points.ts';
 import { guarded } from '../guard.ts';
 import { GEN_AI_TOOL_CALL_RESULT_SIZE, GEN_AI_TOOL_NAME } from '../semconv.ts';
 import type { ToolResult, ToolSpan, ToolSpanOptions } from './handles.ts';

@@ -9,7 +9,7 @@ import {
 } from '../../../src/runtime/errors.ts';
 import { createContentPolicy, type ContentOptions } from '../../../src/telemetry/content/policy.ts';
 import { afterMessage, stackLines } from '../../../src/telemetry/content/stack-lines.ts';
-import { linkedErrors } from '../../../src/telemetry/failure.ts';
+import { linkedErrors } from '../../../src/telemetry/linked-errors.ts';
 
 /** What is sent of an error. */
 function said(error: unknown, options: ContentOptions = {}, content?: () => unknown): string {

@@ -6,7 +6,7 @@ import { AllModelsFailedError } from '../../../src/runtime/errors.ts';
 import { activate } from '../../../src/telemetry/active.ts';
 import { VERSION } from '../../../src/telemetry/config/version.ts';
 import { createContentPolicy } from '../../../src/telemetry/content/policy.ts';
-import type { CapturedFailure, CapturedMessage } from '../../../src/telemetry/failure.ts';
+import type { CapturedFailure, CapturedMessage } from '../../../src/telemetry/captured.ts';
 import { createEvent, type SentryEvent } from '../../../src/telemetry/issues/event.ts';
 import { fc } from '../../support/properties.ts';
 

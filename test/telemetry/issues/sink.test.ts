@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { HeldFailure } from '../../../src/telemetry/active.ts';
-import type { CapturedFailure } from '../../../src/telemetry/failure.ts';
+import type { CapturedFailure } from '../../../src/telemetry/captured.ts';
 import type { SentryEvent } from '../../../src/telemetry/issues/sentry-event.ts';
 import { createIssueSink, type IssueSinkParts, type ReleasableSink } from '../../../src/telemetry/issues/sink.ts';
 import { createStormGuard, type StormGuard } from '../../../src/telemetry/issues/storm.ts';
