@@ -50,14 +50,8 @@ export type { IssueStatus } from './telemetry/issues/sender.ts';
 export type { SentryEvent } from './telemetry/issues/sentry-event.ts';
 export type { IssueOptions } from './telemetry/issues/sink.ts';
 
-export {
-  addBreadcrumb,
-  continueTrace,
-  getRunContext,
-  setContext,
-  setTag,
-  setUser,
-  traceHeaders,
-  withRunContext,
-} from './telemetry/context.ts';
-export type { IncomingHeaders, RunContext, User } from './telemetry/context.ts';
+export { getRunContext, withRunContext } from './telemetry/context.ts';
+export { addBreadcrumb, setContext, setTag, setUser } from './telemetry/current-scope.ts';
+export { continueTrace, traceHeaders } from './telemetry/propagation.ts';
+export type { RunContext, User } from './telemetry/context.ts';
+export type { IncomingHeaders } from './telemetry/propagation.ts';

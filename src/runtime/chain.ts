@@ -1,4 +1,4 @@
-import { addBreadcrumb } from '../telemetry/context.ts';
+import { addBreadcrumb } from '../telemetry/current-scope.ts';
 import type { FallbackHop } from '../telemetry/spans.ts';
 import { announceFallback } from '../telemetry/spans/fallback-breadcrumb.ts';
 import { attempt, type CallSurroundings } from './attempt.ts';

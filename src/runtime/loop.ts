@@ -5,7 +5,8 @@
  * answers is `chain.ts`, what one call of it is `attempt.ts`, how tools run is `tools.ts`.
  */
 import { addUsage, normalizeUsage, type TokenUsage } from '../telemetry/attributes/usage.ts';
-import { addBeginning, type RunContext } from '../telemetry/context.ts';
+import type { RunContext } from '../telemetry/context.ts';
+import { addBeginning } from '../telemetry/current-scope.ts';
 import type { CallSurroundings } from './attempt.ts';
 import type { Budget } from './budget.ts';
 import { askChain, modelInUse, type Chain } from './chain.ts';

@@ -8,7 +8,9 @@ import {
 } from '@opentelemetry/api';
 
 import { active, type HeldFailure } from './active.ts';
-import { contentPolicyOf, failurePlace, frameOf, scopeOf, type AgentFrame, type RunFrame } from './context.ts';
+import { contentPolicyOf, failurePlace } from './context.ts';
+import { scopeOf } from './current-scope.ts';
+import { frameOf, type AgentFrame, type RunFrame } from './run-frame.ts';
 import type { Captured, CapturedFailure, Level } from './captured.ts';
 import { isRecoverable, type FailurePoint } from './failure-points.ts';
 import { linkedErrors, toldWith } from './linked-errors.ts';

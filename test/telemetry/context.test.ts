@@ -2,7 +2,8 @@ import { createContextKey, ROOT_CONTEXT, trace, type Span } from '@opentelemetry
 import { describe, expect, it } from 'vitest';
 
 import { strictPolicy } from '../../src/telemetry/content/policy.ts';
-import { createFrame, frameOf, withFrame } from '../../src/telemetry/context.ts';
+import { createFrame, withFrame } from '../../src/telemetry/context.ts';
+import { frameOf } from '../../src/telemetry/run-frame.ts';
 import { Scope } from '../../src/telemetry/scope.ts';
 
 const KEY = createContextKey('test.value');

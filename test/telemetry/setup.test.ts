@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { startReceiver } from '../../src/receiver/server.ts';
 import { captureException } from '../../src/telemetry/capture.ts';
-import { continueTrace, traceHeaders } from '../../src/telemetry/context.ts';
+import { continueTrace, traceHeaders } from '../../src/telemetry/propagation.ts';
 import { setupTracing, type SetupOptions, type Tracing } from '../../src/telemetry/setup.ts';
 import { traceAgent, traceChat, traceMemory, traceTool } from '../../src/telemetry/spans.ts';
 import { FAKE_PUBLIC_KEY, rateLimited, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';

@@ -1,7 +1,7 @@
 /** One run that an HTTP request asked for, from handing its message over to what became of it. */
 import { context as contextApi, createContextKey, trace, type Context } from '@opentelemetry/api';
 
-import { continueTrace } from '../../telemetry/context.ts';
+import { continueTrace } from '../../telemetry/propagation.ts';
 import { defined } from '../defined.ts';
 import { whenAborted } from '../signals.ts';
 import type { AgentEvent, IncomingMessage, RunResult } from '../types.ts';

@@ -25,7 +25,7 @@ import {
   withoutValuesInName,
 } from '../content/statement.ts';
 import { copyWithin, fitJson, fitText, redactWithin, type Room } from '../content/truncate.ts';
-import { frameOf } from '../context.ts';
+import { frameOf } from '../run-frame.ts';
 import { DB_SYSTEM_NAME, EXCEPTION_MESSAGE, EXCEPTION_TYPE, GEN_AI_OPERATION_NAME, OPERATIONS } from '../semconv.ts';
 import { createAttributeFacts, type AttributeFacts, type FactsOf } from './attribute-facts.ts';
 import { withChanges, type SpanChanges } from './span-changes.ts';

@@ -14,12 +14,11 @@ import {
   frameApart,
   runAttributes,
   saidOfRun,
-  scopeOf,
   withFrame,
-  type AgentFrame,
   type RunContext,
-  type RunFrame,
 } from '../context.ts';
+import { scopeOf } from '../current-scope.ts';
+import type { AgentFrame, RunFrame } from '../run-frame.ts';
 import type { FailurePoint } from '../failure-points.ts';
 import { errorType } from '../linked-errors.ts';
 import { guard, guarded } from '../guard.ts';

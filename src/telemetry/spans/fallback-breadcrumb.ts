@@ -1,7 +1,8 @@
 import { context as contextApi } from '@opentelemetry/api';
 
 import type { FallbackHop } from '../attributes/chat.ts';
-import { addBreadcrumb, frameOf } from '../context.ts';
+import { addBreadcrumb } from '../current-scope.ts';
+import { frameOf } from '../run-frame.ts';
 
 /** Hops whose breadcrumb was left when they were made. */
 const announcedHops = new WeakSet<FallbackHop>();

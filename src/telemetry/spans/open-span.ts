@@ -15,7 +15,7 @@ import { plainAttributes } from '../content/plain-attribute.ts';
 import type { ContentPolicy } from '../content/policy.ts';
 import type { Redactor } from '../content/redactor.ts';
 import { sealLabels } from '../content/seal.ts';
-import { scopeOf } from '../context.ts';
+import { scopeOf } from '../current-scope.ts';
 import type { Scope } from '../scope.ts';
 import { OPERATIONS, SCOPE_NAME, type Operation } from '../semconv.ts';
 import type { SpanOptions } from './handles.ts';

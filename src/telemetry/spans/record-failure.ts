@@ -2,7 +2,8 @@ import { context as contextApi, INVALID_SPAN_CONTEXT, trace, type Attributes, ty
 
 import { reportFailure, spanSite, tagsFrom } from '../capture.ts';
 import { plainAttributes } from '../content/plain-attribute.ts';
-import { contentPolicyOf, failurePlace, frameOf } from '../context.ts';
+import { contentPolicyOf, failurePlace } from '../context.ts';
+import { frameOf } from '../run-frame.ts';
 import { recordSpanFailure } from '../failure.ts';
 import type { FailurePoint } from '../failure-points.ts';
 import { guard } from '../guard.ts';

@@ -1,0 +1,65 @@
+import { context as contextApi } from '@opentelemetry/api';
+
+import { active, isSetUp } from './active.ts';
+import { textOf } from './attributes/text.ts';
+import type { Breadcrumb } from './captured.ts';
+import { guard } from './guard.ts';
+import { frameOf, type RunFrame } from './run-frame.ts';
+import { Scope, type Beginning, type DatedBreadcrumb, type User } from './scope.ts';
+
+/** What is said outside of any run holds for the whole process. */
+const processScope = new Scope();
+
+/** @internal */
+export function scopeOf(frame: RunFrame | undefined): Scope {
+  return frame?.scope ?? processScope;
+}
+
+/**
+ * Says whom the current work is for; `null` takes it back. Inside a run it holds for the run, outside for
+ * the process. E-mail, name and address leave the process only with `SENTRY_SEND_DEFAULT_PII=true`.
+ */
+export function setUser(user: User | null): void {
+  guard(() => currentScope()?.setUser(user));
+}
+
+/** Sets a tag on the spans that start from now on, and on Issues. */
+export function setTag(name: string, value: string | number | boolean): void {
+  guard(() => currentScope()?.setTag(name, value));
+}
+
+/** Adds a block of facts to Issues; `null` empties it. It is sent without secrets: give it nothing else that must stay. */
+export function setContext(name: string, context: Readonly<Record<string, unknown>> | null): void {
+  guard(() => currentScope()?.setContext(name, context));
+}
+
+/** Adds a step to what an Issue tells of the way to a failure. The newest hundred of a run are kept. */
+export function addBreadcrumb(breadcrumb: Omit<Breadcrumb, 'timestampMs'>): void {
+  if (active().issues === undefined) return;
+  guard(() => currentScope()?.addBreadcrumb(readableBreadcrumb({ timestampMs: Date.now(), ...breadcrumb })));
+}
+
+/** With a category and a message that are texts, whatever was given for them: one with others would be left out. */
+function readableBreadcrumb(given: DatedBreadcrumb): DatedBreadcrumb {
+  const { category, message: said, ...others } = given;
+  if (typeof category === 'string' && (said === undefined || typeof said === 'string')) return given;
+  const readable = { ...others, category: textOf(category) ?? 'default' };
+  const message = textOf(said);
+  return message === undefined ? readable : { ...readable, message };
+}
+
+/**
+ * The same for what begins with whatever comes next, and has its time: nobody asks the clock for it.
+ *
+ * @internal
+ */
+export function addBeginning(breadcrumb: Omit<Beginning, 'timestampMs'>): void {
+  if (active().issues === undefined) return;
+  guard(() => currentScope()?.addBreadcrumb({ timestampMs: undefined, ...breadcrumb }));
+}
+
+/** The scope of the code that is running now. Without tracing nothing is kept, so that nothing can pile up. */
+function currentScope(): Scope | undefined {
+  const frame = frameOf(contextApi.active());
+  return frame === undefined && !isSetUp() ? undefined : scopeOf(frame);
+}

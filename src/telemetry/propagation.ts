@@ -1,0 +1,70 @@
+import {
+  context as contextApi,
+  propagation,
+  trace,
+  TraceFlags,
+  type Context,
+  type SpanContext,
+} from '@opentelemetry/api';
+
+import { guard } from './guard.ts';
+
+/** Request headers as Node, Fetch or a plain object gives them. */
+export type IncomingHeaders = Headers | Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/**
+ * Runs a function as part of the caller's trace. Reads `traceparent` and `baggage` through the registered
+ * propagator, and `sentry-trace` when there is no valid `traceparent`, because a Sentry browser SDK sends
+ * only that one unless told otherwise. Headers that hold no trace change nothing.
+ */
+export function continueTrace<T>(headers: IncomingHeaders, run: () => T): T {
+  return contextApi.with(guard(() => callersContext(headers)) ?? contextApi.active(), run);
+}
+
+function callersContext(headers: IncomingHeaders): Context {
+  const carrier = readHeaders(headers);
+  const extracted = propagation.extract(contextApi.active(), carrier);
+  const remote = trace.getSpanContext(extracted);
+  const fallback = remote?.isRemote === true ? undefined : parseSentryTrace(carrier['sentry-trace']);
+  return fallback === undefined ? extracted : trace.setSpanContext(extracted, fallback);
+}
+
+/**
+ * The headers that let another service continue the current trace: `traceparent`, `baggage` and
+ * `sentry-trace` (a Sentry SDK continues from nothing else). Empty outside a span.
+ */
+export function traceHeaders(): Record<string, string> {
+  const headers: Record<string, string> = {};
+  propagation.inject(contextApi.active(), headers);
+  const current = trace.getSpanContext(contextApi.active());
+  if (current !== undefined && trace.isSpanContextValid(current)) {
+    const sampled = (current.traceFlags & TraceFlags.SAMPLED) === 0 ? '0' : '1';
+    headers['sentry-trace'] = `${current.traceId}-${current.spanId}-${sampled}`;
+  }
+  return headers;
+}
+
+/** Grammar of `sentry-trace`: trace id, span id and, optionally, the sampling decision. */
+const SENTRY_TRACE = /^\s*([0-9a-f]{32})-([0-9a-f]{16})(?:-([01]))?\s*$/i;
+
+function parseSentryTrace(header: string | undefined): SpanContext | undefined {
+  const match = header === undefined ? null : SENTRY_TRACE.exec(header);
+  if (match === null) return undefined;
+  const context: SpanContext = {
+    traceId: match[1]!.toLowerCase(),
+    spanId: match[2]!.toLowerCase(),
+    // Without a decision the caller leaves it to us, and agents are traced.
+    traceFlags: match[3] === '0' ? TraceFlags.NONE : TraceFlags.SAMPLED,
+    isRemote: true,
+  };
+  return trace.isSpanContextValid(context) ? context : undefined;
+}
+
+function readHeaders(headers: IncomingHeaders): Record<string, string> {
+  const entries = headers instanceof Headers ? [...headers] : Object.entries(headers);
+  const carrier: Record<string, string> = {};
+  for (const [name, value] of entries) {
+    if (value !== undefined) carrier[name.toLowerCase()] = typeof value === 'string' ? value : value.join(',');
+  }
+  return carrier;
+}

@@ -1,0 +1,78 @@
+import { createContextKey, type Context, type Span, type SpanContext } from '@opentelemetry/api';
+
+import type { HeldFailure } from './active.ts';
+import type { RunTotals } from './attributes/agent.ts';
+import type { CaptureContent, ContentPolicy } from './content/policy.ts';
+import type { Scope, User } from './scope.ts';
+
+/** What every span made inside a run says about the run. */
+export interface RunContext {
+  readonly agent?: string;
+  readonly runId?: string;
+  /** 0 for the agent that was called, 1 for an agent it called, and so on. */
+  readonly depth?: number;
+  /** An id the application knows the conversation by; never invented here. */
+  readonly conversationId?: string;
+  readonly transport?: string;
+  readonly user?: User;
+  /** Decides for this run which content is recorded, over what `setupTracing` was told. */
+  readonly captureContent?: CaptureContent;
+}
+
+/**
+ * A run context on its way through the asynchronous call tree, with what the spans inside it need.
+ *
+ * @internal
+ */
+export interface RunFrame {
+  readonly run: RunContext;
+  readonly said: SaidOfRun;
+  readonly scope: Scope;
+  /** Present inside an agent span. */
+  readonly agent?: AgentFrame;
+  /** What may leave of the content of the run. */
+  readonly content: ContentPolicy;
+}
+
+/**
+ * What the spans of a run say of it: its names and ids without secrets.
+ *
+ * @internal
+ */
+export interface SaidOfRun {
+  readonly agent?: string | undefined;
+  readonly conversationId?: string | undefined;
+  readonly runId?: string | undefined;
+  readonly depth?: number | undefined;
+  readonly transport?: string | undefined;
+}
+
+/**
+ * The part of a frame that child spans write to.
+ *
+ * @internal
+ */
+export interface AgentFrame {
+  readonly span: Span;
+  readonly name: string;
+  readonly totals: RunTotals;
+  readonly signal: AbortSignal | undefined;
+  /** The span of the agent that began the run: the one that was called by no other. */
+  readonly outermost: Span;
+  /** The scope the run began in, which has its steps. Absent in the frame of an older copy of this package. */
+  readonly scope?: Scope;
+  /** The model call that answered last: the parent of the tools it asked for. */
+  lastChat?: SpanContext;
+  /** The model call that was made last, for the tags of an Issue. */
+  lastModel?: { readonly model: string; readonly provider: string };
+  /** Failures of this run that wait for its end; absent once it has ended. */
+  held: HeldFailure[] | undefined;
+}
+
+/** @internal */
+export const FRAME_KEY = createContextKey('faultline.run');
+
+/** @internal */
+export function frameOf(context: Context): RunFrame | undefined {
+  return context.getValue(FRAME_KEY) as RunFrame | undefined;
+}
