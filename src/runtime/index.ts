@@ -1,4 +1,7 @@
-/** `faultline/runtime`: a small, real agent runtime, traced by the public span helpers and nothing else. */
+/**
+ * `faultline/runtime`: a small, real agent runtime. The public span helpers make all of its spans; besides them it asks
+ * which prices and redaction are in force, and tells Issues of a run's steps as they begin.
+ */
 
 // Building agents
 export { createAgent } from './agent.ts';
