@@ -82,7 +82,8 @@ describe('the answers of tools for Sentry', () => {
     const translated = (response: string): string => {
       const parts = [{ type: 'tool_call_response', id: 'c1', response }];
       const attributes = { 'gen_ai.input.messages': JSON.stringify([{ role: 'tool', parts }]) };
-      return String(sentryDialect({ name: 'chat', attributes } as never).attributes['gen_ai.input.messages']);
+      const span = { name: 'chat', attributes, instrumentationScope: { name: 'faultline' } };
+      return String(sentryDialect(span as never).attributes['gen_ai.input.messages']);
     };
     expect(JSON.parse(translated('short'))).toMatchObject([{ parts: [{ response: 'short', result: 'short' }] }]);
     const long = translated('r'.repeat(60_000));

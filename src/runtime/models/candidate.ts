@@ -1,6 +1,7 @@
+import { providerName } from '../../telemetry/attributes/provider-name.ts';
 import { defined } from '../defined.ts';
 import type { CallSettings, ModelEntry, ModelLike, ModelRef } from '../types.ts';
-import { providerName, serverOf, type Server } from './identity.ts';
+import { serverOf, type Server } from './identity.ts';
 import { parseModelRef, resolveModel } from './resolve.ts';
 import { requireCount, requireTimeout } from '../validate.ts';
 

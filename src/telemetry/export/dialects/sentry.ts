@@ -7,8 +7,10 @@ import {
   GEN_AI_REQUEST_SEED,
   GEN_AI_REQUEST_STREAM,
   GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS,
+  SCOPE_NAME,
 } from '../../semconv.ts';
 import type { Dialect } from './dialect.ts';
+import { foreignAttributes } from './foreign-spans.ts';
 
 const SENTRY_DESCRIPTION = 'sentry.description';
 const GEN_AI_RESPONSE_STREAMING = 'gen_ai.response.streaming';
@@ -24,7 +26,9 @@ const NOT_IN_CONVERSATION_ID = /[^A-Za-z0-9_-]/g;
 /** Names and types as Sentry's ingestion stores and its AI views query them. */
 export const sentryDialect: Dialect = (span) => {
   const attributes: Attributes = {};
-  for (const [key, value] of Object.entries(span.attributes)) translate(attributes, key, value);
+  const isOurs = span.instrumentationScope.name === SCOPE_NAME;
+  const given = isOurs ? span.attributes : foreignAttributes(span);
+  for (const [key, value] of Object.entries(given)) translate(attributes, key, value);
   if (!span.name.includes(SLASH)) return { name: span.name, attributes };
   attributes[SENTRY_DESCRIPTION] ??= span.name;
   return { name: span.name.replaceAll(SLASH, DIVISION_SLASH), attributes };

@@ -1,0 +1,208 @@
+import type { Attributes, AttributeValue } from '@opentelemetry/api';
+
+import { providerName } from '../../attributes/provider-name.ts';
+import {
+  DB_SYSTEM_NAME,
+  GEN_AI_AGENT_NAME,
+  GEN_AI_CONVERSATION_ID,
+  GEN_AI_COST_TOTAL_TOKENS,
+  GEN_AI_OPERATION_NAME,
+  GEN_AI_PROVIDER_NAME,
+  GEN_AI_REQUEST_MODEL,
+  GEN_AI_REQUEST_STREAM,
+  GEN_AI_RESPONSE_FINISH_REASONS,
+  GEN_AI_RESPONSE_ID,
+  GEN_AI_RESPONSE_MODEL,
+  GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK,
+  GEN_AI_TOOL_CALL_ID,
+  GEN_AI_TOOL_DESCRIPTION,
+  GEN_AI_TOOL_NAME,
+  OPERATIONS,
+  SENTRY_OP,
+} from '../../semconv.ts';
+import { addUsage, moveUsage } from './foreign-usage.ts';
+import type { SpanWords } from './dialect.ts';
+
+/** Values of `gen_ai.operation.name` that Sentry counts as model calls, and rightly. */
+const MODEL_CALLS: ReadonlySet<string> = new Set([
+  'chat',
+  'generate_content',
+  'text_completion',
+  'embeddings',
+  'decide',
+  'extract',
+]);
+/** Those it counts as something else. Whatever is in neither list it counts as a model call, too. */
+const OTHER_OPERATIONS: ReadonlySet<string> = new Set(['invoke_agent', 'create_agent', 'execute_tool', 'handoff']);
+
+/** What Semantic Kernel, OpenAI's own words and older instrumentations call a model call. */
+const OLD_OPERATIONS: Readonly<Record<string, string>> = {
+  responses: 'chat',
+  'chat.completions': 'chat',
+  'text.completions': 'text_completion',
+  completion: 'text_completion',
+  embedding: 'embeddings',
+};
+
+/** A name of Sentry's, and the names it is read from: the first that is there counts. */
+type Naming = readonly [name: string, from: readonly string[], read?: (value: AttributeValue) => AttributeValue];
+
+interface Instrumentation {
+  /** The attribute that says what a span is. */
+  readonly sign: string;
+  /** `gen_ai.operation.name` by its value. What is not listed is no agent, no model call and no tool. */
+  readonly operations: Readonly<Record<string, string>>;
+  readonly names: readonly Naming[];
+  /** What an agent or a tool is called where `names` have nothing. */
+  readonly subject?: (span: SpanWords) => AttributeValue | undefined;
+}
+
+const [AGENT, TOOL] = [OPERATIONS.agent.operationName!, OPERATIONS.tool.operationName!];
+
+const TO_FIRST_CHUNK = ['ai.response.msToFirstChunk', 'ai.stream.msToFirstChunk'];
+
+const AI_SDK: Instrumentation = {
+  sign: 'ai.operationId',
+  // `ai.embed` and `ai.embedMany` say once more what the calls in them say.
+  operations: {
+    'ai.generateText': AGENT,
+    'ai.streamText': AGENT,
+    'ai.generateObject': AGENT,
+    'ai.streamObject': AGENT,
+    'ai.generateText.doGenerate': 'chat',
+    'ai.streamText.doStream': 'chat',
+    'ai.generateObject.doGenerate': 'chat',
+    'ai.streamObject.doStream': 'chat',
+    'ai.embed.doEmbed': 'embeddings',
+    'ai.embedMany.doEmbed': 'embeddings',
+    'ai.toolCall': TOOL,
+  },
+  names: [
+    [GEN_AI_PROVIDER_NAME, ['ai.model.provider'], (provider) => providerName(String(provider))],
+    [GEN_AI_REQUEST_MODEL, ['ai.model.id']],
+    [GEN_AI_RESPONSE_MODEL, ['ai.response.model']],
+    [GEN_AI_RESPONSE_ID, ['ai.response.id']],
+    [GEN_AI_REQUEST_STREAM, TO_FIRST_CHUNK, () => true],
+    [GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, TO_FIRST_CHUNK, (milliseconds) => Number(milliseconds) / 1_000],
+    [GEN_AI_AGENT_NAME, ['ai.telemetry.functionId']],
+    [GEN_AI_TOOL_NAME, ['ai.toolCall.name']],
+    [GEN_AI_TOOL_CALL_ID, ['ai.toolCall.id']],
+  ],
+};
+
+const OPEN_INFERENCE: Instrumentation = {
+  sign: 'openinference.span.kind',
+  operations: { LLM: 'chat', EMBEDDING: 'embeddings', AGENT, TOOL },
+  names: [
+    [GEN_AI_PROVIDER_NAME, ['llm.provider', 'llm.system']],
+    [GEN_AI_REQUEST_MODEL, ['llm.request.model_name', 'llm.model_name', 'embedding.model_name']],
+    [GEN_AI_RESPONSE_MODEL, ['llm.response.model_name']],
+    [GEN_AI_RESPONSE_FINISH_REASONS, ['llm.finish_reason'], (reason) => JSON.stringify([reason])],
+    [GEN_AI_COST_TOTAL_TOKENS, ['llm.cost.total']],
+    [GEN_AI_AGENT_NAME, ['agent.name']],
+    [GEN_AI_TOOL_NAME, ['tool.name']],
+    [GEN_AI_TOOL_DESCRIPTION, ['tool.description']],
+    // Elsewhere the session of a browser is meant; here it is a thread of messages.
+    [GEN_AI_CONVERSATION_ID, ['session.id']],
+  ],
+  subject: ({ name }) => name,
+};
+
+const LANGFUSE: Instrumentation = {
+  sign: 'langfuse.observation.type',
+  operations: { generation: 'chat', embedding: 'embeddings', agent: AGENT, tool: TOOL },
+  names: [
+    [GEN_AI_REQUEST_MODEL, ['langfuse.observation.model.name']],
+    [GEN_AI_CONVERSATION_ID, ['session.id', 'langfuse.session.id']],
+  ],
+  subject: ({ name }) => name,
+};
+
+const OPEN_LLMETRY: Instrumentation = {
+  sign: 'traceloop.span.kind',
+  operations: { agent: AGENT, tool: TOOL },
+  names: [],
+  subject: ({ attributes }) => attributes['traceloop.entity.name'],
+};
+
+/** Before it had `gen_ai.operation.name`. */
+const OLD_OPEN_LLMETRY: Instrumentation = {
+  sign: 'llm.request.type',
+  operations: { chat: 'chat', completion: 'text_completion', embedding: 'embeddings' },
+  names: [],
+};
+
+/** The AI SDK comes first: others write their names beside its own. */
+const INSTRUMENTATIONS = [AI_SDK, OPEN_INFERENCE, LANGFUSE, OPEN_LLMETRY, OLD_OPEN_LLMETRY];
+
+const GEN_AI_SYSTEM = 'gen_ai.system';
+/** Names that every instrumentation may have. */
+const OLD_NAMES: readonly Naming[] = [[GEN_AI_PROVIDER_NAME, [GEN_AI_SYSTEM]]];
+
+const OPERATION_TYPE = 'gen_ai.operation.type';
+
+/**
+ * The attributes of a span of another instrumentation as Sentry reads them: agents, model calls and tools are what they
+ * are, nothing else is counted, and every token is counted once. The same object where there is nothing to change.
+ * Content stays as it is.
+ *
+ * Sentry counts by `gen_ai.operation.name`, and takes whatever it does not know for a model call (Relay's
+ * `infer_ai_operation_type`).
+ */
+export function foreignAttributes(span: SpanWords): Attributes {
+  const { attributes: given } = span;
+  const instrumentation = INSTRUMENTATIONS.find(({ sign }) => sign in given);
+  const said = given[GEN_AI_OPERATION_NAME];
+  if (instrumentation === undefined && said === undefined && !(GEN_AI_SYSTEM in given)) return given;
+  const operation = knownOperation(said) ?? operationOf(given, instrumentation);
+  const attributes = { ...given };
+  if (operation !== undefined) markOperation(attributes, operation, span, instrumentation);
+  else if (said !== undefined) unmarkOperation(attributes);
+  addNames(attributes, OLD_NAMES);
+  if (operation !== undefined && MODEL_CALLS.has(operation)) addUsage(attributes);
+  else if (instrumentation !== undefined || said !== undefined) moveUsage(attributes);
+  return attributes;
+}
+
+function knownOperation(said: AttributeValue | undefined): string | undefined {
+  if (typeof said !== 'string') return undefined;
+  return MODEL_CALLS.has(said) || OTHER_OPERATIONS.has(said) ? said : ownEntry(OLD_OPERATIONS, said);
+}
+
+function operationOf(attributes: Attributes, instrumentation: Instrumentation | undefined): string | undefined {
+  return instrumentation && ownEntry(instrumentation.operations, String(attributes[instrumentation.sign]));
+}
+
+function markOperation(
+  attributes: Attributes,
+  operation: string,
+  span: SpanWords,
+  instrumentation: Instrumentation | undefined,
+): void {
+  attributes[GEN_AI_OPERATION_NAME] = operation;
+  // By itself Sentry calls a span an HTTP request that says how it was made.
+  attributes[SENTRY_OP] ??= `gen_ai.${operation}`;
+  if (instrumentation === undefined) return;
+  addNames(attributes, instrumentation.names);
+  const nameKey = operation === AGENT ? GEN_AI_AGENT_NAME : operation === TOOL ? GEN_AI_TOOL_NAME : undefined;
+  if (nameKey !== undefined) attributes[nameKey] ??= instrumentation.subject?.(span);
+}
+
+/** A step of a workflow, say. What it is besides, Sentry finds out, unless it would take it for something of a model. */
+function unmarkOperation(attributes: Attributes): void {
+  delete attributes[GEN_AI_OPERATION_NAME];
+  delete attributes[OPERATION_TYPE];
+  if (!('http.request.method' in attributes) && !(DB_SYSTEM_NAME in attributes)) attributes[SENTRY_OP] ??= 'function';
+}
+
+function addNames(attributes: Attributes, names: readonly Naming[]): void {
+  for (const [name, from, read] of names) {
+    if (attributes[name] !== undefined) continue;
+    const value = from.map((key) => attributes[key]).find((found) => found !== undefined);
+    if (value !== undefined) attributes[name] = read === undefined ? value : read(value);
+  }
+}
+
+function ownEntry(table: Readonly<Record<string, string>>, key: string): string | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
+}

@@ -1,0 +1,171 @@
+import type { Attributes } from '@opentelemetry/api';
+
+import { normalizeUsage, type TokenUsage } from '../../attributes/usage.ts';
+import {
+  FAULTLINE_COST_USD_TOTAL,
+  FAULTLINE_USAGE_CACHE_READ_INPUT_TOKENS,
+  FAULTLINE_USAGE_CACHE_WRITE_INPUT_TOKENS,
+  FAULTLINE_USAGE_INPUT_TOKENS,
+  FAULTLINE_USAGE_OUTPUT_TOKENS,
+  FAULTLINE_USAGE_REASONING_OUTPUT_TOKENS,
+  GEN_AI_COST_TOTAL_TOKENS,
+  GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS,
+  GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS,
+  GEN_AI_USAGE_INPUT_TOKENS,
+  GEN_AI_USAGE_OUTPUT_TOKENS,
+  GEN_AI_USAGE_REASONING_OUTPUT_TOKENS,
+} from '../../semconv.ts';
+
+interface CountNames {
+  /** The name Sentry counts by. */
+  readonly name: string;
+  /** The name on a span that repeats what its model calls used. */
+  readonly total: string;
+  /** Names of other instrumentations, the more exact before the others. */
+  readonly foreign: readonly string[];
+}
+
+/** Names of the counts of the AI SDK, OpenInference, and OpenLLMetry and the conventions before. */
+const COUNTS: Readonly<Record<keyof TokenUsage, CountNames>> = {
+  inputTokens: {
+    name: GEN_AI_USAGE_INPUT_TOKENS,
+    total: FAULTLINE_USAGE_INPUT_TOKENS,
+    foreign: [
+      'ai.usage.inputTokens',
+      'llm.token_count.prompt',
+      GEN_AI_USAGE_INPUT_TOKENS,
+      'gen_ai.usage.prompt_tokens',
+      'ai.usage.promptTokens',
+      'ai.usage.tokens',
+    ],
+  },
+  outputTokens: {
+    name: GEN_AI_USAGE_OUTPUT_TOKENS,
+    total: FAULTLINE_USAGE_OUTPUT_TOKENS,
+    foreign: [
+      'ai.usage.outputTokens',
+      'llm.token_count.completion',
+      GEN_AI_USAGE_OUTPUT_TOKENS,
+      'gen_ai.usage.completion_tokens',
+      'ai.usage.completionTokens',
+    ],
+  },
+  cacheReadTokens: {
+    name: GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS,
+    total: FAULTLINE_USAGE_CACHE_READ_INPUT_TOKENS,
+    foreign: [
+      'ai.usage.inputTokenDetails.cacheReadTokens',
+      'ai.usage.cachedInputTokens',
+      'llm.token_count.prompt_details.cache_read',
+      GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS,
+      'gen_ai.usage.cache_read_input_tokens',
+    ],
+  },
+  cacheWriteTokens: {
+    name: GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS,
+    total: FAULTLINE_USAGE_CACHE_WRITE_INPUT_TOKENS,
+    foreign: [
+      'ai.usage.inputTokenDetails.cacheWriteTokens',
+      'llm.token_count.prompt_details.cache_write',
+      GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS,
+      'gen_ai.usage.cache_creation.input_tokens',
+      'gen_ai.usage.cache_creation_input_tokens',
+    ],
+  },
+  reasoningTokens: {
+    name: GEN_AI_USAGE_REASONING_OUTPUT_TOKENS,
+    total: FAULTLINE_USAGE_REASONING_OUTPUT_TOKENS,
+    foreign: [
+      'ai.usage.outputTokenDetails.reasoningTokens',
+      'ai.usage.reasoningTokens',
+      'llm.token_count.completion_details.reasoning',
+      GEN_AI_USAGE_REASONING_OUTPUT_TOKENS,
+      'gen_ai.usage.reasoning_tokens',
+    ],
+  },
+};
+const KINDS = Object.keys(COUNTS) as readonly (keyof TokenUsage)[];
+
+/** Where Langfuse has its counts, as JSON. */
+const LANGFUSE_USAGE = 'langfuse.observation.usage_details';
+
+/** Writes what a model call used under the names Sentry counts by: totals that include their parts. */
+export function addUsage(attributes: Attributes): void {
+  const usage = normalizeUsage(langfuseCounts(attributes[LANGFUSE_USAGE]) ?? countsByName(attributes));
+  if (usage === undefined) return;
+  for (const kind of KINDS) if (usage[kind] !== undefined) attributes[COUNTS[kind].name] = usage[kind];
+}
+
+/**
+ * Gives the usage and the cost of a span that is no model call the names that Faultline's own agents have them under:
+ * it repeats what the model calls in it say, and a dashboard that sums over all spans would count every token twice.
+ */
+export function moveUsage(attributes: Attributes): void {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (!/^gen_ai\.(?:usage|cost)[._]/.test(name)) continue;
+    delete attributes[name];
+    const total = TOTALS.get(name);
+    if (total !== undefined) attributes[total] ??= value;
+  }
+}
+
+const TOTALS: ReadonlyMap<string, string> = new Map([
+  ...KINDS.flatMap((kind) => COUNTS[kind].foreign.map((name) => [name, COUNTS[kind].total] as const)),
+  [GEN_AI_COST_TOTAL_TOKENS, FAULTLINE_COST_USD_TOTAL],
+]);
+
+type Counts = { -readonly [Kind in keyof TokenUsage]: number };
+
+function countsByName(attributes: Attributes): TokenUsage {
+  const counts: Counts = {};
+  for (const kind of KINDS) {
+    const found = COUNTS[kind].foreign.map((name) => attributes[name]).find((value) => typeof value === 'number');
+    if (found !== undefined) counts[kind] = found;
+  }
+  return countedOneByOne(attributes, counts);
+}
+
+/**
+ * The AI SDK hands on what models of the specification V2 say, to be known by what they do not say, and these count as
+ * their providers do: cached tokens beside the input at Anthropic and Bedrock, reasoning beside the output at Google.
+ */
+function countedOneByOne(attributes: Attributes, counts: TokenUsage): TokenUsage {
+  if (!('ai.usage.inputTokens' in attributes)) return counts;
+  const provider = String(attributes['ai.model.provider']);
+  const { inputTokens = 0, outputTokens = 0, cacheReadTokens = 0, reasoningTokens = 0 } = counts;
+  const leavesOutCached =
+    /anthropic|bedrock/.test(provider) && !('ai.usage.inputTokenDetails.noCacheTokens' in attributes);
+  const leavesOutReasoning = provider.startsWith('google') && !('ai.usage.outputTokenDetails.textTokens' in attributes);
+  return {
+    ...counts,
+    ...(leavesOutCached ? { inputTokens: inputTokens + cacheReadTokens } : undefined),
+    ...(leavesOutReasoning ? { outputTokens: outputTokens + reasoningTokens } : undefined),
+  };
+}
+
+/** Langfuse takes counts of any provider, or its own, of which each stands beside the others. */
+function langfuseCounts(json: unknown): object | undefined {
+  const given = typeof json === 'string' ? fieldsOf(json) : undefined;
+  if (given === undefined) return undefined;
+  if (!('input' in given) && !('output' in given)) return given;
+  const sum = (word: RegExp): number | undefined => {
+    const found = Object.entries(given).filter(([name, value]) => word.test(name) && typeof value === 'number');
+    return found.length === 0 ? undefined : found.reduce((total, [, value]) => total + Number(value), 0);
+  };
+  return {
+    inputTokens: sum(/input/),
+    outputTokens: sum(/output/),
+    cacheReadTokens: sum(/cache_read|cached/),
+    cacheWriteTokens: sum(/cache_(?:creation|write)/),
+    reasoningTokens: sum(/reasoning/),
+  };
+}
+
+function fieldsOf(json: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : undefined;
+  } catch {
+    return undefined;
+  }
+}

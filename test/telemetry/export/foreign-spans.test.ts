@@ -1,0 +1,470 @@
+import { context, propagation, SpanKind, trace, type Attributes } from '@opentelemetry/api';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { setupTracing, type Tracing } from '../../../src/telemetry/setup.ts';
+import { traceAgent, traceChat } from '../../../src/telemetry/spans.ts';
+import { startFakeSentry, type FakeSentry, type StoredSpan } from '../../../src/testing/fake-sentry.ts';
+
+let sentry: FakeSentry;
+let tracing: Tracing;
+beforeEach(async () => {
+  sentry = await startFakeSentry();
+  tracing = setupTracing({ env: {}, dsn: sentry.dsn, onDiagnostic: () => {} });
+});
+afterEach(async () => {
+  await tracing.shutdown(1000);
+  trace.disable();
+  context.disable();
+  propagation.disable();
+  await sentry.close();
+});
+
+interface Written {
+  readonly name: string;
+  readonly attributes: Attributes;
+  readonly kind?: SpanKind;
+}
+
+/** The spans of an instrumentation as Sentry stores them, in their order. */
+async function stored(...spans: readonly Written[]): Promise<readonly StoredSpan[]> {
+  const tracer = trace.getTracer('somebody-else');
+  for (const { name, ...options } of spans) tracer.startSpan(name, options).end();
+  await tracing.flush();
+  return sentry.stored;
+}
+
+/** One span, by its attributes. */
+async function storedOne(attributes: Attributes, name = 'their span'): Promise<StoredSpan> {
+  const [only] = await stored({ name, attributes });
+  return only!;
+}
+
+function counted(spans: readonly StoredSpan[]): readonly unknown[] {
+  return spans.map(({ name, op, operationType }) => [name, op, operationType]);
+}
+
+/** The attributes with these beginnings. */
+function only(span: StoredSpan, ...prefixes: readonly string[]): Record<string, unknown> {
+  const kept = Object.entries(span.attributes).filter(([key]) => prefixes.some((prefix) => key.startsWith(prefix)));
+  return Object.fromEntries(kept);
+}
+
+/** Every token on a span, whatever it is: what a dashboard sums that looks at all spans. */
+function tokens(spans: readonly StoredSpan[]): readonly [input: number, output: number] {
+  const sum = (key: string): number => spans.reduce((total, span) => total + Number(span.attributes[key] ?? 0), 0);
+  return [sum('gen_ai.usage.input_tokens'), sum('gen_ai.usage.output_tokens')];
+}
+
+/** As `ai` 6.0 writes a `generateText` with one tool call, `functionId` being `my-fn`. */
+const AI_SDK_COMMON = {
+  'resource.name': 'my-fn',
+  'ai.telemetry.functionId': 'my-fn',
+  'ai.telemetry.metadata.userId': 'u1',
+};
+const AI_SDK_MODEL = { 'ai.model.provider': 'openai.chat', 'ai.model.id': 'gpt-5-mini', 'ai.settings.maxRetries': 2 };
+const AI_SDK_CALL = {
+  ...AI_SDK_COMMON,
+  ...AI_SDK_MODEL,
+  'operation.name': 'ai.generateText.doGenerate my-fn',
+  'ai.operationId': 'ai.generateText.doGenerate',
+  'gen_ai.system': 'openai.chat',
+  'gen_ai.request.model': 'gpt-5-mini',
+  'ai.response.finishReason': 'stop',
+  'ai.response.id': 'chatcmpl-1',
+  'ai.response.model': 'gpt-5-mini-2025',
+  'ai.usage.inputTokens': 11,
+  'ai.usage.inputTokenDetails.noCacheTokens': 8,
+  'ai.usage.inputTokenDetails.cacheReadTokens': 3,
+  'ai.usage.outputTokens': 5,
+  'ai.usage.outputTokenDetails.textTokens': 3,
+  'ai.usage.outputTokenDetails.reasoningTokens': 2,
+  'ai.usage.totalTokens': 16,
+  'ai.usage.reasoningTokens': 2,
+  'ai.usage.cachedInputTokens': 3,
+  'gen_ai.response.finish_reasons': ['stop'],
+  'gen_ai.response.id': 'chatcmpl-1',
+  'gen_ai.response.model': 'gpt-5-mini-2025',
+  'gen_ai.usage.input_tokens': 11,
+  'gen_ai.usage.output_tokens': 5,
+};
+const AI_SDK_RUN = {
+  ...AI_SDK_COMMON,
+  ...AI_SDK_MODEL,
+  'operation.name': 'ai.generateText my-fn',
+  'ai.operationId': 'ai.generateText',
+  'ai.response.finishReason': 'stop',
+  'ai.usage.inputTokens': 22,
+  'ai.usage.inputTokenDetails.cacheReadTokens': 6,
+  'ai.usage.outputTokens': 10,
+  'ai.usage.outputTokenDetails.reasoningTokens': 4,
+  'ai.usage.totalTokens': 32,
+};
+const AI_SDK_TOOL = {
+  ...AI_SDK_COMMON,
+  'operation.name': 'ai.toolCall my-fn',
+  'ai.operationId': 'ai.toolCall',
+  'ai.toolCall.name': 'weather',
+  'ai.toolCall.id': 'call_1',
+};
+
+describe('spans of the AI SDK', () => {
+  it('are an agent, its model calls and its tools, with every token once', async () => {
+    const spans = await stored(
+      { name: 'ai.generateText.doGenerate', attributes: AI_SDK_CALL },
+      { name: 'ai.toolCall', attributes: AI_SDK_TOOL },
+      { name: 'ai.generateText.doGenerate', attributes: AI_SDK_CALL },
+      { name: 'ai.generateText', attributes: AI_SDK_RUN },
+    );
+    expect(counted(spans)).toEqual([
+      ['ai.generateText.doGenerate', 'gen_ai.chat', 'ai_client'],
+      ['ai.toolCall', 'gen_ai.execute_tool', 'tool'],
+      ['ai.generateText.doGenerate', 'gen_ai.chat', 'ai_client'],
+      ['ai.generateText', 'gen_ai.invoke_agent', 'agent'],
+    ]);
+    expect(tokens(spans)).toEqual([22, 10]);
+    expect(only(spans[0]!, 'gen_ai.')).toEqual({
+      'gen_ai.operation.name': 'chat',
+      'gen_ai.operation.type': 'ai_client',
+      'gen_ai.system': 'openai.chat',
+      'gen_ai.provider.name': 'openai',
+      'gen_ai.agent.name': 'my-fn',
+      'gen_ai.request.model': 'gpt-5-mini',
+      'gen_ai.response.model': 'gpt-5-mini-2025',
+      'gen_ai.response.id': 'chatcmpl-1',
+      'gen_ai.response.finish_reasons': '["stop"]',
+      'gen_ai.usage.input_tokens': 11,
+      'gen_ai.usage.output_tokens': 5,
+      'gen_ai.usage.cache_read.input_tokens': 3,
+      'gen_ai.usage.reasoning.output_tokens': 2,
+    });
+    expect(only(spans[1]!, 'gen_ai.tool', 'gen_ai.agent')).toEqual({
+      'gen_ai.tool.name': 'weather',
+      'gen_ai.tool.call.id': 'call_1',
+      'gen_ai.agent.name': 'my-fn',
+    });
+    expect(only(spans[3]!, 'gen_ai.')).toEqual({
+      'gen_ai.operation.name': 'invoke_agent',
+      'gen_ai.operation.type': 'agent',
+      'gen_ai.provider.name': 'openai',
+      'gen_ai.agent.name': 'my-fn',
+      'gen_ai.request.model': 'gpt-5-mini',
+    });
+  });
+
+  it('say how soon a streamed answer began, in seconds', async () => {
+    const span = await storedOne({
+      ...AI_SDK_CALL,
+      'ai.operationId': 'ai.streamText.doStream',
+      'ai.response.msToFirstChunk': 47.5,
+    });
+    expect(span.operationType).toBe('ai_client');
+    expect(only(span, 'gen_ai.response.s', 'gen_ai.response.t')).toEqual({
+      'gen_ai.response.streaming': true,
+      'gen_ai.response.time_to_first_chunk': 0.0475,
+    });
+  });
+
+  it('have the tokens of an object, whose call has no other names for them', async () => {
+    const span = await storedOne({
+      ...AI_SDK_MODEL,
+      'ai.operationId': 'ai.generateObject.doGenerate',
+      'ai.usage.promptTokens': 11,
+      'ai.usage.completionTokens': 5,
+    });
+    expect([span.op, ...tokens([span])]).toEqual(['gen_ai.chat', 11, 5]);
+  });
+
+  it('count an embedding once', async () => {
+    const model = { 'ai.model.provider': 'openai.embedding', 'ai.model.id': 'text-embedding-3-small' };
+    const spans = await stored(
+      {
+        name: 'ai.embedMany.doEmbed',
+        attributes: { ...model, 'ai.operationId': 'ai.embedMany.doEmbed', 'ai.usage.tokens': 7 },
+      },
+      { name: 'ai.embedMany', attributes: { ...model, 'ai.operationId': 'ai.embedMany', 'ai.usage.tokens': 7 } },
+    );
+    expect(counted(spans)).toEqual([
+      ['ai.embedMany.doEmbed', 'gen_ai.embeddings', 'ai_client'],
+      ['ai.embedMany', 'default', undefined],
+    ]);
+    expect(tokens(spans)).toEqual([7, 0]);
+    expect(spans[0]?.attributes['gen_ai.request.model']).toBe('text-embedding-3-small');
+  });
+
+  it.each([
+    ['anthropic.messages', 'anthropic', 110, 8],
+    ['amazon-bedrock', 'aws.bedrock', 110, 8],
+    ['google.generative-ai', 'gcp.gemini', 20, 10],
+    ['openai.chat', 'openai', 20, 8],
+  ])('count of %s what version 5 leaves out of its totals', async (given, provider, input, output) => {
+    const cached = input - 20;
+    const span = await storedOne({
+      'ai.operationId': 'ai.generateText.doGenerate',
+      'ai.model.provider': given,
+      'ai.model.id': 'm',
+      'ai.usage.inputTokens': 20,
+      'ai.usage.outputTokens': 8,
+      'ai.usage.reasoningTokens': 2,
+      'ai.usage.cachedInputTokens': cached === 0 ? 5 : cached,
+      'gen_ai.usage.input_tokens': 20,
+      'gen_ai.usage.output_tokens': 8,
+    });
+    expect(tokens([span])).toEqual([input, output]);
+    expect(span.attributes['gen_ai.provider.name']).toBe(provider);
+  });
+});
+
+describe('spans of OpenInference', () => {
+  it('are what their kind says, in the conversation their session is', async () => {
+    const session = { 'session.id': 'th1', metadata: '{"thread_id":"th1"}' };
+    const spans = await stored(
+      {
+        name: 'ChatOpenAI',
+        attributes: {
+          ...session,
+          'openinference.span.kind': 'LLM',
+          'llm.model_name': 'gpt-5-mini',
+          'llm.system': 'openai',
+          'llm.finish_reason': 'tool_calls',
+          'llm.token_count.completion': 5,
+          'llm.token_count.prompt': 11,
+          'llm.token_count.total': 16,
+          'llm.token_count.prompt_details.cache_read': 3,
+          'llm.token_count.completion_details.reasoning': 2,
+          'output.mime_type': 'application/json',
+        },
+      },
+      { name: 'weather', attributes: { ...session, 'openinference.span.kind': 'TOOL', 'tool.name': 'get_weather' } },
+      { name: 'search', attributes: { 'openinference.span.kind': 'TOOL' } },
+      { name: 'AgentExecutor', attributes: { 'openinference.span.kind': 'AGENT', 'agent.name': 'helper' } },
+      {
+        name: 'OpenAI Embeddings',
+        attributes: { 'openinference.span.kind': 'EMBEDDING', 'embedding.model_name': 'e-3', 'llm.system': 'openai' },
+      },
+      { name: 'LangGraph', attributes: { ...session, 'openinference.span.kind': 'CHAIN' } },
+      { name: 'VectorStoreRetriever', attributes: { 'openinference.span.kind': 'RETRIEVER' } },
+    );
+    expect(counted(spans)).toEqual([
+      ['ChatOpenAI', 'gen_ai.chat', 'ai_client'],
+      ['weather', 'gen_ai.execute_tool', 'tool'],
+      ['search', 'gen_ai.execute_tool', 'tool'],
+      ['AgentExecutor', 'gen_ai.invoke_agent', 'agent'],
+      ['OpenAI Embeddings', 'gen_ai.embeddings', 'ai_client'],
+      ['LangGraph', 'default', undefined],
+      ['VectorStoreRetriever', 'default', undefined],
+    ]);
+    expect(only(spans[0]!, 'gen_ai.')).toEqual({
+      'gen_ai.operation.name': 'chat',
+      'gen_ai.operation.type': 'ai_client',
+      'gen_ai.provider.name': 'openai',
+      'gen_ai.request.model': 'gpt-5-mini',
+      'gen_ai.response.finish_reasons': '["tool_calls"]',
+      'gen_ai.conversation.id': 'th1',
+      'gen_ai.usage.input_tokens': 11,
+      'gen_ai.usage.output_tokens': 5,
+      'gen_ai.usage.cache_read.input_tokens': 3,
+      'gen_ai.usage.reasoning.output_tokens': 2,
+    });
+    expect(spans.map(({ attributes }) => attributes['gen_ai.tool.name'] ?? attributes['gen_ai.agent.name'])).toEqual([
+      undefined,
+      'get_weather',
+      'search',
+      'helper',
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(spans[4]?.attributes['gen_ai.request.model']).toBe('e-3');
+  });
+});
+
+describe('spans of Langfuse', () => {
+  it('are what their type says, with counts that stand beside each other added up', async () => {
+    const spans = await stored(
+      {
+        name: 'ChatOpenAI',
+        attributes: {
+          'langfuse.observation.type': 'generation',
+          'langfuse.observation.model.name': 'gpt-5-mini',
+          'langfuse.observation.usage_details':
+            '{"input":8,"output":3,"total":16,"input_cache_read":3,"output_reasoning":2}',
+          'session.id': 's1',
+        },
+      },
+      { name: 'weather', attributes: { 'langfuse.observation.type': 'tool' } },
+      { name: 'helper', attributes: { 'langfuse.observation.type': 'agent' } },
+      { name: 'LangGraph', attributes: { 'langfuse.observation.type': 'span' } },
+      {
+        name: 'openai',
+        attributes: {
+          'langfuse.observation.type': 'generation',
+          'langfuse.observation.usage_details': '{"prompt_tokens":7,"completion_tokens":4,"total_tokens":11}',
+        },
+      },
+      {
+        name: 'broken',
+        attributes: { 'langfuse.observation.type': 'generation', 'langfuse.observation.usage_details': '{"in' },
+      },
+    );
+    expect(counted(spans)).toEqual([
+      ['ChatOpenAI', 'gen_ai.chat', 'ai_client'],
+      ['weather', 'gen_ai.execute_tool', 'tool'],
+      ['helper', 'gen_ai.invoke_agent', 'agent'],
+      ['LangGraph', 'default', undefined],
+      ['openai', 'gen_ai.chat', 'ai_client'],
+      ['broken', 'gen_ai.chat', 'ai_client'],
+    ]);
+    expect(only(spans[0]!, 'gen_ai.usage', 'gen_ai.request', 'gen_ai.conversation')).toEqual({
+      'gen_ai.request.model': 'gpt-5-mini',
+      'gen_ai.conversation.id': 's1',
+      'gen_ai.usage.input_tokens': 11,
+      'gen_ai.usage.output_tokens': 5,
+      'gen_ai.usage.cache_read.input_tokens': 3,
+      'gen_ai.usage.reasoning.output_tokens': 2,
+    });
+    expect(spans[1]?.attributes['gen_ai.tool.name']).toBe('weather');
+    expect(spans[2]?.attributes['gen_ai.agent.name']).toBe('helper');
+    expect(tokens([spans[4]!])).toEqual([7, 4]);
+  });
+});
+
+describe('spans of OpenLLMetry', () => {
+  it('count as model calls only where they are', async () => {
+    const workflow = {
+      'gen_ai.operation.name': 'workflow',
+      'gen_ai.provider.name': 'langchain',
+      'traceloop.span.kind': 'workflow',
+      'traceloop.workflow.name': 'RunnableSequence',
+    };
+    const spans = await stored(
+      { name: 'workflow RunnableSequence', attributes: workflow },
+      {
+        name: 'chat gpt-5-mini',
+        attributes: {
+          'gen_ai.provider.name': 'openai',
+          'gen_ai.operation.name': 'chat',
+          'gen_ai.request.model': 'gpt-5-mini',
+          'gen_ai.usage.input_tokens': 11,
+          'gen_ai.usage.output_tokens': 5,
+          'gen_ai.usage.total_tokens': 16,
+        },
+      },
+      {
+        name: 'execute_tool DynamicStructuredTool',
+        attributes: {
+          'gen_ai.operation.name': 'execute_tool',
+          'gen_ai.provider.name': 'langchain',
+          'traceloop.span.kind': 'task',
+          'traceloop.entity.name': 'DynamicStructuredTool',
+        },
+      },
+    );
+    expect(counted(spans)).toEqual([
+      ['workflow RunnableSequence', 'function', undefined],
+      ['chat gpt-5-mini', 'gen_ai.chat', 'ai_client'],
+      ['execute_tool DynamicStructuredTool', 'gen_ai.execute_tool', 'tool'],
+    ]);
+    expect(tokens(spans)).toEqual([11, 5]);
+    expect(spans[2]?.attributes['gen_ai.tool.name']).toBe('DynamicStructuredTool');
+  });
+
+  it('are understood also as they were before they had names of operations', async () => {
+    const span = await storedOne({
+      'gen_ai.system': 'Anthropic',
+      'llm.request.type': 'chat',
+      'gen_ai.request.model': 'claude-haiku-4-5',
+      'gen_ai.usage.prompt_tokens': 10,
+      'gen_ai.usage.completion_tokens': 4,
+      'gen_ai.usage.cache_read_input_tokens': 90,
+    });
+    expect([span.op, span.operationType]).toEqual(['gen_ai.chat', 'ai_client']);
+    // Cached tokens that are more than all of the input stand beside it.
+    expect(tokens([span])).toEqual([100, 4]);
+    expect(span.attributes['gen_ai.provider.name']).toBe('Anthropic');
+  });
+});
+
+describe('a span that names its operation itself', () => {
+  it('has the op of it, also where it says how it was requested, as those of the Anthropic SDK do', async () => {
+    const [span] = await stored({
+      name: 'anthropic.messages.create',
+      kind: SpanKind.CLIENT,
+      attributes: {
+        'gen_ai.provider.name': 'anthropic',
+        'gen_ai.operation.name': 'chat',
+        'gen_ai.request.model': 'claude-haiku-4-5',
+        'http.request.method': 'POST',
+        'url.path': '/v1/messages',
+        'gen_ai.usage.input_tokens': 131,
+        'gen_ai.usage.cache_creation.input_tokens': 20,
+        'gen_ai.usage.cache_read.input_tokens': 100,
+        'gen_ai.usage.output_tokens': 5,
+      },
+    });
+    expect([span?.op, span?.operationType]).toEqual(['gen_ai.chat', 'ai_client']);
+    expect(only(span!, 'gen_ai.usage')).toEqual({
+      'gen_ai.usage.input_tokens': 131,
+      'gen_ai.usage.output_tokens': 5,
+      'gen_ai.usage.cache_creation.input_tokens': 20,
+      'gen_ai.usage.cache_read.input_tokens': 100,
+    });
+  });
+
+  it('keeps an op it has', async () => {
+    const span = await storedOne({ 'gen_ai.operation.name': 'chat', 'sentry.op': 'gen_ai.generate_content' });
+    expect(span.op).toBe('gen_ai.generate_content');
+  });
+
+  it.each([
+    ['responses', 'gen_ai.chat', 'ai_client'],
+    ['chat.completions', 'gen_ai.chat', 'ai_client'],
+    ['create_agent', 'gen_ai.create_agent', 'agent'],
+    ['guardrail', 'function', undefined],
+    ['invoke_workflow', 'function', undefined],
+    ['toString', 'function', undefined],
+  ])('is counted as what %s is', async (operation, op, type) => {
+    const span = await storedOne({ 'gen_ai.operation.name': operation, 'gen_ai.operation.type': 'ai_client' });
+    expect([span.op, span.operationType]).toEqual([op, type]);
+  });
+
+  it('stays a query of a database where it is one', async () => {
+    const span = await storedOne({ 'gen_ai.operation.name': 'retrieval', 'db.system.name': 'pinecone' });
+    expect([span.op, span.operationType]).toEqual(['db', undefined]);
+  });
+
+  it('has the sum of its model calls under names of which nothing is summed twice', async () => {
+    const span = await storedOne({
+      'gen_ai.operation.name': 'invoke_agent',
+      'gen_ai.agent.name': 'theirs',
+      'gen_ai.usage.input_tokens': 22,
+      'gen_ai.usage.output_tokens': 10,
+      'gen_ai.usage.total_tokens': 32,
+      'gen_ai.cost.total_tokens': 0.5,
+    });
+    expect(span.operationType).toBe('agent');
+    expect(only(span, 'gen_ai.usage', 'gen_ai.cost', 'faultline.')).toEqual({
+      'faultline.usage.input_tokens': 22,
+      'faultline.usage.output_tokens': 10,
+      'faultline.cost_usd.total': 0.5,
+    });
+  });
+});
+
+it('a span of no model stays as it is written, the session of a browser among it', async () => {
+  const attributes = { 'http.request.method': 'GET', 'session.id': 'b1', 'user.id': 'u', 'tool.name': 'wget' };
+  const span = await storedOne(attributes);
+  expect([span.op, span.operationType]).toEqual(['http', undefined]);
+  expect(span.attributes).toMatchObject(attributes);
+  expect(only(span, 'gen_ai.')).toEqual({});
+});
+
+it("a span of Faultline's is what it is, whatever else is written on it", async () => {
+  traceAgent({ name: 'helper', attributes: { 'openinference.span.kind': 'LLM', 'llm.model_name': 'm' } }, () =>
+    traceChat({ model: 'm', provider: 'p', attributes: { 'ai.operationId': 'ai.generateText' } }, () => undefined),
+  );
+  await tracing.flush();
+  expect(counted(sentry.stored)).toEqual([
+    ['chat m', 'gen_ai.chat', 'ai_client'],
+    ['agent.invoke helper', 'gen_ai.invoke_agent', 'agent'],
+  ]);
+});
