@@ -55,6 +55,27 @@ describe('content of another instrumentation', () => {
     expect(Buffer.byteLength(left)).toBeLessThanOrEqual(65_536);
   });
 
+  it.each([
+    ['ai.prompt', { system: 'instructed' }, {}],
+    ['input.value', { model: 'm-1' }, { tools: [{ name: 'weather' }], temperature: 0.5 }],
+    ['input.value', {}, { tools: [{ description: 'y '.repeat(100_000) }] }],
+  ])('keeps it also where %s is a request with messages in it', (name, before, after) => {
+    const old = Array.from({ length: 300 }, (_, index) => ({
+      role: 'assistant',
+      content: `${index} ${'x '.repeat(250)}`,
+    }));
+    const messages = [{ role: 'system', content: 'first' }, ...old, { role: 'user', content: 'last' }];
+    const left = String(leaving({ [name]: JSON.stringify({ ...before, messages, ...after }) })[name]);
+    const kept = JSON.parse(left) as { readonly messages: readonly { readonly content: string }[] };
+    expect(Object.keys(kept)).toEqual([...Object.keys(before), ...Object.keys(after), 'messages']);
+    expect(kept).toMatchObject(before);
+    expect(kept.messages[0]).toEqual({ role: 'system', content: 'first' });
+    expect(kept.messages[1]?.content).toMatch(/^\[\d+ messages left out: \d+ characters\]$/);
+    expect(kept.messages.at(-1)).toEqual({ role: 'user', content: 'last' });
+    expect(kept.messages.length).toBeGreaterThan(50);
+    expect(Buffer.byteLength(left)).toBeLessThanOrEqual(65_536);
+  });
+
   it('is JSON also where it is too long to be read', () => {
     const text = JSON.stringify([{ role: 'user', content: 'y'.repeat(4_300_000) }]);
     const left = String(leaving({ 'gen_ai.input.messages': text })['gen_ai.input.messages']);

@@ -43,8 +43,24 @@ export function messagesWithin(given: unknown, room: Room, options: MessageOptio
   });
 }
 
-/** The same of messages of another instrumentation, which stay in the shape they have. */
-export function foreignMessagesWithin(given: readonly unknown[], room: Room, redactor: Redactor): unknown[] {
+/**
+ * What fits of a value of another instrumentation, in the shape it has: of messages, or of a request that has them as a
+ * member, the same as of ours.
+ */
+export function foreignContentWithin(given: unknown, room: Room, redactor: Redactor): unknown {
+  if (areMessages(given)) return foreignMessagesWithin(given, room, redactor);
+  const messages = field(given, 'messages');
+  return areMessages(messages) ? requestWithin(given, messages, room, redactor) : copyWithin(given, room, redactor);
+}
+
+/** What stands beside the messages takes no more than half of the room. */
+function requestWithin(given: unknown, messages: readonly unknown[], room: Room, redactor: Redactor): object {
+  const { messages: _messages, ...others } = given as { readonly messages: unknown };
+  const copy = shareRoom(room, false, (part) => copyWithin(others, part, redactor)) as object;
+  return { ...copy, messages: foreignMessagesWithin(messages, room, redactor) };
+}
+
+function foreignMessagesWithin(given: readonly unknown[], room: Room, redactor: Redactor): unknown[] {
   const hasParts = given.some((message) => field(message, 'parts') !== undefined);
   return mostImportant(given, room, {
     copy: (message, part) => copyWithin(message, part, redactor),
@@ -54,7 +70,7 @@ export function foreignMessagesWithin(given: readonly unknown[], room: Room, red
 }
 
 /** Whether a value is a list of messages, in any of the shapes that have a role. */
-export function areMessages(value: unknown): value is readonly unknown[] {
+function areMessages(value: unknown): value is readonly unknown[] {
   return Array.isArray(value) && value.length > 0 && value.every((message) => text(message, 'role') !== undefined);
 }
 

@@ -11,7 +11,7 @@ import type { ReadableSpan, SpanProcessor, TimedEvent } from '@opentelemetry/sdk
 import { cutBetweenWords } from '../content/cut.ts';
 import { messageText, WITHHELD } from '../content/error-text.ts';
 import { eventAttributeRole, eventNeeds, EVERYTHING_SAID } from '../content/foreign-names.ts';
-import { areMessages, foreignMessagesWithin } from '../content/messages.ts';
+import { foreignContentWithin } from '../content/messages.ts';
 import { plainValue } from '../content/plain-attribute.ts';
 import { MAX_PLAIN_BYTES, type ContentKind, type ContentPolicy } from '../content/policy.ts';
 import type { SecretKind } from '../content/redaction/secret-names.ts';
@@ -364,8 +364,7 @@ function fitContent(text: string, { redactor }: ContentPolicy, maxBytes: number)
     const redacted = redactor.text(text);
     if (Buffer.byteLength(redacted) <= maxBytes) return redacted;
   }
-  const copy = (room: Room): unknown =>
-    areMessages(value) ? foreignMessagesWithin(value, room, redactor) : copyWithin(value, room, redactor);
+  const copy = (room: Room): unknown => foreignContentWithin(value, room, redactor);
   return fitJson(copy, redactor, maxBytes);
 }
 
