@@ -2,16 +2,16 @@ import type { Attributes } from '@opentelemetry/api';
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
 import { describe, expect, it } from 'vitest';
 
-import { createContentPolicy } from '../../src/telemetry/content/policy.ts';
+import { createContentPolicy, type ContentOptions } from '../../src/telemetry/content/policy.ts';
 import { createContentGuard } from '../../src/telemetry/export/content-policy.ts';
 import { sentryDialect } from '../../src/telemetry/export/dialects/sentry.ts';
 
-/** What leaves of a span of another instrumentation, while all content is recorded. */
-function leaving(attributes: Attributes): Attributes {
+/** What leaves of a span of another instrumentation, while all content is recorded, or what is named. */
+function leaving(attributes: Attributes, captureContent: ContentOptions['captureContent'] = true): Attributes {
   const exporter = new InMemorySpanExporter();
   const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
   provider.getTracer('somebody-else').startSpan('their span', { attributes }).end();
-  const guard = createContentGuard(createContentPolicy({ captureContent: true }));
+  const guard = createContentGuard(createContentPolicy({ captureContent }));
   return guard.allow(exporter.getFinishedSpans()[0]!).attributes;
 }
 
@@ -88,6 +88,22 @@ describe('content of another instrumentation', () => {
     const list = Array.from({ length: 20_000 }, () => 'a '.repeat(400));
     expect(bytesOf(leaving({ 'input.value': list }))).toBeLessThanOrEqual(65_536);
   });
+});
+
+it('the answer of a model in another instrumentation is recorded with answers alone, the tools it calls are not', () => {
+  const answer = {
+    'ai.response.text': 'Sunny.',
+    'ai.response.reasoning': 'It said so.',
+    'ai.response.object': '{"sky":"clear"}',
+    'gen_ai.response.text': 'Sunny.',
+  };
+  const others = {
+    'ai.response.toolCalls': '[{"args":"canary"}]',
+    'ai.prompt': 'canary',
+    'gen_ai.completion': 'canary',
+  };
+  expect(leaving({ ...answer, ...others }, { outputs: true })).toEqual(answer);
+  expect(leaving({ ...answer, ...others }, { inputs: true, toolArguments: true })).toEqual({});
 });
 
 describe('an attribute that is no content', () => {
