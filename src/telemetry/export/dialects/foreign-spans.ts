@@ -35,7 +35,7 @@ const MODEL_CALLS: ReadonlySet<string> = new Set([
 /** Those it counts as something else. Whatever is in neither list it counts as a model call, too. */
 const OTHER_OPERATIONS: ReadonlySet<string> = new Set(['invoke_agent', 'create_agent', 'execute_tool', 'handoff']);
 
-/** What Semantic Kernel, OpenAI's own words and older instrumentations call a model call. */
+/** What Semantic Kernel and older instrumentations call a model call. */
 const OLD_OPERATIONS: Readonly<Record<string, string>> = {
   responses: 'chat',
   'chat.completions': 'chat',
