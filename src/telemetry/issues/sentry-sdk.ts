@@ -1,5 +1,6 @@
 import { active } from '../active.ts';
 import type { ContentPolicy } from '../content/policy.ts';
+import { stackLines } from '../content/stack-lines.ts';
 import type { CapturedFailure, CapturedMessage } from '../captured.ts';
 import { causesAndMembersOf, linkedErrors, type LinkedError } from '../linked-errors.ts';
 import { createEvent } from './event.ts';
@@ -255,7 +256,7 @@ function copyOfOne({ type, message, stack }: LinkedError, { secretsRedactor }: C
   define(
     copy,
     'stack',
-    [`${type}: ${message}`, ...frameLines(stack).map((line) => secretsRedactor.text(line))].join('\n'),
+    [`${type}: ${message}`, ...stackLines(stack ?? '').map((line) => secretsRedactor.text(line))].join('\n'),
   );
   return copy;
 }
@@ -263,16 +264,4 @@ function copyOfOne({ type, message, stack }: LinkedError, { secretsRedactor }: C
 /** Like the properties an error has by itself, it is not enumerated. */
 function define(error: Error, name: string, value: unknown): void {
   Object.defineProperty(error, name, { value, configurable: true, writable: true });
-}
-
-/** The lines of the frames: the last ones that follow one another, because the message may quote a stack too. */
-function frameLines(stack: string | undefined): readonly string[] {
-  const lines = stack?.split('\n') ?? [];
-  const end = lines.findLastIndex(isFrame) + 1;
-  const start = lines.slice(0, end).findLastIndex((line) => !isFrame(line)) + 1;
-  return lines.slice(start, end);
-}
-
-function isFrame(line: string): boolean {
-  return line.startsWith('    at ');
 }

@@ -264,6 +264,32 @@ describe.each([
     expect(everythingSent()).not.toContain('canary');
   });
 
+  it('no text leaves with a frame: no name of a function, query of a module or module that is its own URL', async () => {
+    const { stderr } = await run(`
+      Sentry.init({ ...INIT, defaultIntegrations: false });
+      const stacks = [];
+      Sentry.addEventProcessor((event, { originalException }) => {
+        stacks.push(originalException.stack.split('\\n'));
+        return event;
+      });
+      const source = 'export const answers = { "say my canary"() { throw new Error("boom"); } };';
+      const { answers } = await import('data:text/javascript,' + encodeURIComponent(source));
+      const error = await Promise.resolve().then(() => answers['say my canary']()).catch((thrown) => thrown);
+      error.stack = error.stack.replace('\\n', '\\n    at run (file:///app/module.js?prompt=my-canary:3:4)\\n');
+      findSentrySdk().capture(failure(error));
+      await findSentrySdk().flush(2000);
+      console.error(JSON.stringify(stacks.map((lines) => lines.slice(0, 3))));
+    `);
+    expect(JSON.parse(stderr)).toEqual([
+      [
+        'Error: boom',
+        '    at run (file:///app/module.js:3:4)',
+        expect.stringMatching(/^ {4}at <anonymous> \(data:text\/javascript:1:\d+\)$/),
+      ],
+    ]);
+    expect(everythingSent()).not.toContain('canary');
+  });
+
   it('an error is sent once, whoever of the two captures it first', async () => {
     await run(`
       Sentry.init(INIT);
