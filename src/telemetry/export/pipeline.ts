@@ -227,6 +227,7 @@ export function createPipeline(
       closing = true;
       const before = dispatcher.counts;
       dispatcher.close();
+      connection.abort();
       const { dropped, leftOnDisk } = dispatcher.counts;
       last.add(notTaken(), {
         lost: (dropped.closed ?? 0) - (before.dropped.closed ?? 0),

@@ -139,6 +139,8 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
     one.isUnderWay = true;
     const result = await deliver(exporter, one.undecided);
     one.isUnderWay = false;
+    // It was told as undecided when this exporter was closed.
+    if (one.isSettled) return false;
     const isTroubled = result.failure?.kind === 'passing' && result.undecided.length > 0;
     const { accepted, rejected, refusal } = result;
     note(result);
@@ -148,7 +150,7 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
     one.failure = result.undecided.length > 0 ? result.failure : undefined;
     for (const other of pending) other.giveUpAtMs += longestPauseMs(result.pauseMs ?? 0);
     pass.leave({ isTroubled, pauseMs: result.pauseMs ?? 0 });
-    return isTroubled && !one.isSettled;
+    return isTroubled;
   };
 
   const run = async (one: Pending): Promise<void> => {

@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -109,5 +110,65 @@ describe('an outage of ten minutes', () => {
     // About every half minute, once it is known to last.
     expect(attempts).toBeLessThan(60);
     expect(lines).toEqual([expect.stringMatching(/^spans wait to be sent, because 127\.0\.0\.1:\d+ .*503/)]);
+  });
+});
+
+describe('a destination that is closed while its answer is awaited', () => {
+  /** A server that says once that it cannot, and then nothing any more. `asked` are the requests it has. */
+  const startServer = async (): Promise<{ endpoint: string; asked: readonly ServerResponse[] }> => {
+    const asked: ServerResponse[] = [];
+    server = createServer((request, response) => {
+      request.resume().on('end', () => {
+        asked.push(response);
+        if (asked.length === 1) response.writeHead(503).end();
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`, asked };
+  };
+
+  /** Closes it in the middle of the second request, and answers with the lines that were said. */
+  const closeInTheMiddle = async (startRecorder?: (key: string) => Recorder): Promise<readonly string[]> => {
+    const { endpoint, asked } = await startServer();
+    const config = resolveConfig({ endpoint, batch: { scheduleDelayMs: 1_000 } }, {}, () => {});
+    const destination = config.destinations[0]!;
+    const recorder = startRecorder?.(destinationKey(destination));
+    const lines: string[] = [];
+    const clock = turnedClock();
+    const report = createReporter((message) => lines.push(message));
+    pipeline = createPipeline(destination, config, report, { clock, recorder });
+    const [span] = someSpans(1);
+    pipeline.outlet(span!, recorder?.ended(span!));
+    while (asked.length < 2) {
+      clock.turn(10_000);
+      await new Promise(setImmediate);
+    }
+    pipeline.close();
+    recorder?.close();
+    await once(asked[1]!, 'close');
+    await new Promise(setImmediate);
+    return lines;
+  };
+
+  it('breaks off the request, and counts and says once that its spans were not delivered', async () => {
+    const lines = await closeInTheMiddle();
+    expect(lines).toEqual([expect.stringMatching(/^1 span was not delivered: 127\.0\.0\.1:\d+ .*503/)]);
+    const { exported, dropped, pending, lastError, lastSuccessAtMs } = pipeline.status;
+    expect({ exported, dropped, pending }).toEqual({ exported: 0, dropped: { closed: 1 }, pending: 0 });
+    expect(lastError).toContain('503');
+    expect(lastSuccessAtMs).toBeUndefined();
+  });
+
+  it('leaves them on disk for the next start when there is a flight recorder', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'faultline-closed-'));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const start = (key: string): Recorder => createRecorder({ directory, destinations: [key], report: () => {} });
+    const lines = await closeInTheMiddle(start);
+    expect(lines).toEqual([expect.stringMatching(/^1 span was left on disk for the next start: .*503/)]);
+    expect(pipeline.status).toMatchObject({ exported: 0, failed: 0, pending: 0, leftOnDisk: 1 });
+
+    const next = start(pipeline.key);
+    expect((await next.recover()).spans.get(pipeline.key)).toHaveLength(1);
+    next.close();
   });
 });
