@@ -1,5 +1,5 @@
 import { ExportResultCode, type ExportResult } from '@opentelemetry/core';
-import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-node';
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import type { Explanation } from '../http/explain-connection.ts';
 
@@ -39,10 +39,12 @@ export type DeliveryFailure = Explanation &
     | { readonly kind: 'refused' }
   );
 
-/** A span exporter that says what became of every span. It never throws, and calls back exactly once. */
-export interface DeliveringExporter extends SpanExporter {
+/**
+ * A step on the way of spans into requests, which says what became of every span. It never throws, and calls back
+ * exactly once. It has no end of its own: whoever owns the connection breaks that off.
+ */
+export interface DeliveringExporter {
   export(spans: ReadableSpan[], done: (result: DeliveryResult) => void): void;
-  forceFlush(): Promise<void>;
 }
 
 /** What became of spans, without what follows from it. */

@@ -18,7 +18,6 @@ import { callBackWith, type DeliveringExporter, type Outcome } from './delivery-
 import { outcomeOf, type Verdict } from './otlp-answer.ts';
 import type { TraceSerializers } from './otlp-exporter.ts';
 import { createOtlpTransport, type OtlpTransport } from './otlp-transport.ts';
-import { createPassingSet } from './passing-set.ts';
 import { serializeSpans, type SerializedSpans } from './serialize-spans.ts';
 
 type SpanDelegate = IOtlpExportDelegate<ReadableSpan[]>;
@@ -31,8 +30,6 @@ export function createOfficialExporter(destination: Destination, connection: Con
   return {
     // The results are those of the delegate, which are delivery results.
     export: (spans, done) => official.export(spans, done as Parameters<typeof official.export>[1]),
-    forceFlush: () => official.forceFlush(),
-    shutdown: () => official.shutdown(),
   };
 }
 
@@ -50,7 +47,6 @@ const COMPONENT_TYPE = 'otlp_http_span_exporter';
 function createDelegate(destination: Destination, transport: OtlpTransport): SpanDelegate {
   const { url, timeoutMs, protocol, compression } = destination;
   const bodies = new WeakMap<readonly ReadableSpan[], Uint8Array>();
-  const underWay = createPassingSet<Promise<void>>();
   const serializer = SERIALIZERS[protocol];
   const network: SpanDelegate = createOtlpNetworkExportDelegate(
     { timeoutMillis: timeoutMs, concurrencyLimit: MAX_CONCURRENT, compression },
@@ -86,17 +82,11 @@ function createDelegate(destination: Destination, transport: OtlpTransport): Spa
 
   return {
     export(spans, done) {
-      const exporting = callBackWith(done, spans, () => exportAll(spans));
-      underWay.add(exporting);
-      void exporting.then(() => underWay.delete(exporting));
+      void callBackWith(done, spans, () => exportAll(spans));
     },
-    async forceFlush() {
-      await Promise.all(underWay);
-    },
-    async shutdown() {
-      await Promise.all(underWay);
-      await network.shutdown();
-    },
+    // The official exporter asks for these, and nobody asks it for them.
+    async forceFlush() {},
+    async shutdown() {},
     setMetrics: (metrics) => network.setMetrics(metrics),
   };
 }

@@ -57,14 +57,6 @@ export function createOtlpExporter(destination: Destination, connection: Connect
       if (loaded === undefined) void loading.then((exporter) => exporter.export(spans, done));
       else loaded.export(spans, done);
     },
-    async forceFlush() {
-      const exporter = await loading;
-      await exporter.forceFlush();
-    },
-    async shutdown() {
-      const exporter = await loading;
-      await exporter.shutdown();
-    },
     requestsNow() {
       const official = serializers ?? serializersAtOnce();
       if (official === undefined) return undefined;
@@ -107,7 +99,5 @@ function exporterThatCannot(error: unknown): DeliveringExporter {
   };
   return {
     export: (spans, done) => callBack(done, { undecided: spans, failure }),
-    async forceFlush() {},
-    async shutdown() {},
   };
 }

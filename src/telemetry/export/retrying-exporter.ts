@@ -84,7 +84,6 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
   const { host, retryForMs, clock = systemClock, onPause = () => {}, onTrouble = () => {} } = options;
   const gate = createSendingGate(clock, onPause);
   const pending = createPassingSet<Pending>();
-  let waitingForIdle: (() => void)[] = [];
   let exports = 0;
   let isClosed = false;
   let retried = 0;
@@ -119,9 +118,6 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
     const { undecided, failure = closedFailure } = one;
     if (undecided.length > 0) lastError = failure.sentence;
     one.settle(undecided.length === 0 ? one.outcome : combined(one.outcome, { undecided, failure }));
-    if (pending.size > 0) return;
-    for (const wake of waitingForIdle) wake();
-    waitingForIdle = [];
   };
 
   /** One attempt. Answers whether another one may help. */
@@ -158,12 +154,6 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
     settle(one);
   };
 
-  const close = (): void => {
-    isClosed = true;
-    gate.close();
-    for (const one of pending) settle(one);
-  };
-
   return {
     export(spans, done) {
       exports += 1;
@@ -196,11 +186,10 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
         ),
       );
     },
-    close,
-    forceFlush: () => (pending.size === 0 ? Promise.resolve() : new Promise((resolve) => waitingForIdle.push(resolve))),
-    shutdown() {
-      close();
-      return exporter.shutdown();
+    close() {
+      isClosed = true;
+      gate.close();
+      for (const one of pending) settle(one);
     },
     get history() {
       return {

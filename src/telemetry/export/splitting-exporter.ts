@@ -50,8 +50,6 @@ export function createSplittingExporter(exporter: DeliveringExporter, options: S
     export(spans, done) {
       void callBackWith(done, spans, async () => send(spans));
     },
-    forceFlush: () => exporter.forceFlush(),
-    shutdown: () => exporter.shutdown(),
   };
 }
 

@@ -239,11 +239,9 @@ describe('an exporter that is closed', () => {
     const ended: number[] = [];
     exporter.export(someSpans(1), ({ undecided }) => ended.push(undecided.length));
     exporter.export(someSpans(2), ({ undecided }) => ended.push(undecided.length));
-    const idle = exporter.forceFlush();
     await until(() => sentry.requests.length === 2);
     exporter.close();
     expect(ended).toEqual([1, 2]);
-    await idle;
 
     const late = await exported(exporter, someSpans(3));
     expect(late).toMatchObject({ code: 1, accepted: 0, rejected: 0, failure: { kind: 'passing', cause: 'deadline' } });
@@ -262,24 +260,4 @@ describe('an exporter that is closed', () => {
     expect(await result).toMatchObject({ failure: { cause: '503' } });
     expect(clock.waits).toEqual([]);
   });
-
-  it('is closed by shutdown, which waits for the requests themselves', async () => {
-    sentry.answerNext({ kind: 'hang' });
-    const exporter = retrying({ clock: turnedClock(), timeoutMs: 100 });
-    const result = exported(exporter, someSpans(1));
-    await until(() => sentry.requests.length === 1);
-    const down = exporter.shutdown();
-    expect((await result).undecided).toHaveLength(1);
-    await down;
-  });
-});
-
-it('flushing an exporter resolves when everything is decided', async () => {
-  sentry.answerNext(status(503));
-  const exporter = retrying({ clock: hurriedClock() });
-  await exporter.forceFlush();
-  let isDone = false;
-  exporter.export(someSpans(1), () => (isDone = true));
-  await exporter.forceFlush();
-  expect(isDone).toBe(true);
 });
