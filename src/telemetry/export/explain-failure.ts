@@ -1,5 +1,6 @@
 import type { Destination } from '../config/destinations.ts';
-import { explainBroken, explainTimeout, through, type Explanation, type Server } from '../http/explain-connection.ts';
+import { explainBroken, explainTimeout, type Explanation, type Server } from '../http/explain-connection.ts';
+import { refusedKeySentence, statusSentence } from '../http/explain-status.ts';
 import type { Proxy } from '../http/proxy.ts';
 
 /** What is said about a destination. */
@@ -15,7 +16,7 @@ export function explainMissingAnswer(error: Error | 'timeout', destination: Fail
 
 /** Says what an HTTP status other than 2xx means for whoever set the destination up. */
 export function explainStatus(status: number, destination: FailedDestination): Explanation {
-  return { cause: String(status), sentence: statusSentence(status, destination) };
+  return { cause: String(status), sentence: sentenceOf(status, destination) };
 }
 
 /** Says that the endpoint is elsewhere. Of its URL the query is left out, which may hold a key. */
@@ -65,14 +66,15 @@ function endpointHint(destination: FailedDestination): string {
     : `${endpointSource(destination)} is used as it is, most backends want it to end in /v1/traces`;
 }
 
-function statusSentence(status: number, destination: FailedDestination): string {
-  const { host, proxy } = serverOf(destination);
+function sentenceOf(status: number, destination: FailedDestination): string {
+  const server = serverOf(destination);
+  const { host } = server;
   const isSentry = destination.name === 'sentry';
   switch (status) {
     case 401:
     case 403:
       return isSentry
-        ? `${host} refused the key (${status}); copy the DSN whole from Project Settings > Client Keys`
+        ? refusedKeySentence(status, server)
         : `${host} refused the credentials (${status}); check OTEL_EXPORTER_OTLP_TRACES_HEADERS`;
     case 404:
       return isSentry
@@ -80,20 +82,13 @@ function statusSentence(status: number, destination: FailedDestination): string 
         : `${host} has nothing at this path (404); ${endpointHint(destination)}`;
     case 405:
       return `${host} takes no spans at this path (405); check ${endpointSource(destination)}`;
-    case 413:
-      return `${host} found the request too large (413)`;
     case 415:
       return `${host} does not read this encoding (415); try OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/protobuf`;
     case 400:
-      return `${host} could not read the request (400); many local receivers refuse gzip: OTEL_EXPORTER_OTLP_TRACES_COMPRESSION=none`;
+      return `${statusSentence(status, server)}; many local receivers refuse gzip: OTEL_EXPORTER_OTLP_TRACES_COMPRESSION=none`;
     case 429:
-      return `${host} kept limiting the rate (429)${isSentry ? '; see the span quota of the project' : ''}`;
-    case 500:
-    case 502:
-    case 503:
-    case 504:
-      return `${host} kept answering that it is in trouble (${status})${through(proxy)}`;
+      return `${statusSentence(status, server)}${isSentry ? '; see the span quota of the project' : ''}`;
     default:
-      return `${host} answered ${status}${through(proxy)}`;
+      return statusSentence(status, server);
   }
 }

@@ -7,6 +7,7 @@ import type { Explanation } from '../http/explain-connection.ts';
 import { isWebPage, type Answer } from '../http/post.ts';
 import { isProxyRefusal, ProxyError } from '../http/proxy-error.ts';
 import { askedPauseMs, type RateLimitRules } from '../http/rate-limits.ts';
+import { kindOfStatus } from '../http/status-policy.ts';
 import type { DeliveryFailure, Outcome } from './delivery-result.ts';
 import {
   explainForeignAnswer,
@@ -48,7 +49,7 @@ export function judgeAnswer(answer: Answer, destination: AnsweringDestination, r
   if (answer.kind !== 'answered') return failed(failureWithoutAnswer(answer, destination));
   const pauseMs = askedPauseMs(answer, RATE_LIMITS, Date.now());
   const { status } = answer;
-  if (status < 200 || status > 299) return failed(failureOfStatus(answer, destination), pauseMs);
+  if (kindOfStatus(status) !== 'accepted') return failed(failureOfStatus(answer, destination), pauseMs);
   if (isWebPage(answer) && answer.body.length > 0) return failed(foreign(status, true, destination), pauseMs);
   // What was accepted counts, also when the rest of the answer never comes.
   if (!answer.isComplete) return { kind: 'accepted', rejected: 0, pauseMs };
@@ -108,20 +109,12 @@ function neverArrived(error: Error): boolean {
 }
 
 function failureOfStatus({ status, headers }: Answered, destination: FailedDestination): DeliveryFailure {
-  if (status >= 300 && status < 400) {
-    return failure('misconfigured', explainRedirect(status, headers.location, destination));
-  }
+  const kind = kindOfStatus(status);
+  if (kind === 'redirected') return failure('misconfigured', explainRedirect(status, headers.location, destination));
   const explanation = explainStatus(status, destination);
-  if (status === 413) return failure('too_large', explanation);
-  if (MISCONFIGURED.has(status)) return failure('misconfigured', explanation);
-  const isPassing = status === 408 || status === 425 || status === 429 || (status >= 500 && !NEVER.has(status));
-  return isPassing ? passing(explanation, false) : failure('refused', explanation);
+  if (kind === 'passing') return passing(explanation, false);
+  return failure(kind === 'too_large' || kind === 'misconfigured' ? kind : 'refused', explanation);
 }
-
-/** No right, no such path, not this way, not through this proxy. */
-const MISCONFIGURED: ReadonlySet<number> = new Set([401, 402, 403, 404, 405, 407]);
-/** Server errors that say what the server can never do. */
-const NEVER: ReadonlySet<number> = new Set([501, 505]);
 
 function foreign(status: number, isPage: boolean, destination: FailedDestination): DeliveryFailure {
   return passing(explainForeignAnswer(status, isPage, destination), false);

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 
 import type { Tls } from '../config/destinations.ts';
+import { timerMs } from '../deadline.ts';
 import { nodeModules } from './node-modules.ts';
 import type { Answer } from './post.ts';
 import type { Proxy } from './proxy.ts';
@@ -27,7 +28,7 @@ export interface NowRequest {
 export function sendNow(requests: readonly NowRequest[], timeoutMs: number): readonly Answer[] {
   // Not a number is no time either.
   if (requests.length === 0 || !(timeoutMs > 0)) return answersOf(requests, []);
-  const waitMs = Math.min(timeoutMs, MAX_WAIT_MS);
+  const waitMs = timerMs(timeoutMs);
   const startedAtMs = performance.now();
   try {
     return answersOf(requests, inWorker(requests, waitMs));
@@ -40,9 +41,6 @@ export function sendNow(requests: readonly NowRequest[], timeoutMs: number): rea
     return answersOf(requests, []);
   }
 }
-
-/** Longest time a timer can be set to. */
-const MAX_WAIT_MS = 2_147_483_647;
 
 function inWorker(requests: readonly NowRequest[], timeoutMs: number): readonly Told[] {
   const { MessageChannel, receiveMessageOnPort, Worker } = nodeModules.workerThreads;

@@ -2,10 +2,10 @@ import {
   explainBroken,
   explainTimeout,
   explainWebPage,
-  through,
   type Explanation,
   type Server,
 } from '../http/explain-connection.ts';
+import { COPY_THE_DSN, isTrouble, refusedKeySentence, statusSentence } from '../http/explain-status.ts';
 import { isWebPage, type Answer, type PostTarget } from '../http/post.ts';
 
 /** Explains why an Issue was not delivered: names the cause and the fix. */
@@ -22,45 +22,25 @@ export function explainAnswer(answer: Answer, { url, timeoutMs, connection }: Po
   }
 }
 
-function explainStatus(status: number, { host, proxy }: Server): Explanation {
-  const cause = String(status);
+function explainStatus(status: number, server: Server): Explanation {
+  return { cause: isTrouble(status) ? 'unavailable' : String(status), sentence: sentenceOf(status, server) };
+}
+
+function sentenceOf(status: number, server: Server): string {
   switch (status) {
     case 400:
-      return {
-        cause,
-        sentence: `${host} could not read the request (400); check that the DSN is whole and that no proxy in between changes requests`,
-      };
+      return `${statusSentence(status, server)}; check that the DSN is whole and that no proxy in between changes requests`;
     case 401:
     case 403:
-      return {
-        cause,
-        sentence: `${host} refused the key (${status}); copy the DSN whole from Project Settings > Client Keys`,
-      };
+      return refusedKeySentence(status, server);
     case 404:
-      return {
-        cause,
-        sentence: `${host} takes no Issues for this project (404); copy the DSN whole from Project Settings > Client Keys`,
-      };
+      return `${server.host} takes no Issues for this project (404); ${COPY_THE_DSN}`;
     case 413:
-      return {
-        cause,
-        sentence: `${host} found the request too large (413); put less into setContext and addBreadcrumb, or raise the limit of the proxy in between`,
-      };
+      return `${statusSentence(status, server)}; put less into setContext and addBreadcrumb, or raise the limit of the proxy in between`;
     case 429:
-      return {
-        cause,
-        sentence: `${host} kept limiting the rate (429); see the quota and the spike protection of the project`,
-      };
-    case 500:
-    case 502:
-    case 503:
-    case 504:
-      return {
-        cause: 'unavailable',
-        sentence: `${host} kept answering that it is in trouble (${status})${through(proxy)}`,
-      };
+      return `${statusSentence(status, server)}; see the quota and the spike protection of the project`;
     default:
-      return { cause, sentence: `${host} answered ${status}${through(proxy)}` };
+      return statusSentence(status, server);
   }
 }
 

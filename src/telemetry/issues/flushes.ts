@@ -1,3 +1,4 @@
+import { timerMs } from '../deadline.ts';
 import type { PendingEvents } from './pending-events.ts';
 
 /** Those who wait until events are decided. While somebody can wait, the process is kept alive. */
@@ -22,9 +23,6 @@ interface Flush {
   readonly end: () => void;
 }
 
-/** Longest time a timer can be set to. */
-const MAX_HOLD_MS = 2_147_483_647;
-
 /** Creates the list of those who wait for events of a queue. */
 export function createFlushes(pending: PendingEvents): Flushes {
   const flushes = new Set<Flush>();
@@ -38,7 +36,7 @@ export function createFlushes(pending: PendingEvents): Flushes {
       const lastGeneration = pending.nextGeneration();
       return new Promise((resolve) => {
         // Neither requests nor the pauses between them keep the process alive.
-        const hold = setTimeout(() => {}, Math.min(withinMs, MAX_HOLD_MS));
+        const hold = setTimeout(() => {}, timerMs(withinMs));
         const end = (): void => {
           clearTimeout(hold);
           resolve();

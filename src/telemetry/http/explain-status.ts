@@ -1,0 +1,29 @@
+import { through, type Server } from './explain-connection.ts';
+
+/** What helps against a DSN that is not whole. */
+export const COPY_THE_DSN = 'copy the DSN whole from Project Settings > Client Keys';
+
+/** Says what a status other than 2xx means, as far as it does so whatever was sent. */
+export function statusSentence(status: number, { host, proxy }: Server): string {
+  if (isTrouble(status)) return `${host} kept answering that it is in trouble (${status})${through(proxy)}`;
+  switch (status) {
+    case 400:
+      return `${host} could not read the request (400)`;
+    case 413:
+      return `${host} found the request too large (413)`;
+    case 429:
+      return `${host} kept limiting the rate (429)`;
+    default:
+      return `${host} answered ${status}${through(proxy)}`;
+  }
+}
+
+/** Says that Sentry does not know the key. */
+export function refusedKeySentence(status: number, { host }: Server): string {
+  return `${host} refused the key (${status}); ${COPY_THE_DSN}`;
+}
+
+/** Whether a server, or what stands before it, says that it is in trouble. */
+export function isTrouble(status: number): boolean {
+  return status === 500 || (status >= 502 && status <= 504);
+}
