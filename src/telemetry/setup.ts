@@ -1,42 +1,15 @@
-import {
-  context as contextApi,
-  createContextKey,
-  diag,
-  DiagConsoleLogger,
-  DiagLogLevel,
-  propagation,
-  ROOT_CONTEXT,
-  trace,
-  type Attributes,
-  type MeterProvider,
-  type TextMapPropagator,
-  type TracerProvider,
-} from '@opentelemetry/api';
-import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
-import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core';
-import { defaultResource, resourceFromAttributes, type Resource } from '@opentelemetry/resources';
-import {
-  AlwaysOffSampler,
-  AlwaysOnSampler,
-  NodeTracerProvider,
-  ParentBasedSampler,
-  TraceIdRatioBasedSampler,
-  type Sampler,
-  type SpanProcessor,
-} from '@opentelemetry/sdk-trace-node';
+import { diag, DiagConsoleLogger, DiagLogLevel, type MeterProvider, type TracerProvider } from '@opentelemetry/api';
+import type { SpanProcessor } from '@opentelemetry/sdk-trace-node';
 
 import { activate } from './active.ts';
 import { createPricing } from './attributes/cost.ts';
 import { describe, isRecord } from './config/kinds.ts';
 import { checkSdkObjects } from './config/sdk-objects.ts';
-import type { Propagator, TracingOptions } from './config/options.ts';
+import type { TracingOptions } from './config/options.ts';
 import { resolveConfig, type TelemetryConfig } from './config/resolve.ts';
-import type { SamplerDescription } from './config/sampler.ts';
-import { createContentPolicy } from './content/policy.ts';
-import type { Redactor } from './content/redactor.ts';
+import { createContentPolicy, type ContentPolicy } from './content/policy.ts';
 import { createReporter, type Problem, type Reporter } from './diagnostics.ts';
 import { createContentGuard } from './export/content-policy.ts';
-import { createCountingSampler, type CountingSampler } from './export/counting-sampler.ts';
 import {
   closeDelivery,
   createFlush,
@@ -45,28 +18,17 @@ import {
   type Delivery,
   type FlushResult,
 } from './export/delivery.ts';
-import { sendAtTheEnd } from './export/ending.ts';
-import { createPipeline, destinationKey, shownUrl, type DestinationStatus } from './export/pipeline.ts';
+import { sendAtTheEnd, type EndingLimits } from './export/ending.ts';
+import { createPipeline, destinationKey, shownUrl, type DestinationStatus, type Pipeline } from './export/pipeline.ts';
+import { foreignProcessors, provide, type ProvideOptions, type Provision } from './export/provision.ts';
 import { createRecorder, type Recorder, type RecorderStatus } from './export/recorder/recorder.ts';
-import { createSpanIntake, processorOf } from './export/span-intake.ts';
-import { createStampProcessor } from './export/stamp-processor.ts';
+import { createSpanIntake, processorOf, type SpanIntake } from './export/span-intake.ts';
 import { checkIssueOptions, type IssueOptions } from './issues/options.ts';
-import { createIssuePipeline } from './issues/pipeline.ts';
+import { createIssuePipeline, type IssuePipeline } from './issues/pipeline.ts';
 import type { IssueStatus } from './issues/sender.ts';
-import {
-  exporterUrls,
-  findRegisteredProvider,
-  joinProvider,
-  yieldGlobalProvider,
-} from './export/registered-provider.ts';
+import { exporterUrls } from './export/registered-provider.ts';
 import { observeDelivery, type SelfNumbers } from './metrics.ts';
-import {
-  OPERATIONS,
-  SEMCONV_AGENT_SPAN_NAME,
-  SENTRY_CLIENT_SAMPLE_RATE,
-  SENTRY_ENVIRONMENT,
-  SENTRY_RELEASE,
-} from './semconv.ts';
+import { OPERATIONS, SEMCONV_AGENT_SPAN_NAME } from './semconv.ts';
 
 /** Options of `setupTracing`: everything the configuration knows, and what only code can say. */
 export interface SetupOptions extends TracingOptions, IssueOptions {
@@ -219,6 +181,74 @@ function startTracing(config: TelemetryConfig, options: SetupOptions, report: Re
   // First of all: patterns of the application may be wrong, and nothing is in place yet.
   const content = createContentPolicy({ ...config, ...config.spanLimits });
   const recorder = startRecorder(config, report);
+  const way = createSpanWay({ config, options, report, content, recorder });
+  const provision = provide(way.ending);
+  if (provision === undefined) {
+    report(NOT_JOINED);
+    if (config.dsn === undefined) {
+      recorder?.close();
+      return tracingThatIsOff(NOT_JOINED.message);
+    }
+  }
+  const issues =
+    config.dsn === undefined ? undefined : createIssuePipeline(config.dsn, config, options, report, recorder);
+  const deactivate = activateHelpers({ config, report, content, issues });
+  const delivery: Delivery = {
+    intake: way.intake,
+    pipelines: provision === undefined ? [] : way.pipelines,
+    ...(issues === undefined ? undefined : { issues }),
+    ...(recorder === undefined ? undefined : { recorder, recovery: startRecovery(recorder, way.pipelines, issues) }),
+  };
+  const flush = createFlush(delivery);
+  const withdrawExitHooks = sendAtTheEnd(sendingOf(delivery, flush), endingLimits(config));
+  const statusOf = (): StatusOfTracing => statusOfDelivery(delivery, provision);
+  const withdrawMetrics = showMetrics(() => numbersOf(statusOf()), options.meterProvider, report);
+
+  const close = async (closed: Tracing, timeoutMs: number): Promise<FlushResult> => {
+    issues?.sink.release();
+    const result = await flush(timeoutMs);
+    withdrawMetrics();
+    closeDelivery(delivery);
+    withdrawExitHooks();
+    deactivate();
+    provision?.withdraw();
+    forget(closed);
+    return result;
+  };
+
+  let closing: Promise<FlushResult> | undefined;
+  const tracing: Tracing = {
+    get status() {
+      return statusOf();
+    },
+    spanProcessor: combineProcessors(foreignProcessors(way.ending)),
+    flush: (timeoutMs = config.exitTimeoutMs) => flush(timeoutMs),
+    shutdown(timeoutMs = config.exitTimeoutMs) {
+      closing ??= close(tracing, timeoutMs);
+      return closing;
+    },
+  };
+  return tracing;
+}
+
+/** What the way of spans is made of. */
+interface SpanWayParts {
+  readonly config: TelemetryConfig;
+  readonly options: SetupOptions;
+  readonly report: Reporter;
+  readonly content: ContentPolicy;
+  readonly recorder: Recorder | undefined;
+}
+
+/** The way of spans to the destinations. */
+interface SpanWay {
+  readonly pipelines: readonly Pipeline[];
+  readonly intake: SpanIntake;
+  /** The end of it that a provider gets. */
+  readonly ending: ProvideOptions;
+}
+
+function createSpanWay({ config, options, report, content, recorder }: SpanWayParts): SpanWay {
   const pipelines = config.destinations.map((destination) => createPipeline(destination, config, report, { recorder }));
   const guard = createContentGuard(content);
   const intake = createSpanIntake({
@@ -229,38 +259,39 @@ function startTracing(config: TelemetryConfig, options: SetupOptions, report: Re
   });
   const flushSpans = (): Promise<unknown> =>
     Promise.all(pipelines.map((pipeline) => pipeline.flush(config.exitTimeoutMs)));
-  const processors = [...(options.spanProcessors ?? []), guard.processor, processorOf(intake, flushSpans)];
-  /** Excludes what a provider of the application's sends to already, which would get every span twice. */
-  const excludeServed = (theirs: TracerProvider): void => {
-    const served = new Set(exporterUrls(theirs).map(shownUrl));
-    for (const pipeline of pipelines.filter(({ status }) => served.has(status.url))) {
-      pipeline.exclude();
-      report({
-        key: `served:${pipeline.status.url}`,
-        message: `the application's own exporter sends to ${pipeline.status.url} already, so Faultline sends nothing there`,
-      });
-    }
-  };
-  const sampler = createCountingSampler(createSampler(config.sampler));
-  const { secretsRedactor } = content;
-  const provision = provide({
+  const ending: ProvideOptions = {
     config,
-    processors,
-    sampler,
-    redactor: secretsRedactor,
+    processors: [...(options.spanProcessors ?? []), guard.processor, processorOf(intake, flushSpans)],
+    redactor: content.secretsRedactor,
     safeResource: guard.resource,
-    onJoin: excludeServed,
-  });
-  if (provision === undefined) {
-    report(NOT_JOINED);
-    if (config.dsn === undefined) {
-      recorder?.close();
-      return tracingThatIsOff(NOT_JOINED.message);
-    }
+    onJoin: (theirs) => excludeServed(theirs, pipelines, report),
+  };
+  return { pipelines, intake, ending };
+}
+
+/** Excludes what a provider of the application's sends to already, which would get every span twice. */
+function excludeServed(theirs: TracerProvider, pipelines: readonly Pipeline[], report: Reporter): void {
+  const served = new Set(exporterUrls(theirs).map(shownUrl));
+  for (const pipeline of pipelines.filter(({ status }) => served.has(status.url))) {
+    pipeline.exclude();
+    report({
+      key: `served:${pipeline.status.url}`,
+      message: `the application's own exporter sends to ${pipeline.status.url} already, so Faultline sends nothing there`,
+    });
   }
-  const issues =
-    config.dsn === undefined ? undefined : createIssuePipeline(config.dsn, config, options, report, recorder);
-  const deactivate = activate({
+}
+
+/** What the helpers are told. */
+interface HelperParts {
+  readonly config: TelemetryConfig;
+  readonly report: Reporter;
+  readonly content: ContentPolicy;
+  readonly issues: IssuePipeline | undefined;
+}
+
+/** Tells the helpers how to write spans, and where failures go. The function it returns takes that back. */
+function activateHelpers({ config, report, content, issues }: HelperParts): () => void {
+  return activate({
     agentSpanName: config.spanNames === 'semconv' ? SEMCONV_AGENT_SPAN_NAME : OPERATIONS.agent.spanName,
     toolSpanParent: config.toolSpanParent,
     sendDefaultPii: config.sendDefaultPii,
@@ -268,57 +299,28 @@ function startTracing(config: TelemetryConfig, options: SetupOptions, report: Re
     price: createPricing(config.pricing, report),
     ...(issues === undefined ? undefined : { issues: issues.sink }),
   });
-  const delivery: Delivery = {
-    intake,
-    pipelines: provision === undefined ? [] : pipelines,
-    ...(issues === undefined ? undefined : { issues }),
-    ...(recorder === undefined ? undefined : { recorder, recovery: startRecovery(recorder, pipelines, issues) }),
-  };
-  const flush = createFlush(delivery);
-  const withdrawExitHooks = sendAtTheEnd(sendingOf(delivery, flush), {
-    naturalMs: config.exitTimeoutMs,
-    // With a recorder nothing is lost, so nothing has to wait for long.
-    abruptMs: recorder === undefined ? config.exitTimeoutMs : Math.min(config.exitTimeoutMs, RECORDED_ABRUPT_MS),
-  });
-  let closing: Promise<FlushResult> | undefined;
+}
 
-  const close = async (timeoutMs: number): Promise<FlushResult> => {
-    issues?.sink.release();
-    const result = await flush(timeoutMs);
-    withdrawMetrics();
-    closeDelivery(delivery);
-    withdrawExitHooks();
-    deactivate();
-    provision?.withdraw();
-    forget(tracing);
-    return result;
+/** With a recorder nothing is lost, so nothing has to wait for long. */
+function endingLimits({ exitTimeoutMs, recorder }: TelemetryConfig): EndingLimits {
+  return {
+    naturalMs: exitTimeoutMs,
+    abruptMs: recorder === undefined ? exitTimeoutMs : Math.min(exitTimeoutMs, RECORDED_ABRUPT_MS),
   };
+}
 
-  const statusOf = (): TracingStatus & { readonly state: 'on' } => ({
+type StatusOfTracing = Extract<TracingStatus, { readonly state: 'on' }>;
+
+function statusOfDelivery(delivery: Delivery, provision: Provision | undefined): StatusOfTracing {
+  const { intake, pipelines, issues, recorder } = delivery;
+  return {
     state: 'on',
     joined: provision?.joined ?? false,
-    spans: { created: intake.started, open: intake.open, sampledOut: sampler.sampledOut },
-    destinations: delivery.pipelines.map(({ status }) => status),
+    spans: { created: intake.started, open: intake.open, sampledOut: provision?.sampledOut ?? 0 },
+    destinations: pipelines.map(({ status }) => status),
     ...(issues?.status === undefined ? undefined : { issues: issues.status }),
     ...(recorder === undefined ? undefined : { recorder: recorder.status }),
-  });
-
-  const tracing: Tracing = {
-    get status() {
-      return statusOf();
-    },
-    spanProcessor: combineProcessors([
-      createStampProcessor(stampFor(config, 'foreign'), secretsRedactor),
-      ...processors,
-    ]),
-    flush: (timeoutMs = config.exitTimeoutMs) => flush(timeoutMs),
-    shutdown(timeoutMs = config.exitTimeoutMs) {
-      closing ??= close(timeoutMs);
-      return closing;
-    },
   };
-  const withdrawMetrics = showMetrics(() => numbersOf(statusOf()), options.meterProvider, report);
-  return tracing;
 }
 
 /** A meter provider is the application's, and by now all else is in place: one that throws costs the metrics only. */
@@ -339,134 +341,13 @@ function startRecorder({ recorder, destinations }: TelemetryConfig, report: Repo
   return createRecorder({ ...recorder, destinations: destinations.map(destinationKey), report });
 }
 
-function numbersOf({ spans, destinations, issues, recorder }: TracingStatus & { readonly state: 'on' }): SelfNumbers {
+function numbersOf({ spans, destinations, issues, recorder }: StatusOfTracing): SelfNumbers {
   return {
     ...spans,
     destinations,
     ...(issues === undefined ? undefined : { issues }),
     ...(recorder === undefined ? undefined : { onDisk: recorder }),
   };
-}
-
-/** Where the spans come from, and how to take it back. */
-interface Provision {
-  /** Whether the provider was there before. */
-  readonly joined: boolean;
-  withdraw(): void;
-}
-
-interface ProvideOptions {
-  readonly config: TelemetryConfig;
-  readonly processors: readonly SpanProcessor[];
-  readonly sampler: CountingSampler;
-  readonly redactor: Redactor;
-  readonly safeResource: (resource: Resource) => Resource;
-  /** Hears of the provider of the application's that is joined, now or later. */
-  readonly onJoin: (theirs: TracerProvider) => void;
-}
-
-/** Connects the processors to a source of spans: the registered provider, else one of our own. */
-function provide(options: ProvideOptions): Provision | undefined {
-  if (!options.config.register) return { joined: true, withdraw: () => {} };
-  const registered = findRegisteredProvider();
-  if (registered === undefined) return registerProvider(options);
-  const withdraw = join(registered, options);
-  if (withdraw === undefined) return undefined;
-  // Without a context manager exporting would be traced, and nothing would have a parent.
-  const withdrawContext = registerContextManager();
-  return {
-    joined: true,
-    withdraw() {
-      withdraw();
-      withdrawContext();
-    },
-  };
-}
-
-function join(theirs: TracerProvider, options: ProvideOptions): (() => void) | undefined {
-  const { config, redactor, processors, onJoin } = options;
-  onJoin(theirs);
-  return joinProvider(theirs, [createStampProcessor(stampFor(config, 'foreign'), redactor), ...processors]);
-}
-
-function registerProvider(options: ProvideOptions): Provision | undefined {
-  const { config, redactor, processors, sampler } = options;
-  const provider = new NodeTracerProvider({
-    resource: options.safeResource(defaultResource().merge(resourceFromAttributes(config.resourceAttributes))),
-    sampler,
-    spanLimits: config.spanLimits,
-    spanProcessors: [createStampProcessor(stampFor(config, 'own'), redactor), ...processors],
-  });
-  if (!trace.setGlobalTracerProvider(provider)) return undefined;
-  let withdrawFromTheirs: (() => void) | undefined;
-  const stopYielding = yieldGlobalProvider(provider, (theirs) => {
-    withdrawFromTheirs = join(theirs, options);
-  });
-  const withdrawContext = registerContextManager();
-  const propagator = createPropagator(config.propagators);
-  const ownsPropagator = propagator !== undefined && propagation.setGlobalPropagator(propagator);
-  return {
-    get joined() {
-      return withdrawFromTheirs !== undefined;
-    },
-    withdraw() {
-      stopYielding();
-      if (withdrawFromTheirs === undefined) trace.disable();
-      else withdrawFromTheirs();
-      withdrawContext();
-      if (ownsPropagator) propagation.disable();
-    },
-  };
-}
-
-/** Makes context follow asynchronous calls, unless the application has seen to that. */
-function registerContextManager(): () => void {
-  if (isContextManaged()) return () => {};
-  const manager = new AsyncLocalStorageContextManager().enable();
-  return contextApi.setGlobalContextManager(manager) ? () => contextApi.disable() : () => {};
-}
-
-/** Asked this way because the API tells in no other, and calls a second registration an error. */
-function isContextManaged(): boolean {
-  const probe = createContextKey('faultline.probe');
-  return contextApi.with(ROOT_CONTEXT.setValue(probe, true), () => contextApi.active().getValue(probe) === true);
-}
-
-/**
- * What is written on every span. A provider of our own has the environment in its resource and samples by
- * our rate; of a foreign one neither is known.
- */
-function stampFor(config: TelemetryConfig, provider: 'own' | 'foreign'): Attributes {
-  return {
-    ...(config.release === undefined ? undefined : { [SENTRY_RELEASE]: config.release }),
-    ...(provider === 'foreign' ? { [SENTRY_ENVIRONMENT]: config.environment } : undefined),
-    ...(provider === 'own' && config.clientSampleRate !== undefined
-      ? { [SENTRY_CLIENT_SAMPLE_RATE]: config.clientSampleRate }
-      : undefined),
-  };
-}
-
-function createSampler(sampler: SamplerDescription): Sampler {
-  switch (sampler.kind) {
-    case 'always_on':
-      return new AlwaysOnSampler();
-    case 'always_off':
-      return new AlwaysOffSampler();
-    case 'traceidratio':
-      return new TraceIdRatioBasedSampler(sampler.ratio);
-    case 'parentbased':
-      return new ParentBasedSampler({ root: createSampler(sampler.root) });
-  }
-}
-
-const PROPAGATORS: Readonly<Record<Propagator, () => TextMapPropagator>> = {
-  tracecontext: () => new W3CTraceContextPropagator(),
-  baggage: () => new W3CBaggagePropagator(),
-};
-
-function createPropagator(names: readonly Propagator[]): TextMapPropagator | undefined {
-  if (names.length === 0) return undefined;
-  return new CompositePropagator({ propagators: names.map((name) => PROPAGATORS[name]()) });
 }
 
 /** One processor that is all of them, for a provider the application builds itself. */

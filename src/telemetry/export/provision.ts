@@ -1,0 +1,162 @@
+import {
+  context as contextApi,
+  createContextKey,
+  propagation,
+  ROOT_CONTEXT,
+  trace,
+  type Attributes,
+  type TextMapPropagator,
+  type TracerProvider,
+} from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core';
+import { defaultResource, resourceFromAttributes, type Resource } from '@opentelemetry/resources';
+import {
+  AlwaysOffSampler,
+  AlwaysOnSampler,
+  NodeTracerProvider,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+  type Sampler,
+  type SpanProcessor,
+} from '@opentelemetry/sdk-trace-node';
+
+import type { Propagator } from '../config/options.ts';
+import type { TelemetryConfig } from '../config/resolve.ts';
+import type { SamplerDescription } from '../config/sampler.ts';
+import type { Redactor } from '../content/redactor.ts';
+import { SENTRY_CLIENT_SAMPLE_RATE, SENTRY_ENVIRONMENT, SENTRY_RELEASE } from '../semconv.ts';
+import { createCountingSampler } from './counting-sampler.ts';
+import { findRegisteredProvider, joinProvider, yieldGlobalProvider } from './registered-provider.ts';
+import { createStampProcessor } from './stamp-processor.ts';
+
+/** Where the spans come from, and how to take it back. */
+export interface Provision {
+  /** Whether the provider was there before. */
+  readonly joined: boolean;
+  /** Spans our sampler turned down; 0 where the provider is the application's. */
+  readonly sampledOut: number;
+  withdraw(): void;
+}
+
+export interface ProvideOptions {
+  readonly config: TelemetryConfig;
+  readonly processors: readonly SpanProcessor[];
+  readonly redactor: Redactor;
+  readonly safeResource: (resource: Resource) => Resource;
+  /** Hears of the provider of the application's that is joined, now or later. */
+  readonly onJoin: (theirs: TracerProvider) => void;
+}
+
+/** Connects the processors to a source of spans: the registered provider, else one of our own. */
+export function provide(options: ProvideOptions): Provision | undefined {
+  if (!options.config.register) return { joined: true, sampledOut: 0, withdraw: () => {} };
+  const registered = findRegisteredProvider();
+  if (registered === undefined) return registerProvider(options);
+  const withdraw = join(registered, options);
+  if (withdraw === undefined) return undefined;
+  // Without a context manager exporting would be traced, and nothing would have a parent.
+  const withdrawContext = registerContextManager();
+  return {
+    joined: true,
+    sampledOut: 0,
+    withdraw() {
+      withdraw();
+      withdrawContext();
+    },
+  };
+}
+
+function join(theirs: TracerProvider, options: ProvideOptions): (() => void) | undefined {
+  options.onJoin(theirs);
+  return joinProvider(theirs, foreignProcessors(options));
+}
+
+/** The processors as a provider of the application's gets them. */
+export function foreignProcessors({ config, redactor, processors }: ProvideOptions): readonly SpanProcessor[] {
+  return [createStampProcessor(stampFor(config, 'foreign'), redactor), ...processors];
+}
+
+function registerProvider(options: ProvideOptions): Provision | undefined {
+  const { config, redactor, processors } = options;
+  const sampler = createCountingSampler(createSampler(config.sampler));
+  const provider = new NodeTracerProvider({
+    resource: options.safeResource(defaultResource().merge(resourceFromAttributes(config.resourceAttributes))),
+    sampler,
+    spanLimits: config.spanLimits,
+    spanProcessors: [createStampProcessor(stampFor(config, 'own'), redactor), ...processors],
+  });
+  if (!trace.setGlobalTracerProvider(provider)) return undefined;
+  let withdrawFromTheirs: (() => void) | undefined;
+  const stopYielding = yieldGlobalProvider(provider, (theirs) => {
+    withdrawFromTheirs = join(theirs, options);
+  });
+  const withdrawContext = registerContextManager();
+  const propagator = createPropagator(config.propagators);
+  const ownsPropagator = propagator !== undefined && propagation.setGlobalPropagator(propagator);
+  return {
+    get joined() {
+      return withdrawFromTheirs !== undefined;
+    },
+    get sampledOut() {
+      return sampler.sampledOut;
+    },
+    withdraw() {
+      stopYielding();
+      if (withdrawFromTheirs === undefined) trace.disable();
+      else withdrawFromTheirs();
+      withdrawContext();
+      if (ownsPropagator) propagation.disable();
+    },
+  };
+}
+
+/** Makes context follow asynchronous calls, unless the application has seen to that. */
+function registerContextManager(): () => void {
+  if (isContextManaged()) return () => {};
+  const manager = new AsyncLocalStorageContextManager().enable();
+  return contextApi.setGlobalContextManager(manager) ? () => contextApi.disable() : () => {};
+}
+
+/** Asked this way because the API tells in no other, and calls a second registration an error. */
+function isContextManaged(): boolean {
+  const probe = createContextKey('faultline.probe');
+  return contextApi.with(ROOT_CONTEXT.setValue(probe, true), () => contextApi.active().getValue(probe) === true);
+}
+
+/**
+ * What is written on every span. A provider of our own has the environment in its resource and samples by
+ * our rate; of a foreign one neither is known.
+ */
+function stampFor(config: TelemetryConfig, provider: 'own' | 'foreign'): Attributes {
+  return {
+    ...(config.release === undefined ? undefined : { [SENTRY_RELEASE]: config.release }),
+    ...(provider === 'foreign' ? { [SENTRY_ENVIRONMENT]: config.environment } : undefined),
+    ...(provider === 'own' && config.clientSampleRate !== undefined
+      ? { [SENTRY_CLIENT_SAMPLE_RATE]: config.clientSampleRate }
+      : undefined),
+  };
+}
+
+function createSampler(sampler: SamplerDescription): Sampler {
+  switch (sampler.kind) {
+    case 'always_on':
+      return new AlwaysOnSampler();
+    case 'always_off':
+      return new AlwaysOffSampler();
+    case 'traceidratio':
+      return new TraceIdRatioBasedSampler(sampler.ratio);
+    case 'parentbased':
+      return new ParentBasedSampler({ root: createSampler(sampler.root) });
+  }
+}
+
+const PROPAGATORS: Readonly<Record<Propagator, () => TextMapPropagator>> = {
+  tracecontext: () => new W3CTraceContextPropagator(),
+  baggage: () => new W3CBaggagePropagator(),
+};
+
+function createPropagator(names: readonly Propagator[]): TextMapPropagator | undefined {
+  if (names.length === 0) return undefined;
+  return new CompositePropagator({ propagators: names.map((name) => PROPAGATORS[name]()) });
+}
