@@ -1,12 +1,1 @@
-/** An object type without `undefined` in its values: keys that allowed it become optional. */
-export type Defined<T> = { [Key in keyof T as undefined extends T[Key] ? never : Key]: T[Key] } & {
-  [Key in keyof T as undefined extends T[Key] ? Key : never]?: Exclude<T[Key], undefined>;
-};
-
-/**
- * Leaves out the keys whose value is `undefined`. Under `exactOptionalPropertyTypes` an optional property is
- * absent or has a value, and providers tell the two apart as well.
- */
-export function defined<T extends object>(values: T): Defined<T> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>;
-}
+export { defined } from '../telemetry/config/records.ts';

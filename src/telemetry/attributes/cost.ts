@@ -1,5 +1,6 @@
 import type { ModelPrice } from '../config/options.ts';
 import type { Problem, Report } from '../config/settings.ts';
+import { guard } from '../guard.ts';
 import { requirePackage } from '../require-package.ts';
 import type { TokenUsage } from './usage.ts';
 
@@ -60,11 +61,7 @@ const NO_LIBRARY: Problem = {
 };
 
 function loadLibrary(): PriceLibrary | undefined {
-  try {
-    return requirePackage('@pydantic/genai-prices') as PriceLibrary;
-  } catch {
-    return undefined;
-  }
+  return guard(() => requirePackage('@pydantic/genai-prices') as PriceLibrary);
 }
 
 function priceByTable(price: ModelPrice, usage: TokenUsage): CallCost {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 
+import { guard } from '../guard.ts';
 import { defined } from './records.ts';
 
 /**
@@ -21,11 +22,7 @@ export function nodeHost(): Host {
 }
 
 function readTextFile(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
+  return guard(() => readFileSync(path, 'utf8'));
 }
 
 /** `process.cwd()` throws when the directory was deleted under the process, which must not stop the program. */

@@ -1,3 +1,5 @@
+import { guard } from '../guard.ts';
+
 /** An entry of a list such as `a=1,b=2`. */
 export interface Entry {
   /** Place in the list, from 1: the only way to name an entry without a key. */
@@ -25,9 +27,5 @@ export function splitKeyValueList(text: string): Entry[] {
 
 /** Decoded text, or `undefined` when a `%` in it does not start a valid sequence. */
 export function percentDecode(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
+  return guard(() => decodeURIComponent(text));
 }

@@ -1,9 +1,14 @@
-/** An object's fields, each either absent or with a value. */
-type Defined<T> = { -readonly [K in keyof T]?: Exclude<T[K], undefined> };
+/** An object type without `undefined` in its values: keys that allowed it become optional. */
+export type Defined<T> = { [Key in keyof T as undefined extends T[Key] ? never : Key]: T[Key] } & {
+  [Key in keyof T as undefined extends T[Key] ? Key : never]?: Exclude<T[Key], undefined>;
+};
 
-/** The object without the fields that are `undefined`: an optional field of ours is absent, never present and empty. */
-export function defined<T extends object>(fields: T): Defined<T> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>;
+/**
+ * Leaves out the keys whose value is `undefined`. Under `exactOptionalPropertyTypes` an optional property is
+ * absent or has a value, and providers tell the two apart as well.
+ */
+export function defined<T extends object>(values: T): Defined<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>;
 }
 
 /** Records laid over each other, strongest first. */

@@ -5,6 +5,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import type { Destination } from '../config/destinations.ts';
 import type { Protocol } from '../config/options.ts';
+import { guard } from '../guard.ts';
 import { gzipNow } from '../http/compress.ts';
 import type { Connection } from '../http/connection.ts';
 import type { Answer } from '../http/post.ts';
@@ -80,13 +81,11 @@ export function createOtlpExporter(destination: Destination, connection: Connect
 }
 
 function serializersAtOnce(): TraceSerializers | undefined {
-  try {
+  return guard(() => {
     const require = createRequire(import.meta.url);
     const official = require('@opentelemetry/otlp-transformer') as typeof import('@opentelemetry/otlp-transformer');
     return { 'http/json': official.JsonTraceSerializer, 'http/protobuf': official.ProtobufTraceSerializer };
-  } catch {
-    return undefined;
-  }
+  });
 }
 
 /** Stands in where the packages are missing: a bundler left them out, or the installation is damaged. */

@@ -1,4 +1,5 @@
 import { VERSION } from '../config/version.ts';
+import { guard } from '../guard.ts';
 import { SCOPE_NAME } from '../semconv.ts';
 import { safeJson } from './safe-json.ts';
 import type { SentryEvent, SentryException } from './sentry-event.ts';
@@ -28,7 +29,7 @@ const KEPT_TEXT_LENGTH = 1_000;
  */
 export function encodeEvent(event: SentryEvent): EncodedEvent {
   const payload = payloadOf(event);
-  const eventId = readable(() => event.event_id);
+  const eventId = guard(() => event.event_id);
   return typeof eventId === 'string' && /^[0-9a-f]{32}$/.test(eventId) ? { eventId, payload } : { payload };
 }
 
@@ -48,7 +49,7 @@ function payloadOf(event: SentryEvent): Uint8Array {
   if (whole.length <= MAX_EVENT_BYTES) return whole;
   // From here on nothing in it can throw, or take long to be written.
   const plain = JSON.parse(text) as SentryEvent;
-  return readable(() => shorten(plain)) ?? Buffer.from(JSON.stringify(essence(plain)));
+  return guard(() => shorten(plain)) ?? Buffer.from(JSON.stringify(essence(plain)));
 }
 
 /** Takes ever more away, and stops when it is enough. */
@@ -99,21 +100,21 @@ function withMarker(event: SentryEvent, shortened: readonly string[]): SentryEve
 
 /** What must arrive of an event at the least: what happened, where, and in which span. */
 function essence(event: SentryEvent): Record<string, unknown> {
-  const { trace } = readable(() => event.contexts) ?? {};
+  const { trace } = guard(() => event.contexts) ?? {};
   return {
-    event_id: cutText(readable(() => event.event_id)),
-    timestamp: readable(() => (typeof event.timestamp === 'number' ? event.timestamp : undefined)),
+    event_id: cutText(guard(() => event.event_id)),
+    timestamp: guard(() => (typeof event.timestamp === 'number' ? event.timestamp : undefined)),
     platform: 'node',
-    level: cutText(readable(() => event.level)),
+    level: cutText(guard(() => event.level)),
     logger: SCOPE_NAME,
-    environment: cutText(readable(() => event.environment)),
-    release: cutText(readable(() => event.release)),
-    transaction: cutText(readable(() => event.transaction)),
-    fingerprint: readable(() => event.fingerprint.slice(0, KEPT_EXCEPTIONS).map(cutText)),
-    exception: readable(() => ({ values: event.exception!.values.slice(-KEPT_EXCEPTIONS).map(essentialException) })),
-    logentry: readable(() => ({ formatted: cutText(event.logentry!.formatted) })),
+    environment: cutText(guard(() => event.environment)),
+    release: cutText(guard(() => event.release)),
+    transaction: cutText(guard(() => event.transaction)),
+    fingerprint: guard(() => event.fingerprint.slice(0, KEPT_EXCEPTIONS).map(cutText)),
+    exception: guard(() => ({ values: event.exception!.values.slice(-KEPT_EXCEPTIONS).map(essentialException) })),
+    logentry: guard(() => ({ formatted: cutText(event.logentry!.formatted) })),
     contexts: {
-      trace: readable(() => Object.fromEntries(TRACE_FIELDS.map((field) => [field, cutText(trace?.[field])]))),
+      trace: guard(() => Object.fromEntries(TRACE_FIELDS.map((field) => [field, cutText(trace?.[field])]))),
       faultline: { shortened: ['everything but the error'] },
     },
     sdk: { name: SCOPE_NAME, version: VERSION },
@@ -126,7 +127,7 @@ function essentialException({ type, value, mechanism }: SentryException): Record
   return {
     type: cutText(type),
     value: cutText(value),
-    mechanism: { type: cutText(readable(() => mechanism.type)), handled: flag(readable(() => mechanism.handled)) },
+    mechanism: { type: cutText(guard(() => mechanism.type)), handled: flag(guard(() => mechanism.handled)) },
   };
 }
 
@@ -136,13 +137,4 @@ function flag(value: unknown): boolean | undefined {
 
 function cutText(value: unknown): string | undefined {
   return typeof value === 'string' ? value.slice(0, KEPT_TEXT_LENGTH).toWellFormed() : undefined;
-}
-
-/** `beforeSend` may have made an event of any shape. */
-function readable<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
 }

@@ -11,6 +11,7 @@ import type { Redactor } from '../content/redactor.ts';
 import type { Breadcrumb, Captured, CapturedFailure, CapturedMessage } from '../captured.ts';
 import { linkedErrors } from '../linked-errors.ts';
 import { SCOPE_NAME } from '../semconv.ts';
+import { guard } from '../guard.ts';
 import { exceptionValues } from './exceptions.ts';
 import { failureFingerprint, messageFingerprint } from './fingerprint.ts';
 import { plainRecord } from './plain-values.ts';
@@ -62,8 +63,8 @@ export function createEvent(
  */
 export function outlineOf(captured: CapturedFailure | CapturedMessage): EventOutline {
   const { level, policy = active().content } = captured;
-  const tags = readable(() => issueTags(captured.tags, policy.secretsRedactor)) ?? {};
-  const happening = readable(() =>
+  const tags = guard(() => issueTags(captured.tags, policy.secretsRedactor)) ?? {};
+  const happening = guard(() =>
     'message' in captured ? message(captured, tags, policy) : failure(captured, tags, policy),
   );
   return { level, tags, ...(happening ?? unreadable()) };
@@ -110,7 +111,7 @@ function circumstances(
 ): Omit<SentryEvent, Exclude<keyof EventOutline, 'contexts'>> {
   const { occurredAtMs, transaction, user, policy = active().content } = captured;
   const { secretsRedactor } = policy;
-  const breadcrumbs = readable(() => eventBreadcrumbs(captured.breadcrumbs, policy)) ?? [];
+  const breadcrumbs = guard(() => eventBreadcrumbs(captured.breadcrumbs, policy)) ?? [];
   const resource = plainAttributes(environment.resource as Attributes, secretsRedactor);
   return {
     event_id: crypto.randomUUID().replaceAll('-', ''),
@@ -120,9 +121,9 @@ function circumstances(
     environment: secretsRedactor.text(environment.environment),
     ...defined({
       transaction: transaction && secretsRedactor.text(transaction).slice(0, MAX_TRANSACTION).toWellFormed(),
-      server_name: environment.serverName ?? readable(() => secretsRedactor.text(serverName(resource))),
+      server_name: environment.serverName ?? guard(() => secretsRedactor.text(serverName(resource))),
       release: environment.release && secretsRedactor.text(environment.release),
-      user: user && readable(() => eventUser(user, secretsRedactor)),
+      user: user && guard(() => eventUser(user, secretsRedactor)),
       breadcrumbs: breadcrumbs.length === 0 ? undefined : { values: breadcrumbs },
     }),
     contexts: eventContexts(captured, tags['run_id'], resource, policy),
@@ -147,7 +148,7 @@ function eventContexts(
   policy: ContentPolicy,
 ): SentryEvent['contexts'] {
   const { trace: _, ...given } = givenContexts(contexts, policy);
-  const { runtime, os, app } = readable(() => runtimeContexts(resource)) ?? {};
+  const { runtime, os, app } = guard(() => runtimeContexts(resource)) ?? {};
   const known = defined({ failure_point: point, run_id: runId });
   return {
     ...given,
@@ -162,12 +163,9 @@ function eventContexts(
 }
 
 function givenContexts(contexts: Captured['contexts'], policy: ContentPolicy): SentryEvent['contexts'] {
-  const names = readable(() => Object.keys(contexts)) ?? [];
+  const names = guard(() => Object.keys(contexts)) ?? [];
   return Object.fromEntries(
-    names.map((name) => [
-      policy.secretsRedactor.name(name),
-      readable(() => plainRecord(contexts[name]!, policy)) ?? {},
-    ]),
+    names.map((name) => [policy.secretsRedactor.name(name), guard(() => plainRecord(contexts[name]!, policy)) ?? {}]),
   );
 }
 
@@ -179,7 +177,7 @@ function traceContext(trace: NonNullable<Captured['trace']>): Record<string, str
 function eventBreadcrumbs(breadcrumbs: readonly Breadcrumb[], policy: ContentPolicy): SentryBreadcrumb[] {
   return breadcrumbs
     .slice(-MAX_BREADCRUMBS)
-    .map((breadcrumb) => readable(() => eventBreadcrumb(breadcrumb, policy)))
+    .map((breadcrumb) => guard(() => eventBreadcrumb(breadcrumb, policy)))
     .filter((breadcrumb) => breadcrumb !== undefined);
 }
 
@@ -194,13 +192,4 @@ function eventBreadcrumb(breadcrumb: Breadcrumb, policy: ContentPolicy): SentryB
     ...(level === undefined ? undefined : { level }),
     ...(data === undefined ? undefined : { data: plainRecord(data, policy) }),
   };
-}
-
-/** Reads what an application has handed over. What fails in that is left out, and the rest is sent. */
-function readable<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
 }

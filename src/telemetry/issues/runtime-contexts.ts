@@ -1,5 +1,7 @@
 import { hostname, release, type } from 'node:os';
 
+import { guard } from '../guard.ts';
+
 /** What is known of the process and the machine a failure happened in. */
 export interface RuntimeContexts {
   readonly runtime: { readonly name: 'node'; readonly version: string };
@@ -40,11 +42,7 @@ export function runtimeContexts(resource: Readonly<Record<string, unknown>>): Ru
 
 /** Bytes. Unknown where the process may not see itself, as in a container without `/proc`. */
 function residentMemory(): number | undefined {
-  try {
-    return process.memoryUsage.rss();
-  } catch {
-    return undefined;
-  }
+  return guard(() => process.memoryUsage.rss());
 }
 
 let machineName: string | undefined;

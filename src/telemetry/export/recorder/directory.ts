@@ -1,6 +1,7 @@
 import { accessSync, constants, mkdirSync, readdirSync, statSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 
+import { guard } from '../../guard.ts';
 import { livenessOf, ownerKey, type Liveness } from './owner.ts';
 import { byAge, parseSegmentName, type SegmentName } from './segment-name.ts';
 
@@ -35,11 +36,7 @@ export function listSegments(directory: string, wallTimeMs: number): FoundSegmen
 
 /** `undefined` also of what leads nowhere. Whoever owns a file may remove or rename it at any time. */
 function statsOf(path: string): Stats | undefined {
-  try {
-    return statSync(path, { throwIfNoEntry: false });
-  } catch {
-    return undefined;
-  }
+  return guard(() => statSync(path, { throwIfNoEntry: false }));
 }
 
 function namesIn(directory: string): string[] {

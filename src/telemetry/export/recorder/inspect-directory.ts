@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 
+import { guard } from '../../guard.ts';
 import { judgeSegments, listSegments, type FoundSegment } from './directory.ts';
 import { ownerKey, thisOwner, type Liveness } from './owner.ts';
 import { scanSegment, type Scan, type SegmentContents } from './scan-segment.ts';
@@ -77,12 +78,8 @@ export function inspectDirectory(directory: string): DirectoryReport {
 }
 
 function contentsOf({ path }: FoundSegment): SegmentContents | undefined {
-  let content: Buffer;
-  try {
-    content = readFileSync(path);
-  } catch {
-    return undefined;
-  }
+  const content = guard(() => readFileSync(path));
+  if (content === undefined) return undefined;
   const scan = scanNow(content);
   return scan.status === 'scanned' ? scan.contents : undefined;
 }

@@ -1,6 +1,7 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
+import { guard } from '../../guard.ts';
 import { nodeModules } from '../../http/node-modules.ts';
 
 /** Who writes a file: one recorder of one thread of one process. */
@@ -49,8 +50,8 @@ export function nobody({ host, run }: Owner): Owner {
 function hostIdentity(): string {
   const parts = [
     hostname(),
-    attempt(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()),
-    attempt(() => readlinkSync('/proc/self/ns/pid')),
+    guard(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()),
+    guard(() => readlinkSync('/proc/self/ns/pid')),
   ];
   return nodeModules.crypto.createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 12);
 }
@@ -91,19 +92,11 @@ function isRunning({ pid, startTime }: Owner): boolean {
 
 /** What Linux says about a process; `undefined` elsewhere, and when it does not let others see. */
 function readProcess(pid: number): { readonly startTime: number; readonly isZombie: boolean } | undefined {
-  const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  const stat = guard(() => readFileSync(`/proc/${pid}/stat`, 'latin1'));
   if (stat === undefined) return undefined;
   // proc_pid_stat(5): the second field is a name in parentheses that may hold anything; the state is the third
   // field, the start time the 22nd.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state] = fields;
   return { startTime: Number(fields[19]), isZombie: state === 'Z' || state === 'X' };
-}
-
-function attempt(read: () => string): string | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
 }
