@@ -53,10 +53,16 @@ export interface SelfNumbers {
  */
 export function observeDelivery(read: () => SelfNumbers, provider?: MeterProvider): () => void {
   const meter = (provider ?? metrics.getMeterProvider()).getMeter(SCOPE_NAME, VERSION);
+  /** What a reader can ask for: every one that is created. */
+  const observables: Observable[] = [];
+  const added = (observable: Observable): Observable => {
+    observables.push(observable);
+    return observable;
+  };
   const counter = (name: string, description: string, unit = '{span}'): Observable =>
-    meter.createObservableCounter(`faultline.${name}`, { description, unit });
+    added(meter.createObservableCounter(`faultline.${name}`, { description, unit }));
   const gauge = (name: string, description: string, unit = '{span}'): Observable =>
-    meter.createObservableGauge(`faultline.${name}`, { description, unit });
+    added(meter.createObservableGauge(`faultline.${name}`, { description, unit }));
 
   const created = counter('spans.created', 'Spans that began and were sampled.');
   const open = gauge('spans.open', 'Those of them that have not ended.');
@@ -120,31 +126,6 @@ export function observeDelivery(read: () => SelfNumbers, provider?: MeterProvide
     }
   };
 
-  const observables = [
-    created,
-    open,
-    sampledOut,
-    exported,
-    rejected,
-    retried,
-    duplicates,
-    dropped,
-    pending,
-    queuedBytes,
-    leftOnDisk,
-    lastSuccess,
-    issuesSent,
-    issuesFailed,
-    issuesDropped,
-    issuesPending,
-    issuesLeft,
-    diskSpans,
-    diskIssues,
-    diskBytes,
-    recovered,
-    interrupted,
-    lost,
-  ];
   meter.addBatchObservableCallback(observe, observables);
   return () => meter.removeBatchObservableCallback(observe, observables);
 }
