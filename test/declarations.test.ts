@@ -9,6 +9,13 @@ import { expect, it } from 'vitest';
 const PACKAGE = join(import.meta.dirname, '..');
 const COMPILER = join(PACKAGE, 'node_modules/typescript/bin/tsc');
 
+/** How the compiler ended, where it did not end well. */
+interface Ended {
+  readonly code?: unknown;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 it('the declarations of every entry hold for an application that checks those of its libraries, too', async () => {
   const { exports } = (await import('../package.json', { with: { type: 'json' } })).default;
   const entries = Object.values(exports).flatMap((entry) => (typeof entry === 'string' ? [] : [entry.types]));
@@ -26,10 +33,11 @@ it('the declarations of every entry hold for an application that checks those of
     files: entries.map((entry) => join(PACKAGE, entry)),
   };
   await writeFile(join(directory, 'tsconfig.json'), JSON.stringify(project));
-  const { stdout } = await promisify(execFile)(process.execPath, [COMPILER, '-p', directory]).catch(
-    (error: { readonly stdout: string }) => error,
+  const ended = await promisify(execFile)(process.execPath, [COMPILER, '-p', directory]).then(
+    (output) => ({ code: 0, ...output }),
+    ({ code, stdout, stderr }: Ended) => ({ code, stdout, stderr }),
   );
   await rm(directory, { recursive: true });
-  expect(stdout).toBe('');
+  expect(ended).toEqual({ code: 0, stdout: '', stderr: '' });
   expect(entries).toHaveLength(5);
 });
