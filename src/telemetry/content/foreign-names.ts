@@ -1,7 +1,7 @@
 /**
  * The names other instrumentations write content under, as data: the GenAI conventions now and before
  * (`gen_ai.prompt.N.*`), the AI SDK, OpenInference, OpenLLMetry, Langfuse, LangSmith, Genkit, Google's ADK, MLflow,
- * Laminar, Braintrust, Pydantic and MCP, and what HTTP and database instrumentations can be told to record.
+ * Laminar, Mastra, Braintrust, Pydantic and MCP, and what HTTP and database instrumentations can be told to record.
  */
 import type { ContentKind } from './policy.ts';
 
@@ -50,6 +50,7 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'ai.settings.context',
     'ai.response.sources',
     'ai.response.providerMetadata',
+    'stream.response.providerMetadata',
     'gen_ai.request.prediction',
     'gen_ai.embeddings.vector',
     'gen_ai.memory.value',
@@ -112,6 +113,9 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'ai.response.toolCalls',
     'ai.response.files',
     'ai.response.body',
+    'stream.response.text',
+    'stream.response.object',
+    'stream.response.toolCalls',
     'ai.texts',
     'gen_ai.evaluation.explanation',
     'llm.completions',
@@ -137,6 +141,7 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
       'gen_ai.request.tools',
       'gen_ai.request.functions',
       'ai.prompt.tools',
+      'stream.prompt.tools',
       'ai.schema',
       'tool.json_schema',
     ],
@@ -149,6 +154,7 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
       'gen_ai.tool.parameters',
       'ai.toolCall.args',
       'ai.toolCall.input',
+      'stream.toolCall.args',
       'tool.parameters',
       'tool_call.function.arguments',
       'tool_arguments',
@@ -174,6 +180,7 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
       'gen_ai.tool.response',
       'ai.toolCall.result',
       'ai.toolCall.output',
+      'stream.toolCall.result',
       'tool_response',
       'gcp.vertex.agent.tool_response',
       'mcp.result',
@@ -233,11 +240,17 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
 
 /** Beginnings of names, the longer before the shorter. */
 const PREFIXES: readonly (readonly [prefix: string, role: AttributeRole])[] = [
-  ...prefixes({ role: 'plain' }, ['gen_ai.prompt.name', 'gen_ai.prompt.version', 'ai.prompt.toolChoice']),
+  ...prefixes({ role: 'plain' }, [
+    'gen_ai.prompt.name',
+    'gen_ai.prompt.version',
+    'ai.prompt.toolChoice',
+    'stream.prompt.toolChoice',
+  ]),
   ...prefixes(roleOfContent(EVERYTHING_SAID), [
     'gen_ai.prompt.',
     'gen_ai.input.',
     'ai.prompt.',
+    'stream.prompt.',
     'llm.input_messages',
     'llm.prompts.',
     'llm.prompt_template',
@@ -302,13 +315,18 @@ const PREFIXES: readonly (readonly [prefix: string, role: AttributeRole])[] = [
 const AI_FAMILY =
   /^(?:gen_?ai|ai|llm|langchain|langgraph|langsmith|langfuse|llama_?index|genkit|traceloop|mcp|mastra|agent|crewai|autogen|haystack|semantic_kernel|smolagents|strands|openai|anthropic|bedrock|cohere|vertexai|google\.genai|vercel\.ai|watsonx|copilot|tool|tool_call|message|lmnr|logfire|braintrust|weave|wandb|opik|comet|helicone|phoenix|arize)[.:]/;
 const CONTENT_WORD =
-  /(?:^|[._:-])(?:contents?|prompts?|completions?|choices?|messages?|msg|inputs?|outputs?|arguments|args|body|payload|text|results?|reasoning|thinking|instructions?|query|question|answer|transcript|documents?|variables|explanation|system|summary|speech|steps|annotations|warnings)$/;
+  /(?:^|[._:-])(?:contents?|prompts?|completions?|choices?|messages?|msg|inputs?|outputs?|arguments?|args|body|payload|text|results?|reasoning|thinking|instructions?|query|question|answer|transcript|documents?|variables|explanation|system|summary|speech|steps|annotations|warnings)(?:\.\d{1,6}){0,2}$/;
+/** What Mastra writes of a method: its arguments by their place, for any class one has it instrument, and its result. */
+const METHOD_CALL =
+  /\.argument\.\d{1,6}$|^(?:agent|llm|mastra|memory|storage|tool|tts|vector|voice|workflow)\..{1,256}\.result$/;
 /** What was sent and received, in the words of any other instrumentation. */
 const BODY = /(?:^|[._:])(?:body|payload)$|(?:^|[._:])(?:request|response|http|rpc|message)[._:]?(?:body|payload)[._:]/;
 const ADDRESS = /(?:^|[._:-])(?:url|uri|href|referr?er|location|link)$/;
 
 const PLAIN: AttributeRole = { role: 'plain' };
 const UNLISTED_CONTENT: AttributeRole = roleOfContent(EVERYTHING_SAID);
+/** An agent's method is given tools, and answers with them. */
+const CALL_CONTENT: AttributeRole = roleOfContent(WHOLE_REQUEST);
 const UNLISTED_ADDRESS: AttributeRole = { role: 'url' };
 
 /** What an attribute holds, by its name. */
@@ -318,6 +336,7 @@ export function attributeRole(name: string): AttributeRole {
 }
 
 function roleByWords(name: string): AttributeRole {
+  if (METHOD_CALL.test(name)) return CALL_CONTENT;
   const words = name.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
   if (BODY.test(words) || (AI_FAMILY.test(words) && CONTENT_WORD.test(words))) return UNLISTED_CONTENT;
   return ADDRESS.test(words) ? UNLISTED_ADDRESS : PLAIN;

@@ -1,0 +1,87 @@
+import type { Attributes, Span } from '@opentelemetry/api';
+import {
+  InMemorySpanExporter,
+  NodeTracerProvider,
+  SimpleSpanProcessor,
+  type ReadableSpan,
+} from '@opentelemetry/sdk-trace-node';
+import { describe, expect, it } from 'vitest';
+
+import { createContentPolicy, type ContentOptions } from '../../../src/telemetry/content/policy.ts';
+import { createContentGuard } from '../../../src/telemetry/export/content-policy.ts';
+
+/** What leaves of a span another instrumentation wrote. */
+function leaving(attributes: Attributes, options: ContentOptions = {}, write: (span: Span) => void = () => {}) {
+  const exporter = new InMemorySpanExporter();
+  const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+  const span = provider.getTracer('somebody-else').startSpan('their span', { attributes });
+  write(span);
+  span.end();
+  const guard = createContentGuard(createContentPolicy(options));
+  return guard.allow(exporter.getFinishedSpans()[0]! as ReadableSpan);
+}
+
+const KEY = ['sk', 'proj', 'Ab3'.repeat(12)].join('-');
+
+/** What `@mastra/core` 0.18 writes for an agent that calls a tool, by the kind of content. */
+const MASTRA = {
+  everything: {
+    'agent.generateVNext.argument.0': '"canary"',
+    'agent.formatTools.argument.0': '{"weather":{"type":"function","description":"canary"}}',
+    'mastra.setLogger.argument.1': '{"logger":"canary"}',
+    'reports.write.argument.0': '{"title":"canary"}',
+    'agent.generateVNext.result': '{"text":"canary"}',
+    'voice.speak.result': '{"text":"canary"}',
+    'workflow.executionWorkflow.step.toolCallStep.argument.0': '{"inputData":{"args":{"city":"canary"}}}',
+    'workflow.executionWorkflow.step.llm-execution.result': '{"messageId":"m1","output":{"text":"canary"}}',
+  },
+  conversation: {
+    'stream.prompt.messages': '[{"role":"user","content":[{"type":"text","text":"canary"}]}]',
+    'stream.response.providerMetadata': '{"openai":{"note":"canary"}}',
+  },
+  answer: {
+    'stream.response.text': 'canary',
+    'stream.response.toolCalls': '[{"toolName":"weather","args":{"city":"canary"}}]',
+  },
+  toolDefinitions: { 'stream.prompt.tools': ['{"type":"function","name":"weather","description":"canary"}'] },
+  toolArguments: { 'stream.toolCall.args': '{"city":"canary"}' },
+  toolResults: { 'stream.toolCall.result': '{"r":"canary"}' },
+};
+const MASTRA_PLAIN: Attributes = {
+  componentName: 'executionWorkflow',
+  runId: '7cca4182-5603-4f9d-82c6-8d2dec253665',
+  'aisdk.model.id': 'gpt-5-mini',
+  'operation.name': 'mastra.stream.aisdk.doStream',
+  'stream.prompt.toolChoice': '"auto"',
+  'stream.response.finishReason': 'stop',
+  'stream.settings.temperature': 0,
+  'stream.toolCall.toolName': 'weather',
+  'stream.usage.inputTokens': 11,
+  'cicd.pipeline.result': 'success',
+};
+const MASTRA_CONTENT: Attributes = Object.assign({}, ...Object.values(MASTRA)) as Attributes;
+
+describe('what Mastra writes of agents, workflows and tools', () => {
+  it('stays in while content is not recorded', () => {
+    expect(leaving({ ...MASTRA_PLAIN, ...MASTRA_CONTENT }).attributes).toEqual(MASTRA_PLAIN);
+  });
+
+  it('leaves with the kind it is of', () => {
+    const only = (kinds: ContentOptions['captureContent']): Attributes =>
+      leaving(MASTRA_CONTENT, { captureContent: kinds }).attributes;
+    expect(only(true)).toEqual(MASTRA_CONTENT);
+    expect(only({ toolArguments: true })).toEqual(MASTRA.toolArguments);
+    expect(only({ toolResults: true })).toEqual(MASTRA.toolResults);
+    expect(only({ toolDefinitions: true })).toEqual(MASTRA.toolDefinitions);
+    expect(only({ outputs: true, toolArguments: true })).toEqual({ ...MASTRA.answer, ...MASTRA.toolArguments });
+  });
+
+  it('stays JSON without what is secret or too long in it', () => {
+    const name = 'workflow.executionWorkflow.step.llm-execution.argument.0';
+    const value = JSON.stringify({ key: KEY, messages: [{ role: 'user', content: 'long '.repeat(40_000) }] });
+    const left = String(leaving({ [name]: value }, { captureContent: true }).attributes[name]);
+    expect(left).not.toContain(KEY);
+    expect(Buffer.byteLength(left)).toBeLessThanOrEqual(65_536);
+    expect(JSON.parse(left)).toMatchObject({ key: '[redacted:openai_key]' });
+  });
+});
