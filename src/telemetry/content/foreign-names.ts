@@ -245,6 +245,7 @@ const PREFIXES: readonly (readonly [prefix: string, role: AttributeRole])[] = [
     'gen_ai.prompt.version',
     'ai.prompt.toolChoice',
     'stream.prompt.toolChoice',
+    'db.vector.query.result.namespace',
   ]),
   ...prefixes(roleOfContent(EVERYTHING_SAID), [
     'gen_ai.prompt.',
@@ -305,6 +306,11 @@ const PREFIXES: readonly (readonly [prefix: string, role: AttributeRole])[] = [
     'db.query.embeddings',
     'db.chroma.',
     'db.milvus.query.expr',
+    'db.vector.query.metadata_filter',
+    'db.vector.query.embeddings',
+    'db.vector.query.result.',
+    'db.vector.delete.selector',
+    'db.vector.get.selector',
     'pinecone.query.',
   ]),
   ...prefixes({ role: 'input' }, ['langfuse.observation.input', 'braintrust.input', 'mastra.input']),
@@ -354,9 +360,14 @@ const EVENTS: Readonly<Record<string, readonly ContentKind[]>> = {
   'gen_ai.evaluation.result': ANSWER,
 };
 
+/** What is stored beside a record that was found, under keys of the application. */
+const METADATA_OF_RECORD = /(?:^|\.)(?:query|search)\.result\.\d{1,6}\.metadata$/;
+const MEMORY: readonly ContentKind[] = ['memory'];
+
 /** The kinds of content an event is made of; `undefined` for one that is about something else. */
 export function eventNeeds(name: string): readonly ContentKind[] | undefined {
-  return Object.hasOwn(EVENTS, name) ? EVENTS[name] : undefined;
+  if (Object.hasOwn(EVENTS, name)) return EVENTS[name];
+  return METADATA_OF_RECORD.test(name) ? MEMORY : undefined;
 }
 
 /** Words that say in an event of any name that its attribute is content. */

@@ -85,3 +85,48 @@ describe('what Mastra writes of agents, workflows and tools', () => {
     expect(JSON.parse(left)).toMatchObject({ key: '[redacted:openai_key]' });
   });
 });
+
+/** What `@traceloop/instrumentation-pinecone` and `-qdrant` 0.27 write: all on the span but the metadata of a match. */
+const VECTOR_PLAIN: Attributes = {
+  'db.system': 'Pinecone',
+  'db.vector.table_name': 'notes',
+  'db.vector.query.top_k': 1,
+  'db.vector.query.include_metadata': true,
+  'db.vector.query.id': 'q1',
+  'db.vector.query.result.namespace': 'team-a',
+  'db.vector.query.result.matches_length': 1,
+  'db.vector.query.result.0.score': 0.5,
+};
+const VECTOR_CONTENT: Attributes = {
+  'db.vector.query.metadata_filter': '{"author":"canary"}',
+  'db.vector.query.embeddings.vector': [0.12345],
+  'db.vector.query.result.0.id': 'canary',
+  'db.vector.query.result.0.values': '[0.1]',
+  'db.vector.query.result.0.metadata': '{"text":"canary"}',
+  'db.vector.delete.selector': '{"must":[{"key":"author","match":{"value":"canary"}}]}',
+  'db.vector.get.selector': '["canary"]',
+};
+
+describe('what instrumentations of vector databases write', () => {
+  const searched = (options: ContentOptions): ReadableSpan =>
+    leaving({ ...VECTOR_PLAIN, ...VECTOR_CONTENT }, options, (span) => {
+      span.addEvent('pinecone.query.result.0', {});
+      span.addEvent('pinecone.query.result.0.metadata', { text: `canary ${KEY}`, 'page.title': 'canary', year: 1999 });
+    });
+
+  it('stays in while memory is not recorded', () => {
+    const { attributes, events } = searched({});
+    expect(attributes).toEqual(VECTOR_PLAIN);
+    expect(events.map(({ name }) => name)).toEqual(['pinecone.query.result.0']);
+  });
+
+  it('leaves without secrets while it is', () => {
+    const { attributes, events } = searched({ captureContent: { memory: true } });
+    expect(attributes).toEqual({ ...VECTOR_PLAIN, ...VECTOR_CONTENT });
+    expect(events[1]?.attributes).toEqual({
+      text: 'canary [redacted:openai_key]',
+      'page.title': 'canary',
+      year: 1999,
+    });
+  });
+});
