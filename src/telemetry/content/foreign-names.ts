@@ -327,12 +327,15 @@ const METHOD_CALL =
   /\.argument\.\d{1,6}$|^(?:agent|llm|mastra|memory|storage|tool|tts|vector|voice|workflow)\..{1,256}\.result$/;
 /** What was sent and received, in the words of any other instrumentation. */
 const BODY = /(?:^|[._:])(?:body|payload)$|(?:^|[._:])(?:request|response|http|rpc|message)[._:]?(?:body|payload)[._:]/;
+/** The values of a statement's parameters. */
+const STATEMENT_VALUES = /^db\.(?:\w{1,64}\.)?(?:values|params|parameters|bindings)$/;
 const ADDRESS = /(?:^|[._:-])(?:url|uri|href|referr?er|location|link)$/;
 
 const PLAIN: AttributeRole = { role: 'plain' };
 const UNLISTED_CONTENT: AttributeRole = roleOfContent(EVERYTHING_SAID);
 /** An agent's method is given tools, and answers with them. */
 const CALL_CONTENT: AttributeRole = roleOfContent(WHOLE_REQUEST);
+const STATEMENT_CONTENT: AttributeRole = roleOfContent(['toolArguments']);
 const UNLISTED_ADDRESS: AttributeRole = { role: 'url' };
 
 /** What an attribute holds, by its name. */
@@ -343,6 +346,7 @@ export function attributeRole(name: string): AttributeRole {
 
 function roleByWords(name: string): AttributeRole {
   if (METHOD_CALL.test(name)) return CALL_CONTENT;
+  if (STATEMENT_VALUES.test(name)) return STATEMENT_CONTENT;
   const words = name.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
   if (BODY.test(words) || (AI_FAMILY.test(words) && CONTENT_WORD.test(words))) return UNLISTED_CONTENT;
   return ADDRESS.test(words) ? UNLISTED_ADDRESS : PLAIN;

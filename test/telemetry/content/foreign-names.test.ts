@@ -130,3 +130,18 @@ describe('what instrumentations of vector databases write', () => {
     });
   });
 });
+
+describe('what database instrumentations write of the values of a statement', () => {
+  it('leaves as little as those in the statement', () => {
+    const values = {
+      'db.postgresql.values': ['canary', '7'],
+      'db.mysql.values': '[canary, 7]',
+      'db.values': ['canary'],
+      'db.sql.params': '["canary"]',
+      'db.knex.bindings': ['canary'],
+    };
+    const plain = { 'db.system': 'postgresql', 'db.postgresql.plan': 'insert-note', 'db.name': 'notes' };
+    expect(leaving({ ...plain, ...values }).attributes).toEqual(plain);
+    expect(leaving(values, { captureContent: { toolArguments: true } }).attributes).toEqual(values);
+  });
+});
