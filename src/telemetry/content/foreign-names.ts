@@ -63,6 +63,8 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'logfire.msg',
     'logfire.json_schema',
     'langsmith.events',
+    // LangChain copies into it what an agent is configured with.
+    'metadata',
     'langfuse.score.comment',
     'llm.headers',
     'llm.content_completion_chunk',
@@ -185,6 +187,7 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
       'gcp.vertex.agent.tool_response',
       'mcp.result',
       'mcp.response',
+      'mcp.response.value',
       'mcp.resource.text',
     ],
   ),
@@ -264,6 +267,8 @@ const PREFIXES: readonly (readonly [prefix: string, role: AttributeRole])[] = [
     'langfuse.trace.input',
     'langfuse.trace.metadata',
     'langfuse.observation.metadata',
+    'langfuse.experiment.metadata',
+    'langfuse.experiment.item.metadata',
     'langsmith.metadata',
     'traceloop.prompt.template',
     'graphql.variable',
@@ -313,8 +318,13 @@ const PREFIXES: readonly (readonly [prefix: string, role: AttributeRole])[] = [
     'db.vector.get.selector',
     'pinecone.query.',
   ]),
-  ...prefixes({ role: 'input' }, ['langfuse.observation.input', 'braintrust.input', 'mastra.input']),
-  ...prefixes({ role: 'output' }, ['langfuse.observation.output', 'braintrust.output', 'mastra.output']),
+  ...prefixes({ role: 'input' }, ['langfuse.observation.input', 'braintrust.input', 'mastra.input', 'input.images']),
+  ...prefixes({ role: 'output' }, [
+    'langfuse.observation.output',
+    'braintrust.output',
+    'mastra.output',
+    'output.images',
+  ]),
 ];
 
 /** Families whose further names are judged by their last word. */
@@ -327,6 +337,8 @@ const METHOD_CALL =
   /\.argument\.\d{1,6}$|^(?:agent|llm|mastra|memory|storage|tool|tts|vector|voice|workflow)\..{1,256}\.result$/;
 /** What was sent and received, in the words of any other instrumentation. */
 const BODY = /(?:^|[._:])(?:body|payload)$|(?:^|[._:])(?:request|response|http|rpc|message)[._:]?(?:body|payload)[._:]/;
+/** Why a person or a model judged an answer as it did, in words that quote it. */
+const JUDGEMENT = /(?:^|\.)(?:annotation|evaluation)\.explanation$/;
 /** The values of a statement's parameters. */
 const STATEMENT_VALUES = /^db\.(?:\w{1,64}\.)?(?:values|params|parameters|bindings)$/;
 const ADDRESS = /(?:^|[._:-])(?:url|uri|href|referr?er|location|link)$/;
@@ -347,6 +359,7 @@ export function attributeRole(name: string): AttributeRole {
 function roleByWords(name: string): AttributeRole {
   if (METHOD_CALL.test(name)) return CALL_CONTENT;
   if (STATEMENT_VALUES.test(name)) return STATEMENT_CONTENT;
+  if (JUDGEMENT.test(name)) return UNLISTED_CONTENT;
   const words = name.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
   if (BODY.test(words) || (AI_FAMILY.test(words) && CONTENT_WORD.test(words))) return UNLISTED_CONTENT;
   return ADDRESS.test(words) ? UNLISTED_ADDRESS : PLAIN;

@@ -145,3 +145,38 @@ describe('what database instrumentations write of the values of a statement', ()
     expect(leaving(values, { captureContent: { toolArguments: true } }).attributes).toEqual(values);
   });
 });
+
+/** What is said about an answer, or gathered beside it, by the instrumentation that says it. */
+const BESIDE_CONTENT: Attributes = {
+  // OpenLLMetry
+  'mcp.response.value': '{"content":[{"type":"text","text":"canary"}]}',
+  // OpenInference
+  'annotation.explanation': 'canary',
+  'evaluations.0.evaluation.explanation': 'canary',
+  'trace.annotations.1.annotation.explanation': 'canary',
+  'input.images.0.image.url': 'https://example.com/canary.png',
+  'output.images.0.image.url': 'https://example.com/canary.png',
+  metadata: '{"thread_id":"th1","user_query":"canary","ls_stop":["canary"]}',
+  // Langfuse
+  'langfuse.experiment.item.metadata': '{"question":"canary"}',
+  'langfuse.experiment.item.expected_output': 'canary',
+  'langfuse.experiment.metadata': '{"note":"canary"}',
+};
+const BESIDE_PLAIN: Attributes = {
+  'mcp.request.id': '7',
+  'annotation.label': 'good',
+  'evaluation.name': 'helpfulness',
+  'evaluations.0.evaluation.score': 0.9,
+  'input.mime_type': 'application/json',
+  'metadata.team': 'search',
+  'ai.telemetry.metadata.team': 'search',
+  'traceloop.association.properties.team': 'search',
+  'langfuse.experiment.name': 'nightly',
+};
+
+describe('what is written beside an answer', () => {
+  it('stays in where it may quote it, and leaves where it is a name or was set for telemetry', () => {
+    expect(leaving({ ...BESIDE_PLAIN, ...BESIDE_CONTENT }).attributes).toEqual(BESIDE_PLAIN);
+    expect(leaving(BESIDE_CONTENT, { captureContent: true }).attributes).toEqual(BESIDE_CONTENT);
+  });
+});
