@@ -41,9 +41,25 @@ export function errorText(thrown: ThrownValue, policy: ContentPolicy): string {
   return content === undefined ? safe : withholdContent(safe, content());
 }
 
-/** What is sent of a message of which nothing is known but the class of its error, or not even that. */
-export function messageText(message: string, type: string, policy: ContentPolicy): string {
-  return errorText({ error: undefined, type, message, status: undefined }, policy);
+/**
+ * What is sent of a message of which nothing is known but the class of its error, or not even that.
+ *
+ * @param near the HTTP status that stands near the message, if any: it may be that of something else
+ */
+export function messageText(message: string, type: string, policy: ContentPolicy, near?: unknown): string {
+  const status = ABOUT_THE_REQUEST.has(Number(near)) ? Number(near) : statusWrittenIn(message);
+  const thrown = { error: undefined, type, message, status: undefined };
+  const quotes = status !== undefined && !policy.capturesAll;
+  const text = quotes ? withoutMessage(thrown, policy) : errorText(thrown, policy);
+  return text === WITHHELD && status !== undefined ? STATUS_TEXTS[status]! : text;
+}
+
+/** How the SDKs of providers begin a message about the request: with the status, maybe behind the name of the class. */
+const WRITTEN_STATUS = /^(?:\w{1,64}: )?(400|413|422)(?=[ :]|$)/;
+
+function statusWrittenIn(message: string): number | undefined {
+  const status = WRITTEN_STATUS.exec(message)?.[1];
+  return status === undefined ? undefined : Number(status);
 }
 
 function isTrusted(type: string, errorMessages: ErrorMessages): boolean {

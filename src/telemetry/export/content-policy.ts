@@ -26,7 +26,14 @@ import {
 } from '../content/statement.ts';
 import { copyWithin, fitJson, fitText, redactWithin, type Room } from '../content/truncate.ts';
 import { frameOf } from '../run-frame.ts';
-import { DB_SYSTEM_NAME, EXCEPTION_MESSAGE, EXCEPTION_TYPE, GEN_AI_OPERATION_NAME, OPERATIONS } from '../semconv.ts';
+import {
+  DB_SYSTEM_NAME,
+  ERROR_TYPE,
+  EXCEPTION_MESSAGE,
+  EXCEPTION_TYPE,
+  GEN_AI_OPERATION_NAME,
+  OPERATIONS,
+} from '../semconv.ts';
 import { createAttributeFacts, type AttributeFacts, type FactsOf } from './attribute-facts.ts';
 import { withChanges, type SpanChanges } from './span-changes.ts';
 import { createSpanOrigins } from './span-origin.ts';
@@ -129,8 +136,17 @@ class SpanReview {
   #status(status: ReadableSpan['status']): ReadableSpan['status'] {
     const { message } = status;
     if (message === undefined || message === '' || this.#sealed?.has(message) === true) return status;
-    const safe = this.#message(message, '');
+    const safe = this.#message(message, this.#classOf(message));
     return safe === message ? status : { ...status, message: safe };
+  }
+
+  /** The class of the error a status speaks of: of the exception whose message it repeats, or the type of the error. */
+  #classOf(status: string): string {
+    for (const { attributes = {} } of this.#span.events) {
+      const { [EXCEPTION_MESSAGE]: message, [EXCEPTION_TYPE]: type } = attributes;
+      if (typeof type === 'string' && (message === status || `${type}: ${String(message)}` === status)) return type;
+    }
+    return String(this.#span.attributes[ERROR_TYPE] ?? '');
   }
 
   #event(event: TimedEvent): TimedEvent | undefined {
@@ -316,7 +332,7 @@ class SpanReview {
   }
 
   #message(text: string, type: string): string {
-    return messageText(text, type, this.#policy);
+    return messageText(text, type, this.#policy, statusOf(this.#span.attributes));
   }
 
   #stack(stack: string, around: Attributes): string {
@@ -416,6 +432,11 @@ const TOOL_SIGNS: readonly (readonly [key: string, value: string])[] = [
   ['langfuse.observation.type', 'tool'],
   ['ai.operationId', 'ai.toolCall'],
 ];
+
+/** The HTTP status a span ended with, or that its error is named by. */
+function statusOf(attributes: Attributes): unknown {
+  return attributes['http.response.status_code'] ?? attributes['http.status_code'] ?? attributes[ERROR_TYPE];
+}
 
 function databaseSystem(attributes: Attributes): string {
   return String(attributes[DB_SYSTEM_NAME] ?? attributes['db.system'] ?? '').toLowerCase();

@@ -1,0 +1,87 @@
+import { SpanStatusCode, type Attributes, type Exception } from '@opentelemetry/api';
+import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
+import { describe, expect, it } from 'vitest';
+
+import { createContentPolicy, type ContentOptions } from '../../../src/telemetry/content/policy.ts';
+import { createContentGuard } from '../../../src/telemetry/export/content-policy.ts';
+
+/** What leaves of a failure that another instrumentation wrote on its span. */
+function saidOf(
+  exception: Exception | undefined,
+  message: string,
+  attributes: Attributes = {},
+  options: ContentOptions = { errorMessages: 'redacted' },
+): { readonly status: string | undefined; readonly exception: unknown; readonly all: string } {
+  const exporter = new InMemorySpanExporter();
+  const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+  const span = provider.getTracer('somebody-else').startSpan('their span', { attributes });
+  if (exception !== undefined) span.recordException(exception);
+  span.setStatus({ code: SpanStatusCode.ERROR, message });
+  span.end();
+  const guard = createContentGuard(createContentPolicy(options));
+  const left = guard.allow(exporter.getFinishedSpans()[0]!);
+  return {
+    status: left.status.message,
+    exception: left.events[0]?.attributes?.['exception.message'],
+    all: JSON.stringify([left.status, left.events]),
+  };
+}
+
+const ANSWER = 'Invalid prompt: "{"messages":[{"role":"user","content":"canary"}]}"';
+
+function apiCallError(message: string): Error {
+  return Object.assign(new Error(message), { name: 'AI_APICallError' });
+}
+
+describe('the status of a span of another instrumentation, where error messages are sent without secrets', () => {
+  it('says no more than the exception it repeats', () => {
+    const said = saidOf(apiCallError(ANSWER), ANSWER, { 'ai.operationId': 'ai.generateText' });
+    expect(said).toMatchObject({ status: 'the API call failed', exception: 'the API call failed' });
+    expect(saidOf(apiCallError(ANSWER), `AI_APICallError: ${ANSWER}`).all).not.toContain('canary');
+  });
+
+  it('is known by the error type of the span where no exception was recorded', () => {
+    expect(saidOf(undefined, ANSWER, { 'error.type': 'AI_APICallError' }).status).toBe('the API call failed');
+    expect(saidOf(undefined, ANSWER, { 'error.type': 'SyntaxError' }).status).toBe('Syntax error');
+  });
+
+  it('stays where it quotes nothing', () => {
+    const failure = Object.assign(new Error('no seat left'), { name: 'BookingError' });
+    expect(saidOf(failure, 'no seat left')).toMatchObject({ status: 'no seat left', exception: 'no seat left' });
+    expect(saidOf(undefined, '4001 seats are too many').status).toBe('4001 seats are too many');
+    expect(saidOf(undefined, '429 Rate limit reached').status).toBe('429 Rate limit reached');
+  });
+
+  it('is trusted by the class of the exception it repeats, and only then', () => {
+    const options = { errorMessages: ['BookingError'] };
+    const failure = Object.assign(new Error('no seat left'), { name: 'BookingError' });
+    expect(saidOf(failure, 'no seat left', {}, options).status).toBe('no seat left');
+    expect(saidOf(failure, 'canary: no seat left', {}, options).status).toBe('[message withheld]');
+  });
+});
+
+describe('what a provider answers about a request, on a span of another instrumentation', () => {
+  it.each<[string, string, Attributes]>([
+    ['as the SDKs of OpenAI and Anthropic begin it', `400 ${ANSWER}`, {}],
+    ['behind the name of its class', `BadRequestError: 422 ${ANSWER}`, {}],
+    [
+      'with the stack behind it, as LangChain writes it',
+      `413 ${ANSWER}\n\nError: 413 ${ANSWER}\n    at f (a.js:1:1)`,
+      {},
+    ],
+    ['with the status on the span', ANSWER, { 'http.response.status_code': 400 }],
+    ['with the status of older conventions', ANSWER, { 'http.status_code': 422 }],
+    ['with the status as the type of the error', ANSWER, { 'error.type': '400' }],
+  ])('is withheld: %s', (_name, message, attributes) => {
+    // `recordException` of a text writes no class.
+    const said = saidOf(message, message, attributes);
+    expect(said.all).not.toContain('canary');
+    expect(said.status).toMatch(/^(?:Bad Request|Unprocessable Content|Content Too Large)$/);
+    expect(said.exception).toBe(said.status);
+  });
+
+  it('is sent without secrets where all content is recorded', () => {
+    const options = { captureContent: true, errorMessages: 'redacted' } as const;
+    expect(saidOf(`400 ${ANSWER}`, `400 ${ANSWER}`, {}, options).status).toBe(`400 ${ANSWER}`);
+  });
+});
