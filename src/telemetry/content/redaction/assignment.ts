@@ -59,10 +59,33 @@ interface Written {
 export function findAssigned(text: string, sign: number, word: number, wordEnd: number): Finding | undefined {
   if (sign - wordEnd > MAX_GAP) return undefined;
   const wordStart = wordEnd - word > 2 ? word : startOfName(text, word);
-  if (!endsLikeSecret(text, wordStart, wordEnd)) return undefined;
+  if (!endsLikeSecret(text, wordStart, wordEnd)) return findProvided(text, sign, wordStart, wordEnd);
   const name = secretName(text, sign, wordStart, wordEnd);
   if (name === undefined) return undefined;
   return findUnder(text, sign, name);
+}
+
+/** What stands between the words for a key and the key a service refuses: `Incorrect API key provided: …`. */
+const PROVIDED = new Set(['provided', 'supplied', 'received', 'given', 'used']);
+const REFUSED = /(?:api|access|auth|authentication|secret)[ _-](?:key|token) $/i;
+
+/** The key behind the words with which a service refuses it. In such a sentence words may follow as well. */
+function findProvided(text: string, sign: number, wordStart: number, wordEnd: number): Finding | undefined {
+  if (sign !== wordEnd || codeAt(text, sign) !== COLON || !mayBeProvided(text, wordStart, wordEnd)) return undefined;
+  const before = REFUSED.exec(text.slice(Math.max(0, wordStart - 24), wordStart))?.[0].trimEnd();
+  if (before === undefined || !PROVIDED.has(text.slice(wordStart, wordEnd))) return undefined;
+  const kind = secretKindOf(before);
+  if (kind === undefined) return undefined;
+  const found = findUnder(text, sign, { name: before, kind, quote: '', isInQuery: false, isVariable: false });
+  if (found === undefined || text.startsWith('://', endOf(text, found.start, WORD))) return undefined;
+  return looksRandom(text.slice(found.start, found.end)) ? found : undefined;
+}
+
+/** Whether a word behind `key ` or `token ` ends like one of those, which is asked of every word before a sign. */
+function mayBeProvided(text: string, wordStart: number, wordEnd: number): boolean {
+  const length = wordEnd - wordStart;
+  if (length !== 8 && length !== 5 && length !== 4) return false;
+  return codeAt(text, wordStart - 1) === SPACE && 'yn'.includes(text[wordStart - 2] ?? ' ');
 }
 
 function findUnder(text: string, sign: number, name: SecretName): Finding | undefined {

@@ -2,7 +2,7 @@ import { DOT, endOf, isWordStart, LETTER_OR_DIGIT, STAR, startOf, typeAt, WORD }
 import { COLON, DOLLAR, FULL_STOP, LETTER_E, SLASH, TILDE } from './codes.ts';
 import { matchAt, type Finding } from './finding.ts';
 import { keyFormsAt, MAX_DOTTED_PREFIX, type KeyForm } from './provider-keys.ts';
-import { isFiller, isWords } from './randomness.ts';
+import { isFiller, isWords, looksRandom } from './randomness.ts';
 import { beginsWebToken, decodeBase64Url, webTokenEnd } from './web-token.ts';
 
 /** Shortest word that can hold a key; shorter ones only can where dots or stars follow. */
@@ -116,11 +116,32 @@ function judgeWhole(text: string, start: number, end: number): Judgement | undef
       ? undefined
       : { end, kind: 'mailgun_key' };
   }
+  const short = SHORT_PREFIXES[length];
+  if (short !== undefined && text.startsWith(short.prefix, start)) return judgeShortPrefix(text, start, end, short);
   if ((length === 36 || length === 37) && text.startsWith('-us', start + 32)) {
     return matchAt(/[0-9a-f]{32}-us\d{1,2}(?!\w)/y, text, start) === null ? undefined : { end, kind: 'mailchimp_key' };
   }
   if (length >= 24 && length <= 28 && text[end] === '.') return judgeDiscordToken(text, start, end);
   return undefined;
+}
+
+/** Keys whose prefix is too short to mean anything without the exact length, which stands before each. */
+const SHORT_PREFIXES: Readonly<Record<number, { prefix: string; form: RegExp; kind: string } | undefined>> = {
+  // Shorter ones are the names of refunds.
+  36: { prefix: 're_', form: /[A-Za-z\d]{8}_[A-Za-z\d]{24}/y, kind: 'resend_key' },
+  43: { prefix: 'm0-', form: /[A-Za-z\d]{40}/y, kind: 'mem0_key' },
+  46: { prefix: 'pa-', form: /[\w-]{43}/y, kind: 'voyage_key' },
+};
+
+function judgeShortPrefix(
+  text: string,
+  start: number,
+  end: number,
+  { prefix, form, kind }: { prefix: string; form: RegExp; kind: string },
+): Judgement | undefined {
+  const body = matchAt(form, text, start + prefix.length)?.[0] ?? '';
+  const isKey = body !== '' && !isFiller(body) && !isWords(body) && looksRandom(body);
+  return isKey ? { end, kind } : undefined;
 }
 
 /** Tokens of Discord: the number of the bot in base64, a time, a signature. */
@@ -190,7 +211,7 @@ function paypalToken(text: string, start: number, floor: number): Finding | unde
 function googleToken(text: string, start: number, end: number, floor: number): Finding | undefined {
   if (text[start] !== '0' || end - start < 24) return undefined;
   const first = text[start - 2] === '/' ? start - 3 : start - 2;
-  if (first < floor || (typeAt(text, first - 1) & WORD) !== 0) return undefined;
+  if (first < floor || !isWordStart(text, first)) return undefined;
   const isToken = first === start - 3 ? text[first] === '1' : text[first] === '4' && end - start >= 40;
   return isToken ? { start: first, end, kind: 'google_token' } : undefined;
 }

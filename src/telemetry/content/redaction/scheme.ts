@@ -52,17 +52,25 @@ export function schemedAt(text: string, start: number): Finding | undefined {
   if ((typeAt(text, start) & SCHEME_LETTER) === 0) return undefined;
   const opening = matchAt(SCHEME, text, start);
   if (opening === null) return undefined;
-  const found = credentialsAt(text, start + opening[0].length);
+  const found = credentialsAt(text, start + opening[0].length, PARTS);
   if (found === undefined || !isSecretValue(text.slice(found.start, found.end), 'authorization', '')) return undefined;
   const scheme = opening[0].slice(0, 5).toLowerCase();
   const kind = scheme === 'basic' ? 'basic_credentials' : scheme === 'beare' ? 'bearer_token' : 'authorization';
   return { ...found, kind };
 }
 
-function credentialsAt(text: string, start: number): Finding | undefined {
+/** Signs the characters of credentials may stand around; where the header is named, also one between two parts. */
+const SIGNS = '~$';
+const PARTS = `${SIGNS}:`;
+
+function credentialsAt(text: string, start: number, signs = SIGNS): Finding | undefined {
   if (text[start] === '$') return undefined;
   let reached = endOf(text, start, CREDENTIALS);
-  while (text[reached] === '~' || text[reached] === '$') reached = endOf(text, reached + 1, CREDENTIALS);
+  while (reached < text.length && signs.includes(text[reached]!)) {
+    const next = endOf(text, reached + 1, CREDENTIALS);
+    if (next === reached + 1 && text[reached] === ':') break;
+    reached = next;
+  }
   // A dot at the end ends the sentence.
   const end = startOf(text, reached, DOT, start);
   return end > start ? { start, end, kind: 'authorization' } : undefined;

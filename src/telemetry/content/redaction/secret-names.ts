@@ -63,7 +63,7 @@ const API_KEY = new RegExp(
     '(?:api|access|secret|account|shared|encryption|signing|master|service|servicerole|subscription|app|application',
     'consumer|auth|deploy|ssh|admin|hmac|aes|function|functions|license|webhook|ingest|ingestion|write',
     'openai|anthropic|claude|gemini|google|vertex|azure|mistral|cohere|groq|xai|perplexity|fireworks|together|deepseek',
-    'openrouter|huggingface|replicate|voyage|jina|tavily|serper|exa|pinecone|qdrant|weaviate|elevenlabs|deepgram',
+    'openrouter|huggingface|replicate|voyage|jina|tavily|serper|exa|fal|pinecone|qdrant|weaviate|elevenlabs|deepgram',
     'stripe|twilio|sendgrid|mailgun|datadog|newrelic|sentry|langfuse|langsmith|langchain|heroku|cloudflare|aws|gcp)',
   ].join('|') + 'keys?(?:value|hash)?$',
 );

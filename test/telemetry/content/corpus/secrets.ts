@@ -30,6 +30,7 @@ const FORMATS: Readonly<Record<string, (draw: Draw) => string>> = {
   'Anthropic, OAuth': (draw) => `sk-ant-oat01-${draw.text(80, BASE64_URL)}`,
   DeepSeek: (draw) => `sk-${draw.text(32, HEX)}`,
   Google: (draw) => `AIza${draw.text(35, BASE64_URL)}`,
+  'Google, key of an account': (draw) => `AQ.Ab8${draw.text(47, BASE64_URL)}`,
   'Google, access token': (draw) => `ya29.${draw.text(120, BASE64_URL)}`,
   'Google, client secret': (draw) => `GOCSPX-${draw.text(28, BASE64_URL)}`,
   'Google, refresh token': (draw) => `1//0${draw.text(60, BASE64_URL)}`,
@@ -43,6 +44,10 @@ const FORMATS: Readonly<Record<string, (draw: Draw) => string>> = {
   Cerebras: (draw) => `csk-${draw.text(48, LOWER + DIGITS)}`,
   Nvidia: (draw) => `nvapi-${draw.text(64, BASE64_URL)}`,
   ElevenLabs: (draw) => `sk_${draw.text(48, HEX)}`,
+  Voyage: (draw) => `pa-${draw.text(43, BASE64_URL)}`,
+  E2B: (draw) => `e2b_${draw.text(40, HEX)}`,
+  'Weights & Biases': (draw) => `wandb_v1_${draw.text(27)}_${draw.text(49)}`,
+  mem0: (draw) => `m0-${draw.text(40)}`,
   Tavily: (draw) => `tvly-dev-${draw.text(32)}`,
   Langfuse: (draw) => `sk-lf-${uuid(draw)}`,
   LangSmith: (draw) => `lsv2_pt_${draw.text(32, HEX)}_${draw.text(10, HEX)}`,
@@ -86,6 +91,9 @@ const FORMATS: Readonly<Record<string, (draw: Draw) => string>> = {
   'Stripe, webhook': (draw) => `whsec_${draw.text(32)}`,
   'Twilio, key': (draw) => `SK${draw.text(32, HEX)}`,
   'Twilio, account': (draw) => `AC${draw.text(32, HEX)}`,
+  Resend: (draw) => `re_${draw.text(8)}_${draw.text(24)}`,
+  Dropbox: (draw) => `sl.${draw.text(135, BASE64_URL)}`,
+  'Dropbox, newer': (draw) => `sl.u.AF${draw.text(400, BASE64_URL)}`,
   SendGrid: (draw) => `SG.${draw.text(22, BASE64_URL)}.${draw.text(43, BASE64_URL)}`,
   'Mailgun, first form': (draw) => `key-${draw.text(32, HEX)}`,
   Mailgun: (draw) => `${draw.text(32, HEX)}-${draw.text(8, HEX)}-${draw.text(8, HEX)}`,
@@ -109,6 +117,7 @@ const NAMED: Readonly<Record<string, (draw: Draw) => string>> = {
   AWS_SESSION_TOKEN: (draw) => draw.text(300, BASE64),
   DD_API_KEY: (draw) => draw.text(32, HEX),
   datadog_app_key: (draw) => draw.text(40, HEX),
+  FAL_KEY: (draw) => `${uuid(draw)}:${draw.text(32, HEX)}`,
   HEROKU_API_KEY: (draw) => uuid(draw),
   CLOUDFLARE_API_TOKEN: (draw) => draw.text(40, BASE64_URL),
   VERCEL_TOKEN: (draw) => draw.text(24),
@@ -191,6 +200,23 @@ const WHOLE: Readonly<Record<string, Whole>> = {
       (secret) =>
         `Authorization: AWS4-HMAC-SHA256 Credential=x/20261120/eu/s3, SignedHeaders=host, Signature=${secret}`,
     ),
+  'Authorization, two parts': (draw) =>
+    withSecret(
+      `${uuid(draw)}:${draw.text(32, HEX)}`,
+      (secret) => `POST /run HTTP/1.1\r\nAuthorization: Key ${secret}\r\nHost: fal.test`,
+    ),
+  'Authorization, two parts, JSON': (draw) =>
+    withSecret(`${uuid(draw)}:${draw.text(32, HEX)}`, (secret) =>
+      JSON.stringify({ request: JSON.stringify({ headers: { authorization: `Key ${secret}` } }) }),
+    ),
+  'API key provided': (draw) =>
+    withSecret(draw.text(24), (secret) => `401 Incorrect API key provided: ${secret}. You can find your API key at x.`),
+  'API key provided, JSON': (draw) =>
+    withSecret(draw.text(32, HEX), (secret) =>
+      JSON.stringify({ error: { message: `Invalid API key provided: ${secret}` } }),
+    ),
+  'Access token provided, quoted': (draw) =>
+    withSecret(draw.text(32), (secret) => `The access token supplied: "${secret}" has expired`),
   'Bearer in curl': (draw) =>
     withSecret(draw.text(40), (secret) => `curl -H 'Authorization: Bearer ${secret}' https://api.test`),
   'Bearer in prose': (draw) => withSecret(draw.text(40), (secret) => `I sent Bearer ${secret} and got 403.`),
