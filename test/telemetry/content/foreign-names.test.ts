@@ -7,7 +7,11 @@ import {
 } from '@opentelemetry/sdk-trace-node';
 import { describe, expect, it } from 'vitest';
 
-import { createContentPolicy, type ContentOptions } from '../../../src/telemetry/content/policy.ts';
+import {
+  createContentPolicy,
+  type CaptureContent,
+  type ContentOptions,
+} from '../../../src/telemetry/content/policy.ts';
 import { createContentGuard } from '../../../src/telemetry/export/content-policy.ts';
 
 /** What leaves of a span another instrumentation wrote. */
@@ -18,7 +22,7 @@ function leaving(attributes: Attributes, options: ContentOptions = {}, write: (s
   write(span);
   span.end();
   const guard = createContentGuard(createContentPolicy(options));
-  return guard.allow(exporter.getFinishedSpans()[0]! as ReadableSpan);
+  return guard.allow(exporter.getFinishedSpans()[0]!);
 }
 
 const KEY = ['sk', 'proj', 'Ab3'.repeat(12)].join('-');
@@ -67,8 +71,7 @@ describe('what Mastra writes of agents, workflows and tools', () => {
   });
 
   it('leaves with the kind it is of', () => {
-    const only = (kinds: ContentOptions['captureContent']): Attributes =>
-      leaving(MASTRA_CONTENT, { captureContent: kinds }).attributes;
+    const only = (kinds: CaptureContent): Attributes => leaving(MASTRA_CONTENT, { captureContent: kinds }).attributes;
     expect(only(true)).toEqual(MASTRA_CONTENT);
     expect(only({ toolArguments: true })).toEqual(MASTRA.toolArguments);
     expect(only({ toolResults: true })).toEqual(MASTRA.toolResults);

@@ -339,7 +339,18 @@ function endOfSpaces(text: string, start: number, max: number): number {
 }
 
 function writtenAt(text: string, start: number, name: SecretName): Written | undefined {
-  return quotedAt(text, start) ?? unquotedAt(text, start, name);
+  return quotedAt(text, start) ?? unquotedAt(text, start, name, (beginning) => mayBeSecret(beginning, name));
+}
+
+/** Most of a long value that is read before the rest is worth it, in UTF-16 units: what else judges it reads no more. */
+const BEGINNING = 256;
+
+/** Whether a long value without quotation marks can be a secret, going by its beginning. */
+function mayBeSecret(beginning: string, { kind, name, isInQuery }: SecretName): boolean {
+  if (kind === 'basic_credentials') return /^[\w+/-]+={0,2}$/.test(beginning);
+  if (kind === 'cookie' || schemedAt(beginning, 0) !== undefined) return true;
+  const isCode = !isInQuery && (/^[{[(]/.test(beginning) || isExpression(beginning));
+  return !isCode && isSecretValue(beginning, kind, name);
 }
 
 /**
@@ -382,23 +393,29 @@ function unquotedAt(
   text: string,
   start: number,
   { isInQuery, isVariable, kind }: Pick<SecretName, 'isInQuery' | 'isVariable' | 'kind'>,
+  mayGoOn: (beginning: string) => boolean = () => true,
 ): Written | undefined {
   if (kind === 'cookie') return matchAt(COOKIE, text, start) === null ? undefined : restOfLineAt(text, start);
   const spaced = WITH_SPACES[kind];
   const listed = spaced === undefined ? null : matchAt(spaced, text, start);
   if (listed !== null) return unquoted(start, start + listed[0].length);
-  const end = isVariable && !isInQuery ? endBefore(ENDS_OF_VARIABLE, text, start) : endOfValue(text, start, isInQuery);
+  const end =
+    isVariable && !isInQuery ? endBefore(ENDS_OF_VARIABLE, text, start) : endOfValue(text, start, isInQuery, mayGoOn);
   return unquoted(start, startOf(text, end, SEPARATOR, start));
 }
 
-/** In the query of a URL separators belong to the value, and a fragment does not. */
-function endOfValue(text: string, start: number, isInQuery: boolean): number {
+/**
+ * In the query of a URL separators belong to the value, and a fragment does not. What is no secret ends early: signs
+ * of assignment may follow in it, and each would read all the rest once more.
+ */
+function endOfValue(text: string, start: number, isInQuery: boolean, mayGoOn: (beginning: string) => boolean): number {
   const ends = isInQuery ? VALUE_END | SEPARATOR : VALUE_END;
   let end = start;
   for (; end < text.length; end += 1) {
     const code = text.charCodeAt(end);
     const isEnd = code < 128 ? (typeOf(code) & ends) === VALUE_END : /\s/.test(text[end]!);
     if (isEnd || (isInQuery && code === HASH)) break;
+    if (end - start === BEGINNING && !mayGoOn(text.slice(start, end))) break;
   }
   return end;
 }

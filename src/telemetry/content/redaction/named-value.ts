@@ -43,6 +43,7 @@ const PATH = /^(?:[~.]?\/|\.\.?\/|[A-Z]:\\)/;
 
 /** What values look like under names that say too little by themselves. */
 const FORMS: Partial<Record<SecretKind, RegExp>> = {
+  basic_credentials: /^[\w+/-]{8,}={0,2}$/,
   pin: /^\d{4,10}$/,
   one_time_code: /^(?:\d{4,10}|[A-Z2-7]{16,128}|(?=\D{0,64}\d)[\w-]{8,64})$/,
   national_id: /^\d{3}[- ]?\d{2}[- ]?\d{4}$/,
@@ -74,7 +75,7 @@ export function isSecretValue(value: string, kind: SecretKind, name: string): bo
 /** Whether a text is a user and a password in base64. */
 function isBasic(text: string): boolean {
   try {
-    return text.length >= 8 && /^[\x20-\x7e]+:[\x20-\x7e]+$/.test(decodeBase64Url(text));
+    return /^[\x20-\x7e]+:[\x20-\x7e]+$/.test(decodeBase64Url(text));
   } catch {
     return false;
   }

@@ -47,12 +47,18 @@ function behindScheme(text: string, end: number): number {
 /** Shortest credentials that are recognised by the name of the scheme alone. */
 const MIN_CREDENTIALS = 8;
 
+/** Most of them that is read before the rest is worth it, in UTF-16 units: what judges them reads no more. */
+const BEGINNING = 256;
+
 /** The credentials behind the name of a scheme, where the name of the header has said that there are some. */
 export function schemedAt(text: string, start: number): Finding | undefined {
   if ((typeAt(text, start) & SCHEME_LETTER) === 0) return undefined;
   const opening = matchAt(SCHEME, text, start);
   if (opening === null) return undefined;
-  const found = credentialsAt(text, start + opening[0].length, PARTS);
+  const first = start + opening[0].length;
+  // Signs of assignment may follow in what is no secret, and each would read all the rest once more.
+  if (!isSecretValue(text.slice(first, first + BEGINNING).split(/\s/, 1)[0]!, 'authorization', '')) return undefined;
+  const found = credentialsAt(text, first, PARTS);
   if (found === undefined || !isSecretValue(text.slice(found.start, found.end), 'authorization', '')) return undefined;
   const scheme = opening[0].slice(0, 5).toLowerCase();
   const kind = scheme === 'basic' ? 'basic_credentials' : scheme === 'beare' ? 'bearer_token' : 'authorization';
