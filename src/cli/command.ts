@@ -7,6 +7,8 @@ export type CommandProcess = NodeJS.EventEmitter & Pick<NodeJS.Process, 'env' | 
 /** A subcommand. `run` resolves with the exit code. */
 export interface Command {
   readonly usage: string;
+  /** How long the process waits for its last output to be read. Default: as long as that takes. */
+  readonly outputPatienceMs?: number;
   run(args: readonly string[], context: CommandProcess): Promise<number>;
 }
 

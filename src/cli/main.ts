@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 
 import { list, UsageError, type Command } from './command.ts';
+import { readToTheEnd } from './read-to-the-end.ts';
 
 interface Entry {
   readonly summary: string;
@@ -52,6 +53,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(command.usage);
     return 0;
   }
+  ({ outputPatienceMs } = command);
   return command.run(rest, process);
 }
 
@@ -102,13 +104,17 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 // There is nowhere left to say it.
 process.stderr.on('error', () => {});
 
+/** That of the command which ran. */
+let outputPatienceMs: number | undefined;
+let exitCode: number;
 try {
-  // Not process.exit: it would cut off output that is still on its way to a pipe.
-  const exitCode = await main(process.argv.slice(2));
-  process.exitCode = exitLost ?? exitCode;
+  exitCode = await main(process.argv.slice(2));
 } catch (error) {
   const usage = error instanceof UsageError;
   const message = error instanceof Error ? error.message : String(error);
   if (exitLost === undefined) process.stderr.write(`${usage ? '' : 'faultline: '}${message}\n`);
-  process.exitCode = exitLost ?? (usage ? 2 : 1);
+  exitCode = usage ? 2 : 1;
 }
+await readToTheEnd([process.stdout, process.stderr], outputPatienceMs);
+// The command is done, with its telemetry; what tools left running would keep the process for as long as they like.
+process.exit(exitLost ?? exitCode);

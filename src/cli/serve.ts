@@ -26,6 +26,8 @@ const RESERVE_MS = 2_000;
 
 export const serve: Command = {
   usage: USAGE,
+  // A log that nobody reads must not keep the server from stopping in time.
+  outputPatienceMs: 500,
   async run(args, context) {
     const options = parse(args);
     return explainConfigErrors(context, async () => {

@@ -20,6 +20,9 @@ const NO_SPACE = 'faultline: standard output cannot be written (ENOSPC)\n';
 /** Standard input is a pipe that passes for a terminal. */
 const AT_A_TERMINAL = { NODE_OPTIONS: '--import=data:text/javascript,process.stdin.isTTY=true' };
 
+/** More than fits on the way to whoever reads. */
+const LONG = 'x'.repeat(2 * 1024 * 1024);
+
 let sentry: FakeSentry;
 let provider: StubProvider;
 let directory: string;
@@ -28,10 +31,11 @@ beforeEach(async () => {
   sentry = await startFakeSentry();
   provider = await startStubProvider({
     'm-1': () => ({ type: 'text', text: 'on and on '.repeat(2_000), frameDelayMs: 1 }),
+    long: () => ({ type: 'text', text: LONG }),
   });
   directory = mkdtempSync(join(tmpdir(), 'faultline-output-'));
   const providers = `providers: { gateway: { base_url: '${provider.baseUrl}', api_key_env: GATEWAY_KEY } }`;
-  const agents = 'agents: { one: { models: [gateway/m-1] } }';
+  const agents = 'agents: { one: { models: [gateway/m-1], transport: cli }, long: { models: [gateway/long] } }';
   writeFileSync(join(directory, 'faultline.yaml'), [providers, agents].join('\n'));
 });
 
@@ -89,6 +93,19 @@ function writeToFullDisk(
 function spanNamed(name: string) {
   return sentry.spans.find((span) => span.name === name);
 }
+
+describe('when whoever reads the output takes their time', () => {
+  test('they get all of it, long after everything else is done', async () => {
+    const { child, ended } = start(['run', '--agent', 'long', 'Rain?'], 'pipe');
+    child.stdin!.end();
+    await expect.poll(() => spanNamed('agent.invoke long'), { timeout: 10_000 }).toBeDefined();
+    let read = '';
+    for await (const chunk of child.stdout!.setEncoding('utf8')) read += String(chunk);
+
+    expect(read.length).toBe(LONG.length + 1);
+    expect(await ended).toEqual({ code: 0, stderr: '' });
+  });
+});
 
 describe('when whoever reads the output leaves', () => {
   test('a run is aborted, quietly and with the exit code of SIGPIPE, and its trace is delivered', async () => {

@@ -14,9 +14,15 @@ let provider: StubProvider;
 
 afterEach(() => provider.close());
 
+/** What a model says that asks for a tool which takes its time, and then goes on without it. */
+const asksOnce: StubModelScript = [
+  { type: 'toolCalls', calls: [{ name: 'dawdle', arguments: {} }] },
+  { type: 'text', text: 'No idea.' },
+];
+
 /** Starts a provider for the model `m-1` and gives the flags and the environment that reach it. */
 async function serve(script: StubModelScript): Promise<{ args: string[]; env: Record<string, string> }> {
-  provider = await startStubProvider({ 'm-1': script });
+  provider = await startStubProvider({ 'm-1': script, asks: asksOnce });
   return {
     args: ['run', '--model', 'openai-compatible/m-1', '--base-url', provider.baseUrl],
     env: { OPENAI_API_KEY: KEY },
@@ -197,6 +203,16 @@ describe('faultline run with a configuration file', () => {
       stdout: '',
       stderr: `${path} has no agent three; it has one and two.\n`,
     });
+  });
+
+  test('ends with its answer, whatever a tool that was given up on still waits for', async () => {
+    const path = await configure('{ one: { models: [gateway/asks], tools: [./tools.mjs], tool_timeout_ms: 50 } }');
+    const dawdle = `{ name: 'dawdle', jsonSchema: {}, execute: () => new Promise((done) => setTimeout(done, 600_000)) }`;
+    writeFileSync(join(dirname(path), 'tools.mjs'), `export const dawdle = ${dawdle};`);
+
+    const result = await cli(['run', '--config', path, 'Rain?'], { GATEWAY_KEY: KEY });
+
+    expect(result).toEqual({ code: 0, stdout: 'No idea.\n', stderr: '' });
   });
 
   test('asks which agent is meant when several could be', async () => {

@@ -20,6 +20,7 @@ beforeEach(async () => {
     'm-1': () => ({ type: 'text', text: 'Take an umbrella.' }),
     slow: () => ({ type: 'text', text: 'At last.', latencyMs: 200 }),
     hang: () => ({ type: 'hang' }),
+    asks: () => ({ type: 'toolCalls', calls: [{ name: 'dawdle', arguments: {} }] }),
   });
   directory = mkdtempSync(join(tmpdir(), 'faultline-serve-'));
 });
@@ -194,6 +195,22 @@ describe('faultline serve', () => {
     await answer;
     const run = sentry.spans.find(({ name }) => name === 'agent.invoke one');
     expect(run?.attributes['faultline.outcome']).toBe('aborted');
+  });
+
+  test('does not outlive its time to stop for a tool that ignores its signal', async () => {
+    const dawdle = `{ name: 'dawdle', jsonSchema: {}, execute: () => new Promise((done) => setTimeout(done, 600_000)) }`;
+    writeFileSync(join(directory, 'tools.mjs'), `export const dawdle = ${dawdle};`);
+    const path = configure(
+      '{ one: { models: [gateway/asks], tools: [./tools.mjs] } }',
+      'runtime: { shutdown_timeout_ms: 500 }',
+    );
+    const { child, finished, origin } = await serve(path);
+    const answer = ask(origin, 'one');
+    await provider.waitForRequest();
+    child.kill('SIGTERM');
+
+    expect((await answer).status).toBe(503);
+    expect(await finished).toMatchObject({ code: 0, stderr: 'faultline: stopped with 1 unfinished answer\n' });
   });
 
   test('writes a log of JSON when it is asked to, and nothing else to standard error', async () => {
