@@ -9,7 +9,7 @@ import { holderOf } from './handoff.ts';
 import { createHolders, type Holders } from './holders.ts';
 import { inProcessHistory } from './memory/history.ts';
 import { logEntry, type LogAbout } from './run-log.ts';
-import { openScope, untilAborted, type AbortScope } from './signals.ts';
+import { openScope, untilAborted, whenAborted, type AbortScope } from './signals.ts';
 import { superviseTransportWith, type OnCrash } from './supervise.ts';
 import { systemTime, type Time } from './time.ts';
 import type {
@@ -106,6 +106,9 @@ interface Conversation {
   reference?: string;
 }
 
+/** Longest that words to those whose runs are cut off may take: they come over a network that may be down. */
+const FAREWELL_MS = 1_000;
+
 /** As many as conversations are kept by default: one that is forgotten begins with the agent that is asked first. */
 const MAX_HOLDERS = 1_000;
 
@@ -125,9 +128,24 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
   let working: Promise<void> | undefined;
   let isStopping = false;
   let aborted = 0;
+  let abortedAt: number | undefined;
   const onLog = options.onLog === undefined ? undefined : guardedListener(options.onLog, 'onLog');
   const log = (level: LogEntry['level'], message: string, about: Omit<LogAbout, 'span'>): void => {
     onLog?.(logEntry(time, { level, message }, about));
+  };
+
+  /** Says something for as long as the person is there, and once everything is aborted only for a moment more. */
+  const tell = async (message: IncomingMessage, text: string): Promise<void> => {
+    const patience = openScope(message.signal, time);
+    let stopTimer: (() => void) | undefined;
+    const stopFollowing = whenAborted(life.signal, () => {
+      const ms = Math.max(0, (abortedAt ?? 0) + FAREWELL_MS - time.now());
+      stopTimer = time.startTimer(ms, patience.abort);
+    });
+    await untilAborted(patience.signal, () => say(message, text)).catch(() => {});
+    stopFollowing();
+    stopTimer?.();
+    patience.close();
   };
 
   const handle = async (asked: Asked, message: IncomingMessage): Promise<void> => {
@@ -143,7 +161,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
     const known = asked.isNamed ? undefined : { holders };
     const conversation: Conversation = { message, key, scope: openScope(message.signal, time), ...known };
     const answered = (tails.get(key) ?? Promise.resolve()).then(() =>
-      converse(agent, conversation, { history, onLog }),
+      converse(agent, conversation, { history, onLog, tell }),
     );
     tails.set(key, answered);
     active.set(conversation, answered);
@@ -193,6 +211,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
     [...active.keys()].flatMap((run) => (run.message.transport === transport ? (run.spanContext ?? []) : []));
 
   const abortAll = (reason: unknown): void => {
+    abortedAt ??= time.now();
     life.abort(reason);
     for (const { scope } of active.keys()) {
       if (!scope.signal.aborted) aborted += 1;
@@ -265,6 +284,13 @@ function apology(reference: string | undefined): string {
   return `Something went wrong and I could not answer.${hint}`;
 }
 
+interface ConverseOptions {
+  readonly history: ConversationHistory;
+  readonly onLog: LogListener | undefined;
+  /** Says something that is not an answer, in bounded time. */
+  readonly tell: (message: IncomingMessage, text: string) => Promise<void>;
+}
+
 /**
  * Answers one message inside one run, from loading the history to sending the answer, so that whatever
  * fails on the way is a failure of that run.
@@ -272,7 +298,7 @@ function apology(reference: string | undefined): string {
 async function converse(
   agent: Agent,
   conversation: Conversation,
-  { history, onLog }: { readonly history: ConversationHistory; readonly onLog: LogListener | undefined },
+  { history, onLog, tell }: ConverseOptions,
 ): Promise<void> {
   const { message, key, scope, holders } = conversation;
   const { text, conversationId, userId, transport, onEvent, stream = onEvent !== undefined } = message;
@@ -308,8 +334,9 @@ async function converse(
       }),
     );
   } catch {
-    // It is recorded on the run's span. Nobody waits for the answer of a run that was aborted.
-    await untilAborted(scope.signal, () => say(message, apology(conversation.reference))).catch(() => {});
+    // It is recorded on the run's span. Who has called their run off waits for no answer.
+    if (message.signal?.aborted === true) return;
+    await tell(message, scope.signal.aborted ? STOPPING : apology(conversation.reference));
   }
 }
 

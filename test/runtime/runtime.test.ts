@@ -191,6 +191,8 @@ describe('a message', () => {
   });
 });
 
+const SHUTTING_DOWN = 'I am shutting down. Please try again in a moment.';
+
 describe('a runtime that is stopped with time to spare', () => {
   test('answers what is under way, and says to others that it is shutting down', async () => {
     const { turn, asked, release } = held();
@@ -205,7 +207,7 @@ describe('a runtime that is stopped with time to spare', () => {
     await first;
 
     expect(await stopped).toEqual({ aborted: 0 });
-    expect(replies).toEqual(['I am shutting down. Please try again in a moment.', 'late']);
+    expect(replies).toEqual([SHUTTING_DOWN, 'late']);
     expect(recorder.named('agent.invoke helper')).toHaveLength(1);
   });
 
@@ -225,7 +227,7 @@ describe('a runtime that is stopped with time to spare', () => {
 
     expect(await stopped).toEqual({ aborted: 1 });
     await handled;
-    expect(replies).toEqual(['quick']);
+    expect(replies).toEqual(['quick', SHUTTING_DOWN]);
     expect(time.running).toBe(0);
     const outcomes = recorder.named('agent.invoke helper').map((span) => span.attributes['faultline.outcome']);
     expect(outcomes.filter((outcome) => outcome === 'aborted')).toHaveLength(1);
@@ -276,9 +278,88 @@ describe('a runtime that is stopped with time to spare', () => {
     expect(replies).toEqual(['late']);
   });
 
-  test('is not held up by an apology that never gets through', async () => {
+  test('says so to those whose answer it cuts off, also when it is stopped at once', async () => {
+    const { turn, asked, release } = held({ hang: 'Half of' });
+    const runtime = runtimeOf([agentNamed('helper', turn)]);
+    const { replies, message } = mailbox();
+
+    const handled = [runtime.handle('helper', message('1')), runtime.handle('helper', message('in line'))];
+    await asked;
+    release();
+    await runtime.stop();
+    await Promise.all(handled);
+
+    expect(replies).toEqual([SHUTTING_DOWN, SHUTTING_DOWN]);
+  });
+
+  test('says nothing to those who have left', async () => {
+    const { turn, asked, release } = held({ hang: '' });
+    const runtime = runtimeOf([agentNamed('helper', turn)]);
+    const { replies, message } = mailbox();
+    const left = new AbortController();
+
+    const handled = runtime.handle('helper', message('1', { signal: left.signal }));
+    await asked;
+    release();
+    left.abort();
+    await runtime.stop();
+    await handled;
+
+    expect(replies).toEqual([]);
+  });
+
+  test('that stops because one transport has crashed tells the others’ people', async () => {
+    const { turn, asked, release } = held({ hang: '' });
+    const { replies, message, transport: working } = mailbox();
+    const crashing: Transport = { name: 'broken', start: () => asked.then(() => Promise.reject(new Error('no'))) };
+    const transport: Transport = {
+      ...working,
+      start: (receive, signal, end) => {
+        void receive(message('hi'));
+        return working.start(receive, signal, end);
+      },
+    };
+    const transports = [transport, crashing].map((transport) => ({ transport, agent: 'helper' }));
+    const runtime = runtimeOf([agentNamed('helper', turn)], { transports });
+
+    const ended = rejection(runtime.start());
+    release();
+
+    expect(await ended).toMatchObject({ message: 'no' });
+    expect(replies).toEqual([SHUTTING_DOWN]);
+  });
+
+  test('is not held up for more than a moment by words that never get through', async () => {
+    const time = manualTime();
+    const { turn, asked, release } = held({ hang: '' });
+    const runtime = createRuntimeWith(time, { agents: [agentNamed('helper', turn)], transports: [] });
     const replying = gate();
-    const runtime = runtimeOf([agentNamed('helper', { error: new Error('no') })]);
+    const reply = (): Promise<void> => {
+      replying.open();
+      return new Promise(() => {});
+    };
+
+    const { message } = mailbox();
+    const handled = ['1', 'in line'].map((text) => runtime.handle('helper', message(text, { reply })));
+    await asked;
+    release();
+    const stopped = runtime.stop();
+    await replying.opened;
+    expect(await time.nextTimer()).toBe(1_000);
+    time.advance(1_000);
+    expect(await time.nextTimer()).toBe(0);
+    time.advance(0);
+
+    expect(await stopped).toEqual({ aborted: 2 });
+    await Promise.all(handled);
+    expect(time.running).toBe(0);
+  });
+
+  test('is held up no longer by an apology that never gets through', async () => {
+    const time = manualTime();
+    const replying = gate();
+    const agents = [agentNamed('helper', { error: new Error('no') })];
+    const runtime = createRuntimeWith(time, { agents, transports: [] });
     const reply = (): Promise<void> => {
       replying.open();
       return new Promise(() => {});
@@ -286,7 +367,10 @@ describe('a runtime that is stopped with time to spare', () => {
 
     const handled = runtime.handle('helper', mailbox().message('hi', { reply }));
     await replying.opened;
-    await runtime.stop();
+    const stopped = runtime.stop();
+    expect(await time.nextTimer()).toBe(1_000);
+    time.advance(1_000);
+    await stopped;
     await handled;
 
     expect(recorder.only('agent.invoke helper').attributes['error.type']).toBe('AllModelsFailedError');

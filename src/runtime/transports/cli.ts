@@ -28,6 +28,9 @@ export function cliTransport(options: CliTransportOptions = {}): Transport {
       const lost = watchStreams(input, output);
       const lines = createInterface({ input, output, terminal, prompt: options.prompt ?? (terminal ? '> ' : '') });
       const conversationId = `cli-${globalThis.crypto.randomUUID()}`;
+      // Whoever was at a terminal that broke is told by its end.
+      let isBroken = false;
+      lost.broken.catch(() => (isBroken = true));
       let answering: AbortController | undefined;
       let interrupted = false;
       const leave = (): void => lines.close();
@@ -62,7 +65,7 @@ export function cliTransport(options: CliTransportOptions = {}): Transport {
               transport: name,
               signal: answering.signal,
               onEvent: screen.onEvent,
-              reply: screen.reply,
+              reply: (text) => (isBroken ? Promise.resolve() : screen.reply(text)),
             };
             await receive(message);
             screen.endLine();

@@ -305,6 +305,17 @@ describe('a failure', () => {
     ]);
   });
 
+  test('to come to an end before the server does is told in place of what was shown', async () => {
+    const { slack, runtime } = connected(helper({ hang: 'Half' }));
+
+    const answering = slack.send(direct('hi'));
+    await slack.says('Half …');
+    await runtime.stop();
+    await answering;
+
+    expect(shown(slack)).toEqual(['I am shutting down. Please try again in a moment.']);
+  });
+
   test('to deliver the answer is one of the conversation', async () => {
     const { agent, asked, answer } = waiting('the answer');
     const { slack } = connected(agent);
