@@ -17,7 +17,7 @@ import {
   wrongMethod,
   type Problem,
 } from './http-problem.ts';
-import { readQuery, readQuestion } from './http-request.ts';
+import { readQuery, readQuestion, type ReadQuestion } from './http-request.ts';
 import { answerRun, streamRun, type AnsweredRun } from './http-run-answer.ts';
 import type { AddressedMessage } from './http-run.ts';
 
@@ -72,6 +72,9 @@ interface Route {
 
 const READING = ['GET', 'HEAD'];
 
+/** Most questions that arrive at the same time, each of which may hold `maxBodyBytes`. */
+const MAX_ARRIVING = 256;
+
 /** Creates a handler for the routes of `openApiDocument`. Throws when an option is wrong. */
 export function createHttpHandler(name: string, time: Time, options: HttpHandlerOptions): HttpHandler {
   const { agents, basePath = '', eventSource = false, maxActive = 256, heartbeatMs = 15_000 } = options;
@@ -87,27 +90,47 @@ export function createHttpHandler(name: string, time: Time, options: HttpHandler
 
   let receiver: Receive | undefined;
   let active = 0;
+  /** The questions of which not all is here, oldest first. They hold up nobody: whoever asks may never be done. */
+  const arriving = new Set<AbortController>();
   const waitingForIdle: (() => void)[] = [];
   const leave = (): void => {
     active -= 1;
     if (active === 0) for (const resolve of waitingForIdle.splice(0)) resolve();
   };
 
+  const read = async (request: Request): Promise<ReadQuestion> => {
+    const [oldest] = arriving;
+    if (arriving.size >= MAX_ARRIVING && oldest !== undefined) callOff(oldest);
+    const arrival = new AbortController();
+    arriving.add(arrival);
+    try {
+      return await readQuestion(request, { maxBodyBytes, bodyTimeoutMs }, time, arrival.signal);
+    } finally {
+      arriving.delete(arrival);
+    }
+  };
+  const callOff = (arrival: AbortController): void => {
+    arriving.delete(arrival);
+    arrival.abort();
+  };
+
   const run = async (agent: string, request: Request, url: URL): Promise<Response> => {
+    if (receiver === undefined) return problemResponse(STOPPING);
+    if (active >= maxActive) return problemResponse(BUSY);
+    const asked = request.method === 'GET' ? readQuery(url.searchParams) : await read(request);
+    if (asked.status === 'refused') return problemResponse(asked.problem);
+    // Either may have come about while it arrived.
     const receive = receiver;
     if (receive === undefined) return problemResponse(STOPPING);
-    if (active >= maxActive) return problemResponse(BUSY);
+    if (active >= maxActive || asked.status === 'called-off') return problemResponse(BUSY);
     active += 1;
     let answered: AnsweredRun | undefined;
     try {
-      const read =
-        request.method === 'GET'
-          ? readQuery(url.searchParams)
-          : await readQuestion(request, { maxBodyBytes, bodyTimeoutMs }, time);
-      if (read.status === 'refused') return problemResponse(read.problem);
-      const conversationId = read.question.conversationId ?? globalThis.crypto.randomUUID();
-      const asked = { agent, question: { ...read.question, conversationId }, transport: name, receive };
-      answered = acceptsEvents(request) ? streamRun(request, asked, heartbeatMs, time) : answerRun(request, asked);
+      const conversationId = asked.question.conversationId ?? globalThis.crypto.randomUUID();
+      const question = { ...asked.question, conversationId };
+      const isStopping = (): boolean => receiver === undefined;
+      const forRun = { agent, question, transport: name, receive, isStopping };
+      answered = acceptsEvents(request) ? streamRun(request, forRun, heartbeatMs, time) : answerRun(request, forRun);
       return await answered.response;
     } finally {
       if (answered === undefined) leave();
@@ -189,6 +212,7 @@ export function createHttpHandler(name: string, time: Time, options: HttpHandler
     },
     drain: () => {
       receiver = undefined;
+      for (const arrival of arriving) callOff(arrival);
       return active === 0 ? Promise.resolve() : new Promise((resolve) => waitingForIdle.push(resolve));
     },
     fetch: async (request) => {
@@ -209,8 +233,13 @@ function requireBasePath(basePath: string): void {
   throw new TypeError(`basePath must look like /api; got ${JSON.stringify(basePath)}`);
 }
 
+const EVENT_STREAM = /^\s*text\/event-stream\s*(?:;|$)/i;
+/** A quality of zero: https://www.rfc-editor.org/rfc/rfc9110#name-quality-values */
+const NOT_WANTED = /;\s*q=0(?:\.0*)?\s*(?:;|$)/i;
+
 function acceptsEvents(request: Request): boolean {
-  return /(?:^|,) *text\/event-stream *(?:[;,]|$)/i.test(request.headers.get('accept') ?? '');
+  const ranges = (request.headers.get('accept') ?? '').split(',');
+  return ranges.some((range) => EVENT_STREAM.test(range) && !NOT_WANTED.test(range));
 }
 
 /** As JSON would have it; what cannot be said is a detail that is missing, not a reason to take no questions. */

@@ -11,15 +11,25 @@ export interface Question {
 
 export type ReadQuestion =
   | { readonly status: 'read'; readonly question: Question }
-  | { readonly status: 'refused'; readonly problem: Problem };
+  | { readonly status: 'refused'; readonly problem: Problem }
+  /** Nobody waits for the rest of it any more. */
+  | { readonly status: 'called-off' };
 
 export interface BodyLimits {
   readonly maxBodyBytes: number;
   readonly bodyTimeoutMs: number;
 }
 
-/** Reads `{ input, conversationId? }` from a body that must be JSON, of bounded size, and arrive in bounded time. */
-export async function readQuestion(request: Request, limits: BodyLimits, time: Time): Promise<ReadQuestion> {
+/**
+ * Reads `{ input, conversationId? }` from a body that must be JSON, of bounded size, and arrive in bounded time, and
+ * before `signal` is aborted.
+ */
+export async function readQuestion(
+  request: Request,
+  limits: BodyLimits,
+  time: Time,
+  signal: AbortSignal,
+): Promise<ReadQuestion> {
   const type = request.headers.get('content-type') ?? '';
   if (!/^application\/json *(?:;|$)/i.test(type)) {
     return refused(415, 'unsupported_media_type', 'The body must be JSON: send content-type: application/json.');
@@ -27,8 +37,10 @@ export async function readQuestion(request: Request, limits: BodyLimits, time: T
   if ((request.headers.get('content-encoding') ?? 'identity') !== 'identity') {
     return refused(415, 'unsupported_encoding', 'The body must not be compressed.');
   }
-  const body = await readBody(request, limits, time);
+  const body = await readBody(request, limits, time, signal);
   switch (body.status) {
+    case 'called-off':
+      return { status: 'called-off' };
     case 'too-large':
       return refused(413, 'body_too_large', `The body must be at most ${limits.maxBodyBytes} bytes.`);
     case 'late':
@@ -47,13 +59,18 @@ export function readQuery(query: URLSearchParams): ReadQuestion {
 
 type Body =
   | { readonly status: 'read'; readonly bytes: Uint8Array }
-  | { readonly status: 'too-large' | 'late' | 'broken' };
+  | { readonly status: 'too-large' | 'late' | 'broken' | 'called-off' };
 
-async function readBody(request: Request, { maxBodyBytes, bodyTimeoutMs }: BodyLimits, time: Time): Promise<Body> {
+async function readBody(
+  request: Request,
+  { maxBodyBytes, bodyTimeoutMs }: BodyLimits,
+  time: Time,
+  signal: AbortSignal,
+): Promise<Body> {
   if (Number(request.headers.get('content-length') ?? 0) > maxBodyBytes) return { status: 'too-large' };
   if (request.body === null) return { status: 'read', bytes: new Uint8Array() };
   const reader: ReadableStreamDefaultReader<Uint8Array> = request.body.getReader();
-  const scope = openScope(undefined, time, { ms: bodyTimeoutMs, onExpired: () => new Error('the body is late') });
+  const scope = openScope(signal, time, { ms: bodyTimeoutMs, onExpired: () => new Error('the body is late') });
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
@@ -65,6 +82,7 @@ async function readBody(request: Request, { maxBodyBytes, bodyTimeoutMs }: BodyL
       chunks.push(value);
     }
   } catch {
+    if (signal.aborted) return { status: 'called-off' };
     return { status: scope.signal.aborted ? 'late' : 'broken' };
   } finally {
     scope.close();

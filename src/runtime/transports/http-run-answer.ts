@@ -97,7 +97,7 @@ function answerBody({ text, run, result }: Answered, conversationId: string): un
 function problemOf(outcome: Exclude<RunOutcome, Answered>): Problem {
   switch (outcome.status) {
     case 'not-begun':
-      return BUSY;
+      return outcome.isStopping ? STOPPING : BUSY;
     case 'aborted':
       return { ...STOPPING, ...defined({ traceId: outcome.run.traceId }) };
     case 'failed':

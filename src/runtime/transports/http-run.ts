@@ -22,7 +22,7 @@ export type RunOutcome =
   /** By the client that left, or because the runtime was stopped. */
   | { readonly status: 'aborted'; readonly run: RunStart }
   /** It never began: there is too much to do, or the runtime is stopping. */
-  | { readonly status: 'not-begun' };
+  | { readonly status: 'not-begun'; readonly isStopping: boolean };
 
 /** By which a run can be found. */
 export interface RunStart {
@@ -42,6 +42,8 @@ export interface HttpRunOptions {
   readonly question: Question & { readonly conversationId: string };
   readonly transport: string;
   readonly receive: (message: AddressedMessage) => Promise<void>;
+  /** Whether questions are no longer taken. */
+  readonly isStopping: () => boolean;
   readonly stream: boolean;
   readonly onEvent: (event: AgentEvent) => void;
   /** Aborts the run; the client's leaving does it too. */
@@ -50,7 +52,7 @@ export interface HttpRunOptions {
 
 /** Has an agent answer a request's question, as part of the caller's trace, for as long as the caller is there. */
 export function startHttpRun(request: Request, options: HttpRunOptions): HttpRun {
-  const { agent, question, transport, receive, stream, onEvent, controller } = options;
+  const { agent, question, transport, receive, isStopping, stream, onEvent, controller } = options;
   const stopFollowing = whenAborted(request.signal, () => {
     controller.abort(new DOMException('the client has left', 'AbortError'));
   });
@@ -95,7 +97,7 @@ export function startHttpRun(request: Request, options: HttpRunOptions): HttpRun
 
   const outcomeOf = (): RunOutcome => {
     // What is replied without a run is that there is no room for one.
-    if (run === undefined) return { status: 'not-begun' };
+    if (run === undefined) return { status: 'not-begun', isStopping: isStopping() };
     if (failure?.aborted === true) return { status: 'aborted', run };
     if (failure !== undefined || reply === undefined) return { status: 'failed', run };
     return { status: 'answered', text: reply, run, ...defined({ result }) };

@@ -114,6 +114,17 @@ describe('a question', () => {
     expect([run.spanContext().traceId, run.parentSpanContext?.spanId]).toEqual([TRACE_ID, 'b7ad6b7169203331']);
   });
 
+  test.each([
+    ['text/event-stream;q=0, application/json', 'application/json'],
+    ['text/event-stream; Q=0.000', 'application/json'],
+    ['application/json, text/event-stream; q=0.5', 'text/event-stream'],
+    ['text/event-stream;q=0.05', 'text/event-stream'],
+  ])('with accept: %s is answered with %s', async (accept, type) => {
+    const { post } = without();
+
+    expect((await post({ input: 'hi' }, { accept })).headers.get('content-type')).toContain(type);
+  });
+
   test('goes to the agent it names', async () => {
     const other = createAgent({ name: 'a b/c', models: [scriptedModel(['I am another.'])] });
     const agents = [helper('I help.'), other];
@@ -546,6 +557,67 @@ describe('a server with enough to do', () => {
   });
 });
 
+/** A question of which the first byte has arrived. */
+function halfAQuestion(): Request {
+  return new Request('http://localhost/agents/helper/run', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode('{')) }),
+    duplex: 'half',
+  });
+}
+
+describe('half a question', () => {
+  test('takes nobody’s place, and is told when the server stops', async () => {
+    const http = httpTransport({ agents: [{ name: 'helper' }], maxActive: 1 });
+    const stop = new AbortController();
+    const answered: string[] = [];
+    const working = http.start(
+      async (message) => {
+        answered.push(message.text);
+        await message.reply('Hello.');
+      },
+      stop.signal,
+      () => {},
+    );
+
+    const half = http.fetch(halfAQuestion());
+    await http.fetch(question({}));
+    await http.drain();
+    stop.abort();
+    await working;
+
+    expect(answered).toEqual(['hi']);
+    expect(await problem(await half)).toMatchObject({ status: 503, type: 'stopping' });
+  });
+
+  test('makes room for others when there are too many, the oldest first', async () => {
+    const { http } = await serve(helper('Hello.'));
+
+    const halves = Array.from({ length: 256 }, () => http.fetch(halfAQuestion()));
+    const whole = await http.fetch(question({}));
+    expect(await problem(await halves[0]!)).toMatchObject({ status: 503, type: 'busy' });
+    await http.drain();
+
+    expect(await whole.json()).toMatchObject({ text: 'Hello.' });
+    const others = await Promise.all(halves.slice(1).map(async (half) => problem(await half)));
+    expect(others.every(({ type }) => type === 'stopping')).toBe(true);
+  });
+
+  test('does not hold up a server that stops', async () => {
+    const { origin, runtime } = await serve(helper('Hello.'), { server: { closeGraceMs: 600_000 } });
+    const socket = connect(Number(new URL(origin).port), '127.0.0.1');
+    onTestFinished(() => void socket.destroy());
+    const head = 'POST /agents/helper/run HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n';
+    socket.write(`${head}expect: 100-continue\r\ncontent-length: 100\r\n\r\n`);
+    await once(socket, 'data');
+    const text = once(socket.setEncoding('utf8'), 'data');
+    await runtime.stop({ timeoutMs: 600_000 });
+
+    expect((await text)[0]).toMatch(/^HTTP\/1\.1 503 /);
+  });
+});
+
 describe('a server that is stopped', () => {
   test('takes no more questions while it answers the last', async () => {
     const done = gate();
@@ -592,6 +664,32 @@ describe('a server that is stopped', () => {
     const body = status === 200 ? parseEvents(text).at(-1)?.data : (JSON.parse(text) as unknown);
     expect(body).toEqual({ error: { type: 'stopping', message: 'The server takes no questions now.', traceId } });
     expect(recorder.only('agent.invoke helper').attributes['faultline.outcome']).toBe('aborted');
+  });
+
+  test.each([
+    ['whoever waits', {}],
+    ['whoever reads a stream', EVENTS],
+  ])('tells %s in line of a conversation that it stops', async (_name, headers) => {
+    const http = httpTransport({ agents: [{ name: 'helper' }] });
+    const inLine = gate();
+    const itsTurn = gate();
+    const stop = new AbortController();
+    const working = http.start(
+      () => {
+        inLine.open();
+        return itsTurn.opened;
+      },
+      stop.signal,
+      () => {},
+    );
+
+    const response = http.fetch(question({ headers }));
+    await inLine.opened;
+    stop.abort();
+    itsTurn.open();
+    await working;
+
+    expect(await (await response).text()).toContain('"type":"stopping"');
   });
 
   test('takes no more questions although its server is still closing', async () => {
