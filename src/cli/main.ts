@@ -49,7 +49,9 @@ async function main(args: readonly string[]): Promise<number> {
       return 0;
   }
   const command = await find(name).load();
-  if (rest.includes('--help') || rest.includes('-h')) {
+  // What follows -- is for the command as it stands.
+  const flags = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
+  if (flags.includes('--help') || flags.includes('-h')) {
     process.stdout.write(command.usage);
     return 0;
   }

@@ -42,7 +42,8 @@ Usage: faultline run [--config FILE] [--agent NAME] [--log json] [prompt]
 
 Keys come from the variables of the providers: OPENAI_API_KEY, also for openai-compatible. Traces go where the
 environment says (SENTRY_DSN or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT), else where the file says, else nowhere.
-Exit codes: 0 answered, 1 failed, 2 wrong command line, 130 stopped with Ctrl-C, 141 whoever read the answer left.
+Exit codes: 0 answered, 1 failed or no answer, 2 wrong command line, 130 stopped with Ctrl-C, 141 whoever read the
+answer left.
 `;
 
 const EXIT_INTERRUPTED = 130;
@@ -286,10 +287,13 @@ async function answer(
     }
   };
   try {
-    await withRunContext({ transport: TRANSPORT }, () =>
+    const { text, finishReason } = await withRunContext({ transport: TRANSPORT }, () =>
       agent.run(prompt, { ...overTransport(onLog), signal, stream: true, onEvent }),
     );
-    return 0;
+    if (text !== '') return 0;
+    // Whoever reads the answer in a script would take nothing for one.
+    stderr.write(`faultline: the model gave no answer${finishReason === 'stop' ? '' : ` (${finishReason})`}\n`);
+    return 1;
   } catch (error) {
     if (midLine) stdout.write('\n');
     midLine = false;

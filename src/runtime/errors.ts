@@ -25,10 +25,7 @@ export class AllModelsFailedError extends AggregateError {
 
   /** @param errors every failure, oldest first; by default the last one of each model */
   constructor(attempts: readonly ModelAttempt[], errors: readonly unknown[] = attempts.map(({ error }) => error)) {
-    // A model that could not be loaded is the one failure whose message is ours, and says what to do.
-    const why = ({ error, reason }: ModelAttempt): string =>
-      error instanceof ModelUnavailableError ? error.message : reason;
-    const list = attempts.map((attempt) => `${attempt.model} (${why(attempt)})`).join(', ');
+    const list = attempts.map((attempt) => `${attempt.model} (${whyUnanswered(attempt)})`).join(', ');
     super(errors, `no model answered: ${list}`, { cause: errors.at(-1) });
     this.attempts = attempts;
   }
@@ -36,6 +33,21 @@ export class AllModelsFailedError extends AggregateError {
   static {
     declareSafeMessage(AllModelsFailedError, ({ message }) => message);
   }
+}
+
+/** Why a model did not answer, in words that quote nothing of what was asked or came back. */
+function whyUnanswered({ error, reason }: ModelAttempt): string {
+  // A model that could not be loaded says what to do.
+  if (error instanceof ModelUnavailableError) return error.message;
+  // A class says little without the code of what went wrong below it; a status says it all.
+  const isStatus = /^\d+$/.test(reason);
+  const detail = isStatus ? undefined : (unreadableAnswer(error) ?? codeOf(error));
+  return detail === undefined ? reason : `${reason}, ${detail}`;
+}
+
+function unreadableAnswer(error: unknown): string | undefined {
+  // What the provider itself has said may quote the prompt.
+  return error instanceof ModelResponseError && error.kind !== 'error' ? error.message : undefined;
 }
 
 /** Which limit of `RunLimits` was met. */
@@ -364,13 +376,21 @@ function isNetworkFailure(error: unknown): boolean {
   // A provider that never got an answer, or lost it on the way, says so by asking for a retry without an
   // error status. A body it could not read is not retryable.
   if (isAiSdkError(error, 'AI_APICallError') && property(error, 'isRetryable') === true) return true;
+  return codeOf(error, NETWORK_CODE) !== undefined;
+}
+
+/** Codes of Node, such as `ENOTFOUND` and `CERT_HAS_EXPIRED`: names, and never a text. */
+const ANY_CODE = /^[A-Z][A-Z\d_]{1,63}$/;
+
+/** The first such code on the error itself or on a cause of it. */
+function codeOf(error: unknown, pattern: RegExp = ANY_CODE): string | undefined {
   let current = error;
   for (let depth = 0; depth < 5 && current !== undefined; depth += 1) {
     const code = property(current, 'code');
-    if (typeof code === 'string' && NETWORK_CODE.test(code)) return true;
+    if (typeof code === 'string' && pattern.test(code)) return code;
     current = property(current, 'cause');
   }
-  return false;
+  return undefined;
 }
 
 function isRetryable(error: unknown, kind: ModelFailureKind, status: number | undefined): boolean {

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -27,6 +29,15 @@ async function serve(script: StubModelScript): Promise<{ args: string[]; env: Re
     args: ['run', '--model', 'openai-compatible/m-1', '--base-url', provider.baseUrl],
     env: { OPENAI_API_KEY: KEY },
   };
+}
+
+async function originOfNobody(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return `http://127.0.0.1:${port}/v1`;
 }
 
 describe('faultline run', () => {
@@ -112,6 +123,49 @@ describe('faultline run', () => {
       stdout: '',
       stderr: 'faultline: no model answered: m-1 (401); is the key right?\n',
     });
+  });
+
+  test.each([
+    // What is said of a name that is none depends on whether the machine is connected.
+    ['of a name that is none', () => Promise.resolve('http://nobody.invalid/v1'), 'ENOTFOUND|EAI_AGAIN'],
+    ['of a port where nobody listens', originOfNobody, 'ECONNREFUSED'],
+  ])('says %s why nobody answered', async (_what, origin, code) => {
+    const { args, env } = await serve([]);
+
+    const { stderr } = await cli([...args, '--base-url', await origin(), 'Rain?'], env);
+
+    expect(stderr).toMatch(new RegExp(`^faultline: no model answered: m-1 \\(AI_APICallError, (?:${code})\\)\n$`));
+  });
+
+  test('says what came in place of an answer', async () => {
+    const { args, env } = await serve(() => ({ type: 'junk', body: '<html>Rain? Log in.</html>' }));
+
+    const { code, stderr } = await cli([...args, 'Rain?'], env);
+
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^faultline: no model answered: m-1 \(ModelResponseError, .+\)\n$/);
+    expect(stderr).not.toMatch(/html|Rain|Log in/);
+  });
+
+  test.each([
+    ['stop', 'faultline: the model gave no answer\n'],
+    ['content_filter', 'faultline: the model gave no answer (content-filter)\n'],
+  ] as const)(
+    'says that there is no answer when it ends with %s and is empty, and exits with 1',
+    async (finishReason, stderr) => {
+      const { args, env } = await serve([{ type: 'text', text: '', finishReason }]);
+
+      expect(await cli([...args, 'Rain?'], env)).toEqual({ code: 1, stdout: '', stderr });
+    },
+  );
+
+  test('asks what follows -- as it stands', async () => {
+    const { args, env } = await serve([{ type: 'text', text: 'Who can?' }]);
+
+    const result = await cli([...args, '--', '--help'], env);
+
+    expect(result).toEqual({ code: 0, stdout: 'Who can?\n', stderr: '' });
+    expect(provider.requests[0]?.body.messages).toMatchObject([{ role: 'user', content: '--help' }]);
   });
 
   test('names the trace of a run that failed', async () => {
