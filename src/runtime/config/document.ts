@@ -1,4 +1,16 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node, type Pair } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  visit,
+  type Document,
+  type Node,
+  type Pair,
+  type YAMLParseError,
+} from 'yaml';
 
 import type { ConfigPosition, ConfigProblem } from './config-error.ts';
 
@@ -42,12 +54,14 @@ export function parseConfigDocument(text: string): ConfigDocument {
     const document = parseDocument(text, { lineCounter, prettyErrors: false });
     if (document.errors.length > 0) {
       return unusable(
-        document.errors.slice(0, MAX_SYNTAX_PROBLEMS).map(({ message, pos }) => {
-          const { line, column } = positionAt(pos[0]);
-          return { line, column, message: `not valid YAML: ${message}` };
+        document.errors.slice(0, MAX_SYNTAX_PROBLEMS).map((error) => {
+          const { line, column } = positionAt(error.pos[0]);
+          return { line, column, message: syntaxMessage(error) };
         }),
       );
     }
+    const unusableKeys = findUnusableKeys(document, positionAt);
+    if (unusableKeys.length > 0) return unusable(unusableKeys);
     const start = (node: Node | undefined): ConfigPosition =>
       node?.range === undefined || node.range === null ? START : positionAt(node.range[0]);
     return {
@@ -62,6 +76,31 @@ export function parseConfigDocument(text: string): ConfigDocument {
     const message = error instanceof Error ? error.message : String(error);
     return unusable([{ ...START, message: `not valid YAML: ${message}` }]);
   }
+}
+
+function syntaxMessage({ code, message }: YAMLParseError): string {
+  // The parser's own words are for whoever called it.
+  if (code === 'MULTIPLE_DOCS') return 'a second document begins here: a configuration file is one';
+  return `not valid YAML: ${message}`;
+}
+
+/** Keys that YAML allows and no configuration can have. */
+const UNUSABLE_KEYS: ReadonlyMap<unknown, string> = new Map([
+  ['<<', 'merge keys (<<) are not supported: put what agents share into defaults'],
+  // Validation passes over this one name, which is that of no ordinary property.
+  ['__proto__', '__proto__ cannot be a key: choose another name'],
+]);
+
+function findUnusableKeys(document: Document, positionAt: ConfigDocument['positionAt']): readonly ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  visit(document, {
+    Pair: (_index, { key }) => {
+      if (!isScalar(key)) return;
+      const message = UNUSABLE_KEYS.get(key.value);
+      if (message !== undefined) problems.push({ ...positionAt(key.range?.[0] ?? 0), message });
+    },
+  });
+  return problems;
 }
 
 /** The value a path leads to, or `undefined`. */

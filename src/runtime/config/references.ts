@@ -98,17 +98,8 @@ export function checkReferences(document: ConfigDocument, directory: string): re
   };
 
   const envFile = at(['runtime', 'env_file']);
-  // Validation passes over this one name, which is that of no ordinary property.
-  const checkName = (section: string, names: readonly string[]): readonly ConfigProblem[] => {
-    const name = '__proto__';
-    if (!names.includes(name)) return [];
-    const message = `a key of ${section} must be another name than ${name}`;
-    return [{ ...document.positionOfKey([section, name]), message }];
-  };
 
   return [
-    ...checkName('agents', agents),
-    ...checkName('providers', ownProviders),
     ...(typeof envFile === 'string' && envFile !== '' ? unreadableFile(['runtime', 'env_file'], envFile) : []),
     ...ownProviders.flatMap(checkProvider),
     ...checkModels(['defaults', 'models']),

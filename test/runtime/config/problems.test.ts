@@ -68,11 +68,11 @@ agents:
     [`${AGENTS}\nruntime:\n  on_crash:`, '3:12: runtime.on_crash must be stop or restart, but is nothing'],
     [`${AGENTS}\n${AGENTS}`, '2:1: not valid YAML: Map keys must be unique'],
     ['agents: [', '1:10: not valid YAML: '],
-    [`${AGENTS}\n---\na: 1`, '2:1: not valid YAML: Source contains multiple documents'],
-    [`${AGENTS}\n__proto__: { x: 1 }`, '2:1: the file has no key "__proto__"; expected one of runtime'],
+    [`${AGENTS}\n---\na: 1`, '2:1: a second document begins here: a configuration file is one'],
+    [`${AGENTS}\n__proto__: { x: 1 }`, '2:1: __proto__ cannot be a key: choose another name'],
     [
       'agents: { a: { models: [openai/a] }, __proto__: { models: [openai/a] } }',
-      '1:38: a key of agents must be another name than __proto__',
+      '1:38: __proto__ cannot be a key: choose another name',
     ],
     ['agents: { a: { models: [constructor/b] } }', '1:25: agents.a.models[0] names a provider nobody knows; expected'],
     ['agents: { a: { models: [openai/b], agents: [a] } }', '1:45: agents.a.agents[0] goes round in circles: a asks a'],
@@ -129,6 +129,18 @@ agents:
     expect(await problemsOf(text)).toEqual([
       '1:52: defaults.max_turns must be a whole number of at least 1, but is 0',
       '1:52: agents.helper.max_turns must be a whole number of at least 1, but is 0',
+    ]);
+  });
+
+  test('is a merge key, which says what to write in its place', async () => {
+    expect(await problemsOf('agents:\n  one: &one { models: [openai/a] }\n  two:\n    <<: *one\n')).toEqual([
+      '4:5: merge keys (<<) are not supported: put what agents share into defaults',
+    ]);
+  });
+
+  test('is a name that means something else to JavaScript', async () => {
+    expect(await problemsOf('agents:\n  __proto__: { models: [openai/a] }\n')).toEqual([
+      '2:3: __proto__ cannot be a key: choose another name',
     ]);
   });
 
