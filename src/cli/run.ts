@@ -111,7 +111,7 @@ async function runConfigured(source: ConfigSource, asked: Talk, context: Command
     throw new UsageError(`${config.file} has no agent ${name}; it has ${listAgents(config)}.`);
   }
   // Before the agent, so that what its tools import is traced as well.
-  const tracing = setupTracing({ defaults: config.tracing });
+  const tracing = setupTracing({ defaults: config.tracing, captureUncaught: true });
   return untilAnswered(tracing, async () => {
     const { agents, close } = await createAgentsFromConfig(config, { ...noticesTo(context), only: [name] });
     try {
@@ -144,7 +144,9 @@ async function runModel(source: ModelSource, asked: Talk, context: CommandProces
     ...(source.instructions === undefined ? {} : { instructions: source.instructions }),
   });
   const hint = isKeyless(source, environment) ? 'OPENAI_API_KEY is not set' : 'is the key right?';
-  return untilAnswered(setupTracing(), () => talk(agent, asked, (error) => explain(error, hint), context));
+  return untilAnswered(setupTracing({ captureUncaught: true }), () =>
+    talk(agent, asked, (error) => explain(error, hint), context),
+  );
 }
 
 function isKeyless({ model }: ModelSource, environment: Environment): boolean {

@@ -88,7 +88,7 @@ async function start(config: RuntimeConfig, options: ServeOptions, context: Comm
   const { basePath, allowedHosts } = config.http;
   const { port = config.http.port, host = config.http.host } = options;
   // Before the agents, so that what their tools import is traced as well.
-  const tracing = setupTracing({ defaults: config.tracing });
+  const tracing = setupTracing({ defaults: config.tracing, captureUncaught: true });
   const stopping = createStopping(config.shutdownTimeoutMs, options.log === undefined);
   try {
     const runtime = await createRuntimeFromConfig(config, {

@@ -269,6 +269,25 @@ describe('faultline run with a configuration file', () => {
     expect(result).toEqual({ code: 0, stdout: 'No idea.\n', stderr: '' });
   });
 
+  test('makes an Issue of what a tool module throws outside of its tools, which ends it', async () => {
+    const sentry = await startFakeSentry();
+    const path = await configure('{ one: { models: [gateway/asks], tools: [./tools.mjs] } }');
+    const stray = `() => { setImmediate(() => { throw new RangeError('stray'); }); return new Promise(() => {}); }`;
+    writeFileSync(
+      join(dirname(path), 'tools.mjs'),
+      `export const dawdle = { name: 'dawdle', jsonSchema: {}, execute: ${stray} };`,
+    );
+    try {
+      const env = { GATEWAY_KEY: KEY, SENTRY_DSN: sentry.dsn };
+      expect((await cli(['run', '--config', path, 'Rain?'], env)).code).toBe(1);
+      expect(sentry.envelopes.flatMap(({ items }) => items.map(({ payload }) => payload))).toMatchObject([
+        { level: 'fatal', exception: { values: [{ type: 'RangeError' }] } },
+      ]);
+    } finally {
+      await sentry.close();
+    }
+  });
+
   test('asks which agent is meant when several could be', async () => {
     const path = await configure('{ one: {}, two: {} }');
 

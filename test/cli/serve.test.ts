@@ -213,6 +213,25 @@ describe('faultline serve', () => {
     expect(await finished).toMatchObject({ code: 0, stderr: 'faultline: stopped with 1 unfinished answer\n' });
   });
 
+  test('makes an Issue of what a tool module throws outside of its tools, which ends it', async () => {
+    const sentry = await startFakeSentry();
+    onTestFinished(() => sentry.close());
+    const stray = `() => { setImmediate(() => { throw new RangeError('stray'); }); return new Promise(() => {}); }`;
+    writeFileSync(
+      join(directory, 'tools.mjs'),
+      `export const dawdle = { name: 'dawdle', jsonSchema: {}, execute: ${stray} };`,
+    );
+    const path = configure('{ one: { models: [gateway/asks], tools: [./tools.mjs] } }');
+    const { finished, origin } = await serve(path, { ...ENV, SENTRY_DSN: sentry.dsn });
+
+    await expect(ask(origin, 'one')).rejects.toThrow('fetch failed');
+
+    expect((await finished).code).toBe(1);
+    expect(sentry.envelopes.flatMap(({ items }) => items.map(({ payload }) => payload))).toMatchObject([
+      { level: 'fatal', exception: { values: [{ type: 'RangeError', mechanism: { handled: false } }] } },
+    ]);
+  });
+
   test('writes a log of JSON when it is asked to, and nothing else to standard error', async () => {
     const path = configure('{ one: { models: [gateway/m-1] } }');
     const { child, finished, origin } = await serve(path, ENV, ['--log', 'json']);
