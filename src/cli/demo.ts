@@ -132,7 +132,7 @@ async function play(
     await Promise.all(providers.map((provider) => provider.close()));
   }
   const traces = groupByTrace(await delivery.take());
-  const issues = delivery.takeIssues();
+  const issues = await delivery.takeIssues();
   show.outcome(traces, issues, outcome, intended);
   return { scenario: name, traces, issues, intended };
 }

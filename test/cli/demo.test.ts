@@ -72,6 +72,7 @@ function stable(output: string): string {
     .replaceAll(/\b[0-9a-f]{32}\b/g, '<trace>')
     .replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:<port>')
     .replaceAll(/\([^()]*\/(dist\/[^():]+):\d+\)/g, '($1)')
+    .replaceAll(/(?<=\(AI_APICallError, )\w+/g, '<code>')
     .replaceAll(/ *(?:<1 ms|\d+ ms|\d+\.\d\d s)(?= {2}|$)/gm, ' ~');
 }
 
@@ -154,7 +155,7 @@ describe('faultline demo --once without a destination', () => {
         trace <trace>
         agent.invoke trip-helper ~
         │  ✗ AllModelsFailedError (model.fallback_exhausted): no model answered: gpt-5 (401),
-        │    claude-haiku-4-5 (429), mistral-large-latest (AI_APICallError)
+        │    claude-haiku-4-5 (429), mistral-large-latest (AI_APICallError, <code>)
         ├─ chat gpt-5 ~
         │     ✗ 401: Unauthorized (invalid_api_key)
         ├─ chat claude-haiku-4-5 ~

@@ -29,7 +29,7 @@ export interface Delivery {
   /** The spans that ended since the last call: as received, or as sent when they go elsewhere. */
   take(): Promise<readonly ReceivedSpan[]>;
   /** The Issues made since the last call. */
-  readonly takeIssues: () => readonly IssueSummary[];
+  readonly takeIssues: () => Promise<readonly IssueSummary[]>;
   /** Delivers what is left and says what became of everything. */
   finish(): Promise<Totals>;
   close(): Promise<void>;
@@ -74,7 +74,11 @@ function deliverElsewhere(destinations: readonly { readonly name: string; readon
   return {
     headlines: [`Spans go to ${places.join(' and ')}.`],
     take: () => copy.take(OPEN_SPANS_TIMEOUT_MS),
-    takeIssues: issues.take,
+    takeIssues: async () => {
+      // What was survived waits for what may come of it, unless somebody flushes. The answers are awaited at the end.
+      await tracing.flush(0);
+      return issues.take();
+    },
     finish: () => finish(tracing),
     close: async () => {
       await tracing.shutdown();
@@ -104,7 +108,7 @@ async function deliverHere(options: DeliveryOptions, why: string): Promise<Deliv
     headlines: [localHeadline(receiver, options), why],
     receiver,
     take: () => takeReceived(copy, tracing, receiver),
-    takeIssues: issues.take,
+    takeIssues: async () => issues.take(),
     finish: () => finish(tracing),
     close: async () => {
       await tracing.shutdown();
