@@ -7,11 +7,12 @@ import { encodeEvent } from './envelope.ts';
 import { createEvent, outlineOf, type EventOutline, type IssueEnvironment, type SentryEvent } from './event.ts';
 import { createHeldFailures, type Settle } from './held-failures.ts';
 import type { IssueOptions } from './options.ts';
+import { reviewed } from './review.ts';
 import type { EventJournal } from './sender.ts';
 import { findSentrySdk } from './sentry-sdk.ts';
 import type { StormGuard } from './storm.ts';
 import { createSurvivedFailures, type SurvivedFailure } from './survived-failures.ts';
-import { isPromise, wrongAnswer } from './wrong-answer.ts';
+import { isAnotherFailure, runOf, type Taken } from './taken.ts';
 
 export type { IssueOptions } from './options.ts';
 
@@ -301,41 +302,6 @@ function crashOf(failure: CapturedFailure, { level, mechanism, point, tags }: Ca
   return { ...failure, handled: false, level, tags: { ...tags, ...failure.tags } };
 }
 
-/** How an error was taken. */
-interface Taken {
-  readonly run: string | undefined;
-  /** Whether its run has gone on from it so far. */
-  isSurvived: boolean;
-  /** Whether it became an Issue: what is operational did not. */
-  isIssue: boolean;
-}
-
-/**
- * Whether an error that was taken before is another failure now: it fails another run, as one does that is thrown
- * again and again, or ends the process or a transport although a run had survived it. What an application captures
- * outside of runs, and the crash that comes of a run's failure, is the failure it was.
- */
-function isAnotherFailure(captured: CapturedFailure, last: Taken): boolean {
-  const isUncaught = captured.point === undefined && !captured.handled;
-  if (isUncaught) return last.isSurvived;
-  return isAnotherRun(captured, last);
-}
-
-function isAnotherRun(captured: CapturedFailure, last: Taken): boolean {
-  const { point, tags } = captured;
-  const run = runOf(captured);
-  if (run === undefined || last.run === undefined || run === last.run) return false;
-  if (point === 'transport.crash') return last.isSurvived || last.run.startsWith(CRASH);
-  return point !== undefined || tags['run_id'] !== undefined;
-}
-
-const CRASH = 'crash ';
-
-/** A crash is no part of a run; one after another crash is another one. */
-function runOf({ point, trace, tags }: CapturedFailure): string | undefined {
-  return trace && `${point === 'transport.crash' ? CRASH : ''}${trace.traceId} ${tags['run_id']}`;
-}
-
 function withFaultlineContext<T extends CapturedFailure | CapturedMessage>(
   captured: T,
   facts: Readonly<Record<string, unknown>> | undefined,
@@ -374,38 +340,3 @@ function admit<Event extends EventOutline>(guard: StormGuard, event: Event): Eve
     return event;
   }
 }
-
-function reviewed(event: SentryEvent, { beforeSend }: IssueOptions, report: Reporter): SentryEvent | null {
-  if (!beforeSend) return event;
-  try {
-    const answer: unknown = beforeSend(structuredClone(event));
-    if (answer === null || isEvent(answer)) return answer;
-    const returned = wrongAnswer(answer);
-    report({
-      key: 'beforeSend',
-      message: `beforeSend must return an event or null at once, but returned ${returned}; the Issue was sent as it was`,
-    });
-  } catch {
-    report({
-      key: 'beforeSend',
-      message: 'beforeSend threw, so the Issue was sent as it was; it must return an event or null',
-    });
-  }
-  return event;
-}
-
-/** Whether an answer is an event, or what is left of one. */
-function isEvent(answer: unknown): answer is SentryEvent {
-  if (typeof answer !== 'object' || answer === null || Array.isArray(answer) || isPromise(answer)) return false;
-  try {
-    const { toJSON } = answer as { readonly toJSON?: unknown };
-    const written: unknown = typeof toJSON === 'function' ? toJSON.call(answer) : answer;
-    if (typeof written !== 'object' || written === null) return false;
-    return EVENT_FIELDS.some((field) => (written as Partial<Record<string, unknown>>)[field] !== undefined);
-  } catch {
-    return false;
-  }
-}
-
-/** However much is taken out of an event, one of these stays. */
-const EVENT_FIELDS = ['event_id', 'exception', 'logentry', 'message'];

@@ -1,0 +1,40 @@
+import type { Reporter } from '../diagnostics.ts';
+import type { IssueOptions } from './options.ts';
+import type { SentryEvent } from './sentry-event.ts';
+import { isPromise, wrongAnswer } from './wrong-answer.ts';
+
+/** The event as `beforeSend` has it sent: itself where the hook answers with nothing that can be sent. */
+export function reviewed(event: SentryEvent, { beforeSend }: IssueOptions, report: Reporter): SentryEvent | null {
+  if (!beforeSend) return event;
+  try {
+    const answer: unknown = beforeSend(structuredClone(event));
+    if (answer === null || isEvent(answer)) return answer;
+    const returned = wrongAnswer(answer);
+    report({
+      key: 'beforeSend',
+      message: `beforeSend must return an event or null at once, but returned ${returned}; the Issue was sent as it was`,
+    });
+  } catch {
+    report({
+      key: 'beforeSend',
+      message: 'beforeSend threw, so the Issue was sent as it was; it must return an event or null',
+    });
+  }
+  return event;
+}
+
+/** Whether an answer is an event, or what is left of one. */
+function isEvent(answer: unknown): answer is SentryEvent {
+  if (typeof answer !== 'object' || answer === null || Array.isArray(answer) || isPromise(answer)) return false;
+  try {
+    const { toJSON } = answer as { readonly toJSON?: unknown };
+    const written: unknown = typeof toJSON === 'function' ? toJSON.call(answer) : answer;
+    if (typeof written !== 'object' || written === null) return false;
+    return EVENT_FIELDS.some((field) => (written as Partial<Record<string, unknown>>)[field] !== undefined);
+  } catch {
+    return false;
+  }
+}
+
+/** However much is taken out of an event, one of these stays. */
+const EVENT_FIELDS = ['event_id', 'exception', 'logentry', 'message'];

@@ -1,0 +1,36 @@
+import type { CapturedFailure } from '../failure.ts';
+
+/** How an error was taken. */
+export interface Taken {
+  readonly run: string | undefined;
+  /** Whether its run has gone on from it so far. */
+  isSurvived: boolean;
+  /** Whether it became an Issue: what is operational did not. */
+  isIssue: boolean;
+}
+
+/**
+ * Whether an error that was taken before is another failure now: it fails another run, as one does that is thrown
+ * again and again, or ends the process or a transport although a run had survived it. What an application captures
+ * outside of runs, and the crash that comes of a run's failure, is the failure it was.
+ */
+export function isAnotherFailure(captured: CapturedFailure, last: Taken): boolean {
+  const isUncaught = captured.point === undefined && !captured.handled;
+  if (isUncaught) return last.isSurvived;
+  return isAnotherRun(captured, last);
+}
+
+function isAnotherRun(captured: CapturedFailure, last: Taken): boolean {
+  const { point, tags } = captured;
+  const run = runOf(captured);
+  if (run === undefined || last.run === undefined || run === last.run) return false;
+  if (point === 'transport.crash') return last.isSurvived || last.run.startsWith(CRASH);
+  return point !== undefined || tags['run_id'] !== undefined;
+}
+
+const CRASH = 'crash ';
+
+/** A crash is no part of a run; one after another crash is another one. */
+export function runOf({ point, trace, tags }: CapturedFailure): string | undefined {
+  return trace && `${point === 'transport.crash' ? CRASH : ''}${trace.traceId} ${tags['run_id']}`;
+}
