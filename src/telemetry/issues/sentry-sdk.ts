@@ -1,8 +1,11 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
 import { active } from '../active.ts';
 import type { ContentPolicy } from '../content/policy.ts';
 import { stackLines } from '../content/stack-lines.ts';
 import type { CapturedFailure, CapturedMessage } from '../captured.ts';
 import { causesAndMembersOf, linkedErrors, type LinkedError } from '../linked-errors.ts';
+import { guard } from '../guard.ts';
 import { createEvent } from './event.ts';
 import type { SentryBreadcrumb, SentryEvent } from './sentry-event.ts';
 
@@ -16,10 +19,11 @@ export interface SentrySdk {
    */
   capture(captured: CapturedFailure | CapturedMessage): void;
   /**
-   * Keeps an error for a later `capture`: until then the SDK makes no Issue of it, whoever gives it to it. One
-   * the SDK has captured before stays with it. Never throws.
+   * Keeps an error for later: until then the SDK makes no Issue of it, whoever gives it to it. One the SDK has
+   * captured before stays with it. Answers a `capture` that says of the request, its user and its scope what holds
+   * now and here, wherever it is called. Never throws.
    */
-  reserve(error: unknown): void;
+  reserve(error: unknown): SentrySdk['capture'];
   /** Whether everything that waited was sent in time. Never rejects. */
   flush(timeoutMs: number): Promise<boolean>;
 }
@@ -105,19 +109,31 @@ function hasMethods<Name extends string>(value: unknown, names: readonly Name[])
 }
 
 function connect(version: string, client: Client, carrier: unknown): SentrySdk {
+  const captureWith = (scope: Scope | undefined, captured: CapturedFailure | CapturedMessage): void => {
+    try {
+      if (scope === undefined) return;
+      if ('message' in captured) captureMessage(client, scope, captured);
+      else captureFailure(client, scope, captured);
+    } catch {
+      // An Issue is lost; the application must not notice.
+    }
+  };
+
   return {
     version,
-    capture(captured) {
-      try {
-        const scope = currentScope(carrier);
-        if (scope === undefined) return;
-        if ('message' in captured) captureMessage(client, scope, captured);
-        else captureFailure(client, scope, captured);
-      } catch {
-        // An Issue is lost; the application must not notice.
-      }
+    capture: (captured) => captureWith(currentScope(carrier), captured),
+    reserve(error) {
+      mark(error);
+      // What is said in this scope later is about something else. Not kept for long: there may be thousands.
+      let scope = guard(() => currentScope(carrier)?.clone());
+      // The SDK looks up the scope of the request by itself.
+      const inThisContext = AsyncLocalStorage.snapshot();
+      return (captured) =>
+        inThisContext(() => {
+          captureWith(scope ?? currentScope(carrier), captured);
+          scope = undefined;
+        });
     },
-    reserve: (error) => mark(error),
     async flush(timeoutMs) {
       try {
         // The SDK takes 0 for no limit.

@@ -9,7 +9,7 @@ import { createHeldFailures, type Settle } from './held-failures.ts';
 import type { IssueOptions } from './options.ts';
 import { reviewed } from './review.ts';
 import type { EventJournal } from './sender.ts';
-import { findSentrySdk } from './sentry-sdk.ts';
+import { findSentrySdk, type SentrySdk } from './sentry-sdk.ts';
 import type { StormGuard } from './storm.ts';
 import { createSurvivedFailures, type SurvivedFailure } from './survived-failures.ts';
 import { isAnotherFailure, runOf, type Taken } from './taken.ts';
@@ -49,6 +49,14 @@ interface Draft {
   readonly handled: boolean;
   /** Takes it out of the journal, if that has it. */
   readonly strike: () => void;
+}
+
+/** What there is of a failure that has waited. */
+interface Waited {
+  /** Takes it out of the journal. */
+  readonly strike?: () => void;
+  /** Hands it to the Sentry SDK as from where it happened. */
+  readonly reserved?: SentrySdk['capture'] | undefined;
 }
 
 const CAPTURED_IN_HOOK: Problem = {
@@ -172,7 +180,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     if (admitted !== undefined) send(admitted);
   };
 
-  const deliver = (captured: CapturedFailure | CapturedMessage, strike?: () => void): void => {
+  const deliver = (captured: CapturedFailure | CapturedMessage, { strike, reserved }: Waited = {}): void => {
     const sdk = sdkInForce();
     // What `beforeSend` is to see has to be whole; of anything else the guard judges before most of the work is done.
     if (sdk === undefined && options.beforeSend) return sendFewOfAKind(draw(captured, strike));
@@ -182,7 +190,8 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     if (admitted === undefined) return;
     const told = withFaultlineContext(captured, admitted.contexts?.['faultline']);
     if (sdk === undefined) send(createEvent(told, environment, outline));
-    else sdk.capture(told);
+    else if (reserved === undefined) sdk.capture(told);
+    else reserved(told);
   };
 
   const settle = (outcome: CapturedFailure | 'dropped', { event, level, handled, strike }: Draft): void => {
@@ -192,11 +201,11 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
       strike();
       return sendFewOfAKind(event);
     }
-    deliver(outcome, strike);
+    deliver(outcome, { strike });
     strike();
   };
 
-  const settling = (drawn: Draft | undefined, itsTaking: Taken | undefined): Settle => {
+  const settling = (drawn: Draft | undefined, itsTaking: Taken | undefined, reserved: Waited['reserved']): Settle => {
     let open = drawn;
     let waiting: SurvivedFailure | undefined;
     const settleNow: Settle = (outcome) => {
@@ -205,7 +214,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
       open = undefined;
       undisturbed(() => {
         if (settled !== undefined) settle(outcome, settled);
-        else if (outcome !== 'dropped') deliver(outcome);
+        else if (outcome !== 'dropped') deliver(outcome, { reserved });
       });
     };
     return (outcome) => {
@@ -219,19 +228,12 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
   };
 
   const hold = (failure: CapturedFailure): HeldFailure => {
-    const isClaimed = undisturbed(() => {
-      if (!claim(failure)) return false;
-      sdkInForce()?.reserve(failure.error);
-      return true;
-    });
-    if (isClaimed !== true) return { failure, isIssue: takenAs(failure.error)?.isIssue === true, decide() {} };
-    return held.add(
-      failure,
-      settling(
-        undisturbed(() => draft(failure)),
-        takenAs(failure.error),
-      ),
-    );
+    if (undisturbed(() => claim(failure)) !== true) {
+      return { failure, isIssue: takenAs(failure.error)?.isIssue === true, decide() {} };
+    }
+    const reserved = undisturbed(() => sdkInForce()?.reserve(failure.error));
+    const drawn = undisturbed(() => draft(failure));
+    return held.add(failure, settling(drawn, takenAs(failure.error), reserved));
   };
 
   /** Tells of a crash; a failure it comes of is told as the crash where it waits, or as a part of it. */

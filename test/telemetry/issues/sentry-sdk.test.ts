@@ -329,6 +329,48 @@ describe.each([
     });
   });
 
+  it.each([
+    ['its run ends', `await request('bob', () => { later(); return alice; });`],
+    ['another request shuts tracing down', `await request('bob', () => tracing.shutdown());`],
+    [
+      'another request ends the process',
+      `process.on('uncaughtException', () => {});
+      await request('bob', () => new Promise((resolve) => setTimeout(() => { setTimeout(resolve); throw new Error('crash'); })));
+      later();`,
+    ],
+  ])('a failure is told with the user, tags and steps of its own request when %s', async (_, then) => {
+    await run(`
+      Sentry.init(INIT);
+      ${afterInit}
+      const tracing = setupTracing({ captureUncaught: true });
+      const request = (name, work) => Sentry.withIsolationScope((scope) => {
+        scope.setUser({ id: name, email: name + '@example.com' });
+        scope.setTag('request', name);
+        Sentry.addBreadcrumb({ category: 'app', message: 'step of ' + name });
+        return work();
+      });
+      let later;
+      const alice = request('alice', () => traceAgent({ name: 'helper' }, async () => {
+        await Sentry.withScope(async (scope) => {
+          scope.setTag('order', 'o1');
+          await traceTool({ name: 'get_weather' }, () => Promise.reject(new Error('no weather'))).catch(() => {});
+          scope.setTag('order', 'o2');
+        });
+        await new Promise((resolve) => (later = resolve));
+      }));
+      await new Promise(setImmediate);
+      ${then}
+      await Sentry.flush(2000);
+    `);
+    const issue = events().find(({ tags }) => tags['tool'] === 'get_weather');
+    expect(issue).toMatchObject({
+      user: { id: 'alice', email: 'alice@example.com' },
+      tags: { request: 'alice', order: 'o1' },
+    });
+    expect(issue?.breadcrumbs?.map(({ message }) => message)).toContain('step of alice');
+    expect(issue?.breadcrumbs?.map(({ message }) => message)).not.toContain('step of bob');
+  });
+
   it('what is told in an Issue as a cause or a member is no Issue of its own', async () => {
     await run(`
       Sentry.init(INIT);
