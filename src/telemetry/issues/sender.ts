@@ -256,7 +256,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
       if (pauseMs > 0) limitedUntilMs = clock.now() + pauseMs;
       if (!pending.has(event)) return;
       if (isAccepted(answer)) return accepted(event);
-      retryAtMs = clock.now() + (pauseMs > 0 ? pauseMs : nextBackoffMs());
+      retryAtMs = pauseMs > 0 ? limitedUntilMs : clock.now() + nextBackoffMs();
       giveUpAtMs += pauseMs;
       const isLastAttempt = retryAtMs > giveUpAtMs;
       if (!isPassing(answer) || (isLastAttempt && !event.isKept)) return refused(event, answer);

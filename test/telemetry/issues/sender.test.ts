@@ -388,6 +388,17 @@ describe('a server that limits the rate', () => {
     expect(lines).toEqual([]);
   });
 
+  it('is left alone however often somebody flushes, and while time goes on', async () => {
+    sentry.answerNextEnvelope(status(429, { 'retry-after': '60' }));
+    const { now, after } = turnedClock();
+    let looks = 0;
+    const sender = createSender({ clock: { after, now: () => now() + (looks += 1) } });
+    sender.send(anEvent());
+    for (let times = 0; times < 3; times += 1) await sender.flush(200);
+    expect(sentry.requests).toHaveLength(1);
+    expect(sender.status).toMatchObject({ sent: 0, pending: 1 });
+  });
+
   it('is left alone after a 200 that says so', async () => {
     sentry.answerNextEnvelope(status(200, { 'x-sentry-rate-limits': '30:error:key' }));
     const clock = turnedClock();
