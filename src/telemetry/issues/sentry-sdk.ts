@@ -15,9 +15,9 @@ export interface SentrySdk {
   /**
    * Hands over what was captured; the SDK's own options and hooks decide what becomes of it. An error the
    * SDK has captured before is not captured again, and one that is handed over here, not a second time by
-   * the SDK. Never throws.
+   * the SDK. Answers the id of the event the SDK makes of it, if any. Never throws.
    */
-  capture(captured: CapturedFailure | CapturedMessage): void;
+  readonly capture: (captured: CapturedFailure | CapturedMessage) => string | undefined;
   /**
    * Keeps an error for later: until then the SDK makes no Issue of it, whoever gives it to it. One the SDK has
    * captured before stays with it. Answers a `capture` that says of the request, its user and its scope what holds
@@ -109,13 +109,15 @@ function hasMethods<Name extends string>(value: unknown, names: readonly Name[])
 }
 
 function connect(version: string, client: Client, carrier: unknown): SentrySdk {
-  const captureWith = (scope: Scope | undefined, captured: CapturedFailure | CapturedMessage): void => {
+  const captureWith = (scope: Scope | undefined, captured: CapturedFailure | CapturedMessage): string | undefined => {
     try {
-      if (scope === undefined) return;
-      if ('message' in captured) captureMessage(client, scope, captured);
-      else captureFailure(client, scope, captured);
+      if (scope === undefined) return undefined;
+      const id =
+        'message' in captured ? captureMessage(client, scope, captured) : captureFailure(client, scope, captured);
+      return typeof id === 'string' ? id : undefined;
     } catch {
       // An Issue is lost; the application must not notice.
+      return undefined;
     }
   };
 
@@ -130,8 +132,9 @@ function connect(version: string, client: Client, carrier: unknown): SentrySdk {
       const inThisContext = AsyncLocalStorage.snapshot();
       return (captured) =>
         inThisContext(() => {
-          captureWith(scope ?? currentScope(carrier), captured);
+          const itsScope = scope ?? currentScope(carrier);
           scope = undefined;
+          return captureWith(itsScope, captured);
         });
     },
     async flush(timeoutMs) {
@@ -145,20 +148,21 @@ function connect(version: string, client: Client, carrier: unknown): SentrySdk {
   };
 }
 
-function captureFailure(client: Client, current: Scope, captured: CapturedFailure): void {
+function captureFailure(client: Client, current: Scope, captured: CapturedFailure): unknown {
   const { error, mechanism, handled, policy = active().content } = captured;
-  if (isMarked(error) && !isOurs(error)) return;
+  if (isMarked(error) && !isOurs(error)) return undefined;
   const [itself, ...others] = linkedErrors(error, policy);
   const copy = copyOf([{ ...itself!, message: captured.safeMessage ?? itself!.message }, ...others], policy);
   const hint = { originalException: copy, data: { mechanism: { type: mechanism, handled } } };
-  client.captureException(copy, hint, scopeFor(eventOf(captured), current));
+  const id = client.captureException(copy, hint, scopeFor(eventOf(captured), current));
   // The Issue tells of all of them.
   for (const linked of [error, ...causesAndMembersOf(error)]) mark(linked);
+  return id;
 }
 
-function captureMessage(client: Client, current: Scope, captured: CapturedMessage): void {
+function captureMessage(client: Client, current: Scope, captured: CapturedMessage): unknown {
   const event = eventOf(captured);
-  client.captureMessage(event.logentry?.formatted ?? '', event.level, {}, scopeFor(event, current));
+  return client.captureMessage(event.logentry?.formatted ?? '', event.level, {}, scopeFor(event, current));
 }
 
 /** The event we would have sent. What it says of the process is left to the SDK. */

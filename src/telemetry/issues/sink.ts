@@ -35,6 +35,11 @@ export interface ReleasableSink extends IssueSink {
   crash(failure: CapturedFailure): void;
   /** Sends what was survived, without waiting for what may come of it. */
   settleSurvived(): void;
+  /**
+   * Leaves nothing to a Sentry SDK from now on, in a process that dies before one could send. What ended a run just
+   * now is sent again under the id it has there, because it may not have left.
+   */
+  takeOver(): void;
   /** Sends what still waits for the end of its run, as it was when it happened. */
   release(): void;
   /** The same in a process that runs no further callbacks: from now on nothing is left to a Sentry SDK. */
@@ -58,6 +63,9 @@ interface Waited {
   /** Hands it to the Sentry SDK as from where it happened. */
   readonly reserved?: SentrySdk['capture'] | undefined;
 }
+
+/** For how long a Sentry SDK may not have sent what it was given. */
+const JUST_NOW_MS = 1_000;
 
 const CAPTURED_IN_HOOK: Problem = {
   key: 'captured-in-hook',
@@ -88,6 +96,8 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
   const survived = createSurvivedFailures();
   /** Each error that was taken, as it was last taken. */
   const taken = new WeakMap<object, Taken>();
+  /** What ended a run and was left to a Sentry SDK last. */
+  let lastEnd: { readonly told: CapturedFailure; readonly eventId: string; readonly at: number } | undefined;
   let isBusy = false;
   let isEnding = false;
   /** What is to be done when the hook that is being asked ends the process instead of answering. */
@@ -180,6 +190,19 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     if (admitted !== undefined) send(admitted);
   };
 
+  const handOver = (told: CapturedFailure | CapturedMessage, capture: SentrySdk['capture']): void => {
+    const eventId = capture(told);
+    const isEnd = 'error' in told && !told.handled;
+    if (isEnd && eventId !== undefined) lastEnd = { told, eventId, at: performance.now() };
+  };
+
+  /** Sends again what a Sentry SDK got too late. Sentry takes an event of one id once. */
+  const repeatLastEnd = (): void => {
+    if (lastEnd === undefined || performance.now() - lastEnd.at > JUST_NOW_MS) return;
+    const event = draw(lastEnd.told);
+    if (event !== null) send({ ...event, event_id: lastEnd.eventId });
+  };
+
   const deliver = (captured: CapturedFailure | CapturedMessage, { strike, reserved }: Waited = {}): void => {
     const sdk = sdkInForce();
     // What `beforeSend` is to see has to be whole; of anything else the guard judges before most of the work is done.
@@ -190,8 +213,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     if (admitted === undefined) return;
     const told = withFaultlineContext(captured, admitted.contexts?.['faultline']);
     if (sdk === undefined) send(createEvent(told, environment, outline));
-    else if (reserved === undefined) sdk.capture(told);
-    else reserved(told);
+    else handOver(told, reserved ?? sdk.capture);
   };
 
   const settle = (outcome: CapturedFailure | 'dropped', { event, level, handled, strike }: Draft): void => {
@@ -273,6 +295,11 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     },
     crash: (failure) => tellCrash(failure, [...survived, ...held]),
     hold,
+    takeOver() {
+      isEnding = true;
+      if (findSentrySdk() !== undefined) undisturbed(repeatLastEnd);
+      lastEnd = undefined;
+    },
     settleSurvived: () => survived.settleAll(),
     release,
     releaseNow() {

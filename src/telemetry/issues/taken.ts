@@ -1,4 +1,4 @@
-import type { CapturedFailure } from '../failure.ts';
+import type { CapturedFailure } from '../captured.ts';
 
 /** How an error was taken. */
 export interface Taken {

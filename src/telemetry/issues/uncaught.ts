@@ -11,7 +11,8 @@ import type { ReleasableSink } from './sink.ts';
  * at the end of the process. The function it returns stops it.
  *
  * A rejection that a listener of the application takes is handled, and is not recorded. A Sentry SDK of the
- * application has a listener too, but ends the process, and sends what waits before it does.
+ * application has a listener too, but ends the process, and sends what waits before it does. One that was told to have
+ * none sends nothing from a process that dies.
  */
 export function captureUncaught(sink: ReleasableSink): () => void {
   const onUncaught = (error: unknown, origin: NodeJS.UncaughtExceptionOrigin): void => {
@@ -19,10 +20,12 @@ export function captureUncaught(sink: ReleasableSink): () => void {
     guard(() => {
       const mechanism = origin === 'unhandledRejection' ? 'onunhandledrejection' : 'onuncaughtexception';
       const how = { level: 'fatal', handled: false, mechanism } as const;
+      const isDying = nobodyListens();
+      if (isDying) sink.takeOver();
       const failure = isOfFailedRun(error) ? undefined : captureHere(error, how);
       if (failure !== undefined) sink.crash(failure);
       // Where the application listens it may live on, and its runs decide.
-      if (nobodyListens() || findSentrySdk() !== undefined) sink.release();
+      if (isDying || findSentrySdk() !== undefined) sink.release();
     });
   };
   process.on('uncaughtExceptionMonitor', onUncaught);

@@ -481,6 +481,32 @@ describe.each([
     ]);
   });
 
+  it.each([
+    ['an error outside of runs', 'RangeError', `setTimeout(() => { throw new RangeError('the end'); });`],
+    [
+      'the end of a run',
+      'RangeError',
+      `traceAgent({ name: 'planner' }, async () => { throw new RangeError('the end'); });`,
+    ],
+    ['a thrown text', 'string', `traceAgent({ name: 'planner' }, async () => { throw 'the end'; });`],
+  ])('%s that ends the process is one Issue although the SDK has no handler for it', async (_, type, end) => {
+    const without = `(all) => all.filter(({ name }) => !['OnUncaughtException', 'OnUnhandledRejection'].includes(name))`;
+    const { code } = await run(`
+      Sentry.init({ ...INIT, integrations: ${without} });
+      ${afterInit}
+      setupTracing({ captureUncaught: true });
+      traceAgent({ name: 'helper' }, async () => {
+        await traceTool({ name: 'get_weather' }, () => Promise.reject(new Error('no weather'))).catch(() => {});
+        await new Promise(() => {});
+      });
+      await new Promise(setImmediate);
+      ${end}
+    `);
+    expect(code).toBe(1);
+    const types = new Map(events().map(({ event_id: id, exception }) => [id, exception?.values.at(-1)?.type]));
+    expect([...types.values()].toSorted()).toEqual(['Error', type]);
+  });
+
   it('an error of an agent that nobody catches is one Issue, and it is ours', async () => {
     await run(`
       Sentry.init(INIT);
