@@ -1,5 +1,7 @@
 import type { Redactor } from '../content/redactor.ts';
 import type { FailurePoint } from '../failure-points.ts';
+import { guard } from '../guard.ts';
+import { httpStatus } from '../linked-errors.ts';
 import { codePattern, messagePattern, namePattern } from './message-pattern.ts';
 import type { SentryFrame } from './sentry-event.ts';
 
@@ -7,7 +9,7 @@ import type { SentryFrame } from './sentry-event.ts';
 export interface FingerprintedFailure {
   /** Absent for an error the application captured by itself. */
   readonly point?: FailurePoint | undefined;
-  /** Read only for the models a chain has tried. */
+  /** Read only for its status or code, and for the models a chain has tried. */
   readonly error: unknown;
   readonly type: string;
   readonly message: string;
@@ -27,8 +29,8 @@ const MAX_PART = 200;
 
 /**
  * The fingerprint of a failure: failures with the same one become one Issue. It says where it failed, with
- * which class of error, at which place of the application's code, and of which agent, tool, store and
- * transport. Ids, numbers and line numbers are no part of it, so that one cause stays one Issue, also after
+ * which class of error, at which place of the application's code, with which class of HTTP status or which code, and
+ * of which agent, tool, store and transport. Ids, numbers and line numbers are no part of it, so that one cause stays one Issue, also after
  * an edit further up in the file.
  *
  * @see https://docs.sentry.io/concepts/data-management/event-grouping/fingerprint-rules/
@@ -43,13 +45,58 @@ export function messageFingerprint(message: string, tags: Readonly<Record<string
   return ['message', messagePattern(message), ...subjects(tags)].map(cut);
 }
 
-function cause({ error, type, message, frames, redactor }: FingerprintedFailure): readonly string[] {
+/**
+ * What tells failures of one fingerprint apart while they come: the line of the application's code, and the HTTP
+ * status or the code. It may change with every edit, so that it groups nothing.
+ */
+export function failureDetail(error: unknown, frames: readonly SentryFrame[]): string {
+  const { lineno, colno } = frames.findLast(({ in_app }) => in_app) ?? {};
+  return [lineno, colno, httpStatus(error) ?? errorCode(error)].join(':');
+}
+
+function cause(failure: FingerprintedFailure): readonly string[] {
+  const { error, type, redactor } = failure;
   // Every exhausted chain throws at the same place, and says in its message what only its length may tell.
   const models = type === 'AllModelsFailedError' ? failedModels(error, redactor) : [];
-  if (models.length > 0) return models;
-  const frame = frames.findLast(({ in_app }) => in_app);
-  if (frame === undefined) return [messagePattern(message)];
-  return [`${codePattern(frame.function)} in ${withoutHash(frame.filename)}`];
+  return models.length > 0 ? models : [...place(failure), ...answer(error)];
+}
+
+/** Where in the application it failed, or its message where that is not known well enough. */
+function place({ message, frames, tags }: FingerprintedFailure): readonly string[] {
+  const ofApplication = frames.filter(({ in_app }) => in_app);
+  const innermost = ofApplication.at(-1);
+  if (innermost === undefined) return [messagePattern(message)];
+  if (!isNameless(innermost)) return [placeOf(innermost)];
+  const caller = ofApplication.findLast((frame) => !isNameless(frame));
+  if (caller !== undefined) return [placeOf(innermost), placeOf(caller)];
+  // What a tool or a store runs is known by its name.
+  const isNamed = tags['tool'] !== undefined || tags['memory_store'] !== undefined;
+  return isNamed ? [placeOf(innermost)] : [placeOf(innermost), messagePattern(message)];
+}
+
+function placeOf({ function: name, filename }: SentryFrame): string {
+  return `${codePattern(name)} in ${withoutHash(filename)}`;
+}
+
+/** Whether a function shares its name with others of its file. */
+function isNameless({ function: name }: SentryFrame): boolean {
+  return /(?:^|[ .])<(?:anonymous|computed)>$/.test(name);
+}
+
+/** The class of the HTTP status of an error, or its code. */
+function answer(error: unknown): readonly string[] {
+  const status = httpStatus(error);
+  if (status !== undefined) return [reasonPattern(String(status))];
+  const code = errorCode(error);
+  return code === undefined ? [] : [codePattern(code)];
+}
+
+/** Codes of Node, the system and the libraries, which are words in capitals. What else is called so may be an id. */
+const CODE = /^(?:E[A-Z0-9]{2,20}|[A-Z]{2,20}(?:_[A-Z0-9]{1,30}){1,8})$/;
+
+function errorCode(error: unknown): string | undefined {
+  const code = guard(() => (Object(error) as { readonly code?: unknown }).code);
+  return typeof code === 'string' && CODE.test(code) ? code : undefined;
 }
 
 /**

@@ -5,6 +5,7 @@ import { toldWith } from '../linked-errors.ts';
 import { createClassification } from './classification.ts';
 import { encodeEvent } from './envelope.ts';
 import { createEvent, outlineOf, type EventOutline, type IssueEnvironment, type SentryEvent } from './event.ts';
+import { failureDetail } from './fingerprint.ts';
 import { createHeldFailures, type Settle } from './held-failures.ts';
 import type { IssueOptions } from './options.ts';
 import { reviewed } from './review.ts';
@@ -46,10 +47,16 @@ export interface ReleasableSink extends IssueSink {
   releaseNow(): void;
 }
 
-/** What is said of a failure that waits, as it was when it happened. */
-interface Draft {
+/** What is said of something that was captured. */
+interface Drawn {
   /** `null` when it is not to be sent. */
   readonly event: SentryEvent | null;
+  /** What tells it from other kinds of its group. */
+  readonly detail?: string | undefined;
+}
+
+/** What is said of a failure that waits, as it was when it happened. */
+interface Draft extends Drawn {
   readonly level: string;
   readonly handled: boolean;
   /** Takes it out of the journal, if that has it. */
@@ -164,29 +171,32 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
   const isSampled = (): boolean => Math.random() < sampleRate;
 
   /** `strike` takes what the journal has of it from before, should the process end here. */
-  const draw = (captured: CapturedFailure | CapturedMessage, strike = () => {}): SentryEvent | null => {
-    if (!isSampled()) return null;
+  const draw = (captured: CapturedFailure | CapturedMessage, strike = () => {}): Drawn => {
+    if (!isSampled()) return { event: null };
     const event = createEvent(captured, environment);
-    if (!mayAsk) return event;
-    return ask(
+    const detail = detailOf(captured, event);
+    if (!mayAsk) return { event, detail };
+    const answer = ask(
       () => reviewed(event, options, report),
       () => {
         strike();
-        sendFewOfAKind(event);
+        sendFewOfAKind({ event, detail });
       },
     );
+    // What `beforeSend` makes one group is one kind.
+    return isSameGroup(answer, event) ? { event: answer, detail } : { event: answer };
   };
 
   /** Draws a failure whose run is not over, and keeps it in the words it would have now. */
   const draft = (failure: CapturedFailure): Draft | undefined => {
     if (journal === undefined || sdkInForce() !== undefined) return undefined;
     const { level, handled } = failure;
-    const event = draw(failure);
-    return { event, level, handled, strike: event === null ? () => {} : keepFewOfAKind(event, guard, journal) };
+    const drawn = draw(failure);
+    return { ...drawn, level, handled, strike: keepFewOfAKind(drawn, guard, journal) };
   };
 
-  const sendFewOfAKind = (event: SentryEvent | null): void => {
-    const admitted = event === null ? undefined : admit(guard, event);
+  const sendFewOfAKind = ({ event, detail }: Drawn): void => {
+    const admitted = event === null ? undefined : admit(guard, event, detail);
     if (admitted !== undefined) send(admitted);
   };
 
@@ -199,7 +209,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
   /** Sends again what a Sentry SDK got too late. Sentry takes an event of one id once. */
   const repeatLastEnd = (): void => {
     if (lastEnd === undefined || performance.now() - lastEnd.at > JUST_NOW_MS) return;
-    const event = draw(lastEnd.told);
+    const { event } = draw(lastEnd.told);
     if (event !== null) send({ ...event, event_id: lastEnd.eventId });
   };
 
@@ -209,19 +219,20 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     if (sdk === undefined && options.beforeSend) return sendFewOfAKind(draw(captured, strike));
     if (sdk === undefined && !isSampled()) return;
     const outline = outlineOf(captured);
-    const admitted = admit(guard, outline);
+    const admitted = admit(guard, outline, detailOf(captured, outline));
     if (admitted === undefined) return;
     const told = withFaultlineContext(captured, admitted.contexts?.['faultline']);
     if (sdk === undefined) send(createEvent(told, environment, outline));
     else handOver(told, reserved ?? sdk.capture);
   };
 
-  const settle = (outcome: CapturedFailure | 'dropped', { event, level, handled, strike }: Draft): void => {
+  const settle = (outcome: CapturedFailure | 'dropped', draft: Draft): void => {
+    const { level, handled, strike } = draft;
     if (outcome === 'dropped') return strike();
     if (sdkInForce() === undefined && outcome.level === level && outcome.handled === handled) {
       // Before the event is sent, which keeps it anew under the same id.
       strike();
-      return sendFewOfAKind(event);
+      return sendFewOfAKind(draft);
     }
     deliver(outcome, { strike });
     strike();
@@ -341,9 +352,9 @@ function withFaultlineContext<T extends CapturedFailure | CapturedMessage>(
 }
 
 /** Keeps an event whose run is not over, unless enough of its kind are kept. The function strikes it again. */
-function keepFewOfAKind(event: SentryEvent, guard: StormGuard, journal: EventJournal): () => void {
-  const giveBack = reserve(guard, event);
-  if (giveBack === undefined) return () => {};
+function keepFewOfAKind({ event, detail }: Drawn, guard: StormGuard, journal: EventJournal): () => void {
+  const giveBack = event === null ? undefined : reserve(guard, event, detail);
+  if (event === null || giveBack === undefined) return () => {};
   const { eventId, payload } = encodeEvent(event);
   if (eventId === undefined) return giveBack;
   journal.keepIssue(eventId, Buffer.from(payload).toString());
@@ -353,18 +364,35 @@ function keepFewOfAKind(event: SentryEvent, guard: StormGuard, journal: EventJou
   };
 }
 
-function reserve(guard: StormGuard, event: SentryEvent): (() => void) | undefined {
+function detailOf(captured: CapturedFailure | CapturedMessage, { exception }: EventOutline): string | undefined {
+  if (!('error' in captured)) return undefined;
+  return failureDetail(captured.error, exception?.values.at(-1)?.stacktrace?.frames ?? []);
+}
+
+function isSameGroup(answer: SentryEvent | null, { fingerprint }: SentryEvent): boolean {
   try {
-    return guard.reserve(event);
+    return answer?.fingerprint.join('\n') === fingerprint.join('\n');
+  } catch {
+    return false;
+  }
+}
+
+function reserve(guard: StormGuard, event: SentryEvent, detail: string | undefined): (() => void) | undefined {
+  try {
+    return guard.reserve(event, detail);
   } catch {
     return () => {};
   }
 }
 
 /** The event as the guard lets it through. `beforeSend` may have made an event the guard cannot read. */
-function admit<Event extends EventOutline>(guard: StormGuard, event: Event): Event | undefined {
+function admit<Event extends EventOutline>(
+  guard: StormGuard,
+  event: Event,
+  detail: string | undefined,
+): Event | undefined {
   try {
-    return guard.admit(event);
+    return guard.admit(event, detail);
   } catch {
     return event;
   }

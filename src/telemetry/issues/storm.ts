@@ -18,13 +18,15 @@ export interface StormGuard {
   /**
    * The event as it is to be sent, or undefined when it is held back. The first one of its kind in a later
    * window says in `contexts.faultline.held_back` how many were held back before it.
+   *
+   * @param detail what tells kinds of one fingerprint apart
    */
-  admit<Event extends JudgedEvent>(event: Event): Event | undefined;
+  admit<Event extends JudgedEvent>(event: Event, detail?: string): Event | undefined;
   /**
    * Whether an event may be kept on disk until it is known whether it is sent: of a kind no more than would be let
    * through. The function gives the place back, to be called before the event is judged.
    */
-  reserve(event: JudgedEvent): (() => void) | undefined;
+  reserve(event: JudgedEvent, detail?: string): (() => void) | undefined;
   /** Events held back so far. */
   readonly heldBack: number;
   /** Those among them that no event let through since has told of. */
@@ -80,8 +82,8 @@ export function createStormGuard(now: () => number, limits: StormLimits = {}): S
     get untold() {
       return untold;
     },
-    admit(event) {
-      const kind = kindFor(kindOf(event), now());
+    admit(event, detail) {
+      const kind = kindFor(kindOf(event, detail), now());
       if (kind.passed >= maxPerWindow) {
         kind.heldBack += 1;
         heldBack += 1;
@@ -95,8 +97,8 @@ export function createStormGuard(now: () => number, limits: StormLimits = {}): S
       untold -= held_back;
       return { ...event, contexts: { ...event.contexts, faultline: { ...event.contexts?.['faultline'], held_back } } };
     },
-    reserve(event) {
-      const kind = kindFor(kindOf(event), now());
+    reserve(event, detail) {
+      const kind = kindFor(kindOf(event, detail), now());
       if (kind.passed + kind.reserved >= maxPerWindow) return undefined;
       const { startedAtMs } = kind;
       kind.reserved += 1;
@@ -111,8 +113,8 @@ export function createStormGuard(now: () => number, limits: StormLimits = {}): S
  * Name of an event's kind. The level is part of it: the failure that ends the process must get through,
  * also when it was survived a hundred times before.
  */
-function kindOf({ level, fingerprint, exception, logentry }: JudgedEvent): string {
-  const parts: unknown[] = [level, fingerprint];
+function kindOf({ level, fingerprint, exception, logentry }: JudgedEvent, detail?: string): string {
+  const parts: unknown[] = [level, detail, fingerprint];
   // `beforeSend` may leave the grouping to Sentry, which then goes by class and place of the error.
   if (!Array.isArray(fingerprint) || fingerprint.length === 0 || fingerprint.includes('{{ default }}')) {
     parts.push(logentry?.formatted);

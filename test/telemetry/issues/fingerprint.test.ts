@@ -64,6 +64,45 @@ describe('the fingerprint of a failure', () => {
     expect(failureFingerprint({ ...failure, frames: [library] })).toEqual(['tool.execution', 'Error', 'no order #']);
   });
 
+  it('tells classes of HTTP statuses and codes apart, and no other numbers or ids', () => {
+    const ofError = (facts: object): readonly string[] =>
+      failureFingerprint({ ...failure, error: Object.assign(new Error('no'), facts) });
+    expect(ofError({ statusCode: 401 }).at(-1)).toBe('4xx');
+    expect(ofError({ status: 429 })).toEqual(ofError({ status: 401 }));
+    expect(ofError({ status: 503 })).not.toEqual(ofError({ status: 401 }));
+    expect(ofError({ code: 'ENOENT' })).toEqual(['tool.execution', 'Error', 'lookup in src/tools.ts', 'ENOENT']);
+    expect(ofError({ code: 'EISDIR' })).not.toEqual(ofError({ code: 'ENOENT' }));
+    for (const code of ['order-7', 'ord_8xKq2LmZ', 'A7', 23505, 'no such order', {}]) {
+      expect(ofError({ code })).toEqual(failureFingerprint(failure));
+    }
+    const unreadable = {
+      get code(): never {
+        throw new Error('no');
+      },
+    };
+    expect(failureFingerprint({ ...failure, error: unreadable })).toEqual(failureFingerprint(failure));
+  });
+
+  it('tells functions without names by who calls them, or else by what they say', () => {
+    const anonymous = { ...application, function: 'Object.<anonymous>' };
+    const inFrames = (...frames: (typeof application)[]): readonly string[] =>
+      failureFingerprint({ ...failure, frames: [...frames, library] });
+    const named = (name: string) => ({ ...application, function: name });
+    expect(inFrames(named('main'), named('pay'), anonymous)).toEqual([
+      'tool.execution',
+      'Error',
+      'Object.<anonymous> in src/tools.ts',
+      'pay in src/tools.ts',
+    ]);
+    expect(inFrames(named('main'), named('search'), anonymous)).not.toEqual(inFrames(named('pay'), anonymous));
+    expect(inFrames(anonymous, anonymous).slice(2)).toEqual(['Object.<anonymous> in src/tools.ts', 'no order #']);
+    // One without a name in a tool that has one.
+    const ofTool = { ...failure, frames: [anonymous], tags: { tool: 'book' } };
+    expect(failureFingerprint({ ...ofTool, message: 'no seat in Rome' })).toEqual(
+      failureFingerprint({ ...ofTool, message: 'no seat in Oslo' }),
+    );
+  });
+
   it('tells agents, tools, stores and transports apart, but not whom they are for', () => {
     const tags = { agent: 'helper', tool: 'lookup', memory_store: 'user-8f14e45fceea', transport: 'cli', run_id: '1' };
     const others = { ...tags, memory_store: 'user-c9f0f895fb98', run_id: '2' };

@@ -71,6 +71,24 @@ describe('one failure that repeats', () => {
     expect(guard).toMatchObject({ heldBack: 7, untold: 0 });
   });
 
+  it('hides no other one of its group: of another line, or with another status', () => {
+    const refused = (status: number, isElsewhere = false): Error => {
+      const error = isElsewhere ? new Error('refused elsewhere') : new Error('refused');
+      return Object.assign(error, { status });
+    };
+    for (const options of [{}, { beforeSend: (event: SentryEvent) => ({ ...event }) }]) {
+      const { sink, events } = createSink({ options });
+      const fail = (error: Error): void => sink.capture({ ...aFailure(error), handled: false });
+      for (let count = 0; count < 20; count += 1) fail(refused(429));
+      expect(events).toHaveLength(5);
+      fail(refused(401));
+      expect(events).toHaveLength(6);
+      fail(refused(429, true));
+      expect(events).toHaveLength(7);
+      expect(new Set(events.map(({ fingerprint }) => JSON.stringify(fingerprint)))).toHaveProperty('size', 1);
+    }
+  });
+
   it('is what beforeSend says is one, and what it drops does not count', () => {
     let count = 0;
     const beforeSend = (event: SentryEvent): SentryEvent | null => {

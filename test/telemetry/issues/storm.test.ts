@@ -84,6 +84,15 @@ describe('what counts as the same failure:', () => {
     expect(isSame(anEvent({ fingerprint }), anEvent({ fingerprint: ['b'] }))).toBe(false);
   });
 
+  it('not one with another detail', () => {
+    const { guard } = guarded({ maxPerWindow: 1 });
+    const event = anEvent();
+    expect([guard.admit(event, '1:2:429'), guard.admit(event, '1:2:429')]).toEqual([event, undefined]);
+    expect(guard.admit(event, '1:2:401')).toBe(event);
+    expect(guard.reserve(event, '1:2:401')).toBeUndefined();
+    expect(guard.reserve(event, '3:4:429')).toBeDefined();
+  });
+
   it('not one that was survived and one that ends the process', () => {
     const fingerprint = ['a'];
     expect(isSame(anEvent({ fingerprint }), anEvent({ fingerprint, level: 'fatal' }))).toBe(false);
