@@ -131,12 +131,13 @@ function circumstances(
   };
 }
 
-/** The fields Sentry knows, whatever else the object holds. */
-function eventUser(user: NonNullable<Captured['user']>, redactor: Redactor): SentryUser {
+/** The fields Sentry knows, whatever else the object holds; nothing where it has none of them. */
+function eventUser(user: NonNullable<Captured['user']>, redactor: Redactor): SentryUser | undefined {
   const { id, email, username, ip_address } = user;
   const known = Object.entries(
     defined({ id: textOf(id), email: textOf(email), username: textOf(username), ip_address: textOf(ip_address) }),
   );
+  if (known.length === 0) return undefined;
   return Object.fromEntries(known.map(([name, value]) => [name, redactor.text(value, `user.${name}`)]));
 }
 

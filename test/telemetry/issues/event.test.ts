@@ -484,6 +484,10 @@ describe('an error that fights back', () => {
     expect(createEvent(captured(new Error('x'), { user }), environment).user).toEqual({ id: '7' });
   });
 
+  it('leaves the user out where nothing is known or may be said of one', () => {
+    expect(createEvent(captured(new Error('x'), { user: {} }), environment)).not.toHaveProperty('user');
+  });
+
   it('does not take the rest down when a breadcrumb or a tag does', () => {
     const breadcrumbs = [trap, { timestampMs: 0, category: 'a' }] as never;
     const event = createEvent(captured(new Error('x'), { breadcrumbs, tags: trap as never }), environment);

@@ -390,9 +390,9 @@ describe('a server that limits the rate', () => {
 
   it('is left alone however often somebody flushes, and while time goes on', async () => {
     sentry.answerNextEnvelope(status(429, { 'retry-after': '60' }));
-    const { now, after } = turnedClock();
+    const clock = turnedClock();
     let looks = 0;
-    const sender = createSender({ clock: { after, now: () => now() + (looks += 1) } });
+    const sender = createSender({ clock: { ...clock, now: () => clock.now() + (looks += 1) } });
     sender.send(anEvent());
     for (let times = 0; times < 3; times += 1) await sender.flush(200);
     expect(sentry.requests).toHaveLength(1);
