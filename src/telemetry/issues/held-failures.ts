@@ -1,11 +1,13 @@
 import type { HeldFailure } from '../active.ts';
 import type { CapturedFailure } from '../captured.ts';
+import { systemClock, type Clock } from '../http/clock.ts';
 
-/** The failures that wait for the end of their runs, a bounded number of each run. */
+/** The failures that wait for the end of their runs, a bounded number of each run and for a bounded time. */
 export interface HeldFailures extends Iterable<HeldFailure> {
   /**
    * Adds a failure. `settle` hears how it turned out. Where too many of one run wait, the oldest is settled at once,
-   * as one the run has gone on from; should it end the run after all, `settle` hears of it a second time.
+   * as one the run has gone on from, and so is one that has waited for a minute: a run may last as long as a
+   * conversation. Should it end the run after all, `settle` hears of it a second time.
    */
   add(failure: CapturedFailure, settle: Settle): HeldFailure;
   /** Settles all of them as they were when they happened. */
@@ -16,9 +18,11 @@ export type Settle = (outcome: CapturedFailure | 'dropped') => void;
 
 /** Most failures of one run that wait. */
 const MAX_HELD = 100;
+/** Longest time a failure waits. */
+const MAX_WAIT_MS = 60_000;
 
-/** Creates an empty list. */
-export function createHeldFailures(): HeldFailures {
+/** Creates an empty list, which keeps no process alive. */
+export function createHeldFailures(clock: Clock = systemClock): HeldFailures {
   /** By run, oldest failure first. */
   const runs = new Map<string, Set<Waiting>>();
 
@@ -31,10 +35,12 @@ export function createHeldFailures(): HeldFailures {
       const others = runs.get(run) ?? new Set();
       runs.set(run, others);
       const waiting = createWaiting(failure, settle, (itself) => {
+        cancel();
         const isWaiting = others.delete(itself);
         if (others.size === 0 && runs.get(run) === others) runs.delete(run);
         return isWaiting;
       });
+      const cancel = clock.after(MAX_WAIT_MS, () => waiting.settleEarly());
       others.add(waiting);
       if (others.size > MAX_HELD) others.values().next().value?.settleEarly();
       return waiting;

@@ -6,6 +6,7 @@ import { createClassification } from './classification.ts';
 import { encodeEvent } from './envelope.ts';
 import { createEvent, outlineOf, type EventOutline, type IssueEnvironment, type SentryEvent } from './event.ts';
 import { failureDetail } from './fingerprint.ts';
+import type { Clock } from '../http/clock.ts';
 import { createHeldFailures, type Settle } from './held-failures.ts';
 import type { IssueOptions } from './options.ts';
 import { reviewed } from './review.ts';
@@ -28,6 +29,8 @@ export interface IssueSinkParts {
   readonly report: Reporter;
   /** Keeps what still waits for the end of its run, should the process not live that long. */
   readonly journal?: EventJournal;
+  /** Tells when a failure has waited too long for the end of its run. */
+  readonly clock?: Clock;
 }
 
 /** A sink that can be told that nothing will be decided any more. */
@@ -95,11 +98,11 @@ const ENDED_IN_HOOK: Problem = {
  * client would make two Issues of one. Its own sampling and hooks decide then.
  */
 export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
-  const { send, guard, environment, options, sampleRate, report, journal } = parts;
+  const { send, guard, environment, options, sampleRate, report, journal, clock } = parts;
   const isIssue = createClassification(options, report);
   const { classify: _, ...unclassified } = options;
   const isUnclassifiedIssue = createClassification(unclassified, report);
-  const held = createHeldFailures();
+  const held = createHeldFailures(clock);
   const survived = createSurvivedFailures();
   /** Each error that was taken, as it was last taken. */
   const taken = new WeakMap<object, Taken>();

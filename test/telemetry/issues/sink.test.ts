@@ -140,6 +140,34 @@ describe('a failure whose run is not over', () => {
     expect(events).toMatchObject([{ level: 'error' }]);
   });
 
+  it('waits for a minute at most, and is sent then as one the run went on from', () => {
+    const clock = turnedClock();
+    const { sink, events } = createSink({ clock });
+    const survived = sink.hold(aFailure());
+    const fatal = sink.hold({ ...aFailure(), tags: { tool: 'book' } });
+    clock.turn(59_999);
+    sink.settleSurvived();
+    expect(events).toEqual([]);
+
+    clock.turn(1);
+    sink.settleSurvived();
+    expect(events).toMatchObject([{ level: 'warning' }, { level: 'warning', tags: { tool: 'book' } }]);
+
+    survived.decide({ ...survived.failure, handled: true });
+    fatal.decide({ ...fatal.failure, level: 'error', handled: false });
+    expect(events.slice(2)).toMatchObject([{ level: 'error', tags: { tool: 'book' } }]);
+    expect(clock.waits).toEqual([]);
+  });
+
+  it('waits no longer once its run has ended', () => {
+    const clock = turnedClock();
+    const { sink } = createSink({ clock });
+    const { failure, decide } = sink.hold(aFailure());
+    expect(clock.waits).toEqual([60_000]);
+    decide(failure);
+    expect(clock.waits).toEqual([]);
+  });
+
   it('is struck when it became part of another one', () => {
     const { events, kept, failure } = held();
     failure.decide('dropped');
