@@ -103,6 +103,35 @@ describe('Issues of a process', () => {
     expect(fatal?.breadcrumbs?.values.map(({ message }) => message)).toContain('execute_tool book: failed');
   });
 
+  it('whose agent fails with an error that is wrapped before it ends the process, are one', async () => {
+    await endsAlike(`
+      const run = () => traceAgent({ name: 'helper' }, async () => book());
+      run().catch((error) => { throw new AggregateError([new Error('job failed', { cause: error })]); });
+    `);
+    expect(issues()).toEqual([['BookingError', 'error', 'faultline.conversation.unhandled', false]]);
+  });
+
+  it.each([
+    ['is no Issue', `traceAgent({ name: 'helper' }, async () => { throw new SyntaxError('of no interest'); })`],
+    [
+      'was survived',
+      `traceAgent({ name: 'helper' }, () => traceTool({ name: 'book' }, async () => book()).catch((error) => error))
+        .then((error) => Promise.reject(error))`,
+    ],
+    ['was captured by the application', `Promise.reject(new URIError('captured'))`],
+  ])('that end with an error whose cause %s tell of that one', async (_, work) => {
+    const end = `
+      const { captureException } = await import('DIST/index.js');
+      const wrap = (error) => {
+        if (error instanceof URIError) captureException(error);
+        throw new RangeError('job failed', { cause: error });
+      };
+      ${work}.catch(wrap);
+    `;
+    await runScript(program(end, "ignoreErrors: ['SyntaxError']"), { env: { SENTRY_DSN: sentry.dsn } });
+    expect(issues()).toContainEqual(['RangeError', 'fatal', 'onunhandledrejection', false]);
+  });
+
   it.each(["'plain'", '42', 'null', 'undefined', "Symbol('plain')", '{ status: 503 }', 'new (class Refusal {})()'])(
     'whose agent rejects with %s, which nobody handles, are one',
     async (thrown) => {

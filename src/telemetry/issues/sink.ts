@@ -14,7 +14,7 @@ import type { EventJournal } from './sender.ts';
 import { findSentrySdk, type SentrySdk } from './sentry-sdk.ts';
 import type { StormGuard } from './storm.ts';
 import { createSurvivedFailures, type SurvivedFailure } from './survived-failures.ts';
-import { isAnotherFailure, runOf, type Taken } from './taken.ts';
+import { hasEndedRun, isAnotherFailure, runOf, type Taken } from './taken.ts';
 
 export type { IssueOptions } from './options.ts';
 
@@ -149,7 +149,13 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     const { error } = captured;
     const last = takenAs(error);
     if (last !== undefined && !isAnotherFailure(captured, last)) return false;
-    const now: Taken = { run: runOf(captured), isSurvived: isSurvivedFailure(captured), isIssue: false };
+    const now: Taken = {
+      run: runOf(captured),
+      isOfPoint: captured.point !== undefined,
+      at: performance.now(),
+      isSurvived: isSurvivedFailure(captured),
+      isIssue: false,
+    };
     if (typeof error === 'object' && error !== null) taken.set(error, now);
     now.isIssue = classified(captured);
     return now.isIssue;
@@ -245,7 +251,10 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     let open = drawn;
     let waiting: SurvivedFailure | undefined;
     const settleNow: Settle = (outcome) => {
-      if (itsTaking !== undefined) itsTaking.isSurvived = outcome !== 'dropped' && outcome.handled;
+      if (itsTaking !== undefined) {
+        itsTaking.isSurvived = outcome !== 'dropped' && outcome.handled;
+        itsTaking.at = performance.now();
+      }
       const settled = open;
       open = undefined;
       undisturbed(() => {
@@ -272,15 +281,28 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     return held.add(failure, settling(drawn, takenAs(failure.error), reserved));
   };
 
-  /** Tells of a crash; a failure it comes of is told as the crash where it waits, or as a part of it. */
+  const hasEndedItsRun = (error: unknown): boolean => {
+    const last = takenAs(error);
+    return last !== undefined && hasEndedRun(last);
+  };
+
+  /**
+   * Tells of a crash; a failure it comes of is told as the crash where it waits, or as a part of it. One that ended a
+   * run is told already, whatever it was wrapped in on its way out.
+   */
   const tellCrash = (crash: CapturedFailure, waiting: readonly Waiting[]): void => {
     const itself = waiting.findLast(({ failure }) => Object.is(failure.error, crash.error));
     if (itself !== undefined) {
       itself.decide(crashOf(itself.failure, crash));
       return;
     }
-    if (undisturbed(() => claim(crash)) !== true) return;
     const parts = toldWith(crash.error);
+    if (crash.point === undefined && [...parts].some(hasEndedItsRun)) {
+      // A Sentry SDK hears of it as well.
+      undisturbed(() => sdkInForce()?.reserve(crash.error));
+      return;
+    }
+    if (undisturbed(() => claim(crash)) !== true) return;
     for (const { failure, decide } of waiting) if (parts.has(failure.error)) decide('dropped');
     undisturbed(() => deliver(crash));
   };

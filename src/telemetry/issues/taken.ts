@@ -3,10 +3,22 @@ import type { CapturedFailure } from '../captured.ts';
 /** How an error was taken. */
 export interface Taken {
   readonly run: string | undefined;
+  /** Whether it failed at a failure point, and was not captured by the application. */
+  readonly isOfPoint: boolean;
+  /** When it was known last how it turned out, on the clock of `performance`. */
+  at: number;
   /** Whether its run has gone on from it so far. */
   isSurvived: boolean;
   /** Whether it became an Issue: what is operational did not. */
   isIssue: boolean;
+}
+
+/** For how long what ends the process may come of what ended a run. */
+const RECENTLY_MS = 10_000;
+
+/** Whether an error is the Issue of a run it has ended just now. */
+export function hasEndedRun({ isOfPoint, isSurvived, isIssue, at }: Taken): boolean {
+  return isOfPoint && isIssue && !isSurvived && performance.now() - at <= RECENTLY_MS;
 }
 
 /**
