@@ -7,7 +7,8 @@ export interface IssueOptions extends ClassificationOptions {
   /**
    * Sees every event before it is sent: returns it at once, changed or not, or `null` to drop it. It gets a copy,
    * so that one that throws, or returns something else, loses nothing but its own change. With a flight recorder
-   * it sees a failure when it happens, and again only when its run ends otherwise than was assumed then.
+   * it sees a failure when it happens, and again only when its run ends otherwise than was assumed then: twice for the
+   * one Issue of a tool error that ends its run.
    */
   readonly beforeSend?: (event: SentryEvent) => SentryEvent | null;
 }

@@ -30,7 +30,9 @@ function isEvent(answer: unknown): answer is SentryEvent {
     const { toJSON } = answer as { readonly toJSON?: unknown };
     const written: unknown = typeof toJSON === 'function' ? toJSON.call(answer) : answer;
     if (typeof written !== 'object' || written === null) return false;
-    return EVENT_FIELDS.some((field) => (written as Partial<Record<string, unknown>>)[field] !== undefined);
+    // What is only inherited is not written down.
+    const own: Partial<Record<string, unknown>> = { ...written };
+    return EVENT_FIELDS.some((field) => own[field] !== undefined);
   } catch {
     return false;
   }

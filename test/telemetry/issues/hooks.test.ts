@@ -67,6 +67,7 @@ describe('beforeSend', () => {
     ['a function', () => () => {}],
     ['an object that is none of them', () => ({})],
     ['an object that is none of them', () => ({ tags: { team: 'search' }, event_id: undefined })],
+    ['an object that is none of them', (event: SentryEvent) => Object.create(event) as SentryEvent],
     ['an object that is none of them', (event: SentryEvent) => ({ ...event, toJSON: () => undefined })],
     [
       'an object that is none of them',
