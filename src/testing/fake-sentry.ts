@@ -214,9 +214,9 @@ export async function startFakeSentry(options: FakeSentryOptions = {}): Promise<
     if (refusal !== undefined) return apiError(refusal.status, refusal.message);
     if (read.kind === 'refused') return apiError(read.status, read.message);
     const contentType = request.headers['content-type'];
-    // Stricter than Relay, which also takes a missing type: Spotlight drops such an envelope without a word.
-    if (contentType?.split(';', 1)[0]?.trim() !== ENVELOPE_TYPE) {
-      return apiError(415, `expected content type ${ENVELOPE_TYPE}, got ${contentType ?? 'none'}`);
+    // SDKs send none.
+    if (contentType !== undefined && contentType.split(';', 1)[0]?.trim() !== ENVELOPE_TYPE) {
+      return apiError(415, `expected content type ${ENVELOPE_TYPE}, got ${contentType}`);
     }
     try {
       const envelope = parseEnvelope(read.body);

@@ -464,8 +464,17 @@ describe('envelopes', () => {
     },
   );
 
+  test('of a Sentry SDK are recorded, which says who it is in the query, and nothing of the content type', async () => {
+    const sentry = await start();
+    const key = new URL(sentry.dsn).username;
+
+    const answer = await send(`${sentry.origin}/api/1/envelope/?sentry_version=7&sentry_key=${key}`, { body: EVENT });
+
+    expect([answer.status, answer.json()]).toEqual([200, { id: 'e1' }]);
+    expect(sentry.envelopes).toMatchObject([{ projectId: '1', headers: { event_id: 'e1' } }]);
+  });
+
   test.each<[string, Record<string, string>, string, number, string]>([
-    ['without their content type', AUTH, EVENT, 415, 'expected content type application/x-sentry-envelope, got none'],
     [
       'with another content type',
       { ...AUTH, ...JSON_TYPE },

@@ -8,7 +8,6 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import type { SentryEvent } from '../../../src/telemetry/issues/event.ts';
 import { findSentrySdk } from '../../../src/telemetry/issues/sentry-sdk.ts';
-import { parseEnvelope } from '../../../src/receiver/envelope.ts';
 import { startFakeSentry, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
 
 describe('without a Sentry SDK', () => {
@@ -64,8 +63,7 @@ describe.each([
 
   /** Runs a program in which `Sentry` can be initialised with `INIT`, and `failure(error)` makes a failure. */
   function run(program: string): Promise<Ended> {
-    const init = { ...options, transportOptions: TRANSPORT };
-    const source = `const INIT = ${JSON.stringify(init)};${PRELUDE}${program}`;
+    const source = `const INIT = ${JSON.stringify(options)};${PRELUDE}${program}`;
     return runNode(['--input-type=module', '--eval', source], directory, sentry.dsn);
   }
 
@@ -470,17 +468,10 @@ describe.each([
   it('the example in examples/beside-sentry ends with two Issues, each linked to its span', async () => {
     const example = join(directory, 'example');
     cpSync(EXAMPLE, example, { recursive: true, filter: (source) => !source.includes('node_modules', EXAMPLE.length) });
-    // Its SDK is as a user's, and sends no content type.
-    sentry.answerNextEnvelope({ kind: 'status', status: 200 }, 10);
     const ended = await runNode(['--import', `./${instrument}`, 'app.mjs'], example, sentry.dsn);
 
     expect(ended).toEqual({ code: 0, stdout: expect.stringContaining('pack a light jacket') as string, stderr: '' });
-    const envelopes = sentry.requests.filter(({ path }) => path.includes('/envelope/'));
-    const issues = envelopes
-      .flatMap(({ body }) => parseEnvelope(body).items)
-      .filter(({ type }) => type === 'event')
-      .map(({ payload }) => payload as SdkEvent);
-    const told = issues.map(({ tags, contexts }) => {
+    const told = events().map(({ tags, contexts }) => {
       const span = sentry.spans.find(({ spanId }) => spanId === contexts['trace']?.['span_id']);
       return `${tags['failure.point']} in ${tags['region']}: ${span?.name}`;
     });
@@ -540,9 +531,6 @@ type SdkEvent = Omit<SentryEvent, 'breadcrumbs'> & {
 function values(events: readonly SdkEvent[]): readonly (string | undefined)[] {
   return events.map(({ exception }) => exception?.values.at(-1)?.value);
 }
-
-/** The stand-in for Sentry wants a type, and the SDK sends none. */
-const TRANSPORT = { headers: { 'content-type': 'application/x-sentry-envelope' } };
 
 const DIST = new URL('../../../dist/', import.meta.url).href;
 
