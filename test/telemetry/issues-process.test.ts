@@ -119,11 +119,17 @@ describe('Issues of a process', () => {
         .then((error) => Promise.reject(error))`,
     ],
     ['was captured by the application', `Promise.reject(new URIError('captured'))`],
+    [
+      'is not alone',
+      `traceAgent({ name: 'helper' }, async () => book())
+        .catch((error) => Promise.reject(new AggregateError([error, new Error('of no run')])))`,
+    ],
   ])('that end with an error whose cause %s tell of that one', async (_, work) => {
     const end = `
       const { captureException } = await import('DIST/index.js');
       const wrap = (error) => {
         if (error instanceof URIError) captureException(error);
+        if (error instanceof AggregateError) throw Object.assign(error, { name: 'RangeError' });
         throw new RangeError('job failed', { cause: error });
       };
       ${work}.catch(wrap);

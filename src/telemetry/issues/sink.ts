@@ -14,7 +14,7 @@ import type { EventJournal } from './sender.ts';
 import { findSentrySdk, type SentrySdk } from './sentry-sdk.ts';
 import type { StormGuard } from './storm.ts';
 import { createSurvivedFailures, type SurvivedFailure } from './survived-failures.ts';
-import { hasEndedRun, isAnotherFailure, runOf, type Taken } from './taken.ts';
+import { hasEndedRun, isAnotherFailure, isOfTold, runOf, type Taken } from './taken.ts';
 
 export type { IssueOptions } from './options.ts';
 
@@ -296,13 +296,13 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
       itself.decide(crashOf(itself.failure, crash));
       return;
     }
-    const parts = toldWith(crash.error);
-    if (crash.point === undefined && [...parts].some(hasEndedItsRun)) {
+    if (crash.point === undefined && isOfTold(crash.error, hasEndedItsRun)) {
       // A Sentry SDK hears of it as well.
       undisturbed(() => sdkInForce()?.reserve(crash.error));
       return;
     }
     if (undisturbed(() => claim(crash)) !== true) return;
+    const parts = toldWith(crash.error);
     for (const { failure, decide } of waiting) if (parts.has(failure.error)) decide('dropped');
     undisturbed(() => deliver(crash));
   };

@@ -1,4 +1,6 @@
 import type { CapturedFailure } from '../captured.ts';
+import { guard } from '../guard.ts';
+import { toldWith } from '../linked-errors.ts';
 
 /** How an error was taken. */
 export interface Taken {
@@ -19,6 +21,13 @@ const RECENTLY_MS = 10_000;
 /** Whether an error is the Issue of a run it has ended just now. */
 export function hasEndedRun({ isOfPoint, isSurvived, isIssue, at }: Taken): boolean {
   return isOfPoint && isIssue && !isSurvived && performance.now() - at <= RECENTLY_MS;
+}
+
+/** Whether an error is nothing but what is told already: one of its causes is, or each member of a group. */
+export function isOfTold(error: unknown, isTold: (part: unknown) => boolean): boolean {
+  const members: unknown = guard(() => (error as { readonly errors?: unknown } | undefined)?.errors);
+  const wholes: readonly unknown[] = Array.isArray(members) && members.length > 0 ? members : [error];
+  return wholes.every((whole) => isTold(whole) || [...toldWith(whole)].some(isTold));
 }
 
 /**
