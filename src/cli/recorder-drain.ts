@@ -1,12 +1,14 @@
 /** How `faultline recorder drain` sends: by the pipeline of every program, which takes over what others left. */
-import { destinationKey } from '../telemetry/export/pipeline.ts';
+import { resolveConfig } from '../telemetry/config/resolve.ts';
+import { recorderAddress } from '../telemetry/export/pipeline.ts';
+import { isMoved, type Address } from '../telemetry/export/recorder/address.ts';
 import { setupTracing, type FlushResult, type TracingStatus } from '../telemetry/setup.ts';
 import { count, inspect, unreadable, type Drain, type Drained, type DrainProgress } from './recorder.ts';
 
 const PROGRESS_INTERVAL_MS = 100;
 
 /** Sends what processes that are gone left in the directory, to where the environment says. */
-export const drainRecorder: Drain = async ({ directory, timeoutMs }, onProgress): Promise<Drained> => {
+export const drainRecorder: Drain = async ({ directory, timeoutMs, env }, onProgress): Promise<Drained> => {
   const tracing = setupTracing({ recorder: { directory }, register: false });
   if (tracing.status.state === 'off') throw new Error(`there is nowhere to send it: ${tracing.status.reason}`);
   const timer = setInterval(() => onProgress(progressOf(tracing.status)), PROGRESS_INTERVAL_MS);
@@ -19,9 +21,10 @@ export const drainRecorder: Drain = async ({ directory, timeoutMs }, onProgress)
     await tracing.shutdown(0);
   }
   const { status } = tracing;
-  const leftover = leftoverIn(directory);
+  const address = recorderAddress(resolveConfig({}, env, () => {}));
+  const leftover = leftoverIn(directory, address);
   const left = leftover.spans + leftover.issues;
-  const reasons = reasonsFor(leftover, status);
+  const reasons = reasonsFor(leftover, address);
   if ('reason' in flushed && left > 0) reasons.unshift(flushed.reason);
   const { unreadableFiles } = leftover;
   return {
@@ -53,12 +56,14 @@ interface Leftover {
   /** What of both may be of a process that runs elsewhere. */
   readonly unknown: number;
   readonly destinations: ReadonlyMap<string, number>;
+  readonly issuesFor: ReadonlyMap<string, number>;
   readonly unreadableFiles: number;
 }
 
-function leftoverIn(directory: string): Leftover {
-  const { owners, unreadableFiles } = inspect(directory);
+function leftoverIn(directory: string, address: Address): Leftover {
+  const { owners, unreadableFiles } = inspect(directory, address);
   const destinations = new Map<string, number>();
+  const issuesFor = new Map<string, number>();
   let [spans, issues, unknown] = [0, 0, 0];
   for (const owner of owners) {
     // This process takes files over, and when its time is up some may still be in its name.
@@ -66,28 +71,38 @@ function leftoverIn(directory: string): Leftover {
     spans += owner.spans + owner.open;
     issues += owner.issues;
     if (owner.state === 'unknown') unknown += owner.spans + owner.open + owner.issues;
-    for (const [name, count] of Object.entries(owner.destinations)) {
-      destinations.set(name, (destinations.get(name) ?? 0) + count);
-    }
+    addTo(destinations, owner.destinations);
+    addTo(issuesFor, owner.issuesFor);
   }
-  return { spans, issues, unknown, destinations, unreadableFiles };
+  return { spans, issues, unknown, destinations, issuesFor, unreadableFiles };
 }
 
-function reasonsFor({ issues, unknown, destinations, unreadableFiles }: Leftover, status: TracingStatus): string[] {
+function addTo(total: Map<string, number>, counts: Readonly<Record<string, number>>): void {
+  for (const [name, count] of Object.entries(counts)) total.set(name, (total.get(name) ?? 0) + count);
+}
+
+const MOVED = ' (has it moved? Then set OTEL_SERVICE_NAME to the name of the application they are of)';
+
+function reasonsFor({ unknown, destinations, issuesFor, unreadableFiles }: Leftover, address: Address): string[] {
   const reasons: string[] = [];
   if (unknown > 0) {
     reasons.push(
       `${unknown} may be of a process on another machine or in another container; try again in five minutes`,
     );
   }
-  const configured = status.state === 'on' ? status.destinations.map(destinationKey) : [];
   for (const [name, spans] of destinations) {
-    if (spans > 0 && !configured.includes(name)) {
-      reasons.push(`${count(spans, 'span')} for ${name}, which is not configured`);
+    if (spans > 0 && !address.destinations.includes(name)) {
+      const hint = address.destinations.some((destination) => isMoved(name, destination)) ? MOVED : '';
+      reasons.push(`${count(spans, 'span')} for ${name}, which is not configured${hint}`);
     }
   }
-  const sendsIssues = status.state === 'on' && status.issues !== undefined;
-  if (issues > 0 && !sendsIssues) reasons.push(`${count(issues, 'Issue')} for Sentry, and SENTRY_DSN is not set`);
+  for (const [project, issues] of issuesFor) {
+    if (address.issues === undefined) reasons.push(`${count(issues, 'Issue')} for Sentry, and SENTRY_DSN is not set`);
+    else if (project === 'unknown')
+      reasons.push(`${count(issues, 'Issue')} of an earlier faultline, which did not say for which project`);
+    else if (project !== address.issues)
+      reasons.push(`${count(issues, 'Issue')} for ${project}, which is not configured`);
+  }
   if (unreadableFiles > 0) reasons.push(unreadable(unreadableFiles));
   return reasons;
 }

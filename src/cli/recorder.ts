@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 
 import { readEnvironment } from '../telemetry/config/environment.ts';
 import { nodeHost } from '../telemetry/config/host.ts';
+import type { Address } from '../telemetry/export/recorder/address.ts';
 import {
   inspectDirectory,
   type DirectoryReport,
@@ -128,13 +129,16 @@ function parseTimeout(text: string | undefined): number {
 }
 
 function describe(directory: string, report: DirectoryReport, paint: Paint): readonly string[] {
-  const { owners, destinations, oldest, unreadableFiles } = report;
+  const { owners, destinations, issuesFor, oldest, unreadableFiles } = report;
   if (owners.length === 0) return [`${directory}: nothing waits.`];
   const since = oldest === undefined ? '' : `, the oldest since ${new Date(oldest).toISOString()}`;
   const lines = [`${directory}: ${countWaiting(report)} wait${since}.`];
   for (const owner of owners) lines.push(`  ${describeOwner(owner, paint)}`);
   for (const [destination, spans] of Object.entries(destinations)) {
     lines.push(`  ${paint('dim', `${destination}: ${count(spans, 'span')}`)}`);
+  }
+  for (const [project, issues] of Object.entries(issuesFor)) {
+    if (project !== 'unknown') lines.push(`  ${paint('dim', `${project}: ${count(issues, 'Issue')}`)}`);
   }
   if (unreadableFiles > 0) {
     lines.push(`  ${unreadable(unreadableFiles)}.`);
@@ -154,10 +158,10 @@ function countWaiting({ spans, open, issues, bytes }: Omit<OwnerReport, 'state'>
   return `${list([count(spans, 'span'), ...openSpans, count(issues, 'Issue')])} (${inBytes(bytes)})`;
 }
 
-/** Looks into a directory. Throws an error that says what is wrong with it. */
-export function inspect(directory: string): DirectoryReport {
+/** Looks into a directory, as a process with the address would. Throws an error that says what is wrong with it. */
+export function inspect(directory: string, now?: Address): DirectoryReport {
   try {
-    return inspectDirectory(directory);
+    return inspectDirectory(directory, now);
   } catch (error) {
     throw new Error(`${directory} cannot be looked into: ${explain((error as NodeJS.ErrnoException).code)}`, {
       cause: error,

@@ -19,7 +19,7 @@ import {
   type FlushResult,
 } from './export/delivery.ts';
 import { sendAtTheEnd, type EndingLimits } from './export/ending.ts';
-import { createPipeline, destinationKey, shownUrl, type DestinationStatus, type Pipeline } from './export/pipeline.ts';
+import { createPipeline, recorderAddress, shownUrl, type DestinationStatus, type Pipeline } from './export/pipeline.ts';
 import { foreignProcessors, provide, type ProvideOptions, type Provision } from './export/provision.ts';
 import { createRecorder, type Recorder, type RecorderStatus } from './export/recorder/recorder.ts';
 import { createSpanIntake, processorOf, type SpanIntake } from './export/span-intake.ts';
@@ -336,9 +336,9 @@ function showMetrics(read: () => SelfNumbers, provider: MeterProvider | undefine
 /** Longest an abrupt end waits when everything is on disk too. */
 const RECORDED_ABRUPT_MS = 2_000;
 
-function startRecorder({ recorder, destinations }: TelemetryConfig, report: Reporter): Recorder | undefined {
-  if (recorder === undefined) return undefined;
-  return createRecorder({ ...recorder, destinations: destinations.map(destinationKey), report });
+function startRecorder(config: TelemetryConfig, report: Reporter): Recorder | undefined {
+  if (config.recorder === undefined) return undefined;
+  return createRecorder({ ...config.recorder, ...recorderAddress(config), report });
 }
 
 function numbersOf({ spans, destinations, issues, recorder }: StatusOfTracing): SelfNumbers {

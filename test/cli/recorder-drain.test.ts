@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -71,7 +72,7 @@ describe('faultline recorder drain', () => {
   });
 
   it('says what is left when its time was too short for all of it', async () => {
-    record({ directory, owner: deadOwner() }).trace(...Array.from({ length: 3_000 }, () => 'a'));
+    leaveFor([sentryKey()], deadOwner()).trace(...Array.from({ length: 3_000 }, () => 'a'));
     const drained = await cli(['recorder', 'drain', '--timeout-ms', '1', '--json'], env());
     const result = JSON.parse(drained.stdout) as { readonly spans: number; readonly left: number };
     expect(drained.code).toBe(1);
@@ -117,14 +118,33 @@ describe('faultline recorder drain', () => {
     expect(JSON.parse(drained.stdout)).toEqual({ directory, spans: 0, issues: 0, ...left });
   });
 
+  it('names one cause for spans whose destination has moved and does not answer', async () => {
+    const gone = 'otlp:http://127.0.0.1:9/v1/traces';
+    const application = createHash('sha256').update('mine').digest('hex').slice(0, 12);
+    record({ directory, owner: deadOwner(), destinations: [gone], application }).trace('a');
+    const moved = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:9/moved', FAULTLINE_RECORDER_DIR: directory };
+    const drain = ['recorder', 'drain', '--timeout-ms', '300', '--json'];
+
+    const drained = await cli(drain, { ...moved, OTEL_SERVICE_NAME: 'mine' });
+    const reason = 'not everything was sent within 300 ms';
+    expect(JSON.parse(drained.stdout)).toEqual({ directory, spans: 0, issues: 0, left: 1, reason });
+
+    const other = await cli(drain, { ...moved, OTEL_SERVICE_NAME: 'other' });
+    expect(JSON.parse(other.stdout)).toMatchObject({
+      left: 1,
+      reason: expect.stringMatching(
+        /^1 span for otlp:[^ ]+, which is not configured \(has it moved\? Then set OTEL_SERVICE_NAME/,
+      ),
+    });
+  });
+
   it('says that Issues are left when Sentry is not configured', async () => {
     record({ directory, owner: deadOwner() }).recorder.keepIssue('i', '{}');
     const endpoint = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${sentry.origin}/v1/traces` };
     const drained = await cli(['recorder', 'drain'], { ...endpoint, FAULTLINE_RECORDER_DIR: directory });
-    expect(drained).toEqual({
+    expect(drained).toMatchObject({
       code: 1,
       stdout: `${directory}: sent 0 spans and 0 Issues, 1 is left: 1 Issue for Sentry, and SENTRY_DSN is not set.\n`,
-      stderr: '',
     });
   });
 

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { startReceiver, type Receiver } from '../../src/receiver/server.ts';
 import { FAKE_PUBLIC_KEY, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
 import { runScript, type Ended } from '../support/run-script.ts';
+import { cli } from '../cli/cli.ts';
 
 let sentry: FakeSentry;
 let directory: string;
@@ -191,6 +193,104 @@ describe('processes that share a directory', () => {
     // Two starts at one moment.
     await Promise.all([restart(), restart()]);
     expect(sentry.spans).toHaveLength(6);
+    expect(await readdir(directory)).toEqual([]);
+  });
+});
+
+const FAILED = `
+  import { captureException, setupTracing } from 'DIST/index.js';
+  import { traceTool } from 'DIST/telemetry/spans.js';
+  setupTracing({ exitTimeoutMs: 200 });
+  await traceTool({ name: 'of_the_first' }, async () => 21);
+  captureException(new Error('of the first'));
+`;
+
+describe('applications that share a directory', () => {
+  const nowhere = `http://${FAKE_PUBLIC_KEY}@127.0.0.1:9/11`;
+  const first = { OTEL_SERVICE_NAME: 'first', SENTRY_DSN: nowhere };
+
+  it('send nothing of each other to another project, say so once, and each gets its own at its next start', async () => {
+    await run(FAILED, first);
+    const other = await restart({ OTEL_SERVICE_NAME: 'second' });
+    expect(sentry.spans).toEqual([]);
+    expect(sentry.envelopes).toEqual([]);
+    expect(other.stderr).toMatch(
+      /^faultline: The flight recorder in [^\n]+ sentry:http:\/\/127\.0\.0\.1:9\/api\/11\/[^\n]+ does not send to; [^\n]+\n$/,
+    );
+
+    const own = await startFakeSentry({ projects: [{ id: '11', publicKey: FAKE_PUBLIC_KEY }] });
+    await restart({ OTEL_SERVICE_NAME: 'first', SENTRY_DSN: own.dsn });
+    expect(own.spans.map(({ name }) => name)).toEqual(['execute_tool of_the_first']);
+    expect(own.envelopes).toHaveLength(1);
+    expect(await readdir(directory)).toEqual([]);
+    await own.close();
+  });
+
+  it('send nothing of each other to another vendor', async () => {
+    await run(FAILED, first);
+    const names = await namesAt(async ({ tracesUrl }) => {
+      await restart({ ...onlyAt(tracesUrl), OTEL_SERVICE_NAME: 'second' });
+      await restart({ ...onlyAt(tracesUrl), OTEL_SERVICE_NAME: 'first' });
+    });
+    expect(names).toEqual([]);
+    expect(await readdir(directory)).toHaveLength(1);
+  });
+
+  it('send nothing of each other to an endpoint that has moved', async () => {
+    await run(ONE_TOOL, { ...onlyAt('http://127.0.0.1:9/v1/traces'), OTEL_SERVICE_NAME: 'first' });
+    const names = await namesAt(async (collector) => {
+      await restart({ ...onlyAt(collector.tracesUrl), OTEL_SERVICE_NAME: 'second' });
+      expect(collector.spans).toEqual([]);
+      await restart({ ...onlyAt(collector.tracesUrl), OTEL_SERVICE_NAME: 'first' });
+    });
+    expect(names).toEqual(['execute_tool get_weather']);
+  });
+
+  it('are told apart by drain, which says whose what is left is', async () => {
+    await run(FAILED, first);
+    const env = { SENTRY_DSN: sentry.dsn, FAULTLINE_RECORDER_DIR: directory };
+    const drained = await cli(['recorder', 'drain', '--json'], env);
+    expect(drained.code).toBe(1);
+    expect(JSON.parse(drained.stdout)).toEqual({
+      directory,
+      spans: 0,
+      issues: 0,
+      left: 2,
+      reason:
+        '1 span for sentry:http://127.0.0.1:9/api/11/integration/otlp/v1/traces/, which is not configured; ' +
+        '1 Issue for http://127.0.0.1:9/api/11/, which is not configured',
+    });
+    const status = await cli(['recorder', 'status'], env);
+    expect(status.stdout).toContain('http://127.0.0.1:9/api/11/: 1 Issue\n');
+  });
+});
+
+/** No Sentry, and one other place. */
+const onlyAt = (tracesUrl: string): Readonly<Record<string, string>> => ({
+  SENTRY_DSN: '',
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: tracesUrl,
+});
+
+/** What a collector of another vendor has in the end. */
+async function namesAt(work: (collector: Receiver) => Promise<unknown>): Promise<readonly string[]> {
+  const collector = await startReceiver();
+  try {
+    await work(collector);
+    return collector.spans.map(({ name }) => name);
+  } finally {
+    await collector.close();
+  }
+}
+
+describe('a destination that has moved', () => {
+  it('gets what waited for it, and nothing of another kind', async () => {
+    await run(ONE_TOOL, {
+      FAULTLINE_DESTINATIONS: 'sentry,otlp',
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:9/v1/traces',
+    });
+    expect(sentry.spans).toHaveLength(1);
+    const names = await namesAt(({ tracesUrl }) => restart(onlyAt(tracesUrl)));
+    expect(names).toEqual(['execute_tool get_weather']);
     expect(await readdir(directory)).toEqual([]);
   });
 });

@@ -9,6 +9,7 @@ import { proxyFor } from '../http/proxy.ts';
 import type { DeliveryFailure, DeliveryResult } from './delivery-result.ts';
 import { createLastRequests } from './last-requests.ts';
 import { createOtlpExporter } from './otlp-exporter.ts';
+import type { Address } from './recorder/address.ts';
 import type { Recorder, Ticket } from './recorder/recorder.ts';
 import { createRetryingExporter } from './retrying-exporter.ts';
 import { createSpanDispatcher, type SpanDispatcher, type SpanDropReason } from './span-dispatcher.ts';
@@ -80,6 +81,17 @@ export interface PipelineParts {
 /** How the flight recorder calls a destination. It holds no credentials. */
 export function destinationKey({ name, url }: Pick<Destination, 'name' | 'url'>): string {
   return `${name}:${shownUrl(url)}`;
+}
+
+/** Who sends, and where to, as the flight recorder's files name it. It holds no credentials. */
+export function recorderAddress({ destinations, dsn, resourceAttributes }: TelemetryConfig): Address {
+  const name = String(resourceAttributes['service.name']);
+  return {
+    // A name may be anything, also what must not be written down.
+    application: nodeModules.crypto.createHash('sha256').update(name).digest('hex').slice(0, 12),
+    destinations: destinations.map(destinationKey),
+    ...(dsn === undefined ? undefined : { issues: `${dsn.origin}${dsn.pathPrefix}/api/${dsn.projectId}/` }),
+  };
 }
 
 /** A URL as it may be shown and written down. A query may hold a key: a hash of it stands behind `#` in its place. */

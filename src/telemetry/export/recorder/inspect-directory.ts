@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 import { guard } from '../../guard.ts';
+import { issuesOf, readdressed, type Address } from './address.ts';
 import { judgeSegments, listSegments, type FoundSegment } from './directory.ts';
 import { ownerKey, thisOwner, type Liveness } from './owner.ts';
 import { scanSegment, type Scan, type SegmentContents } from './scan-segment.ts';
@@ -28,6 +29,8 @@ export interface OwnerReport extends Waiting {
 interface Waiting {
   /** Spans that each destination has not settled, by its key: also those that have not ended. */
   readonly destinations: Readonly<Record<string, number>>;
+  /** Issues by the Sentry project they are for; `unknown` where an earlier version did not say. */
+  readonly issuesFor: Readonly<Record<string, number>>;
   readonly files: number;
   readonly bytes: number;
   /** Ended spans that some destination has not settled. */
@@ -37,7 +40,7 @@ interface Waiting {
   readonly issues: number;
 }
 
-const NOTHING: Waiting = { destinations: {}, files: 0, bytes: 0, spans: 0, open: 0, issues: 0 };
+const NOTHING: Waiting = { destinations: {}, issuesFor: {}, files: 0, bytes: 0, spans: 0, open: 0, issues: 0 };
 
 const STATES: Readonly<Record<Liveness['state'], OwnerReport['state']>> = {
   alive: 'alive',
@@ -47,9 +50,10 @@ const STATES: Readonly<Record<Liveness['state'], OwnerReport['state']>> = {
 
 /**
  * Looks into a recorder's directory and changes nothing, so that it may be called while others write there.
+ * With the address of a process, what that would send goes by the names it has there.
  * Throws the errors of the system when the directory cannot be read; one that is not there is an empty one.
  */
-export function inspectDirectory(directory: string): DirectoryReport {
+export function inspectDirectory(directory: string, now?: Address): DirectoryReport {
   const owners = new Map<string, OwnerReport>();
   let total = NOTHING;
   let oldest: number | undefined;
@@ -58,7 +62,7 @@ export function inspectDirectory(directory: string): DirectoryReport {
   for (const { segment, liveness } of judgeSegments(listSegments(directory, Date.now()), thisOwner().host)) {
     const contents = contentsOf(segment);
     if (contents === undefined) unreadableFiles += 1;
-    const waiting = waitingIn(segment, contents);
+    const waiting = waitingIn(segment, contents, now);
     total = add(total, waiting);
     if (waiting.spans + waiting.open + waiting.issues > 0) oldest ??= segment.name.begunAt;
     const { owner } = segment.name;
@@ -92,14 +96,16 @@ function scanNow(content: Buffer): Scan {
   }
 }
 
-function waitingIn({ bytes }: FoundSegment, contents: SegmentContents | undefined): Waiting {
+function waitingIn({ bytes }: FoundSegment, contents: SegmentContents | undefined, now?: Address): Waiting {
   if (contents === undefined) return { ...NOTHING, files: 1, bytes };
-  const { header, ended, open, issues } = contents;
+  const { ended, open, issues } = contents;
+  const header = now === undefined ? contents.header : readdressed(contents.header, now);
   const spans = unsettled(contents, ended);
   const neverEnded = unsettled(contents, open);
   const destinations = header.destinations.map((name, index) => [name, (spans[index] ?? 0) + (neverEnded[index] ?? 0)]);
   return {
     destinations: Object.fromEntries(destinations) as Record<string, number>,
+    issuesFor: issues.size === 0 ? {} : { [issuesOf(header) ?? 'unknown']: issues.size },
     files: 1,
     bytes,
     spans: Math.max(0, ...spans),
@@ -114,16 +120,21 @@ function unsettled({ header, struck }: SegmentContents, offsets: readonly number
 }
 
 function add(one: Waiting, other: Waiting): Waiting {
-  const destinations = { ...one.destinations };
-  for (const [name, spans] of Object.entries(other.destinations)) {
-    destinations[name] = (destinations[name] ?? 0) + spans;
-  }
   return {
-    destinations,
+    destinations: sums(one.destinations, other.destinations),
+    issuesFor: sums(one.issuesFor, other.issuesFor),
     files: one.files + other.files,
     bytes: one.bytes + other.bytes,
     spans: one.spans + other.spans,
     open: one.open + other.open,
     issues: one.issues + other.issues,
   };
+}
+
+type Counts = Readonly<Record<string, number>>;
+
+function sums(one: Counts, other: Counts): Counts {
+  const all: Record<string, number> = { ...one };
+  for (const [name, count] of Object.entries(other)) all[name] = (all[name] ?? 0) + count;
+  return all;
 }

@@ -5,6 +5,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import type { Reporter } from '../../diagnostics.ts';
 import { systemClock, type Clock } from '../../http/clock.ts';
+import type { Address } from './address.ts';
 import { makeDirectory } from './directory.ts';
 import { createLossCount, type Losses } from './losses.ts';
 import { nobody, thisOwner, type Owner } from './owner.ts';
@@ -85,10 +86,8 @@ export interface RecorderStatus {
 }
 
 /** What a recorder is created from. */
-export interface RecorderSetup {
+export interface RecorderSetup extends Address {
   readonly directory: string;
-  /** Who spans are for: keys without a secret, such as `sentry:https://host/api/1/…`. Files name them. */
-  readonly destinations: readonly string[];
   /** Most bytes of all recorders' files in the directory. Default 256 MiB. */
   readonly maxBytes?: number;
   /** Longest time something is kept. Default seven days. */
@@ -119,7 +118,15 @@ const TICKETS_PER_SEGMENT = 2 ** 32;
  * the directory, if it has to be made.
  */
 export function createRecorder(setup: RecorderSetup): Recorder {
-  const { directory, destinations, report, maxBytes = DEFAULT_MAX_BYTES, maxAgeMs = DEFAULT_MAX_AGE_MS } = setup;
+  const {
+    directory,
+    application,
+    destinations,
+    issues,
+    report,
+    maxBytes = DEFAULT_MAX_BYTES,
+    maxAgeMs = DEFAULT_MAX_AGE_MS,
+  } = setup;
   const { clock = systemClock, wallClock = Date.now, owner = thisOwner() } = setup;
 
   const trouble = createTrouble(directory, report, clock);
@@ -140,8 +147,9 @@ export function createRecorder(setup: RecorderSetup): Recorder {
   };
   const nextSequence = (): number => (sequence += 1);
   const shelf = createSegmentShelf(losses, attempt);
+  const address: Address = { application, destinations, issues };
   const recovery = createRecovery({
-    destinations,
+    address,
     directory,
     owner,
     shelf,
@@ -156,15 +164,17 @@ export function createRecorder(setup: RecorderSetup): Recorder {
   /** What is over a bound goes, oldest first. Files of those who live are not ours to touch. */
   const keepWithinBounds = (): void => {
     const tooOld = clock.now() - maxAgeMs;
-    const foreignBytes = recovery.foreignBytes();
+    const { fixed, abandoned } = recovery.foreignBytes();
     const find = (held: Held): 'age' | 'bytes' | undefined =>
-      held.freshAt < tooOld ? 'age' : shelf.bytes + foreignBytes > maxBytes ? 'bytes' : undefined;
+      held.freshAt < tooOld ? 'age' : shelf.bytes + fixed > maxBytes ? 'bytes' : undefined;
     for (const held of shelf.byAge) {
       const reason = held === recording.current ? undefined : find(held);
       if (reason === undefined) continue;
       recording.evacuate(held);
       if (shelf.get(held.number) === held) shelf.drop(held, reason);
     }
+    // What others left goes before what we have: else theirs would keep the room for as long as it is kept.
+    if (abandoned > 0 && shelf.bytes + fixed + abandoned > maxBytes) afterOthers(sweep).catch(() => {});
   };
   const recording = createRecording({
     directory,
@@ -180,7 +190,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
       host: hostname(),
       pid: process.pid,
       startedAt: wallClock(),
-      destinations,
+      ...address,
     }),
     nextName: () => ({ begunAt: wallClock(), owner, sequence: nextSequence() }),
     onBegun: keepWithinBounds,
@@ -243,9 +253,10 @@ export function createRecorder(setup: RecorderSetup): Recorder {
     const { abandoned } = recovery.find();
     for (const found of abandoned) {
       const isTooOld = found.untouchedMs > maxAgeMs;
-      const isTooMuch = shelf.bytes + recovery.foreignBytes() > maxBytes;
+      const { fixed, abandoned: left } = recovery.foreignBytes();
+      const isTooMuch = shelf.bytes + fixed + left > maxBytes;
       if (isClosed || (!isTooOld && !isTooMuch)) return;
-      const inheritance = await recovery.take(found);
+      const inheritance = await recovery.takeAny(found);
       if (inheritance !== undefined) shelf.drop(inheritance.held, isTooOld ? 'age' : 'bytes');
     }
   };

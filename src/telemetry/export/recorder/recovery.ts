@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Reporter } from '../../diagnostics.ts';
 import type { Clock } from '../../http/clock.ts';
 import { nodeModules } from '../../http/node-modules.ts';
+import { areIssuesFor, isToBeTaken, issuesOf, readdressed, type Address } from './address.ts';
 import { judgeSegments, listSegments, type FoundSegment } from './directory.ts';
 import type { LossCount } from './losses.ts';
 import { isSameOwner, type Owner } from './owner.ts';
@@ -35,23 +36,28 @@ export interface RecoverySetup {
   readonly wallClock: () => number;
   /** The sequence number of the next file. */
   readonly nextSequence: () => number;
-  /** Who spans are for now. */
-  readonly destinations: readonly string[];
+  /** Who spans and Issues are for now. */
+  readonly address: Address;
 }
 
 /** The files of others in a directory. */
 export interface Recovery {
   /** Oldest first: those whose owner is gone, and how long it takes until more is known about others. */
   find(): { readonly abandoned: readonly FoundSegment[]; readonly unknownForMs: number | undefined };
-  /** Bytes of the files of others, also of those who live. */
-  foreignBytes(): number;
-  /** Takes a file over. `undefined` when nothing came of it, which is counted where something is lost. Never rejects. */
+  /** Bytes of the files of others: those that stay whatever is done, and those `takeAny` can take. */
+  foreignBytes(): { readonly fixed: number; readonly abandoned: number };
+  /** Takes a file over that is for us. `undefined` when nothing came of it, which is counted where something is lost. Never rejects. */
   take(found: FoundSegment): Promise<Inheritance | undefined>;
+  /** The same, whoever it is for. */
+  takeAny(found: FoundSegment): Promise<Inheritance | undefined>;
 }
 
 /** Creates the recovery of what processes that are gone left behind. */
 export function createRecovery(setup: RecoverySetup): Recovery {
-  const { directory, owner, shelf, trouble, losses, report, clock, wallClock } = setup;
+  const { directory, owner, shelf, trouble, losses, report, clock, wallClock, address } = setup;
+
+  /** Files that could not be taken over: of a newer version, or of another user. */
+  const stuck = new Set<string>();
 
   const listForeign = (): readonly FoundSegment[] => {
     try {
@@ -66,6 +72,19 @@ export function createRecovery(setup: RecoverySetup): Recovery {
     const [seconds] = contents.lastTime;
     const age = Math.max(wallClock() - seconds * 1000, 0);
     return shelf.add(name, continueSegment(path, bytes, contents), clock.now() - age);
+  };
+
+  const sayForeign = (header: Address): void => {
+    const { destinations } = readdressed(header, address);
+    const names = destinations.filter((destination) => !address.destinations.includes(destination));
+    const project = issuesOf(header);
+    const isSaid = project === address.issues || names.some((name) => name.includes(project ?? ''));
+    if (project !== undefined && !isSaid) names.push(project);
+    const whom = names.length === 0 ? 'somebody' : names.slice(0, MAX_NAMED).join(', ');
+    report({
+      key: `recorder:${directory}:foreign`,
+      message: `The flight recorder in ${directory} has spans or Issues for ${whom}, which this application does not send to; they stay there for the one that does, until recorder.maxAgeMs is over`,
+    });
   };
 
   const inherit = (held: Held, contents: SegmentContents): Inheritance | undefined => {
@@ -83,15 +102,26 @@ export function createRecovery(setup: RecoverySetup): Recovery {
       spans.set(destination, [...ended.filter(isOpen), ...neverEnded]);
       for (const offset of neverEnded) interrupted.add(offset);
     }
-    return { held, spans, issues: [...issues.keys()], interrupted: interrupted.size };
+    const ours = areIssuesFor(header, address) ? [...issues.keys()] : [];
+    const isForOthers = [...spans].some(
+      ([name, offsets]) => offsets.length > 0 && !address.destinations.includes(name),
+    );
+    if (isForOthers || issues.size > ours.length) sayForeign(header);
+    return { held, spans, issues: ours, interrupted: interrupted.size };
   };
 
-  const takeFile = async (found: FoundSegment): Promise<Inheritance | undefined> => {
+  const takeFile = async (
+    found: FoundSegment,
+    isWanted: (header: Address) => boolean,
+  ): Promise<Inheritance | undefined> => {
     const name: SegmentName = { begunAt: found.name.begunAt, owner, sequence: setup.nextSequence() };
     const path = join(directory, formatSegmentName(name));
-    const taken = await takeOver(found.path, path);
+    const taken = await takeOver(found.path, path, isWanted);
     switch (taken.status) {
       case 'lost':
+        return undefined;
+      case 'foreign':
+        sayForeign(taken.header);
         return undefined;
       case 'newer':
         report({
@@ -104,9 +134,21 @@ export function createRecovery(setup: RecoverySetup): Recovery {
         await nodeModules.fsPromises.rm(path, { force: true });
         return undefined;
       case 'scanned': {
-        const contents = readdressed(taken.contents, setup.destinations);
+        const contents = { ...taken.contents, header: readdressed(taken.contents.header, address) };
         return inherit(hold(name, path, taken.bytes, contents), contents);
       }
+    }
+  };
+
+  const attempt = async (
+    found: FoundSegment,
+    isWanted: (header: Address) => boolean,
+  ): Promise<Inheritance | undefined> => {
+    try {
+      return await takeFile(found, isWanted);
+    } catch (error) {
+      trouble.note(error);
+      return undefined;
     }
   };
 
@@ -120,27 +162,22 @@ export function createRecovery(setup: RecoverySetup): Recovery {
       const abandoned = judged.filter(({ liveness }) => liveness.state === 'gone').map(({ segment }) => segment);
       return { abandoned, unknownForMs };
     },
-    foreignBytes: () => listForeign().reduce((total, { bytes }) => total + bytes, 0),
-    async take(found) {
-      try {
-        return await takeFile(found);
-      } catch (error) {
-        trouble.note(error);
-        return undefined;
+    foreignBytes() {
+      let [fixed, abandoned] = [0, 0];
+      for (const { segment, liveness } of judgeSegments(listForeign(), owner.host)) {
+        if (liveness.state === 'gone' && !stuck.has(segment.path)) abandoned += segment.bytes;
+        else fixed += segment.bytes;
       }
+      return { fixed, abandoned };
+    },
+    take: (found) => attempt(found, (header) => isToBeTaken(header, address)),
+    async takeAny(found) {
+      const inheritance = await attempt(found, () => true);
+      if (inheritance === undefined) stuck.add(found.path);
+      return inheritance;
     },
   };
 }
 
-/**
- * What a process left for a destination that is not configured any more goes to one that is and that the file does
- * not know: somebody has put the endpoint right.
- */
-function readdressed(contents: SegmentContents, destinations: readonly string[]): SegmentContents {
-  const { header } = contents;
-  const newcomers = destinations.filter((destination) => !header.destinations.includes(destination));
-  const current = header.destinations.map((destination) =>
-    destinations.includes(destination) ? destination : (newcomers.shift() ?? destination),
-  );
-  return { ...contents, header: { ...header, destinations: current } };
-}
+/** Most destinations that are named in a line. */
+const MAX_NAMED = 3;

@@ -1,3 +1,4 @@
+import type { Address } from './address.ts';
 import type { EndRecord, ResourceRecord, ScopeRecord, StartRecord } from './span-record.ts';
 
 /** The format a file begins with naming. A reader leaves files of a newer version alone. */
@@ -5,7 +6,7 @@ export const FORMAT = 'faultline-recorder';
 export const FORMAT_VERSION = 1;
 
 /** The first line of a file. */
-export interface Header {
+export interface Header extends Address {
   readonly format: typeof FORMAT;
   readonly version: number;
   /** Who began the file, for people. */
@@ -69,7 +70,13 @@ export function parseHeader(text: string): Header | undefined {
   // Of a newer version nothing else is known.
   if (header.version > FORMAT_VERSION) return header as Header;
   if (!Array.isArray(destinations) || typeof startedAt !== 'number') return undefined;
-  return header as Header;
+  if (!destinations.every((destination) => typeof destination === 'string')) return undefined;
+  const { application, issues } = header;
+  return { ...(header as Header), application: textOf(application), issues: textOf(issues) };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 /** JSON, or `undefined` when it is none. */

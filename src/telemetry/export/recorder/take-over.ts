@@ -4,12 +4,14 @@ import { setImmediate } from 'node:timers/promises';
 
 import { nodeModules } from '../../http/node-modules.ts';
 import { hrTimeOf, scanSegment, type Scan, type SegmentContents } from './scan-segment.ts';
-import { FORMAT_VERSION, parseHeader } from './segment-lines.ts';
+import { FORMAT_VERSION, parseHeader, type Header } from './segment-lines.ts';
 
 /** What came of taking over a file. */
 export type TakeOver =
   | Exclude<Scan, { readonly status: 'scanned' }>
   | { readonly status: 'scanned'; readonly contents: SegmentContents; readonly bytes: number }
+  /** It is for others, and stays where it is. */
+  | { readonly status: 'foreign'; readonly header: Header }
   /** Somebody else was faster, or it is gone. */
   | { readonly status: 'lost' };
 
@@ -19,9 +21,13 @@ const MAX_HEADER_BYTES = 64 * 1024;
 
 /**
  * Takes over a file by giving it another name, which exactly one of those who try succeeds with, and reads it.
- * A file of a newer version stays where it is. Rejects with the errors of the system.
+ * A file of a newer version stays where it is, and so does one that is not wanted. Rejects with the errors of the system.
  */
-export async function takeOver(path: string, newPath: string): Promise<TakeOver> {
+export async function takeOver(
+  path: string,
+  newPath: string,
+  isWanted: (header: Header) => boolean,
+): Promise<TakeOver> {
   let handle: FileHandle;
   try {
     // What must not be written to could not be struck either, so it is not taken.
@@ -32,6 +38,7 @@ export async function takeOver(path: string, newPath: string): Promise<TakeOver>
   try {
     const header = parseHeader(await readHeader(handle));
     if (header !== undefined && header.version > FORMAT_VERSION) return { status: 'newer', version: header.version };
+    if (header !== undefined && !isWanted(header)) return { status: 'foreign', header };
     const { mtimeMs } = await handle.stat();
     await nodeModules.fsPromises.rename(path, newPath);
     const content = await handle.readFile();

@@ -249,6 +249,72 @@ describe('what a process that is gone left behind', () => {
   });
 });
 
+describe('what is for others', () => {
+  const A = { application: 'a', destinations: ['sentry:http://a/api/11/integration/otlp/v1/traces/'] };
+  const B = { application: 'b', destinations: ['sentry:http://b/api/22/integration/otlp/v1/traces/'] };
+
+  test('stays where it is, and is said once', async () => {
+    const directory = temporaryDirectory();
+    record({ directory, owner: deadOwner(), ...A }).trace('a');
+    const before = filesIn(directory);
+    const { recorder, problems } = record({ directory, ...B });
+    await recorder.recover();
+
+    expect((await recorder.recover()).spans.size).toBe(0);
+    expect(recorder.status).toMatchObject({ spans: 0, recovered: 0, dropped: {} });
+    expect(filesIn(directory)).toEqual(before);
+    expect(problems.map(({ message }) => message)).toEqual([expect.stringContaining('http://a/api/11/')]);
+  });
+
+  test('stays whole when only a part of it is', async () => {
+    const directory = temporaryDirectory();
+    const shared = 'otlp:http://collector/v1/traces';
+    record({ directory, owner: deadOwner(), ...A, destinations: [...A.destinations, shared] }).trace('a');
+    const before = filesIn(directory);
+    const { recorder } = record({ directory, ...B, destinations: [...B.destinations, shared] });
+
+    expect((await recorder.recover()).spans.size).toBe(0);
+    expect(filesIn(directory)).toEqual(before);
+  });
+
+  test('leaves room for what is ours', async () => {
+    const directory = temporaryDirectory();
+    const attributes = { content: 'x'.repeat(1_000) };
+    const theirs = record({ directory, owner: deadOwner(), ...A });
+    for (let count = 0; count < 200; count += 1) theirs.tracer.startSpan('a', { attributes }).end();
+    const { recorder, tracer, tickets } = record({ directory, maxBytes: 128 * 1024, ...B });
+    for (let count = 0; count < 50; count += 1) tracer.startSpan('b', { attributes }).end();
+    await recorder.recover();
+
+    await vi.waitFor(() => expect(recorder.status.dropped).toEqual({ bytes: 200 }));
+    expect(namesOf(recorder, tickets as number[])).toEqual(Array.from({ length: 50 }, () => 'b'));
+  });
+
+  test.each([
+    ['of the same application and project on another host', { ...A, destinations: [], issues: 'http://b/api/11/' }, 1],
+    ['of the same application and another project', { ...A, destinations: [], issues: 'http://a/api/12/' }, 0],
+    ['of another application and another host', { ...B, destinations: [], issues: 'http://b/api/11/' }, 0],
+    ['of another application and the same project', { ...B, destinations: [], issues: 'http://a/api/11/' }, 1],
+  ])('has as many Issues for a process %s as are its: %o, %i', async (_, now, expected) => {
+    const directory = temporaryDirectory();
+    const dead = { directory, owner: deadOwner(), ...A, destinations: [], issues: 'http://a/api/11/' };
+    record(dead).recorder.keepIssue('i', '{}');
+
+    expect((await record({ directory, ...now }).recorder.recover()).issues).toHaveLength(expected);
+  });
+
+  test.each([
+    ['to the project its spans are for', 'http://a/api/11/', ['i']],
+    ['to no other', 'http://a/api/12/', []],
+  ])('of a file that does not say where its Issues go, they go %s', async (_, issues, expected) => {
+    const directory = temporaryDirectory();
+    const { destinations } = A;
+    record({ directory, owner: deadOwner(), destinations }).recorder.keepIssue('i', '{}');
+
+    expect((await record({ directory, ...A, issues }).recorder.recover()).issues).toEqual(expected);
+  });
+});
+
 describe('a file of somebody who may live', () => {
   test('stays with a recorder of this process', async () => {
     const directory = temporaryDirectory();
