@@ -71,7 +71,7 @@ export interface RecorderStatus {
   readonly spans: number;
   /** Issues on disk that are not settled. */
   readonly issues: number;
-  /** Bytes of the files of this recorder, those it took over included. */
+  /** Bytes of the files of this recorder, those it took over included. After its end they are those it left. */
   readonly bytes: number;
   /** Spans taken over so far. */
   readonly recovered: number;
@@ -136,6 +136,8 @@ export function createRecorder(setup: RecorderSetup): Recorder {
   let interrupted = 0;
   let unwritten = 0;
   let isClosed = false;
+  /** What the end left on disk. */
+  const left = { spans: 0, issues: 0, bytes: 0 };
 
   const attempt = <T>(touch: () => T): T | undefined => {
     try {
@@ -253,8 +255,8 @@ export function createRecorder(setup: RecorderSetup): Recorder {
     const { abandoned } = recovery.find();
     for (const found of abandoned) {
       const isTooOld = found.untouchedMs > maxAgeMs;
-      const { fixed, abandoned: left } = recovery.foreignBytes();
-      const isTooMuch = shelf.bytes + fixed + left > maxBytes;
+      const foreign = recovery.foreignBytes();
+      const isTooMuch = shelf.bytes + foreign.fixed + foreign.abandoned > maxBytes;
       if (isClosed || (!isTooOld && !isTooMuch)) return;
       const inheritance = await recovery.takeAny(found);
       if (inheritance !== undefined) shelf.drop(inheritance.held, isTooOld ? 'age' : 'bytes');
@@ -267,6 +269,9 @@ export function createRecorder(setup: RecorderSetup): Recorder {
       const isNeeded = !isSettled(held) || held.openSpans > 0;
       if (isNeeded) {
         attempt(() => held.segment.rename(formatSegmentName({ ...held.name, owner: nobody(owner) })));
+        left.spans += held.segment.spans;
+        left.issues += held.segment.issues.size;
+        left.bytes += held.segment.bytes;
         shelf.forget(held);
       } else {
         shelf.remove(held);
@@ -343,9 +348,9 @@ export function createRecorder(setup: RecorderSetup): Recorder {
       const { lastError } = trouble;
       return {
         directory,
-        spans: shelf.spans,
-        issues: shelf.issues,
-        bytes: shelf.bytes,
+        spans: shelf.spans + left.spans,
+        issues: shelf.issues + left.issues,
+        bytes: shelf.bytes + left.bytes,
         recovered,
         interrupted,
         dropped: losses.losses,

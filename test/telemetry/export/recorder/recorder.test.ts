@@ -132,6 +132,18 @@ describe('a recorder', () => {
     expect(recorder.status.dropped).toEqual({});
   });
 
+  test('says after the end what it left on disk', () => {
+    const { recorder, trace } = record({ directory: temporaryDirectory() });
+    recorder.strike('one', trace('a', 'b').slice(0, 1));
+    recorder.keepIssue('i', '{}');
+    const { spans, issues, bytes } = recorder.status;
+    recorder.close();
+
+    expect(recorder.status).toMatchObject({ spans: 1, issues: 1 });
+    expect(recorder.status).toMatchObject({ spans, issues, bytes: expect.any(Number) });
+    expect(recorder.status.bytes).toBeGreaterThanOrEqual(bytes);
+  });
+
   test('does nothing after the end', () => {
     const directory = temporaryDirectory();
     const { recorder, trace } = record({ directory });
@@ -144,7 +156,7 @@ describe('a recorder', () => {
     recorder.close();
 
     expect(recorder.read(tickets[0] ?? 0)).toBeUndefined();
-    expect(recorder.status).toMatchObject({ spans: 0, bytes: 0, dropped: {} });
+    expect(recorder.status).toMatchObject({ spans: 1, issues: 0, dropped: {} });
     expect(filesIn(directory)).toHaveLength(1);
   });
 });
