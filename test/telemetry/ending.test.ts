@@ -335,6 +335,31 @@ describe('a process that has nothing to send', () => {
   });
 });
 
+describe('a process that may start neither a thread nor a process', () => {
+  it('ends at once, and is told which flag of Node lets it send', async () => {
+    const permission = process.allowedNodeEnvironmentFlags.has('--permission')
+      ? '--permission'
+      : '--experimental-permission';
+    const source = `
+      import { captureException, setupTracing, traceTool } from 'DIST/index.js';
+      setupTracing();
+      await traceTool({ name: 'a' }, async () => 1);
+      captureException(new Error('b'));
+      process.prependListener('exit', () => (globalThis.exitsAtMs = performance.now()));
+      process.on('exit', () => console.log(performance.now() - exitsAtMs < 2_000));
+      process.exit(3);
+    `;
+    const ended = await runScript(source, {
+      env: { SENTRY_DSN: sentry.dsn, NODE_OPTIONS: `${permission} --allow-fs-read=* --no-warnings` },
+    });
+    expect(ended).toMatchObject({ code: 3, stdout: 'true\n' });
+    expect(ended.stderr.trimEnd().split('\n')).toEqual([
+      expect.stringMatching(/^faultline: 1 span was not delivered: .*--allow-worker/),
+      expect.stringMatching(/^faultline: an Issue was not delivered: .*--allow-worker/),
+    ]);
+  });
+});
+
 describe('a worker thread', () => {
   it.each([
     ['that simply ends', ''],

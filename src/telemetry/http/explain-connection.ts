@@ -1,6 +1,7 @@
 import { DeadlinePassedError } from './connection.ts';
 import { ProxyError } from './proxy-error.ts';
 import type { Proxy } from './proxy.ts';
+import { CannotSendError } from './send-now.ts';
 
 /** Why something was not delivered, in words for the person who can do something about it. */
 export interface Explanation {
@@ -35,10 +36,19 @@ export function explainBroken(error: Error, server: Server): Explanation {
   if (error instanceof DeadlinePassedError) {
     return { cause: 'deadline', sentence: `${host} did not take them before the time for it was over` };
   }
+  if (error instanceof CannotSendError) return explainCannotSend(error);
   if (error instanceof ProxyError) return explainProxy(error, host);
   const { code } = error as { readonly code?: unknown };
   if (typeof code === 'string') return { cause: code, sentence: explainSystemError(code, server) };
   return { cause: error.name, sentence: `sending to ${host} failed: ${error.name}` };
+}
+
+function explainCannotSend({ code }: CannotSendError): Explanation {
+  const fix = code === 'ERR_ACCESS_DENIED' ? '; start Node with --allow-worker' : '';
+  return {
+    cause: 'cannot send',
+    sentence: `the process ended, and neither a thread nor a process could be started to send what was left (${code})${fix}`,
+  };
 }
 
 /** Names the proxy that may be the one that answered. */

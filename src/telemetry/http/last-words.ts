@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 
 import type { Answer } from './post.ts';
-import { sendNow, type NowRequest } from './send-now.ts';
+import { CannotSendError, sendNow, type NowRequest } from './send-now.ts';
 
 /** A request a process still makes when it is about to die, and who decides what becomes of it. */
 export interface LastWord {
@@ -48,7 +48,12 @@ export function sendLastWords(words: readonly LastWord[], timeoutMs: number): vo
       endsAtMs - performance.now(),
     );
     return due.flatMap((word, index) => {
-      const unsaid = word.settle(answers[index] ?? { kind: 'timeout' });
+      const answer = answers[index] ?? { kind: 'timeout' };
+      const unsaid = word.settle(answer);
+      if (answer.kind === 'broken' && answer.error instanceof CannotSendError) {
+        for (const hopeless of unsaid.words) hopeless.giveUp();
+        return [];
+      }
       if (unsaid.pauseMs > 0) pause(word, unsaid.pauseMs);
       else if (unsaid.words.includes(word)) pause(word, backoffMs);
       return unsaid.words;

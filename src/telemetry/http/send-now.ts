@@ -20,7 +20,8 @@ export interface NowRequest {
 
 /**
  * Posts requests before it returns, for a process that is about to die and runs no further callbacks. Returns
- * what became of each: `timeout` where nothing was heard in time. Never throws.
+ * what became of each: `timeout` where nothing was heard in time, a `CannotSendError` where nothing could be started
+ * that would send. Never throws.
  *
  * A worker thread does the work while this thread is blocked, up to `timeoutMs`; where there can be no
  * worker, a process does. Neither runs any of the application's code, or sees its OpenTelemetry.
@@ -37,8 +38,22 @@ export function sendNow(requests: readonly NowRequest[], timeoutMs: number): rea
   }
   try {
     return answersOf(requests, inProcess(requests, waitMs - (performance.now() - startedAtMs)));
-  } catch {
-    return answersOf(requests, []);
+  } catch (error) {
+    const { code } = error as { readonly code?: unknown };
+    const cannot = new CannotSendError(typeof code === 'string' ? code : 'unknown');
+    return requests.map(() => ({ kind: 'broken', error: cannot }));
+  }
+}
+
+/** Neither a thread nor a process could be started to send: trying again does not help. */
+export class CannotSendError extends Error {
+  override readonly name = 'CannotSendError';
+  /** A system error code, or Node's `ERR_ACCESS_DENIED` when its permission model forbids it. */
+  readonly code: string;
+
+  constructor(code: string) {
+    super('nothing could be started that sends');
+    this.code = code;
   }
 }
 
@@ -71,9 +86,10 @@ function inWorker(requests: readonly NowRequest[], timeoutMs: number): readonly 
 
 function inProcess(requests: readonly NowRequest[], timeoutMs: number): readonly Told[] {
   // The executable of a single-file application is the application itself: it would run a second time.
-  if (timeoutMs <= 0 || process.getBuiltinModule('node:sea').isSea()) return [];
+  if (process.getBuiltinModule('node:sea').isSea()) throw new CannotSendError('single-file application');
+  if (timeoutMs <= 0) return [];
   const encoded = requests.map((request) => ({ ...request, body: Buffer.from(request.body).toString('base64') }));
-  const { stdout } = nodeModules.childProcess.spawnSync(process.execPath, ['-e', SEND_NOW_PROGRAM], {
+  const { stdout, error } = nodeModules.childProcess.spawnSync(process.execPath, ['-e', SEND_NOW_PROGRAM], {
     input: JSON.stringify({ requests: encoded, timeoutMs }),
     env: { ...environment(), ELECTRON_RUN_AS_NODE: '1' },
     encoding: 'utf8',
@@ -82,6 +98,7 @@ function inProcess(requests: readonly NowRequest[], timeoutMs: number): readonly
     maxBuffer: Infinity,
     windowsHide: true,
   });
+  if (error !== undefined && !stdout && (error as NodeJS.ErrnoException).code !== 'ETIMEDOUT') throw error;
   // The last line may be torn.
   const lines = (stdout ?? '').split('\n').slice(0, -1);
   return lines.map((line) => JSON.parse(line) as Told);

@@ -58,9 +58,13 @@ export function createTrouble(directory: string, report: Reporter, clock: Clock)
   };
 }
 
+const ACCESS_DENIED = 'ERR_ACCESS_DENIED';
+
 /** Errors of the system name the call that failed. */
 function systemCode(error: unknown): string | undefined {
   const { code, syscall } = error as { readonly code?: unknown; readonly syscall?: unknown };
+  // Node's permission model refuses before there is a call.
+  if (code === ACCESS_DENIED) return code;
   return typeof code === 'string' && typeof syscall === 'string' ? code : undefined;
 }
 
@@ -70,8 +74,9 @@ function isNoPath(error: unknown): boolean {
 }
 
 function pathOf(error: unknown): string | undefined {
-  const { path } = error as { readonly path?: unknown };
-  return typeof path === 'string' ? path : undefined;
+  const { path, resource } = error as { readonly path?: unknown; readonly resource?: unknown };
+  const found = path ?? resource;
+  return typeof found === 'string' ? found : undefined;
 }
 
 function explain(code: string, path: string): string {
@@ -79,6 +84,8 @@ function explain(code: string, path: string): string {
     case 'EACCES':
     case 'EPERM':
       return `this user may not write to ${path} (${code}); give it the directory, or set FAULTLINE_RECORDER_DIR to another`;
+    case ACCESS_DENIED:
+      return `this process may not write to ${path} (${code}); allow it with --allow-fs-write, or set FAULTLINE_RECORDER_DIR to another directory`;
     case 'EROFS':
       return `${path} is on a read-only file system (${code}); set FAULTLINE_RECORDER_DIR to a directory that can be written to`;
     case 'ENOTDIR':

@@ -154,6 +154,23 @@ describe('spans of a process', () => {
 });
 
 describe('a directory this user may not write to', () => {
+  test('because Node was not allowed to is said with what to do', async () => {
+    const directory = temporaryDirectory();
+    const permission = process.allowedNodeEnvironmentFlags.has('--permission')
+      ? '--permission'
+      : '--experimental-permission';
+    const { stdout, stderr, code } = await runScript(
+      withRecorder(directory, `tracer.startSpan('a').end(); console.log(recorder.status.unwritten);`),
+      { env: { NODE_OPTIONS: `${permission} --allow-fs-read=* --no-warnings` } },
+    );
+
+    expect({ stdout, code }).toEqual({ stdout: '1\n', code: 0 });
+    expect(stderr).toContain('this process may not write to');
+    expect(stderr).toContain('(ERR_ACCESS_DENIED)');
+    expect(stderr).toContain('--allow-fs-write');
+    expect(stderr).not.toContain('no form');
+  });
+
   test('is said once, with what to do, and the program goes on', async () => {
     const directory = join(temporaryDirectory(), 'theirs');
     mkdirSync(directory, { mode: 0o555 });
