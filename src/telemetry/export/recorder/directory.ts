@@ -1,5 +1,5 @@
 import { accessSync, constants, mkdirSync, readdirSync, statSync, type Stats } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 import { guard } from '../../guard.ts';
 import { livenessOf, ownerKey, type Liveness } from './owner.ts';
@@ -16,8 +16,25 @@ export interface FoundSegment {
 
 /** Makes the directory, for its owner alone, unless it is there. Throws when nothing can be written to it. */
 export function makeDirectory(directory: string): void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeLevels(resolve(directory));
   accessSync(directory, constants.W_OK | constants.X_OK);
+}
+
+/** Level by level: where a file system says ENOENT of whatever is made in it, Node's own way there never ends. */
+function makeLevels(directory: string): void {
+  if (isDirectory(directory)) return;
+  const parent = dirname(directory);
+  if (parent !== directory) makeLevels(parent);
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    // Somebody else may have been faster.
+    if (!isDirectory(directory)) throw error;
+  }
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** The recorders' files in a directory, oldest first. None when there is no such directory. */

@@ -86,6 +86,8 @@ function explain(code: string, path: string): string {
       return `this user may not write to ${path} (${code}); give it the directory, or set FAULTLINE_RECORDER_DIR to another`;
     case ACCESS_DENIED:
       return `this process may not write to ${path} (${code}); allow it with --allow-fs-write, or set FAULTLINE_RECORDER_DIR to another directory`;
+    case 'ENOENT':
+      return `${path} cannot be made (${code}); set FAULTLINE_RECORDER_DIR to another directory`;
     case 'EROFS':
       return `${path} is on a read-only file system (${code}); set FAULTLINE_RECORDER_DIR to a directory that can be written to`;
     case 'ENOTDIR':

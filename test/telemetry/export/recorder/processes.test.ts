@@ -153,6 +153,18 @@ describe('spans of a process', () => {
   });
 });
 
+describe('a directory that cannot be made', () => {
+  test.runIf(process.platform === 'linux')('is said once, and the program goes on', async () => {
+    const { stdout, stderr, code } = await runScript(
+      withRecorder('/proc/faultline/nope', `tracer.startSpan('a').end(); console.log(recorder.status.unwritten);`),
+      { timeoutMs: 5_000 },
+    );
+
+    expect({ stdout, code }).toEqual({ stdout: '1\n', code: 0 });
+    expect(stderr).toContain('/proc/faultline cannot be made (ENOENT)');
+  });
+});
+
 describe('a directory this user may not write to', () => {
   test('because Node was not allowed to is said with what to do', async () => {
     const directory = temporaryDirectory();
