@@ -78,7 +78,7 @@ function otlpDestination({ endpoint, dsn }: Selection, settings: Settings, host:
     headers,
     ...transport(settings, receiver),
     dialect: settings.get(DIALECT) ?? receiver,
-    ...defined({ tls: readTls(settings, host) }),
+    ...defined({ tls: readTls(settings, host, endpoint) }),
   };
 }
 
@@ -127,20 +127,70 @@ function isSameUrl(one: string, other: string): boolean {
   return one.replace(/\/$/, '') === other.replace(/\/$/, '');
 }
 
-function readTls(settings: Settings, host: Host): Tls | undefined {
-  const tls = defined({
-    ca: readPem(CERTIFICATE, settings, host),
-    cert: readPem(CLIENT_CERTIFICATE, settings, host),
-    key: readPem(CLIENT_KEY, settings, host),
-  });
+function readTls(settings: Settings, host: Host, endpoint: string): Tls | undefined {
+  const ca = readPem(CERTIFICATE, settings, host);
+  const cert = readPem(CLIENT_CERTIFICATE, settings, host);
+  const key = readPem(CLIENT_KEY, settings, host);
+  const given = { ca: ca?.pem, cert: cert?.pem, key: key?.pem };
+  // Without TLS it has no effect, and may be anything.
+  const tls = defined(endpoint.startsWith('https:') ? usable(given, { ca, cert, key }, settings.report) : given);
   return Object.keys(tls).length === 0 ? undefined : tls;
 }
 
+interface Pem {
+  /** The variable that names its file. */
+  readonly key: string;
+  readonly pem: string;
+}
+
+type Given<T> = { readonly [part in keyof Tls]: T | undefined };
+
+/** What TLS can use of it: the other would make every connection fail, and a server that wants it is blamed. */
+function usable({ ca, cert, key }: Given<string>, from: Given<Pem>, report: Report): Given<string> {
+  const client = cert === undefined && key === undefined ? {} : usableClient(cert, key, from, report);
+  if (ca === undefined || isCertificate(ca)) return { ca, ...client };
+  const name = from.ca?.key ?? '';
+  report({ key: name, message: `${name} must name a file of PEM certificates, but holds none: it is not used.` });
+  return client;
+}
+
+function usableClient(
+  cert: string | undefined,
+  key: string | undefined,
+  from: Given<Pem>,
+  report: Report,
+): Given<string> {
+  const names = [
+    from.cert?.key ?? 'OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE',
+    from.key?.key ?? 'OTEL_EXPORTER_OTLP_CLIENT_KEY',
+  ];
+  const refuse = (why: string): Given<string> => {
+    report({ key: `${names.join()}:pair`, message: `${names.join(' and ')} ${why}: no client certificate is used.` });
+    return {};
+  };
+  if (cert === undefined || key === undefined) return refuse('must both be set, but one is missing');
+  try {
+    process.getBuiltinModule('node:tls').createSecureContext({ cert, key });
+    return { cert, key };
+  } catch {
+    return refuse('must name PEM files of a certificate and its own key without a passphrase, but do not');
+  }
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    const { X509Certificate } = process.getBuiltinModule('node:crypto');
+    return new X509Certificate(pem).raw.length > 0;
+  } catch {
+    return false;
+  }
+}
+
 /** The path is not shown: a common mistake is to put the key itself there. */
-function readPem(setting: Setting<string>, settings: Settings, host: Host): string | undefined {
+function readPem(setting: Setting<string>, settings: Settings, host: Host): Pem | undefined {
   for (const { key, value: path } of settings.all(setting)) {
     const pem = host.readTextFile(resolve(host.workingDirectory, path));
-    if (pem !== undefined) return pem;
+    if (pem !== undefined) return { key, pem };
     settings.report({
       key,
       message: `${key} must be the path of a PEM file, but nothing can be read there: it is not used.`,

@@ -91,8 +91,16 @@ function explainSystemError(code: string, { host, certificateVariable }: Server)
     case 'EPIPE':
       return `${host} broke the connection off (${code})`;
     default:
+      if (CLIENT_REFUSED.test(code)) {
+        const isOtlp = certificateVariable.startsWith('OTEL_');
+        return `${host} did not accept the client certificate, or misses one (${code})${isOtlp ? CLIENT_HINT : ''}`;
+      }
       return /^ERR_TLS|CERT|^UNABLE_TO_/.test(code)
         ? `the certificate of ${host} is not trusted (${code}); set ${certificateVariable} to its authority`
         : `sending to ${host} failed (${code})`;
   }
 }
+
+/** What a server says of the certificate of its client, and TLS of an alert that may be about it. */
+const CLIENT_REFUSED = /_ALERT_(?:\w*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)|CERTIFICATE_REQUIRED/;
+const CLIENT_HINT = '; check OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import { selfSigned } from '../http/certificate.ts';
 import { DSN, PUBLIC_KEY, hostWith, resolving } from './resolving.ts';
 
 const SENTRY_URL = 'https://o1.ingest.us.sentry.io/api/42/integration/otlp/v1/traces/';
@@ -118,6 +119,55 @@ describe('with an endpoint', () => {
           'OTEL_EXPORTER_OTLP_CLIENT_KEY must be the path of a PEM file, but nothing can be read there: it is not used.',
       },
     ]);
+  });
+
+  const { cert, key } = selfSigned();
+  const OTHER = selfSigned();
+  const HTTPS = { ...TO_COLLECTOR, url: 'https://collector:4318/v1/traces' };
+
+  test.each([
+    ['whole', { 'ca.pem': cert, 'client.pem': cert, 'key.pem': key }, { ca: cert, cert, key }, []],
+    [
+      'without its key',
+      { 'ca.pem': cert, 'client.pem': cert },
+      { ca: cert },
+      ['CLIENT_KEY must', 'CLIENT_CERTIFICATE and'],
+    ],
+    [
+      'missing beside a key',
+      { 'ca.pem': cert, 'key.pem': key },
+      { ca: cert },
+      ['CLIENT_CERTIFICATE must', 'CLIENT_CERTIFICATE and'],
+    ],
+    [
+      'with the key of another',
+      { 'ca.pem': cert, 'client.pem': cert, 'key.pem': OTHER.key },
+      { ca: cert },
+      ['CLIENT_CERTIFICATE and'],
+    ],
+    ['that is none', { 'ca.pem': cert, 'client.pem': 'no', 'key.pem': key }, { ca: cert }, ['CLIENT_CERTIFICATE and']],
+    [
+      'of an authority that is none',
+      { 'ca.pem': 'no', 'client.pem': cert, 'key.pem': key },
+      { cert, key },
+      ['CERTIFICATE must'],
+    ],
+  ])('a client certificate %s is used or said', (_, files, tls, said) => {
+    const { config, problems } = resolving(
+      {
+        OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector:4318',
+        OTEL_EXPORTER_OTLP_CERTIFICATE: 'ca.pem',
+        OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: 'client.pem',
+        OTEL_EXPORTER_OTLP_CLIENT_KEY: 'key.pem',
+      },
+      {},
+      hostWith(files),
+    );
+    expect(config.destinations).toEqual([{ ...HTTPS, tls }]);
+    expect(problems.map(({ message }) => message)).toEqual(
+      said.map((start) => expect.stringContaining(`OTEL_EXPORTER_OTLP_${start}`) as string),
+    );
+    expect(problems.map(({ message }) => message).join('')).not.toContain('PRIVATE KEY');
   });
 
   test('gRPC is refused with a hint at the port, and JSON over HTTP is used', () => {

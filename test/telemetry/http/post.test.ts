@@ -71,6 +71,26 @@ function sentenceOf(answer: Answer): string {
   return explainBroken(answer.error, server).sentence;
 }
 
+describe('a server that wants a client certificate', () => {
+  it('is explained by what it wants, and its own certificate is not blamed', async () => {
+    const own = selfSigned();
+    const server = createHttpsServer(
+      { ...own, ca: own.cert, requestCert: true, rejectUnauthorized: true },
+      answering([]),
+    );
+    const url = `https://${await listening(server)}/`;
+    const answer = await send(connectionTo(url, { tls: { ca: own.cert } }), url);
+    const { sentence } = explainBroken(answer.kind === 'broken' ? answer.error : new Error('answered'), {
+      host: 'collector.test',
+      timeoutMs: 1,
+      proxy: undefined,
+      certificateVariable: 'OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE',
+    });
+    expect(sentence).toMatch(/^collector\.test did not accept the client certificate, or misses one \(ERR_SSL_\w+\)/);
+    expect(sentence).toMatch(/OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY$/);
+  });
+});
+
 describe('an answer', () => {
   it('comes with its body', async () => {
     const sent: Sent[] = [];
