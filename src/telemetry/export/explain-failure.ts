@@ -4,7 +4,7 @@ import { refusedKeySentence, statusSentence } from '../http/explain-status.ts';
 import type { Proxy } from '../http/proxy.ts';
 
 /** What is said about a destination. */
-export interface FailedDestination extends Pick<Destination, 'name' | 'url' | 'timeoutMs'> {
+export interface FailedDestination extends Pick<Destination, 'name' | 'url' | 'timeoutMs' | 'compression'> {
   readonly proxy: Proxy | undefined;
 }
 
@@ -14,9 +14,14 @@ export function explainMissingAnswer(error: Error | 'timeout', destination: Fail
   return error === 'timeout' ? explainTimeout(server) : explainBroken(error, server);
 }
 
-/** Says what an HTTP status other than 2xx means for whoever set the destination up. */
-export function explainStatus(status: number, destination: FailedDestination): Explanation {
-  return { cause: String(status), sentence: sentenceOf(status, destination) };
+/**
+ * Says what an HTTP status other than 2xx means for whoever set the destination up.
+ *
+ * @param said what the answer says itself, without secrets; empty when that is nothing
+ */
+export function explainStatus(status: number, destination: FailedDestination, said: string): Explanation {
+  const sentence = sentenceOf(status, destination);
+  return { cause: String(status), sentence: said === '' ? sentence : `${sentence}; it says: ${said}` };
 }
 
 /** Says that the endpoint is elsewhere. Of its URL the query is left out, which may hold a key. */
@@ -66,10 +71,13 @@ function endpointHint(destination: FailedDestination): string {
     : `${endpointSource(destination)} is used as it is, most backends want it to end in /v1/traces`;
 }
 
+const UNCOMPRESSED = 'OTEL_EXPORTER_OTLP_TRACES_COMPRESSION=none';
+
 function sentenceOf(status: number, destination: FailedDestination): string {
   const server = serverOf(destination);
   const { host } = server;
   const isSentry = destination.name === 'sentry';
+  const isCompressed = destination.compression === 'gzip';
   switch (status) {
     case 401:
     case 403:
@@ -83,9 +91,9 @@ function sentenceOf(status: number, destination: FailedDestination): string {
     case 405:
       return `${host} takes no spans at this path (405); check ${endpointSource(destination)}`;
     case 415:
-      return `${host} does not read this encoding (415); try OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/protobuf`;
+      return `${host} does not read this encoding (415); try OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/protobuf${isCompressed ? `, or ${UNCOMPRESSED}` : ''}`;
     case 400:
-      return `${statusSentence(status, server)}; many local receivers refuse gzip: OTEL_EXPORTER_OTLP_TRACES_COMPRESSION=none`;
+      return `${statusSentence(status, server)}${isCompressed ? `; many local receivers refuse gzip: ${UNCOMPRESSED}` : ''}`;
     case 429:
       return `${statusSentence(status, server)}${isSentry ? '; see the span quota of the project' : ''}`;
     default:

@@ -4,7 +4,8 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 import type { Protocol } from '../config/options.ts';
 import { safeErrorMessage } from '../content/error-message.ts';
 import type { Explanation } from '../http/explain-connection.ts';
-import { isWebPage, type Answer } from '../http/post.ts';
+import { unpackNow } from '../http/compress.ts';
+import { isWebPage, MAX_ANSWER_BYTES, type Answer } from '../http/post.ts';
 import { isProxyRefusal, ProxyError } from '../http/proxy-error.ts';
 import { askedPauseMs, type RateLimitRules } from '../http/rate-limits.ts';
 import { kindOfStatus } from '../http/status-policy.ts';
@@ -45,17 +46,26 @@ const RATE_LIMITS: RateLimitRules = { categories: new Set(['span']), unsaidPause
  * @see https://opentelemetry.io/docs/specs/otlp/#otlphttp-response which retries fewer: 408 and other server errors
  *   pass as well as 429, 502, 503 and 504 do, and what a 2xx that is no OTLP answer comes from never had the spans
  */
-export function judgeAnswer(answer: Answer, destination: AnsweringDestination, readers: AnswerReaders): Verdict {
-  if (answer.kind !== 'answered') return failed(failureWithoutAnswer(answer, destination));
+export function judgeAnswer(given: Answer, destination: AnsweringDestination, readers: AnswerReaders): Verdict {
+  if (given.kind !== 'answered') return failed(failureWithoutAnswer(given, destination));
+  const answer = unpacked(given);
   const pauseMs = askedPauseMs(answer, RATE_LIMITS, Date.now());
   const { status } = answer;
   if (kindOfStatus(status) !== 'accepted') return failed(failureOfStatus(answer, destination), pauseMs);
-  if (isWebPage(answer) && answer.body.length > 0) return failed(foreign(status, true, destination), pauseMs);
+  if (isWebPage(given) && given.body.length > 0) return failed(foreign(status, true, destination), pauseMs);
   // What was accepted counts, also when the rest of the answer never comes.
   if (!answer.isComplete) return { kind: 'accepted', rejected: 0, pauseMs };
   const response = readResponse(answer, destination.protocol, readers);
   if (response === undefined) return failed(foreign(status, false, destination), pauseMs);
   return { kind: 'accepted', ...partialSuccess(response, destination), pauseMs };
+}
+
+/** What a gateway has packed although nobody asked for it. What cannot be unpacked counts as cut off. */
+function unpacked(answer: Answered): Answered {
+  const encoding = answer.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
+  if (encoding === 'identity' || answer.body.length === 0) return answer;
+  const body = unpackNow(answer.body, encoding, MAX_ANSWER_BYTES);
+  return body === undefined ? { ...answer, body: new Uint8Array(), isComplete: false } : { ...answer, body };
 }
 
 /** What an answer means for the spans of its request, of which some could not be written into it. */
@@ -108,13 +118,17 @@ function neverArrived(error: Error): boolean {
   return typeof code === 'string' && NOT_CONNECTED.test(code);
 }
 
-function failureOfStatus({ status, headers }: Answered, destination: FailedDestination): DeliveryFailure {
+function failureOfStatus(answer: Answered, destination: FailedDestination): DeliveryFailure {
+  const { status, headers } = answer;
   const kind = kindOfStatus(status);
   if (kind === 'redirected') return failure('misconfigured', explainRedirect(status, headers.location, destination));
-  const explanation = explainStatus(status, destination);
+  const explanation = explainStatus(status, destination, ABOUT_CREDENTIALS.has(status) ? '' : shown(messageOf(answer)));
   if (kind === 'passing') return passing(explanation, false);
   return failure(kind === 'too_large' || kind === 'misconfigured' ? kind : 'refused', explanation);
 }
+
+/** What is said of credentials may quote them. */
+const ABOUT_CREDENTIALS: ReadonlySet<number> = new Set([401, 402, 403, 407]);
 
 function foreign(status: number, isPage: boolean, destination: FailedDestination): DeliveryFailure {
   return passing(explainForeignAnswer(status, isPage, destination), false);
@@ -165,8 +179,51 @@ function isJsonObject(body: Uint8Array): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/**
+ * Why a request failed, in the words of the backend: the `message` of a google.rpc.Status, which is its second field,
+ * or the `detail` of Sentry.
+ */
+function messageOf({ body, headers }: Answered): string {
+  try {
+    if (formatOf(headers['content-type']) === 'http/protobuf') return readStatusMessage(body);
+    const { message, detail }: { message?: unknown; detail?: unknown } = JSON.parse(new TextDecoder().decode(body));
+    return [message, detail].find((text) => typeof text === 'string') ?? '';
+  } catch {
+    return '';
+  }
+}
+
+const MESSAGE_TAG = 0x12;
+const CODE_TAG = 0x08;
+
+function readStatusMessage(body: Uint8Array): string {
+  let at = 0;
+  const varint = (): number => {
+    let value = 0;
+    for (let factor = 1; at < body.length; factor *= 0x80) {
+      const byte = body[at] ?? 0;
+      at += 1;
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) break;
+    }
+    return value;
+  };
+  if (body[at] === CODE_TAG) {
+    at += 1;
+    varint();
+  }
+  if (body[at] !== MESSAGE_TAG) return '';
+  at += 1;
+  const length = varint();
+  return new TextDecoder().decode(body.subarray(at, at + length));
+}
+
 /** Longest part of a message that is shown. */
 const MAX_SHOWN = 200;
+
+function shown(message: string): string {
+  return safeErrorMessage('', message).slice(0, MAX_SHOWN).replaceAll(/\s+/g, ' ').trim();
+}
 
 function partialSuccess(
   { rejected, message }: Response,
@@ -174,7 +231,7 @@ function partialSuccess(
 ): { readonly rejected: number; readonly refusal?: DeliveryFailure } {
   if (rejected === 0) return { rejected };
   const { host } = new URL(url);
-  const said = safeErrorMessage('', message).slice(0, MAX_SHOWN).replaceAll(/\s+/g, ' ').trim();
+  const said = shown(message);
   return {
     rejected,
     refusal: {

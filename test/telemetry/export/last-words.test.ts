@@ -129,7 +129,7 @@ describe('the last requests of a process', () => {
   });
 
   it.each<[string, Reply, string, 'lost' | 'left on disk']>([
-    ['400', { status: 400 }, 'HOST could not read the request (400);', 'lost'],
+    ['400', { status: 400 }, 'HOST could not read the request (400)', 'lost'],
     ['413 for a single span', { status: 413 }, 'HOST found the request too large (413), and that was a single', 'lost'],
     ['501', { status: 501 }, 'HOST answered 501', 'lost'],
     ['401', { status: 401 }, 'HOST refused the credentials (401);', 'left on disk'],

@@ -1,6 +1,6 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 
 import { context } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
@@ -172,7 +172,7 @@ describe('a request for a process that cannot wait', () => {
 
 describe('an answer', () => {
   it.each<[status: number, kind: string, cause: RegExp]>([
-    [400, 'refused', /could not read the request \(400\); many local receivers refuse gzip/],
+    [400, 'refused', /could not read the request \(400\)/],
     [401, 'misconfigured', /refused the credentials \(401\); check OTEL_EXPORTER_OTLP_TRACES_HEADERS/],
     [402, 'misconfigured', /answered 402/],
     [403, 'misconfigured', /refused the credentials \(403\)/],
@@ -207,6 +207,59 @@ describe('an answer', () => {
     expect(result.undecided.length).toBe(undecided.length);
     expect(result.undecided.every((span, index) => span === undecided[index])).toBe(true);
     expect(sentry.requests).toHaveLength(1);
+  });
+
+  it.each(['none', 'gzip'] as const)(
+    '400 to a request compressed with %s blames gzip only for it',
+    async (compression) => {
+      sentry.answerNext({ kind: 'status', status: 400 });
+      const { failure } = await exported(exporterTo(tracesUrlOf(sentry), { compression }), someSpans(1));
+      expect(failure?.sentence.includes('many local receivers refuse gzip')).toBe(compression === 'gzip');
+    },
+  );
+
+  const REASON = 'service.name is missing, ask me@example.com';
+  it.each<[what: string, type: string, body: string | Uint8Array]>([
+    ['JSON', 'application/json', JSON.stringify({ code: 3, message: REASON })],
+    ['JSON of Sentry', 'application/json', JSON.stringify({ detail: REASON })],
+    [
+      'protobuf',
+      'application/x-protobuf',
+      Buffer.concat([Buffer.from([8, 3, 18, REASON.length]), Buffer.from(REASON)]),
+    ],
+  ])('that refuses in %s is told in its own words, without what is personal', async (_, type, body) => {
+    for (const status of [400, 422, 503]) {
+      const url = await answering(status, { 'content-type': type }, body);
+      const { failure } = await exported(exporterTo(url), someSpans(1));
+      expect(failure?.sentence).toMatch(/\(?\d{3}\)?; it says: service\.name is missing, ask \[redacted\]$/);
+    }
+  });
+
+  it('that refuses is told in no more than 200 characters, and not at all when it may quote the key', async () => {
+    const headers = { 'content-type': 'application/json' };
+    const long = await answering(400, headers, JSON.stringify({ message: 'no '.repeat(5_000) }));
+    const sentence = (await exported(exporterTo(long), someSpans(1))).failure?.sentence ?? '';
+    expect(sentence.slice(sentence.indexOf('it says: ')).length).toBeLessThanOrEqual(210);
+    const quoting = await answering(401, headers, JSON.stringify({ message: 'unknown key abc' }));
+    expect((await exported(exporterTo(quoting), someSpans(1))).failure?.sentence).not.toContain('abc');
+  });
+
+  it.each([
+    ['that is packed', gzipSync('{"partialSuccess":{"rejectedSpans":"1"}}'), 'gzip', 1],
+    ['that is packed in a way nobody knows', Buffer.from('{}'), 'zstd', 2],
+    ['that says it is packed and is not', Buffer.from('{}'), 'gzip', 2],
+    ['that unpacks to too much', gzipSync('x'.repeat(1_000_000)), 'gzip', 2],
+  ])('%s is read, or taken for a success', async (_, body, encoding, accepted) => {
+    const url = await answering(200, { 'content-type': 'application/json', 'content-encoding': encoding }, body);
+    expect(await exported(exporterTo(url), someSpans(2))).toMatchObject({ accepted, undecided: [] });
+  });
+
+  it('of a login page is no success, however it is packed', async () => {
+    const headers = { 'content-type': 'text/html', 'content-encoding': 'gzip' };
+    for (const body of [gzipSync('<html></html>'), gzipSync('x'.repeat(1_000_000)), Buffer.from('<html></html>')]) {
+      const { accepted, failure } = await exported(exporterTo(await answering(200, headers, body)), someSpans(2));
+      expect({ accepted, kind: failure?.kind }).toEqual({ accepted: 0, kind: 'passing' });
+    }
   });
 
   it('says how an endpoint is read that does not end as most do', async () => {
