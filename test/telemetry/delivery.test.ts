@@ -90,6 +90,15 @@ describe('spans that end', () => {
     await tracing!.flush();
     expect(sentry.spans.at(-1)?.name).toBe('span 49');
     expect(lines).toEqual([expect.stringMatching(/more came than 127\.0\.0\.1:\d+ takes and memory holds/)]);
+    expect(lines[0]).toMatch(/, or raise batch\.maxQueueBytes$/);
+  });
+
+  it('names the bound on their number when that was the one', async () => {
+    sentry.answerNext({ kind: 'hang' }, 10);
+    const { shutdown } = setup({ batch: { maxQueueSize: 10 } });
+    endSpans(50);
+    await shutdown(0);
+    expect(lines[0]).toMatch(/, or raise OTEL_BSP_MAX_QUEUE_SIZE$/);
   });
 
   it('of four megabytes each arrive, in requests the backend takes', async () => {

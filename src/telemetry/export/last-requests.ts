@@ -30,6 +30,8 @@ export interface LastRequests {
   /** Adds to the costs, of which there is one for each cause. */
   add(failure: DeliveryFailure, loss: Loss): void;
   readonly costs: readonly Cost[];
+  /** Whether any of the requests was made. */
+  readonly isSent: boolean;
   /** Why the last request that may still be accepted was not, in one sentence. */
   readonly trouble: string | undefined;
   /** What was tried, these requests included. */
@@ -44,6 +46,7 @@ const MAX_BYTES = 1024 * 1024;
 export function createLastRequests(settle: (spans: readonly QueuedSpan[], outcome: Outcome) => Loss): LastRequests {
   const costs = new Map<string, Cost>();
   let trouble: string | undefined;
+  let isSent = false;
   let retried = 0;
   let possibleDuplicates = 0;
   let lastError: string | undefined;
@@ -70,6 +73,7 @@ export function createLastRequests(settle: (spans: readonly QueuedSpan[], outcom
       request,
       pauseMs: parts.pauseMs,
       settle(answer) {
+        isSent = true;
         retried += again.spans;
         possibleDuplicates += again.possibleDuplicates;
         const outcome = outcomeOf(answer);
@@ -101,6 +105,9 @@ export function createLastRequests(settle: (spans: readonly QueuedSpan[], outcom
     add,
     get costs() {
       return [...costs.values()];
+    },
+    get isSent() {
+      return isSent;
     },
     get trouble() {
       return trouble;

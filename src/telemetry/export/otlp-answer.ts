@@ -122,13 +122,13 @@ function failureOfStatus(answer: Answered, destination: FailedDestination): Deli
   const { status, headers } = answer;
   const kind = kindOfStatus(status);
   if (kind === 'redirected') return failure('misconfigured', explainRedirect(status, headers.location, destination));
-  const explanation = explainStatus(status, destination, ABOUT_CREDENTIALS.has(status) ? '' : shown(messageOf(answer)));
+  const explanation = explainStatus(status, destination, UNQUOTED.has(status) ? '' : shown(messageOf(answer)));
   if (kind === 'passing') return passing(explanation, false);
   return failure(kind === 'too_large' || kind === 'misconfigured' ? kind : 'refused', explanation);
 }
 
-/** What is said of credentials may quote them. */
-const ABOUT_CREDENTIALS: ReadonlySet<number> = new Set([401, 402, 403, 407]);
+/** What is said of credentials may quote them; of a size enough is said. */
+const UNQUOTED: ReadonlySet<number> = new Set([401, 402, 403, 407, 413]);
 
 function foreign(status: number, isPage: boolean, destination: FailedDestination): DeliveryFailure {
   return passing(explainForeignAnswer(status, isPage, destination), false);

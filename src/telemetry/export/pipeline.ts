@@ -11,7 +11,7 @@ import { createLastRequests } from './last-requests.ts';
 import { createOtlpExporter } from './otlp-exporter.ts';
 import type { Address } from './recorder/address.ts';
 import type { Recorder, Ticket } from './recorder/recorder.ts';
-import { createRetryingExporter } from './retrying-exporter.ts';
+import { createRetryingExporter, NO_TIME_LEFT } from './retrying-exporter.ts';
 import { createSpanDispatcher, type SpanDispatcher, type SpanDropReason } from './span-dispatcher.ts';
 import type { Outlet } from './span-intake.ts';
 import { sizeOf } from './span-size.ts';
@@ -167,10 +167,10 @@ export function createPipeline(
     clock,
     destination: key,
     onFailure,
-    onQueueFull: () =>
+    onQueueFull: (reached) =>
       report({
-        key: `dropped:${url}`,
-        message: `spans were not delivered: more came than ${host} takes and memory holds, and the oldest were dropped; set FAULTLINE_RECORDER_DIR to keep them on disk, or raise batch.maxQueueBytes`,
+        key: `dropped:${url}:${reached}`,
+        message: `spans were not delivered: more came than ${host} takes and memory holds, and the oldest were dropped; set FAULTLINE_RECORDER_DIR to keep them on disk, or raise ${reached === 'maxCount' ? 'OTEL_BSP_MAX_QUEUE_SIZE' : 'batch.maxQueueBytes'}`,
       }),
     ...(recorder === undefined ? undefined : { recorder }),
   });
@@ -181,7 +181,12 @@ export function createPipeline(
   const notTaken = (): DeliveryFailure => ({
     kind: 'passing',
     cause: 'closed',
-    sentence: last.trouble ?? exporter.history.lastError ?? `${host} did not take them before the time for it was over`,
+    sentence:
+      last.trouble ??
+      exporter.history.lastError ??
+      (last.isSent || exporter.sentBefore.size > 0
+        ? `${host} did not take them before the time for it was over`
+        : NO_TIME_LEFT),
     mayHaveArrived: false,
   });
 

@@ -61,6 +61,9 @@ export interface RetryHistory {
   readonly lastSuccessMs?: number;
 }
 
+/** What is said of spans that nobody was asked to take. */
+export const NO_TIME_LEFT = 'there was no time left to send';
+
 /** An export whose spans are not all decided. */
 interface Pending {
   readonly order: number;
@@ -115,8 +118,10 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
   const settle = (one: Pending): void => {
     if (!pending.delete(one)) return;
     one.isSettled = true;
-    const { undecided, failure = closedFailure } = one;
-    if (undecided.length > 0) lastError = failure.sentence;
+    const { undecided, isUnderWay } = one;
+    const failure = one.failure ?? (isUnderWay ? closedFailure : { ...closedFailure, sentence: NO_TIME_LEFT });
+    const isNews = isUnderWay || one.failure !== undefined || lastError === undefined;
+    if (undecided.length > 0 && isNews) lastError = failure.sentence;
     one.settle(undecided.length === 0 ? one.outcome : combined(one.outcome, { undecided, failure }));
   };
 

@@ -32,8 +32,8 @@ export interface DispatcherOptions {
   readonly destination: string;
   /** Hears of every batch that was not accepted whole. */
   readonly onFailure: (result: DeliveryResult, lost: number, left: number) => void;
-  /** Hears that spans were dropped because the queue was full. */
-  readonly onQueueFull: () => void;
+  /** Hears that spans were dropped because the queue was full, by this bound. */
+  readonly onQueueFull: (reached: keyof QueueLimits) => void;
 }
 
 /** The way of spans from their end into requests, for one destination. No function throws, no promise rejects. */
@@ -128,7 +128,7 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
     if (queue.dropped === droppedFromQueue) return;
     countDropped('queue_full', queue.dropped - droppedFromQueue);
     droppedFromQueue = queue.dropped;
-    onQueueFull();
+    onQueueFull(queue.reached ?? 'maxBytes');
   };
 
   const countGone = (count: number): void => {

@@ -54,6 +54,8 @@ export interface SpanQueue {
   readonly onDisk: number;
   /** Spans given up because there was no room, and no recorder that has them. */
   readonly dropped: number;
+  /** The bound that was reached last. */
+  readonly reached: keyof QueueLimits | undefined;
   /** Spans the recorder has that more came than can wait here: the next start sends them. */
   readonly leftOnDisk: number;
   /** How far the queue has come: each lane is in order, so what was added before a moment is gone when as many are. */
@@ -77,6 +79,7 @@ export function createSpanQueue({ maxCount, maxBytes }: QueueLimits): SpanQueue 
   let bytes = 0;
   let dropped = 0;
   let leftOnDisk = 0;
+  let reached: keyof QueueLimits | undefined;
 
   const takeOldest = (): QueuedSpan | undefined => {
     const oldest = memory.shift();
@@ -86,8 +89,12 @@ export function createSpanQueue({ maxCount, maxBytes }: QueueLimits): SpanQueue 
     return oldest;
   };
 
-  const takeIfFull = (next: QueuedSpan): QueuedSpan | undefined =>
-    count >= maxCount || bytes + next.bytes > maxBytes ? takeOldest() : undefined;
+  const takeIfFull = (next: QueuedSpan): QueuedSpan | undefined => {
+    if (count >= maxCount) reached = 'maxCount';
+    else if (bytes + next.bytes > maxBytes) reached = 'maxBytes';
+    else return undefined;
+    return takeOldest();
+  };
 
   const leaveOnDisk = (ticket: Ticket): void => {
     disk.push(ticket);
@@ -113,6 +120,9 @@ export function createSpanQueue({ maxCount, maxBytes }: QueueLimits): SpanQueue 
     },
     get dropped() {
       return dropped;
+    },
+    get reached() {
+      return reached;
     },
     get leftOnDisk() {
       return leftOnDisk;

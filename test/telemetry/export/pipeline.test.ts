@@ -27,6 +27,22 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
+describe('a destination that was never asked', () => {
+  it('is not blamed for what there was no time to send', async () => {
+    let requests = 0;
+    server = createServer(() => (requests += 1));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`;
+    const config = resolveConfig({ endpoint }, {}, () => {});
+    const lines: string[] = [];
+    pipeline = createPipeline(config.destinations[0]!, config, ({ message }) => lines.push(message));
+    for (const span of someSpans(2)) pipeline.outlet(span, undefined);
+    pipeline.close();
+    expect(requests).toBe(0);
+    expect(lines).toEqual(['2 spans were not delivered: there was no time left to send']);
+  });
+});
+
 describe('a destination whose URL has a key in its query', () => {
   it('shows it nowhere, and writes it into no file', async () => {
     let onAsked: (url: string | undefined) => void = () => {};
