@@ -37,6 +37,9 @@ export const headers: Kind<Headers> = {
       : { problem: `must be a record of header names and values, but is ${describe(value)}` },
 };
 
+/** They say how a body is sent: another value cuts every one, or makes it unreadable. */
+const FRAMING: ReadonlySet<string> = new Set(['content-length', 'content-encoding', 'transfer-encoding']);
+
 function readHeaders(entries: readonly { label: string; name: string; value: unknown }[]): Reading<Headers> {
   const good = new Map<string, string>();
   const problems: string[] = [];
@@ -45,6 +48,8 @@ function readHeaders(entries: readonly { label: string; name: string; value: unk
       problems.push(`must give every header as a name and a value, which ${label} is not`);
     } else if (typeof value !== 'string' || !FIELD_VALUE.test(value)) {
       problems.push(`must hold values an HTTP header can carry, which that of ${describe(name)} is not`);
+    } else if (FRAMING.has(name.toLowerCase())) {
+      problems.push(`must not name ${describe(name)}, which is Faultline's own`);
     } else if (name.toLowerCase() === SENTRY_AUTH_HEADER) {
       const auth = readSentryAuth(value);
       good.set(SENTRY_AUTH_HEADER, auth.value ?? value);

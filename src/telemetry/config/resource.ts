@@ -38,6 +38,8 @@ export function resolveResource(settings: Settings, environment: Environment, ho
 function attributesOf(layer: Layer): ResourceAttributes {
   const given: Record<string, AttributeValue> = { ...first(layer.read(RESOURCE_ATTRIBUTES)) };
   const { [DEPLOYMENT_ENVIRONMENT]: formerName, ...attributes } = given;
+  // As if it were not there, like every empty variable.
+  if (attributes['service.name'] === '') delete attributes['service.name'];
   if (formerName !== undefined) attributes[DEPLOYMENT_ENVIRONMENT_NAME] ??= formerName;
   for (const [attribute, setting] of NAMED) {
     const value = first(layer.read(setting));

@@ -53,6 +53,15 @@ describe('a list of headers', () => {
     });
   });
 
+  test.each(['Content-Length=5', 'content-encoding=gzip', 'transfer-encoding=chunked'])(
+    'that say how a body is sent are left out, with a word: %s',
+    (given) => {
+      const { value, problem } = read(`a=1,${given}`);
+      expect(value).toEqual({ a: '1' });
+      expect(problem).toMatch(/^must not name "[a-z-]+", which is Faultline's own$/i);
+    },
+  );
+
   test('of any text never throws and gives only what Node can send', () => {
     const piece = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 8 }),

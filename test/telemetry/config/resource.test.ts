@@ -97,4 +97,12 @@ describe('the resource', () => {
       },
     ]);
   });
+
+  test('an empty service name is none', () => {
+    const { config } = resolving({
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
+      OTEL_RESOURCE_ATTRIBUTES: 'service.name=,team=a',
+    });
+    expect(config.resourceAttributes).toMatchObject({ 'service.name': 'unknown_service:node', team: 'a' });
+  });
 });
