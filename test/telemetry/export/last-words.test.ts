@@ -223,7 +223,8 @@ describe('the last requests of a process', () => {
     replies = [{ status: 503 }];
     const { destination } = await run(`
       await step('a');
-      await tracing.flush(100);
+      void tracing.flush();
+      while (tracing.status.destinations[0].lastError === undefined) await new Promise(setImmediate);
       process.exit(0);
     `);
     expect(destination).toMatchObject({ exported: 1, retried: 1, possibleDuplicates: 0 });
