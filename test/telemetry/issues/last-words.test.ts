@@ -168,7 +168,7 @@ describe('a sender in a process that dies', () => {
   it('leaves a server alone that limits the rate, and says so once at the end', async () => {
     sentry.answerNextEnvelope({ kind: 'status', status: 429, headers: { 'retry-after': '60' } });
     const ended = await run(
-      `sender.send(event('a')); await sender.flush(100); sayLastWords(); sender.close(); process.exit();`,
+      `sender.send(event('a')); await sender.flush(5_000); sayLastWords(); sender.close(); process.exit();`,
     );
     expect(ended.stdout).toBe('{"sent":0,"failed":0,"pending":1}\n');
     expect(ended.stderr).toMatch(/^faultline: an Issue was not delivered: \S+ kept limiting the rate \(429\);.*\n$/);
@@ -177,7 +177,7 @@ describe('a sender in a process that dies', () => {
 
   it.each([
     ['asks for a pause first when the process is about to die', `sayLastWords();`],
-    ['asked for a pause before', `await sender.flush(100); sayLastWords();`],
+    ['asked for a pause before', `await sender.flush(5_000); sayLastWords();`],
   ])('does not wait for a server that %s', async (_, end) => {
     const headers = { 'retry-after': '60', 'x-sentry-rate-limits': '60:error;transaction:key' };
     sentry.answerNextEnvelope({ kind: 'status', status: 429, headers });
