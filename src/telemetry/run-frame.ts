@@ -59,6 +59,10 @@ export interface AgentFrame {
   readonly signal: AbortSignal | undefined;
   /** The span of the agent that began the run: the one that was called by no other. */
   readonly outermost: Span;
+  /** The frame of that one; absent in its own. */
+  readonly root?: AgentFrame | undefined;
+  /** The id of the run, unless it was given around it. */
+  readonly runId?: string | undefined;
   /** The scope the run began in, which has its steps. Absent in the frame of an older copy of this package. */
   readonly scope?: Scope;
   /** The model call that answered last: the parent of the tools it asked for. */
@@ -67,6 +71,15 @@ export interface AgentFrame {
   lastModel?: { readonly model: string; readonly provider: string };
   /** Failures of this run that wait for its end; absent once it has ended. */
   held: HeldFailure[] | undefined;
+}
+
+/**
+ * Whether both an agent and the run it is part of have ended. What still works inside it belongs to no run then.
+ *
+ * @internal
+ */
+export function isOver({ held, root }: AgentFrame): boolean {
+  return held === undefined && root?.held === undefined;
 }
 
 /** @internal */

@@ -150,6 +150,21 @@ export class Scope {
     this.#said = this.#outer === undefined ? undefined : this.#outer.#said;
   }
 
+  /**
+   * A scope for work that has outlived its run: what was said there holds, but its steps are not part of the new one.
+   * It stands directly in the outermost scope, so that runs that start one another make no chain.
+   */
+  static outliving(ended: Scope): Scope {
+    if (!(#said in ended)) return new Scope();
+    const [outermost, ...inner] = ended.#fromOutermost();
+    const scope = new Scope(outermost);
+    scope.#said = ended.#said;
+    scope.#user = inner.map((each) => each.#user).findLast((known) => known !== undefined);
+    scope.#tags = Object.assign({}, ...inner.map((each) => each.#tags)) as Record<string, string>;
+    scope.#contexts = Object.assign({}, ...inner.map((each) => each.#contexts)) as Captured['contexts'];
+    return scope;
+  }
+
   /** User and tags as span attributes, those of the outer scope included, without secrets. */
   attributes(redactor: Redactor): Attributes | undefined {
     return this.#said?.without(redactor);

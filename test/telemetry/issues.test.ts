@@ -1,3 +1,5 @@
+import { AsyncResource } from 'node:async_hooks';
+
 import { context, propagation, trace } from '@opentelemetry/api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -1000,6 +1002,40 @@ describe('the application', () => {
         bigints,
       ),
     ).not.toContain('example.com');
+  });
+
+  it('sets them for each run also where the runs are started by work that outlives the first', async () => {
+    const { flush } = setup();
+    const closed = new Error('the pool is closed');
+    const consumer = traceAgent({ name: 'first' }, () => {
+      setTag('started', 'by the first');
+      addBreadcrumb({ category: 'app', message: 'step of the first' });
+      return AsyncResource.bind((work: () => unknown) => work());
+    });
+    const job = async (id: string): Promise<void> => {
+      await traceAgent({ name: 'job' }, async () => {
+        setUser({ id });
+        addBreadcrumb({ category: 'app', message: `step of ${id}` });
+        await Promise.resolve();
+        quietly(() => failingTool(closed));
+      });
+    };
+    await Promise.all([consumer(() => job('alice')), consumer(() => job('bob'))]);
+    await flush();
+    expect(events().map(({ user }) => user)).toEqual([{ id: 'alice' }, { id: 'bob' }]);
+    for (const { user, tags, breadcrumbs } of events()) {
+      expect(tags).toMatchObject({ agent: 'job', started: 'by the first' });
+      const said = breadcrumbs?.values.filter(({ category }) => category === 'app').map(({ message }) => message);
+      expect(said).toEqual([`step of ${user?.id}`]);
+    }
+  });
+
+  it('hears of a tool that fails in no run, because the one that started it has ended', async () => {
+    const { flush } = setup();
+    const later = traceAgent({ name: 'first' }, () => AsyncResource.bind(() => quietly(failingTool)));
+    later();
+    await flush();
+    expect(onlyEvent().tags).toMatchObject({ tool: 'get_weather' });
   });
 
   it('sends e-mail, name and address of a user only when it says so', async () => {

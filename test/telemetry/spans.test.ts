@@ -1,3 +1,5 @@
+import { AsyncResource } from 'node:async_hooks';
+
 import { trace, TraceFlags, type SpanContext } from '@opentelemetry/api';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
@@ -236,6 +238,70 @@ describe('an agent run', () => {
     ]);
     expect(span('agent.invoke helper').attributes).toMatchObject({ 'faultline.fallbacks': 1, 'faultline.turns': 1 });
     expect(span('agent.invoke helper').status.code).toBe(UNSET);
+  });
+});
+
+describe('work that is started in a run and outlives it', () => {
+  /** Runs a function in the context of a run that has ended, as a consumer does that the first request began. */
+  function afterARun(): (work: () => void) => void {
+    return traceAgent({ name: 'first', conversationId: 'c-1' }, () => AsyncResource.bind((work: () => void) => work()));
+  }
+
+  it('has each agent as a run of its own, in a trace of its own that is linked to the ended one', () => {
+    const consumer = afterARun();
+    for (const name of ['job_a', 'job_b']) {
+      consumer(() => traceAgent({ name }, () => traceTool({ name: `tool of ${name}` }, () => undefined)));
+    }
+
+    const first = span('agent.invoke first');
+    const jobs = [span('agent.invoke job_a'), span('agent.invoke job_b')];
+    expect(new Set([first, ...jobs].map(({ traceId }) => traceId)).size).toBe(3);
+    expect(new Set([first, ...jobs].map(({ attributes }) => attributes['faultline.run.id'])).size).toBe(3);
+    for (const { parentSpanId, attributes, links } of jobs) {
+      expect([parentSpanId, attributes['faultline.depth']]).toEqual([undefined, 0]);
+      expect(attributes['gen_ai.conversation.id']).toBe('c-1');
+      expect(links).toEqual([expect.objectContaining({ traceId: first.traceId, spanId: first.spanId })]);
+    }
+    expect(span('execute_tool tool of job_a').parentSpanId).toBe(jobs[0]?.spanId);
+  });
+
+  it('stays below a span of the application, and keeps what a context around it says', () => {
+    const consumer = afterARun();
+    consumer(() =>
+      trace.getTracer('app').startActiveSpan('poll of a job', (poll) => {
+        withRunContext({ runId: 'job-7' }, () => traceAgent({ name: 'job' }, () => undefined));
+        poll.end();
+      }),
+    );
+    const job = span('agent.invoke job');
+    expect([job.parentSpanId, job.links]).toEqual([span('poll of a job').spanId, []]);
+    expect(job.attributes['faultline.run.id']).toBe('job-7');
+  });
+
+  it('is part of the run for as long as that goes on, although the sub-agent that started it has ended', () => {
+    traceAgent({ name: 'lead' }, () => {
+      const consumer = traceAgent({ name: 'starter' }, () => AsyncResource.bind((work: () => void) => work()));
+      consumer(() => traceAgent({ name: 'helper' }, () => undefined));
+    });
+    const [lead, helper] = [span('agent.invoke lead'), span('agent.invoke helper')];
+    expect(helper.traceId).toBe(lead.traceId);
+    expect(helper.attributes['faultline.run.id']).toBe(lead.attributes['faultline.run.id']);
+  });
+
+  it('is not aborted with the run', () => {
+    const stop = new AbortController();
+    const consumer = traceAgent({ name: 'first', signal: stop.signal }, () =>
+      AsyncResource.bind((work: () => void) => work()),
+    );
+    stop.abort();
+    consumer(() => {
+      expect(() =>
+        traceAgent({ name: 'job' }, () => {
+          throw new Error('lost');
+        }),
+      ).toThrow('lost');
+    });
+    expect(span('agent.invoke job').status.code).toBe(ERROR);
   });
 });
 

@@ -1,4 +1,4 @@
-import { SpanKind, trace } from '@opentelemetry/api';
+import { SpanKind, trace, type Link } from '@opentelemetry/api';
 
 import { active } from '../active.ts';
 import { agentAttributes, runTotalAttributes, type RunTotals } from '../attributes/agent.ts';
@@ -18,7 +18,7 @@ import {
   type RunContext,
 } from '../context.ts';
 import { scopeOf } from '../current-scope.ts';
-import type { AgentFrame, RunFrame } from '../run-frame.ts';
+import { isOver, type AgentFrame, type RunFrame } from '../run-frame.ts';
 import type { FailurePoint } from '../failure-points.ts';
 import { errorType } from '../linked-errors.ts';
 import { guard, guarded } from '../guard.ts';
@@ -80,7 +80,8 @@ class AgentOperation extends OperationSpan implements AgentSpan {
 
 /** @internal */
 export const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
-  open(options, { context, frame }) {
+  open(options, surroundings) {
+    const { context, frame, links } = outsideOfEnded(surroundings);
     const ownRunId = (textOf(options.runId) ?? frame?.run.runId) === undefined ? newRunId() : undefined;
     const run = agentRun(options, frame, ownRunId);
     // A run's own scope; a sub-agent is part of the run that called it.
@@ -98,7 +99,8 @@ export const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
       options.captureContent === undefined
         ? parent
         : withFrame(parent, createFrame(run, scope, content, undefined, said));
-    const span = tracer().startSpan(safeName, { kind: SpanKind.INTERNAL, attributes }, start);
+    const settings = { kind: SpanKind.INTERNAL, attributes };
+    const span = tracer().startSpan(safeName, links === undefined ? settings : { ...settings, links }, start);
     sealLabels(span, safeName, attributes, secretsRedactor);
     const signal = options.signal ?? frame?.agent?.signal;
     const outermost = frame?.agent?.outermost ?? span;
@@ -108,6 +110,8 @@ export const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
       totals: newTotals(),
       signal,
       outermost,
+      root: frame?.agent === undefined ? undefined : (frame.agent.root ?? frame.agent),
+      runId: textOf(options.runId) ?? frame?.agent?.runId ?? ownRunId,
       scope: frame?.agent?.scope ?? scope,
       held: [],
     };
@@ -130,12 +134,30 @@ export const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
 };
 
 /** `notOpened` for an agent: what is said in its run stays there, and what it has decided holds. */
-function agentNotOpened(options: AgentSpanOptions, { context, frame }: Surroundings): Opened {
+function agentNotOpened(options: AgentSpanOptions, surroundings: Surroundings): Opened {
+  const { context, frame } = guard(() => outsideOfEnded(surroundings)) ?? surroundings;
   if (frame?.agent !== undefined) return notOpened({ context, frame });
   const run = guard(() => agentRun(options, frame, undefined));
   const content = guard(() => contentOfRun(frame, options.captureContent));
   const own = frameApart(frame, run, content);
   return notOpened({ context: withFrame(context, own), frame: own });
+}
+
+/**
+ * Where an agent starts. Work that a run has left behind, such as a consumer the first request began, is no part of
+ * that run any more: its agents are runs of their own, in which what was said there holds as a default. In place of a
+ * parent that is dead they have a link to it.
+ */
+function outsideOfEnded(surroundings: Surroundings): Surroundings & { readonly links?: Link[] } {
+  const { context, frame } = surroundings;
+  if (frame?.agent === undefined || !isOver(frame.agent)) return surroundings;
+  const { agent, run } = frame;
+  const { depth: _, runId, ...said } = run;
+  const own = runId === undefined || runId === agent.runId ? said : { ...said, runId };
+  const outside = createFrame(own, Scope.outliving(frame.scope), frame.content);
+  const isBelowIt = trace.getSpan(context) === agent.span;
+  if (!isBelowIt) return { context, frame: outside };
+  return { context: trace.deleteSpan(context), frame: outside, links: [{ context: agent.span.spanContext() }] };
 }
 
 /** The run an agent opens. Names are added one by one: added to a spread copy, each takes 0.4 µs on Node 20. */
