@@ -7,7 +7,9 @@ import {
   type SpanContext,
 } from '@opentelemetry/api';
 
+import { frameApart, withFrame } from './context.ts';
 import { guard } from './guard.ts';
+import { frameOf } from './run-frame.ts';
 
 /** Request headers as Node, Fetch or a plain object gives them. */
 export type IncomingHeaders = Headers | Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -15,10 +17,13 @@ export type IncomingHeaders = Headers | Readonly<Record<string, string | readonl
 /**
  * Runs a function as part of the caller's trace. Reads `traceparent` and `baggage` through the registered
  * propagator, and `sentry-trace` when there is no valid `traceparent`, because a Sentry browser SDK sends
- * only that one unless told otherwise. Headers that hold no trace change nothing.
+ * only that one unless told otherwise. Headers that hold no trace leave the current one.
+ *
+ * What is said inside, by `setUser` and the like, stays inside, whether there is a trace or not.
  */
 export function continueTrace<T>(headers: IncomingHeaders, run: () => T): T {
-  return contextApi.with(guard(() => callersContext(headers)) ?? contextApi.active(), run);
+  const context = guard(() => callersContext(headers)) ?? contextApi.active();
+  return contextApi.with(guard(() => withFrame(context, frameApart(frameOf(context)))) ?? context, run);
 }
 
 function callersContext(headers: IncomingHeaders): Context {

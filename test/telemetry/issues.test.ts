@@ -1004,6 +1004,36 @@ describe('the application', () => {
     ).not.toContain('example.com');
   });
 
+  it('sets them for one request, also before its agent starts, when the trace of the caller is continued', async () => {
+    const { flush } = setup();
+    const request = (id: string, headers: Record<string, string>): Promise<void> =>
+      continueTrace(headers, async () => {
+        setUser({ id });
+        setTag('tier', id);
+        addBreadcrumb({ category: 'app', message: `step of ${id}` });
+        await Promise.resolve();
+        survive(new WeatherServiceError(`from ${id}`));
+      });
+    await Promise.all([
+      request('alice', { traceparent: `00-${'a'.repeat(32)}-${'a'.repeat(16)}-01` }),
+      request('bob', {}),
+    ]);
+    captureMessage('of the process');
+    await flush();
+    const told = events().map(({ user, tags, breadcrumbs }) => [
+      user?.id,
+      tags['tier'],
+      breadcrumbs?.values.filter(({ category }) => category === 'app').map(({ message }) => message),
+    ]);
+    expect(told).toEqual(
+      expect.arrayContaining([
+        ['alice', 'alice', ['step of alice']],
+        ['bob', 'bob', ['step of bob']],
+        [undefined, undefined, undefined],
+      ]),
+    );
+  });
+
   it('sets them for each run also where the runs are started by work that outlives the first', async () => {
     const { flush } = setup();
     const closed = new Error('the pool is closed');
