@@ -122,13 +122,28 @@ interface ErrorLinks {
   readonly members?: readonly unknown[];
 }
 
-/** What links an error to others. Reading it may run code of the application, and fail. */
+/**
+ * What links an error to others. Reading it may run code of the application, and fail. What validators and GraphQL
+ * clients list under `errors` are mostly descriptions, and no errors.
+ */
 function linksOf(value: object): ErrorLinks {
   try {
     const { cause, errors } = value as Readonly<Record<string, unknown>>;
-    return { cause, members: Array.isArray(errors) ? (errors.slice(0, MAX_LISTED) as unknown[]) : [] };
+    const listed = Array.isArray(errors) ? (errors.slice(0, MAX_LISTED) as unknown[]) : [];
+    return { cause: isError(cause) ? cause : undefined, members: listed.filter(isError) };
   } catch {
     return {};
+  }
+}
+
+/** Whether a value is an error, also of another realm, or has at least a stack as one. */
+function isError(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  try {
+    if (value instanceof Error || Object.prototype.toString.call(value) === '[object Error]') return true;
+    return typeof (value as { readonly stack?: unknown }).stack === 'string';
+  } catch {
+    return false;
   }
 }
 

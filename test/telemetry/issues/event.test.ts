@@ -1,4 +1,5 @@
 import { hostname, release, type } from 'node:os';
+import { runInNewContext } from 'node:vm';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -263,6 +264,24 @@ describe('the errors of a failure', () => {
         stacktrace: { frames: [frameAt(3)] },
       },
     ]);
+  });
+
+  it.each([
+    ['a validation', [{ code: 'invalid_type', message: 'Required', path: ['a'] }]],
+    ['the answer of a GraphQL server', [{ message: 'not authorized', locations: [] }]],
+    ['a list of texts', ['one', 'two']],
+  ])('are errors and nothing else, unlike what %s lists', (_name, errors) => {
+    const error = errorAt(1, Object.assign(new TypeError('no'), { errors, cause: { code: 'E1', detail: 'x' } }));
+    expect(values(error)).toEqual([
+      { type: 'TypeError', value: 'no', mechanism: thrown, stacktrace: { frames: [frameAt(1)] } },
+    ]);
+  });
+
+  it('may be of another realm, or have nothing of an error but its stack', () => {
+    const foreign: unknown = runInNewContext('new RangeError("foreign")');
+    const withStack = { name: 'WasmError', message: 'trap', stack: 'WasmError: trap\n    at f (/srv/app/a.js:1:1)' };
+    const types = values(new AggregateError([foreign, withStack, {}])).map(({ type }) => type);
+    expect(types).toEqual(['WasmError', 'RangeError', 'AggregateError']);
   });
 
   it('hold what every model of an exhausted chain failed with', () => {
