@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 import { beginning, shortened } from '../content/error-message.ts';
 import type { ContentPolicy } from '../content/policy.ts';
 import { linkedErrors } from '../linked-errors.ts';
@@ -51,7 +53,8 @@ class PlainCopy {
 
   #copyObject(value: object, depth: number): unknown {
     try {
-      if (value instanceof Error) return errorSummary(value, this.#policy);
+      // Of another realm, it is no instance of ours.
+      if (value instanceof Error || types.isNativeError(value)) return errorSummary(value, this.#policy);
       if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
       if (ArrayBuffer.isView(value)) return '[binary]';
       if (depth >= MAX_DEPTH || this.#values >= MAX_VALUES) return Array.isArray(value) ? '[list]' : '[object]';

@@ -354,6 +354,7 @@ describe('what an application adds', () => {
         call: () => 'secret',
         nothing: undefined,
         error: Object.assign(new TypeError('broken'), { requestBodyValues: 'secret' }),
+        foreign: runInNewContext('Object.assign(new TypeError("broken"), { requestBodyValues: "secret" })') as unknown,
         loop,
         get trap(): never {
           throw new Error('secret');
@@ -371,6 +372,7 @@ describe('what an application adds', () => {
       items: [1, 'two', null, null],
       blob: '[binary]',
       error: 'TypeError: broken',
+      foreign: 'TypeError: broken',
       loop: { name: 'loop', self: { name: 'loop', self: '[object]' } },
       trap: '[unreadable]',
     });
