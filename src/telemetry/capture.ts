@@ -10,7 +10,7 @@ import {
 import { active, type HeldFailure } from './active.ts';
 import { contentPolicyOf, failurePlace } from './context.ts';
 import { scopeOf } from './current-scope.ts';
-import { frameOf, type AgentFrame, type RunFrame } from './run-frame.ts';
+import { frameOf, type AgentFrame, type NamedModel, type RunFrame } from './run-frame.ts';
 import type { Captured, CapturedFailure, Level } from './captured.ts';
 import { isRecoverable, type FailurePoint } from './failure-points.ts';
 import { linkedErrors, toldWith } from './linked-errors.ts';
@@ -97,6 +97,24 @@ export function spanSite(span: Span, usualOp?: string): Pick<Site, 'span' | 'par
   };
 }
 
+/** The models whose calls have failed, by what they failed with, each with the run it was in. */
+const failedModels = new WeakMap<object, NamedModel & { readonly run: Span | undefined }>();
+
+/**
+ * Remembers for the tags of an Issue whose call has failed: others may be asked at the same time.
+ *
+ * @internal
+ */
+export function rememberModel(error: unknown, { model, provider }: NamedModel, within: AgentFrame | undefined): void {
+  if (isObject(error)) failedModels.set(error, { model, provider, run: within?.outermost });
+}
+
+/** The model an error is about: the one that failed with it, else the one that was asked last. */
+function modelOf(error: unknown, agent: AgentFrame | undefined): NamedModel | undefined {
+  const failed = isObject(error) ? failedModels.get(error) : undefined;
+  return failed !== undefined && failed.run === agent?.outermost ? failed : agent?.lastModel;
+}
+
 /**
  * Everything that is known of a failure at the moment it happens. Assumes that a run recovers where it can.
  *
@@ -107,7 +125,7 @@ export function captureFailure(site: FailureSite): CapturedFailure {
   const handled = isRecoverable(point);
   const run = site.frame?.agent?.outermost.spanContext().spanId;
   return {
-    ...surroundings(site, 'internal_error', { ...site.tags, 'failure.point': point }),
+    ...surroundings(site, error, 'internal_error', { ...site.tags, 'failure.point': point }),
     error,
     ...(isObject(error) ? undefined : { safeMessage: site.message }),
     point,
@@ -205,7 +223,7 @@ export function captureHere(
     rememberFailure(error, place, { ...known, message, isOnSpan, isCaptured: true, isSurvived: false });
   }
   return {
-    ...surroundingsHere('internal_error', context),
+    ...surroundingsHere(error, 'internal_error', context),
     ...how,
     ...levelOf(context),
     error,
@@ -229,7 +247,7 @@ export function captureMessage(
   guard(() => {
     const given = isObject(levelOrContext) ? levelOrContext : context;
     const level = LEVELS.get(levelOrContext) ?? 'info';
-    issues.capture({ ...surroundingsHere(undefined, given), level, ...levelOf(given), message });
+    issues.capture({ ...surroundingsHere(undefined, undefined, given), level, ...levelOf(given), message });
   });
 }
 
@@ -248,13 +266,17 @@ const LEVELS: ReadonlyMap<unknown, Level> = new Map<unknown, Level>([
   ['debug', 'debug'],
 ]);
 
-function surroundingsHere(status: SpanStatus, context: CaptureContext | null): Omit<Captured, 'level'> {
+function surroundingsHere(
+  error: unknown,
+  status: SpanStatus,
+  context: CaptureContext | null,
+): Omit<Captured, 'level'> {
   const here = contextApi.active();
   const frame = frameOf(here);
   const span = trace.getSpan(here);
   const site = span === undefined ? { span } : spanSite(span);
   const tags = guard(() => ({ ...context?.tags }));
-  return surroundings({ ...site, frame, transaction: frame?.agent?.name }, status, tags);
+  return surroundings({ ...site, frame, transaction: frame?.agent?.name }, error, status, tags);
 }
 
 /** What an Issue says of the state of its span, when that is one of a failure. */
@@ -263,6 +285,7 @@ type SpanStatus = 'internal_error' | undefined;
 /** What is known of the place: its span, its run, its scope. */
 function surroundings(
   { span, parentSpanId, op, transaction, frame }: Site,
+  error: unknown,
   status: SpanStatus,
   tags: Readonly<Record<string, string>> = {},
 ): Omit<Captured, 'level'> {
@@ -271,7 +294,7 @@ function surroundings(
     ...scope,
     occurredAtMs: Date.now(),
     policy: contentPolicyOf(frame),
-    tags: { ...scope.tags, ...runTags(frame), ...tags },
+    tags: { ...scope.tags, ...runTags(frame, error), ...tags },
     ...(transaction === undefined ? undefined : { transaction }),
     ...(span === undefined || !isSpanContextValid(span)
       ? undefined
@@ -287,14 +310,14 @@ function surroundings(
   };
 }
 
-function runTags(frame: RunFrame | undefined): Record<string, string> {
+function runTags(frame: RunFrame | undefined, error: unknown): Record<string, string> {
   const tags: Record<string, string> = {};
   const { agent, runId, conversationId, transport } = frame?.run ?? {};
   if (agent !== undefined) tags['agent'] = agent;
   if (runId !== undefined) tags['run_id'] = runId;
   if (conversationId !== undefined) tags['conversation_id'] = conversationId;
   if (transport !== undefined) tags['transport'] = transport;
-  const { model, provider } = frame?.agent?.lastModel ?? {};
+  const { model, provider } = modelOf(error, frame?.agent) ?? {};
   if (model !== undefined) tags['model'] = model;
   if (provider !== undefined) tags['provider'] = provider;
   return tags;

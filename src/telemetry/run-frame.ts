@@ -48,6 +48,16 @@ export interface SaidOfRun {
 }
 
 /**
+ * A model as the tags of an Issue name it.
+ *
+ * @internal
+ */
+export interface NamedModel {
+  readonly model: string;
+  readonly provider: string;
+}
+
+/**
  * The part of a frame that child spans write to.
  *
  * @internal
@@ -68,7 +78,7 @@ export interface AgentFrame {
   /** The model call that answered last: the parent of the tools it asked for. */
   lastChat?: SpanContext;
   /** The model call that was made last, for the tags of an Issue. */
-  lastModel?: { readonly model: string; readonly provider: string };
+  lastModel?: NamedModel;
   /** Failures of this run that wait for its end; absent once it has ended. */
   held: HeldFailure[] | undefined;
 }

@@ -839,6 +839,32 @@ describe('the tags of an Issue', () => {
     expect(models).toEqual([1, 2, 3].map(() => ['gpt-5-mini', 'openai']));
   });
 
+  it('name the model whose call has failed, also when another one was asked since', async () => {
+    const { flush } = setup();
+    const error = new WeatherServiceError('503');
+    const calls = traceAgent({ name: 'helper' }, async () => {
+      let fail = (): void => {};
+      const first = traceChat(
+        { model: 'gpt-5', provider: 'openai' },
+        () => new Promise((_, reject) => (fail = () => reject(error))),
+      );
+      traceChat({ model: 'claude', provider: 'anthropic' }, () => undefined);
+      fail();
+      await first;
+    });
+    await expect(calls).rejects.toBe(error);
+    traceAgent({ name: 'another' }, () => {
+      traceChat({ model: 'claude', provider: 'anthropic' }, () => undefined);
+      quietly(() => failingTool(error));
+    });
+    await flush();
+    const told = events().map(({ tags }) => [tags['agent'], tags['model'], tags['provider']]);
+    expect(told).toEqual([
+      ['helper', 'gpt-5', 'openai'],
+      ['another', 'claude', 'anthropic'],
+    ]);
+  });
+
   it('and the span of a failure in a loop of your own are what its attributes and its span say', async () => {
     const { flush } = setup();
     const tracer = trace.getTracer('app');

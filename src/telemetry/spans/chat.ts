@@ -6,6 +6,7 @@ import { chatContent, chatOutput } from '../attributes/content.ts';
 import type { CallCost } from '../attributes/cost.ts';
 import { textOf } from '../attributes/text.ts';
 import { addUsage, normalizeUsage, type TokenUsage } from '../attributes/usage.ts';
+import { rememberModel } from '../capture.ts';
 import { sealLabels } from '../content/seal.ts';
 import { contentPolicyOf, runAttributes } from '../context.ts';
 import { httpStatus } from '../linked-errors.ts';
@@ -71,6 +72,7 @@ class ChatOperation extends OperationSpan implements ChatSpan {
   }
 
   protected override describeError(error: unknown): { readonly errorType?: string } {
+    guard(() => rememberModel(error, this.#chat, this.within));
     const status = httpStatus(error);
     return status === undefined ? {} : { errorType: String(status) };
   }
