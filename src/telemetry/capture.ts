@@ -8,12 +8,13 @@ import {
 } from '@opentelemetry/api';
 
 import { active, type HeldFailure } from './active.ts';
+import { textOf } from './attributes/text.ts';
 import { contentPolicyOf, failurePlace } from './context.ts';
 import { scopeOf } from './current-scope.ts';
 import { frameOf, type AgentFrame, type NamedModel, type RunFrame } from './run-frame.ts';
 import type { Captured, CapturedFailure, Level } from './captured.ts';
 import { isRecoverable, type FailurePoint } from './failure-points.ts';
-import { linkedErrors, toldWith } from './linked-errors.ts';
+import { isError, linkedErrors, toldWith } from './linked-errors.ts';
 import { guard } from './guard.ts';
 import {
   isObject,
@@ -232,23 +233,36 @@ export function captureHere(
 }
 
 /**
- * Sends a sentence as an Issue, linked to the active span. Does nothing without a DSN, and never throws.
+ * Sends a sentence as an Issue, linked to the active span. Does nothing without a DSN, and never throws. An error in
+ * its place is captured as one.
  *
  * @param levelOrContext default `info`, which is also what any level that is none becomes. Where a Sentry SDK takes
  *   the context, it may stand here too, and then there is no third argument
  */
 export function captureMessage(
   message: string,
-  levelOrContext: Level | CaptureContext = 'info',
+  levelOrContext?: Level | CaptureContext,
   context: CaptureContext = {},
 ): void {
   const { issues } = active();
   if (issues === undefined) return;
   guard(() => {
     const given = isObject(levelOrContext) ? levelOrContext : context;
-    const level = LEVELS.get(levelOrContext) ?? 'info';
-    issues.capture({ ...surroundingsHere(undefined, undefined, given), level, ...levelOf(given), message });
+    const level = LEVELS.get(levelOrContext);
+    if (isError(message)) return captureException(message, level === undefined ? given : { level, ...given });
+    issues.capture({
+      ...surroundingsHere(undefined, undefined, given),
+      level: level ?? 'info',
+      ...levelOf(given),
+      message: sentenceOf(message),
+    });
   });
+}
+
+/** A message as a text. Of what is none only its type is said: it may hold anything. */
+function sentenceOf(message: unknown): string {
+  const type = message === null ? 'null' : typeof message;
+  return textOf(message) ?? `captureMessage was given no text but a value of the type ${type}`;
 }
 
 function levelOf(context: CaptureContext | null): { readonly level?: Level } {
@@ -266,11 +280,7 @@ const LEVELS: ReadonlyMap<unknown, Level> = new Map<unknown, Level>([
   ['debug', 'debug'],
 ]);
 
-function surroundingsHere(
-  error: unknown,
-  status: SpanStatus,
-  context: CaptureContext | null,
-): Omit<Captured, 'level'> {
+function surroundingsHere(error: unknown, status: SpanStatus, context: CaptureContext | null): Omit<Captured, 'level'> {
   const here = contextApi.active();
   const frame = frameOf(here);
   const span = trace.getSpan(here);

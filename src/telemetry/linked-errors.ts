@@ -137,7 +137,7 @@ function linksOf(value: object): ErrorLinks {
 }
 
 /** Whether a value is an error, also of another realm, or has at least a stack as one. */
-function isError(value: unknown): boolean {
+export function isError(value: unknown): boolean {
   if (!isObject(value)) return false;
   try {
     if (value instanceof Error || Object.prototype.toString.call(value) === '[object Error]') return true;

@@ -974,6 +974,38 @@ describe('the application', () => {
     ]);
   });
 
+  it('is heard where it gives an error for a message, as an error, once', async () => {
+    const { flush } = setup();
+    const error = new WeatherServiceError('503');
+    captureMessage(error as never);
+    captureException(error);
+    captureMessage(new RangeError('late') as never, 'warning', { tags: { shop: 'lisbon' } });
+    captureMessage(new TypeError('off') as never, { level: 'fatal' });
+    await flush();
+    expect(events().map(({ level, exception }) => [level, exception?.values[0]?.type])).toEqual([
+      ['error', 'WeatherServiceError'],
+      ['warning', 'RangeError'],
+      ['fatal', 'TypeError'],
+    ]);
+    expect(events()[1]?.tags['shop']).toBe('lisbon');
+  });
+
+  it('is heard where it gives anything else for a message, in a sentence that says nothing of it', async () => {
+    const { flush } = setup();
+    for (const message of [7, { prompt: 'secret' }, ['secret'], undefined, null, Symbol('secret')]) {
+      captureMessage(message as never);
+    }
+    await flush();
+    expect(events().map(({ logentry }) => logentry?.formatted)).toEqual([
+      '7',
+      'captureMessage was given no text but a value of the type object',
+      'captureMessage was given no text but a value of the type object',
+      'captureMessage was given no text but a value of the type undefined',
+      'captureMessage was given no text but a value of the type null',
+      'captureMessage was given no text but a value of the type symbol',
+    ]);
+  });
+
   it('is heard at a level Sentry knows, whatever it says', async () => {
     const { flush } = setup();
     const circle: Record<string, unknown> = {};
