@@ -163,8 +163,12 @@ export function decideFailures(
 ): void {
   if (held.length === 0) return;
   const told = end !== undefined && isIssue(held, end.value, place) ? toldWith(end.value) : new Set();
-  for (const { failure, decide } of held) {
-    if (end !== undefined && Object.is(end.value, failure.error)) {
+  const ending = held.filter(({ failure }) => end !== undefined && Object.is(end.value, failure.error));
+  // Of a value without identity that was thrown several times, the last one.
+  const ended = new Set(isObject(end?.value) ? ending : ending.slice(-1));
+  for (const one of held) {
+    const { failure, decide } = one;
+    if (ended.has(one)) {
       decide({ ...failure, handled: false, level: 'error' });
     } else if (told.has(failure.error)) {
       decide('dropped');

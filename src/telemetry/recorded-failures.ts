@@ -18,6 +18,8 @@ export interface FailurePlace {
   readonly traceId: string | undefined;
   /** Inside a run the span of its outermost agent. */
   readonly run: object | undefined;
+  /** When the span began that failed, as `nextMoment` counts. Absent where that is not known. */
+  readonly began?: number;
 }
 
 /** A failure that was recorded. */
@@ -26,7 +28,16 @@ interface Occurrence {
   readonly isOfRun: boolean;
   /** On the clock of `performance`. */
   at: number;
+  /** When it was recorded first, as `nextMoment` counts. */
+  readonly moment: number;
   recorded: RecordedFailure;
+}
+
+let moments = 0;
+
+/** Tells what came first without asking a clock, which every span would have to do. */
+export function nextMoment(): number {
+  return (moments += 1);
 }
 
 /** Most occurrences of one error that are told apart, such as of one that is a constant of a module. */
@@ -91,7 +102,13 @@ export function rememberFailure(error: unknown, place: FailurePlace, recorded: R
   const known = occurrenceAt(error, place);
   if (known === undefined) {
     const isOfRun = place.run !== undefined;
-    addOccurrence(error, place, { traceId: place.traceId, isOfRun, recorded, at: performance.now() });
+    addOccurrence(error, place, {
+      traceId: place.traceId,
+      isOfRun,
+      recorded,
+      at: performance.now(),
+      moment: nextMoment(),
+    });
     return;
   }
   const hasEnded = known.recorded.isSurvived && !recorded.isSurvived;
@@ -143,11 +160,18 @@ function addBounded<T>(list: T[], element: T): void {
 
 function occurrenceAt(error: unknown, place: FailurePlace): Occurrence | undefined {
   const inRun = place.run === undefined ? undefined : runOccurrence(error, place.run);
-  if (inRun !== undefined) return inRun;
-  return occurrencesOf(error).findLast(({ isOfRun, traceId }) => {
-    const areRuns = isOfRun && place.run !== undefined;
-    return !areRuns && traceId === place.traceId;
-  });
+  const found =
+    inRun ??
+    occurrencesOf(error).findLast(({ isOfRun, traceId }) => {
+      const areRuns = isOfRun && place.run !== undefined;
+      return !areRuns && traceId === place.traceId;
+    });
+  return found === undefined || isAnother(error, found, place) ? undefined : found;
+}
+
+/** Whether a value without identity was thrown anew: it cannot be on its way out of a span that began after it. */
+function isAnother(error: unknown, { moment }: Occurrence, { began }: FailurePlace): boolean {
+  return !isObject(error) && began !== undefined && began > moment;
 }
 
 function runOccurrence(error: unknown, run: object): Occurrence | undefined {

@@ -471,6 +471,28 @@ describe('one failure is one Issue', () => {
     expect(points.filter((point) => point === undefined)).toHaveLength(3);
   });
 
+  it('that is a text, on its way through a run, and another one where a tool throws it that began later', async () => {
+    const { flush } = setup();
+    traceAgent({ name: 'survives' }, () => {
+      quietly(() => failingTool('timeout', 'first'));
+      quietly(() => failingTool('timeout', 'second'));
+    });
+    quietly(() =>
+      traceAgent({ name: 'ends' }, () => {
+        quietly(() => failingTool('timeout', 'third'));
+        failingTool('timeout', 'fourth');
+      }),
+    );
+    await flush();
+    const told = events().map(({ tags, exception }) => [tags['tool'], exception?.values[0]?.mechanism.handled]);
+    expect(told).toHaveLength(4);
+    expect(Object.fromEntries(told)).toEqual({ first: true, second: true, third: true, fourth: false });
+    const recorded = sentry.spans.filter(({ events: recordedOn }) =>
+      recordedOn.some(({ name }) => name === 'exception'),
+    );
+    expect(recorded).toHaveLength(4);
+  });
+
   it('and one that each of several runs captures and throws again is one in each of them', async () => {
     const { flush } = setup();
     const unavailable = new WeatherServiceError('no connection');

@@ -11,6 +11,7 @@ import { frameOf, type AgentFrame, type RunFrame } from '../run-frame.ts';
 import { recordSpanFailure } from '../failure.ts';
 import type { FailurePoint } from '../failure-points.ts';
 import { guard, guarded } from '../guard.ts';
+import { nextMoment } from '../recorded-failures.ts';
 import type { ResultObserver } from '../result-observation.ts';
 import { beginStep, endStep, type Outcome, type Scope, type Step } from '../scope.ts';
 import { ERROR_TYPE, FAULTLINE_OUTCOME, OPERATIONS, type Operation } from '../semconv.ts';
@@ -139,6 +140,7 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
   /** The agent run this span is part of. */
   protected readonly within: AgentFrame | undefined;
   readonly #opened: Opened;
+  readonly #began = nextMoment();
   #error: { readonly value: unknown } | undefined;
   #aborted = false;
   #ended = false;
@@ -239,7 +241,7 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
     const described = this.describeError(error);
     const { isNew, message } = recordSpanFailure(span, {
       error,
-      place: failurePlace(span.spanContext(), opens ?? within),
+      place: { ...failurePlace(span.spanContext(), opens ?? within), began: this.#began },
       isEnd: opens?.outermost === span,
       policy,
       // What is promised is not waited for.
