@@ -16,6 +16,7 @@ import type { Captured, CapturedFailure, Level } from './captured.ts';
 import { isRecoverable, type FailurePoint } from './failure-points.ts';
 import { isError, linkedErrors, toldWith } from './linked-errors.ts';
 import { guard } from './guard.ts';
+import { Scope, type User } from './scope.ts';
 import {
   isObject,
   recordedAnywhere,
@@ -46,6 +47,8 @@ interface Site {
   readonly op?: string | undefined;
   readonly transaction?: string | undefined;
   readonly frame: RunFrame | undefined;
+  /** What is said of it, when that is more than what is said of its run. */
+  readonly scope?: Scope | undefined;
 }
 
 /**
@@ -184,10 +187,18 @@ function isIssue(held: readonly HeldFailure[], error: unknown, place: FailurePla
   return itself.some((one) => one.isIssue) || recordedFailure(error, place)?.isCaptured === true;
 }
 
-/** What an application says of something it captures by itself. */
+/** What an application says of something it captures by itself, and of nothing else. */
 export interface CaptureContext {
   readonly level?: Level;
   readonly tags?: Readonly<Record<string, string>>;
+  /** By the rules of `setUser`. */
+  readonly user?: User;
+  /** By the rules of `setContext`, each in place of what was set by its name. */
+  readonly contexts?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** The context named `extra`. */
+  readonly extra?: Readonly<Record<string, unknown>>;
+  /** What the Issue is grouped by. Sentry puts its own grouping in place of `{{ default }}`. */
+  readonly fingerprint?: readonly string[];
 }
 
 /**
@@ -290,7 +301,29 @@ function surroundingsHere(error: unknown, status: SpanStatus, context: CaptureCo
   const span = trace.getSpan(here);
   const site = span === undefined ? { span } : spanSite(span);
   const tags = guard(() => ({ ...context?.tags }));
-  return surroundings({ ...site, frame, transaction: frame?.agent?.name }, error, status, tags);
+  const scope = guard(() => scopeWith(context, frame));
+  const fingerprint = guard(() => fingerprintOf(context));
+  return {
+    ...surroundings({ ...site, frame, scope, transaction: frame?.agent?.name }, error, status, tags),
+    ...(fingerprint === undefined ? undefined : { fingerprint }),
+  };
+}
+
+/** What is said of one thing that is captured, by the rules of what is said of a run. */
+function scopeWith(context: CaptureContext | null, frame: RunFrame | undefined): Scope | undefined {
+  const { user, contexts, extra } = context ?? {};
+  if (user === undefined && contexts === undefined && extra === undefined) return undefined;
+  const scope = new Scope(scopeOf(frame));
+  if (isObject(user)) scope.setUser(user);
+  for (const [name, facts] of Object.entries(isObject(contexts) ? contexts : {})) scope.setContext(name, facts);
+  if (isObject(extra)) scope.setContext('extra', extra);
+  return scope;
+}
+
+function fingerprintOf(context: CaptureContext | null): readonly string[] | undefined {
+  const given: unknown = context?.fingerprint;
+  const texts = Array.isArray(given) ? given.map(textOf).filter((text) => text !== undefined) : [];
+  return texts.length === 0 ? undefined : texts;
 }
 
 /** What an Issue says of the state of its span, when that is one of a failure. */
@@ -298,12 +331,12 @@ type SpanStatus = 'internal_error' | undefined;
 
 /** What is known of the place: its span, its run, its scope. */
 function surroundings(
-  { span, parentSpanId, op, transaction, frame }: Site,
+  { span, parentSpanId, op, transaction, frame, scope: own }: Site,
   error: unknown,
   status: SpanStatus,
   tags: Readonly<Record<string, string>> = {},
 ): Omit<Captured, 'level'> {
-  const scope = scopeOf(frame).read();
+  const scope = (own ?? scopeOf(frame)).read();
   return {
     ...scope,
     occurredAtMs: Date.now(),

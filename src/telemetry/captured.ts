@@ -43,6 +43,8 @@ export interface Captured {
   readonly contexts: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Oldest first. */
   readonly breadcrumbs: readonly Breadcrumb[];
+  /** How the application groups it, in place of how we would. */
+  readonly fingerprint?: readonly string[];
 }
 
 /** A failure with everything that is known of it when it happens. */

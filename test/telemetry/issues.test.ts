@@ -996,6 +996,39 @@ describe('the application', () => {
     ]);
   });
 
+  it('says of what it captures whom and what it is about, as a Sentry SDK takes it, and of nothing else', async () => {
+    const { flush } = setup();
+    setContext('order', { id: 1 });
+    captureException(new RangeError('out of stock'), {
+      user: { id: 'u-42', email: 'someone@example.com' },
+      contexts: { order: { id: 7, password: 'hunter2' }, cart: { size: 3 } },
+      extra: { attempt: 2, error: Object.assign(new Error('x'), { prompt: 'hunter2' }) },
+      fingerprint: ['{{ default }}', 'stock', 7 as never, {} as never],
+    });
+    captureMessage('sold out', { fingerprint: ['stock'], user: { id: 'u-43' } });
+    captureMessage('nothing said', {
+      fingerprint: [],
+      contexts: 'none' as never,
+      user: 7 as never,
+      extra: null as never,
+    });
+    await flush();
+    const [error, message, nothing] = events();
+    expect(error).toMatchObject({
+      user: { id: 'u-42' },
+      contexts: { order: { id: 7 }, cart: { size: 3 }, extra: { attempt: 2, error: 'Error: x' } },
+      fingerprint: ['{{ default }}', 'stock', '7'],
+    });
+    expect(JSON.stringify(events())).not.toMatch(/hunter2|someone@example/);
+    expect([message?.user, message?.fingerprint, message?.contexts['order']]).toEqual([
+      { id: 'u-43' },
+      ['stock'],
+      { id: 1 },
+    ]);
+    expect(message?.contexts).not.toHaveProperty('cart');
+    expect(nothing?.fingerprint).toEqual(['message', 'nothing said']);
+  });
+
   it('is heard where it gives an error for a message, as an error, once', async () => {
     const { flush } = setup();
     const error = new WeatherServiceError('503');

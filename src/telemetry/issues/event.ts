@@ -67,7 +67,16 @@ export function outlineOf(captured: CapturedFailure | CapturedMessage): EventOut
   const happening = guard(() =>
     'message' in captured ? message(captured, tags, policy) : failure(captured, tags, policy),
   );
-  return { level, tags, ...(happening ?? unreadable()) };
+  return { level, tags, ...(happening ?? unreadable()), ...givenFingerprint(captured, policy) };
+}
+
+/** What an application groups by. `{{ default }}` in it is for Sentry to replace. */
+function givenFingerprint(
+  { fingerprint }: Captured,
+  { secretsRedactor }: ContentPolicy,
+): Partial<Pick<EventOutline, 'fingerprint'>> {
+  if (fingerprint === undefined) return {};
+  return { fingerprint: fingerprint.map((part) => safeText(part, secretsRedactor)) };
 }
 
 type Happening = Pick<SentryEvent, 'fingerprint' | 'exception' | 'logentry'>;
