@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 
 import { context, propagation, trace } from '@opentelemetry/api';
+import { suppressTracing } from '@opentelemetry/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 
@@ -491,6 +492,16 @@ describe('one failure is one Issue', () => {
       recordedOn.some(({ name }) => name === 'exception'),
     );
     expect(recorded).toHaveLength(4);
+  });
+
+  it('and another one in another run, also where nothing is traced', async () => {
+    const { flush } = setup();
+    const error = new WeatherServiceError('503');
+    context.with(suppressTracing(context.active()), () => {
+      for (const id of ['alice', 'bob']) withRunContext({ user: { id } }, () => survive(error));
+    });
+    await flush();
+    expect(events().map(({ user }) => user?.id)).toEqual(['alice', 'bob']);
   });
 
   it('and one that each of several runs captures and throws again is one in each of them', async () => {

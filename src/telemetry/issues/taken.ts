@@ -53,5 +53,7 @@ const CRASH = 'crash ';
 
 /** A crash is no part of a run; one after another crash is another one. */
 export function runOf({ point, trace, tags }: CapturedFailure): string | undefined {
-  return trace && `${point === 'transport.crash' ? CRASH : ''}${trace.traceId} ${tags['run_id']}`;
+  // Where tracing is suppressed there is no trace, but a run has its id.
+  if (trace === undefined && tags['run_id'] === undefined) return undefined;
+  return `${point === 'transport.crash' ? CRASH : ''}${trace?.traceId} ${tags['run_id']}`;
 }
