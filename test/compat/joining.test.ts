@@ -105,6 +105,7 @@ describe('an application with a NodeSDK', () => {
     app = await installApp({
       '@opentelemetry/api': '1.9.1',
       '@opentelemetry/exporter-trace-otlp-http': '0.223.0',
+      '@opentelemetry/propagator-b3': '2.12.0',
       '@opentelemetry/sdk-node': '0.223.0',
     });
     return app.remove;
@@ -125,5 +126,11 @@ describe('an application with a NodeSDK', () => {
     const ended = await app.run('node-sdk-alone.mjs', { ...environment, ...TRACES_ONLY }, preload);
 
     expect(outcome(ended)).toEqual({ ...JOINED, report: undefined });
+  });
+
+  it('keeps its own headers then, also when Faultline is shut down', async () => {
+    const ended = await app.run('node-sdk-b3.mjs', environment, ['--import', 'faultline/register']);
+
+    expect(ended).toEqual({ code: 0, stderr: '', stdout: '[["b3"],["b3"]]\n' });
   });
 });

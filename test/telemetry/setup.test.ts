@@ -1,4 +1,11 @@
-import { context, propagation, trace, type MeterProvider } from '@opentelemetry/api';
+import {
+  context,
+  propagation,
+  trace,
+  type MeterProvider,
+  type TextMapPropagator,
+  type TracerProvider,
+} from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import {
   InMemorySpanExporter,
@@ -281,6 +288,77 @@ describe('setupTracing', () => {
     const roots = sentry.spans.filter(({ name }) => name === 'agent.invoke helper');
     expect(roots[0]).toMatchObject({ traceId: 'c'.repeat(32), parentSpanId: 'd'.repeat(16) });
     expect(roots[1]).not.toHaveProperty('parentSpanId');
+  });
+});
+
+describe('a provider the application registers after Faultline', () => {
+  /** Writes a header of its own, as B3 and those of vendors do. */
+  const propagator: TextMapPropagator = {
+    inject: (given, carrier, setter) => setter.set(carrier, 'x-trace', trace.getSpanContext(given)?.traceId ?? 'none'),
+    extract: (given) => given,
+    fields: () => ['x-trace'],
+  };
+
+  function injected(): unknown {
+    const carrier = {};
+    propagation.inject(context.active(), carrier);
+    return carrier;
+  }
+
+  /** Names of the headers a call inside a span would have, and whether a span in it has a parent after an await. */
+  async function behaviour(exporter: InMemorySpanExporter): Promise<object> {
+    exporter.reset();
+    const headers = await trace.getTracer('app').startActiveSpan('outer', async (outer) => {
+      await Promise.resolve();
+      trace.getTracer('app').startSpan('inner').end();
+      outer.end();
+      return injected();
+    });
+    const inner = exporter.getFinishedSpans().find(({ name }) => name === 'inner');
+    return { headers: Object.keys(headers as object), hasParent: inner?.parentSpanContext !== undefined };
+  }
+
+  it('brings its propagator and its context manager, and keeps them when Faultline is shut down', async () => {
+    const exporter = new InMemorySpanExporter();
+    const manager = new AsyncLocalStorageContextManager();
+    const { shutdown } = setup({ dsn: sentry.dsn });
+    const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+    provider.register({ propagator, contextManager: manager });
+
+    expect(await behaviour(exporter)).toEqual({ headers: ['x-trace'], hasParent: true });
+    const seen = manager.with(context.active().setValue(Symbol.for('seen'), 1), () => context.active());
+    expect(seen.getValue(Symbol.for('seen'))).toBe(1);
+    expect(await shutdown()).toMatchObject({ status: 'delivered', exported: 2 });
+    expect(await behaviour(exporter)).toEqual({ headers: ['x-trace'], hasParent: true });
+  });
+
+  it('keeps what it had of ours when it brings neither', async () => {
+    const exporter = new InMemorySpanExporter();
+    const { shutdown } = setup({ dsn: sentry.dsn });
+    trace.setGlobalTracerProvider(new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }));
+    await shutdown();
+
+    expect(await behaviour(exporter)).toEqual({ headers: ['traceparent'], hasParent: true });
+  });
+
+  it('is not needed for a propagator of its own', async () => {
+    const { shutdown } = setup({ dsn: sentry.dsn });
+    expect(propagation.setGlobalPropagator(propagator)).toBe(true);
+    expect(injected()).toEqual({ 'x-trace': 'none' });
+    await shutdown();
+
+    expect(injected()).toEqual({ 'x-trace': 'none' });
+    expect(propagation.setGlobalPropagator(propagator)).toBe(false);
+  });
+
+  it('gets nothing but its own back once it has disabled ours', async () => {
+    const { shutdown } = setup({ dsn: sentry.dsn });
+    propagation.disable();
+    expect(propagation.setGlobalPropagator(propagator)).toBe(true);
+    expect(propagation.setGlobalPropagator(propagator)).toBe(false);
+    await shutdown();
+
+    expect(injected()).toEqual({ 'x-trace': 'none' });
   });
 });
 

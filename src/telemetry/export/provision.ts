@@ -5,6 +5,7 @@ import {
   ROOT_CONTEXT,
   trace,
   type Attributes,
+  type ContextManager,
   type TextMapPropagator,
   type TracerProvider,
 } from '@opentelemetry/api';
@@ -27,7 +28,8 @@ import type { SamplerDescription } from '../config/sampler.ts';
 import type { Redactor } from '../content/redactor.ts';
 import { SENTRY_CLIENT_SAMPLE_RATE, SENTRY_ENVIRONMENT, SENTRY_RELEASE } from '../semconv.ts';
 import { createCountingSampler } from './counting-sampler.ts';
-import { findRegisteredProvider, joinProvider, yieldGlobalProvider } from './registered-provider.ts';
+import { giveWay, registeredGlobal } from './global-place.ts';
+import { findRegisteredProvider, joinProvider } from './registered-provider.ts';
 import { createStampProcessor } from './stamp-processor.ts';
 
 /** Where the spans come from, and how to take it back. */
@@ -88,12 +90,14 @@ function registerProvider(options: ProvideOptions): Provision | undefined {
   });
   if (!trace.setGlobalTracerProvider(provider)) return undefined;
   let withdrawFromTheirs: (() => void) | undefined;
-  const stopYielding = yieldGlobalProvider(provider, (theirs) => {
-    withdrawFromTheirs = join(theirs, options);
+  const stopYielding = giveWay<TracerProvider, 'setGlobalTracerProvider'>(trace, 'setGlobalTracerProvider', {
+    isOurs: () => findRegisteredProvider() === provider,
+    onTaken(theirs) {
+      withdrawFromTheirs ??= join(theirs, options);
+    },
   });
   const withdrawContext = registerContextManager();
-  const propagator = createPropagator(config.propagators);
-  const ownsPropagator = propagator !== undefined && propagation.setGlobalPropagator(propagator);
+  const withdrawPropagator = registerPropagator(config.propagators);
   return {
     get joined() {
       return withdrawFromTheirs !== undefined;
@@ -103,10 +107,14 @@ function registerProvider(options: ProvideOptions): Provision | undefined {
     },
     withdraw() {
       stopYielding();
-      if (withdrawFromTheirs === undefined) trace.disable();
-      else withdrawFromTheirs();
+      if (withdrawFromTheirs !== undefined) {
+        // What theirs found in place it may have left there: without it, their spans would lose their parents.
+        withdrawFromTheirs();
+        return;
+      }
+      trace.disable();
       withdrawContext();
-      if (ownsPropagator) propagation.disable();
+      withdrawPropagator();
     },
   };
 }
@@ -115,7 +123,28 @@ function registerProvider(options: ProvideOptions): Provision | undefined {
 function registerContextManager(): () => void {
   if (isContextManaged()) return () => {};
   const manager = new AsyncLocalStorageContextManager().enable();
-  return contextApi.setGlobalContextManager(manager) ? () => contextApi.disable() : () => {};
+  if (!contextApi.setGlobalContextManager(manager)) return () => {};
+  const isOurs = (): boolean => registeredGlobal('context') === manager;
+  const stopYielding = giveWay<ContextManager, 'setGlobalContextManager'>(contextApi, 'setGlobalContextManager', {
+    isOurs,
+  });
+  return () => {
+    stopYielding();
+    if (isOurs()) contextApi.disable();
+  };
+}
+
+function registerPropagator(names: readonly Propagator[]): () => void {
+  const propagator = createPropagator(names);
+  if (propagator === undefined || !propagation.setGlobalPropagator(propagator)) return () => {};
+  const isOurs = (): boolean => registeredGlobal('propagation') === propagator;
+  const stopYielding = giveWay<TextMapPropagator, 'setGlobalPropagator'>(propagation, 'setGlobalPropagator', {
+    isOurs,
+  });
+  return () => {
+    stopYielding();
+    if (isOurs()) propagation.disable();
+  };
 }
 
 /** Asked this way because the API tells in no other, and calls a second registration an error. */

@@ -39,27 +39,6 @@ function isOpen(provider: object): provider is OpenProvider {
   return Array.isArray(multi?._spanProcessors);
 }
 
-/**
- * Makes room for a provider the application registers after ours: the API would refuse it, and the application would
- * lose its own tracing without a word. `onYield` is told of the provider that took the place.
- */
-export function yieldGlobalProvider(ours: TracerProvider, onYield: (theirs: TracerProvider) => void): () => void {
-  const api = trace as { setGlobalTracerProvider: (provider: TracerProvider) => boolean };
-  const register = api.setGlobalTracerProvider.bind(trace);
-  const stop = (): void => {
-    if (api.setGlobalTracerProvider === yielding) delete (api as Partial<typeof api>).setGlobalTracerProvider;
-  };
-  function yielding(theirs: TracerProvider): boolean {
-    stop();
-    if (findRegisteredProvider() === ours) trace.disable();
-    const registered = register(theirs);
-    if (registered) onYield(theirs);
-    return registered;
-  }
-  api.setGlobalTracerProvider = yielding;
-  return stop;
-}
-
 /** Where the official OTLP/HTTP exporters of a provider send, as far as they can be seen. */
 export function exporterUrls(provider: TracerProvider): readonly string[] {
   if (!isOpen(provider)) return [];
