@@ -52,8 +52,10 @@ export type TracingStatus =
     }
   | {
       readonly state: 'on';
-      /** Whether the spans come from a provider the application registered before. */
+      /** Whether the spans come from a provider the application registered. */
       readonly joined: boolean;
+      /** One sentence that says why no spans come in. Absent while they do. */
+      readonly reason?: string;
       readonly spans: SpanStatus;
       readonly destinations: readonly DestinationStatus[];
       /** Absent without a DSN. Of Issues left to a Sentry SDK of the application it counts those held back only. */
@@ -142,15 +144,6 @@ const SECOND_SETUP: Problem = {
   message: 'setupTracing() was called before, so the options of this call have no effect; give them to the first call',
 };
 
-/** Issues are sent all the same: they need no provider. */
-const NOT_JOINED: Problem = {
-  key: 'join',
-  message:
-    'another tracer provider is registered and takes no further span processors, so no spans are sent: give it ' +
-    'tracing.spanProcessor and set register: false, or, when it is the one of @sentry/node, set ' +
-    'skipOpenTelemetrySetup: true in Sentry.init',
-};
-
 const NOTHING: FlushResult = { status: 'nothing', exported: 0, issues: 0 };
 
 function tracingThatIsOff(reason: string): Tracing {
@@ -183,19 +176,17 @@ function startTracing(config: TelemetryConfig, options: SetupOptions, report: Re
   const recorder = startRecorder(config, report);
   const way = createSpanWay({ config, options, report, content, recorder });
   const provision = provide(way.ending);
-  if (provision === undefined) {
-    report(NOT_JOINED);
-    if (config.dsn === undefined) {
-      recorder?.close();
-      return tracingThatIsOff(NOT_JOINED.message);
-    }
+  const isCutOff = provision.problem !== undefined;
+  if (provision.problem !== undefined && config.dsn === undefined) {
+    recorder?.close();
+    return tracingThatIsOff(provision.problem.message);
   }
   const issues =
     config.dsn === undefined ? undefined : createIssuePipeline(config.dsn, config, options, report, recorder);
   const deactivate = activateHelpers({ config, report, content, issues });
   const delivery: Delivery = {
     intake: way.intake,
-    pipelines: provision === undefined ? [] : way.pipelines,
+    pipelines: isCutOff ? [] : way.pipelines,
     ...(issues === undefined ? undefined : { issues }),
     ...(recorder === undefined ? undefined : { recorder, recovery: startRecovery(recorder, way.pipelines, issues) }),
   };
@@ -211,7 +202,7 @@ function startTracing(config: TelemetryConfig, options: SetupOptions, report: Re
     closeDelivery(delivery);
     withdrawExitHooks();
     deactivate();
-    provision?.withdraw();
+    provision.withdraw();
     forget(closed);
     return result;
   };
@@ -264,6 +255,7 @@ function createSpanWay({ config, options, report, content, recorder }: SpanWayPa
     processors: [...(options.spanProcessors ?? []), guard.processor, processorOf(intake, flushSpans)],
     redactor: content.secretsRedactor,
     safeResource: guard.resource,
+    report,
     onJoin: (theirs) => excludeServed(theirs, pipelines, report),
   };
   return { pipelines, intake, ending };
@@ -311,12 +303,13 @@ function endingLimits({ exitTimeoutMs, recorder }: TelemetryConfig): EndingLimit
 
 type StatusOfTracing = Extract<TracingStatus, { readonly state: 'on' }>;
 
-function statusOfDelivery(delivery: Delivery, provision: Provision | undefined): StatusOfTracing {
+function statusOfDelivery(delivery: Delivery, provision: Provision): StatusOfTracing {
   const { intake, pipelines, issues, recorder } = delivery;
   return {
     state: 'on',
-    joined: provision?.joined ?? false,
-    spans: { created: intake.started, open: intake.open, sampledOut: provision?.sampledOut ?? 0 },
+    joined: provision.joined,
+    ...(provision.problem === undefined ? undefined : { reason: provision.problem.message }),
+    spans: { created: intake.started, open: intake.open, sampledOut: provision.sampledOut },
     destinations: pipelines.map(({ status }) => status),
     ...(issues?.status === undefined ? undefined : { issues: issues.status }),
     ...(recorder === undefined ? undefined : { recorder: recorder.status }),

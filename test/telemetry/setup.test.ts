@@ -1,11 +1,4 @@
-import {
-  context,
-  propagation,
-  trace,
-  type MeterProvider,
-  type TextMapPropagator,
-  type TracerProvider,
-} from '@opentelemetry/api';
+import { context, propagation, trace, type MeterProvider, type TextMapPropagator } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import {
   InMemorySpanExporter,
@@ -18,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startReceiver } from '../../src/receiver/server.ts';
 import { captureException } from '../../src/telemetry/capture.ts';
 import { continueTrace, traceHeaders } from '../../src/telemetry/propagation.ts';
+import { findRegisteredProvider } from '../../src/telemetry/export/registered-provider.ts';
 import { setupTracing, type SetupOptions, type Tracing } from '../../src/telemetry/setup.ts';
 import { traceAgent, traceChat, traceMemory, traceTool } from '../../src/telemetry/spans.ts';
 import { FAKE_PUBLIC_KEY, rateLimited, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
@@ -246,8 +240,8 @@ describe('setupTracing', () => {
   it('says so once when the registered provider takes no processors', () => {
     trace.setGlobalTracerProvider({ getTracer: () => trace.getTracer('none'), shutdown: () => {} } as never);
     expect(setup({ dsn: sentry.dsn }).status).toMatchObject({ state: 'on', destinations: [] });
-    expect(lines).toHaveLength(1);
-    expect(lines[0]).toContain('register: false');
+    expect(lines).toEqual([expect.stringContaining('register: false')]);
+    expect(tracing?.status).toMatchObject({ reason: lines[0] });
   });
 
   it('adds processors of the application to its own provider', async () => {
@@ -339,6 +333,18 @@ describe('a provider the application registers after Faultline', () => {
     await shutdown();
 
     expect(await behaviour(exporter)).toEqual({ headers: ['traceparent'], hasParent: true });
+  });
+
+  it('and takes no processors is said once and shown, and keeps its place when Faultline is shut down', async () => {
+    const on = setup({ dsn: sentry.dsn });
+    runAgent();
+    const refusing = { getTracer: () => trace.wrapSpanContext, shutdown: () => {} } as never;
+    expect(trace.setGlobalTracerProvider(refusing)).toBe(true);
+
+    expect(lines).toEqual([expect.stringContaining('register: false')]);
+    expect(on.status).toMatchObject({ state: 'on', joined: false, reason: lines[0], spans: { created: 4 } });
+    expect(await on.shutdown()).toEqual({ status: 'delivered', exported: 4, issues: 0 });
+    expect(findRegisteredProvider()).toBe(refusing);
   });
 
   it('is not needed for a propagator of its own', async () => {

@@ -26,6 +26,7 @@ import type { Propagator } from '../config/options.ts';
 import type { TelemetryConfig } from '../config/resolve.ts';
 import type { SamplerDescription } from '../config/sampler.ts';
 import type { Redactor } from '../content/redactor.ts';
+import type { Problem, Reporter } from '../diagnostics.ts';
 import { SENTRY_CLIENT_SAMPLE_RATE, SENTRY_ENVIRONMENT, SENTRY_RELEASE } from '../semconv.ts';
 import { createCountingSampler } from './counting-sampler.ts';
 import { giveWay, registeredGlobal } from './global-place.ts';
@@ -34,8 +35,10 @@ import { createStampProcessor } from './stamp-processor.ts';
 
 /** Where the spans come from, and how to take it back. */
 export interface Provision {
-  /** Whether the provider was there before. */
+  /** Whether the provider is the application's. */
   readonly joined: boolean;
+  /** Why no spans come in. Absent while they do. It has been reported. */
+  readonly problem?: Problem | undefined;
   /** Spans our sampler turned down; 0 where the provider is the application's. */
   readonly sampledOut: number;
   withdraw(): void;
@@ -46,17 +49,27 @@ export interface ProvideOptions {
   readonly processors: readonly SpanProcessor[];
   readonly redactor: Redactor;
   readonly safeResource: (resource: Resource) => Resource;
+  readonly report: Reporter;
   /** Hears of the provider of the application's that is joined, now or later. */
   readonly onJoin: (theirs: TracerProvider) => void;
 }
 
+/** Issues are sent all the same: they need no provider. */
+const NOT_JOINED: Problem = {
+  key: 'join',
+  message:
+    'another tracer provider is registered and takes no further span processors, so no spans are sent: give it ' +
+    'tracing.spanProcessor and set register: false, or, when it is the one of @sentry/node, set ' +
+    'skipOpenTelemetrySetup: true in Sentry.init',
+};
+
 /** Connects the processors to a source of spans: the registered provider, else one of our own. */
-export function provide(options: ProvideOptions): Provision | undefined {
+export function provide(options: ProvideOptions): Provision {
   if (!options.config.register) return { joined: true, sampledOut: 0, withdraw: () => {} };
   const registered = findRegisteredProvider();
   if (registered === undefined) return registerProvider(options);
   const withdraw = join(registered, options);
-  if (withdraw === undefined) return undefined;
+  if (withdraw === undefined) return withoutSpans(NOT_JOINED);
   // Without a context manager exporting would be traced, and nothing would have a parent.
   const withdrawContext = registerContextManager();
   return {
@@ -69,9 +82,15 @@ export function provide(options: ProvideOptions): Provision | undefined {
   };
 }
 
+function withoutSpans(problem: Problem): Provision {
+  return { joined: false, sampledOut: 0, problem, withdraw: () => {} };
+}
+
 function join(theirs: TracerProvider, options: ProvideOptions): (() => void) | undefined {
   options.onJoin(theirs);
-  return joinProvider(theirs, foreignProcessors(options));
+  const withdraw = joinProvider(theirs, foreignProcessors(options));
+  if (withdraw === undefined) options.report(NOT_JOINED);
+  return withdraw;
 }
 
 /** The processors as a provider of the application's gets them. */
@@ -79,7 +98,7 @@ export function foreignProcessors({ config, redactor, processors }: ProvideOptio
   return [createStampProcessor(stampFor(config, 'foreign'), redactor), ...processors];
 }
 
-function registerProvider(options: ProvideOptions): Provision | undefined {
+function registerProvider(options: ProvideOptions): Provision {
   const { config, redactor, processors } = options;
   const sampler = createCountingSampler(createSampler(config.sampler));
   const provider = new NodeTracerProvider({
@@ -88,11 +107,16 @@ function registerProvider(options: ProvideOptions): Provision | undefined {
     spanLimits: config.spanLimits,
     spanProcessors: [createStampProcessor(stampFor(config, 'own'), redactor), ...processors],
   });
-  if (!trace.setGlobalTracerProvider(provider)) return undefined;
+  if (!trace.setGlobalTracerProvider(provider)) {
+    options.report(NOT_JOINED);
+    return withoutSpans(NOT_JOINED);
+  }
+  let isTaken = false;
   let withdrawFromTheirs: (() => void) | undefined;
   const stopYielding = giveWay<TracerProvider, 'setGlobalTracerProvider'>(trace, 'setGlobalTracerProvider', {
     isOurs: () => findRegisteredProvider() === provider,
     onTaken(theirs) {
+      isTaken = true;
       withdrawFromTheirs ??= join(theirs, options);
     },
   });
@@ -102,16 +126,17 @@ function registerProvider(options: ProvideOptions): Provision | undefined {
     get joined() {
       return withdrawFromTheirs !== undefined;
     },
+    get problem() {
+      return isTaken && withdrawFromTheirs === undefined ? NOT_JOINED : undefined;
+    },
     get sampledOut() {
       return sampler.sampledOut;
     },
     withdraw() {
       stopYielding();
-      if (withdrawFromTheirs !== undefined) {
-        // What theirs found in place it may have left there: without it, their spans would lose their parents.
-        withdrawFromTheirs();
-        return;
-      }
+      withdrawFromTheirs?.();
+      // What theirs found in place it may have left there: without it, their spans would lose their parents.
+      if (isTaken) return;
       trace.disable();
       withdrawContext();
       withdrawPropagator();
