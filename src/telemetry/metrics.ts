@@ -28,6 +28,7 @@ export interface SelfNumbers {
   readonly created: number;
   readonly open: number;
   readonly sampledOut: number;
+  readonly dropped: Readonly<Record<string, number>>;
   readonly destinations: readonly DestinationNumbers[];
   readonly issues?: {
     readonly sent: number;
@@ -108,6 +109,7 @@ export function observeDelivery(read: () => SelfNumbers, provider?: MeterProvide
     result.observe(created, spans.created);
     result.observe(open, spans.open);
     result.observe(sampledOut, spans.sampledOut);
+    observeReasons(result, dropped, spans.dropped);
     for (const numbers of destinations) observeDestination(result, numbers);
     if (issues !== undefined) {
       result.observe(issuesSent, issues.sent);

@@ -22,7 +22,7 @@ import { sendAtTheEnd, type EndingLimits } from './export/ending.ts';
 import { createPipeline, recorderAddress, shownUrl, type DestinationStatus, type Pipeline } from './export/pipeline.ts';
 import { foreignProcessors, provide, type ProvideOptions, type Provision } from './export/provision.ts';
 import { createRecorder, type Recorder, type RecorderStatus } from './export/recorder/recorder.ts';
-import { createSpanIntake, processorOf, type SpanIntake } from './export/span-intake.ts';
+import { createSpanIntake, processorOf, type IntakeDropReason, type SpanIntake } from './export/span-intake.ts';
 import { checkIssueOptions, type IssueOptions } from './issues/options.ts';
 import { createIssuePipeline, type IssuePipeline } from './issues/pipeline.ts';
 import type { IssueStatus } from './issues/sender.ts';
@@ -72,6 +72,8 @@ export interface SpanStatus {
   readonly open: number;
   /** Spans the sampler turned down; 0 when the provider is the application's, whose sampler says nothing. */
   readonly sampledOut: number;
+  /** Spans that ended and went to no destination, by reason. A reason that has not occurred is absent. */
+  readonly dropped: Readonly<Partial<Record<IntakeDropReason, number>>>;
 }
 
 export type { FlushResult } from './export/delivery.ts';
@@ -309,7 +311,12 @@ function statusOfDelivery(delivery: Delivery, provision: Provision): StatusOfTra
     state: 'on',
     joined: provision.joined,
     ...(provision.problem === undefined ? undefined : { reason: provision.problem.message }),
-    spans: { created: intake.started, open: intake.open, sampledOut: provision.sampledOut },
+    spans: {
+      created: intake.started,
+      open: intake.open,
+      sampledOut: provision.sampledOut,
+      dropped: intake.dropped,
+    },
     destinations: pipelines.map(({ status }) => status),
     ...(issues?.status === undefined ? undefined : { issues: issues.status }),
     ...(recorder === undefined ? undefined : { recorder: recorder.status }),

@@ -77,6 +77,31 @@ describe('an application with SDK 2.x on API 1.9', () => {
   });
 });
 
+describe('an application with SDK 1.x', () => {
+  let app: App;
+  beforeAll(async () => {
+    app = await installApp({ '@opentelemetry/api': '1.9.1', '@opentelemetry/sdk-trace-node': '1.30.1' });
+    return app.remove;
+  });
+
+  it('hears in one line that its spans cannot be read, and finds them counted', async () => {
+    const ended = await app.run('sdk-1-own.mjs', environment);
+
+    expect(ended.stderr).toMatch(/^faultline: [^\n]*spans of the OpenTelemetry SDK 2 and newer[^\n]*\n$/);
+    const spans = { created: 5, open: 0, sampledOut: 0, dropped: { unreadable: 5 } };
+    expect(JSON.parse(ended.stdout)).toEqual({ status: 'failed', failed: 5, spans });
+    expect(ended.code).toBe(0);
+  });
+
+  it('hears in one line that its provider, registered later, takes no span processors', async () => {
+    const ended = await app.run('sdk-1-later.mjs', environment);
+
+    expect(ended.stderr).toMatch(/^faultline: another tracer provider is registered[^\n]*SDK 2 or newer[^\n]*\n$/);
+    expect(JSON.parse(ended.stdout)).toEqual({ state: 'on', joined: false, status: 'nothing', exported: 0 });
+    expect(ended.code).toBe(0);
+  });
+});
+
 describe('an application with SDK 3.x on API 1.10', () => {
   let app: App;
   beforeAll(async () => {

@@ -12,6 +12,7 @@ const NUMBERS: SelfNumbers = {
   created: 9,
   open: 2,
   sampledOut: 1,
+  dropped: { unreadable: 25 },
   destinations: [
     {
       name: 'sentry',
@@ -60,7 +61,10 @@ describe('the metrics of tracing', () => {
       'faultline.spans.pending': [[7, 'sentry']],
       'faultline.spans.queued_bytes': [[8, 'sentry']],
       'faultline.spans.left_on_disk': [[10, 'sentry']],
-      'faultline.spans.dropped': [[11, 'sentry', 'queue_full']],
+      'faultline.spans.dropped': [
+        [25, 'unreadable'],
+        [11, 'sentry', 'queue_full'],
+      ],
       'faultline.spans.last_success': [[12, 'sentry']],
       'faultline.issues.sent': [[13]],
       'faultline.issues.failed': [[14]],

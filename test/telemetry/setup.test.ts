@@ -4,6 +4,7 @@ import {
   InMemorySpanExporter,
   NodeTracerProvider,
   SimpleSpanProcessor,
+  type Span as SpanOfSdk,
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -235,6 +236,30 @@ describe('setupTracing', () => {
     provider.getTracer('app').startSpan('own').end();
     expect(await flush()).toEqual({ status: 'delivered', exported: 1, issues: 0 });
     expect(sentry.spans.map(({ name }) => name)).toEqual(['own']);
+  });
+
+  it('counts the spans it cannot read, says so once, and reports them with the next flush', async () => {
+    const { spanProcessor, flush } = setup({ dsn: sentry.dsn, register: false });
+    const provider = new NodeTracerProvider();
+    for (const name of ['old', 'older']) {
+      const span = provider.getTracer('app').startSpan(name) as unknown as SpanOfSdk;
+      // As SDK 1.x has it.
+      const ofSdk1 = Object.create(span, { instrumentationScope: { value: undefined } }) as SpanOfSdk;
+      spanProcessor.onStart(ofSdk1, context.active());
+      spanProcessor.onEnd(ofSdk1);
+    }
+
+    expect(lines).toEqual([expect.stringContaining('SDK 2')]);
+    expect(tracing?.status).toMatchObject({ spans: { created: 2, open: 0, dropped: { unreadable: 2 } } });
+    expect(await flush()).toEqual({
+      status: 'failed',
+      exported: 0,
+      issues: 0,
+      failed: 2,
+      pending: 0,
+      reason: lines[0],
+    });
+    expect(await flush()).toEqual({ status: 'nothing', exported: 0, issues: 0 });
   });
 
   it('says so once when the registered provider takes no processors', () => {

@@ -47,14 +47,15 @@ interface Tally {
   readonly left: number;
 }
 
-function tally({ pipelines, issues }: Delivery): Tally {
+function tally({ intake, pipelines, issues }: Delivery): Tally {
   const statuses = pipelines.map(({ status }) => status);
   const sum = (count: 'exported' | 'failed' | 'pending' | 'leftOnDisk'): number =>
     statuses.reduce((total, status) => total + status[count], 0);
   const issueStatus = issues?.status;
   // What a storm guard held back was meant to stay: its first Issues tell the same.
   const { queue_full = 0, closed = 0, recorder = 0 } = issueStatus?.dropped ?? {};
-  const dropped = queue_full + closed + recorder;
+  const { unreadable = 0 } = intake.dropped;
+  const dropped = queue_full + closed + recorder + unreadable;
   return {
     exported: sum('exported'),
     issues: issueStatus?.sent ?? 0,
@@ -72,7 +73,7 @@ function decided({ exported, issues, failed, left }: Tally): number {
 export function createFlush(delivery: Delivery): (timeoutMs: number) => Promise<FlushResult> {
   let before: Omit<Tally, 'pending'> = { exported: 0, issues: 0, failed: 0, left: 0 };
   return async (givenMs) => {
-    const { pipelines, issues, recovery } = delivery;
+    const { intake, pipelines, issues, recovery } = delivery;
     const timeoutMs = timerMs(givenMs);
     const startedAtMs = performance.now();
     const sendAll = async (): Promise<void> => {
@@ -93,7 +94,7 @@ export function createFlush(delivery: Delivery): (timeoutMs: number) => Promise<
     if (inTime && failed + left === 0 && !isPaused) {
       return { status: exported + issuesSent === 0 ? 'nothing' : 'delivered', exported, issues: issuesSent };
     }
-    const errors = [...pipelines.map(({ status }) => status.lastError), issues?.status?.lastError];
+    const errors = [...pipelines.map(({ status }) => status.lastError), issues?.status?.lastError, intake.lastError];
     const lastError = errors.find((error) => error !== undefined);
     const reason = inTime
       ? (lastError ?? (isPaused ? PAUSED : DROPPED))

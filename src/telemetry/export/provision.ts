@@ -59,7 +59,7 @@ const NOT_JOINED: Problem = {
   key: 'join',
   message:
     'another tracer provider is registered and takes no further span processors, so no spans are sent: give it ' +
-    'tracing.spanProcessor and set register: false, or, when it is the one of @sentry/node, set ' +
+    'tracing.spanProcessor and set register: false, which takes the OpenTelemetry SDK 2 or newer, or, when it is the one of @sentry/node, set ' +
     'skipOpenTelemetrySetup: true in Sentry.init',
 };
 

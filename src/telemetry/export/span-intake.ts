@@ -28,7 +28,23 @@ export interface SpanIntake {
   readonly started: number;
   /** Those of them that have not ended. */
   readonly open: number;
+  /** Those that ended and went no further, by reason. A reason that has not occurred is absent. */
+  readonly dropped: Readonly<Partial<Record<IntakeDropReason, number>>>;
+  /** Why spans were dropped, in one sentence. */
+  readonly lastError: string | undefined;
 }
+
+/** Why a span that ended goes no further. */
+export type IntakeDropReason =
+  /** It is not what the SDK has made of spans since 2.0. */
+  'unreadable';
+
+const UNREADABLE: Problem = {
+  key: 'spans:unreadable',
+  message:
+    'a span could not be read when it ended, and was dropped as others like it are: only spans of the OpenTelemetry ' +
+    'SDK 2 and newer can; update the @opentelemetry packages of the provider that has tracing.spanProcessor',
+};
 
 /** Spans somebody forgot to end must not be kept for ever. */
 const MAX_OPEN = 10_000;
@@ -48,6 +64,7 @@ export function createSpanIntake({ outlets, recorder, allow, report }: SpanIntak
   const forgotten = new WeakSet<ReadableSpan>();
   let forgottenCount = 0;
   let started = 0;
+  let unreadable = 0;
 
   const forgetOldest = (): void => {
     const { oldest } = open;
@@ -67,6 +84,11 @@ export function createSpanIntake({ outlets, recorder, allow, report }: SpanIntak
     for (const outlet of outlets) outlet(span, ticket);
   };
 
+  const dropUnreadable = (): void => {
+    unreadable += 1;
+    report(UNREADABLE);
+  };
+
   const onEnd = (span: ReadableSpan): void => {
     if (!isSampled(span)) return;
     close(span);
@@ -74,6 +96,7 @@ export function createSpanIntake({ outlets, recorder, allow, report }: SpanIntak
       takeEnded(allow(span));
     } catch {
       // Whoever ends a span did nothing wrong.
+      dropUnreadable();
     }
   };
 
@@ -101,6 +124,7 @@ export function createSpanIntake({ outlets, recorder, allow, report }: SpanIntak
           takeEnded(interruptedSpan(allow(span), now));
         } catch {
           // The others are sent all the same.
+          dropUnreadable();
         }
       }
     },
@@ -109,6 +133,12 @@ export function createSpanIntake({ outlets, recorder, allow, report }: SpanIntak
     },
     get open() {
       return open.size + forgottenCount;
+    },
+    get dropped() {
+      return unreadable === 0 ? {} : { unreadable };
+    },
+    get lastError() {
+      return unreadable === 0 ? undefined : UNREADABLE.message;
     },
   };
 }
