@@ -35,7 +35,7 @@ export function giveWay<T, Method extends string>(
 }
 
 /** What the process has registered with the API, by the name the API keeps it under. */
-export function registeredGlobal(name: 'context' | 'propagation'): unknown {
+export function registeredGlobal(name: 'context' | 'propagation' | 'trace'): unknown {
   return (globalThis as { [GLOBALS]?: Readonly<Record<string, unknown>> })[GLOBALS]?.[name];
 }
 

@@ -63,6 +63,14 @@ const NOT_JOINED: Problem = {
     'skipOpenTelemetrySetup: true in Sentry.init',
 };
 
+const TWO_VERSIONS: Problem = {
+  key: 'join',
+  message:
+    'two versions of @opentelemetry/api are in this process and the other one was used first, so no spans are sent: ' +
+    'install a single one (npm ls @opentelemetry/api shows where they come from), or register your tracer provider ' +
+    'before setupTracing() is called',
+};
+
 /** Connects the processors to a source of spans: the registered provider, else one of our own. */
 export function provide(options: ProvideOptions): Provision {
   if (!options.config.register) return { joined: true, sampledOut: 0, withdraw: () => {} };
@@ -108,8 +116,9 @@ function registerProvider(options: ProvideOptions): Provision {
     spanProcessors: [createStampProcessor(stampFor(config, 'own'), redactor), ...processors],
   });
   if (!trace.setGlobalTracerProvider(provider)) {
-    options.report(NOT_JOINED);
-    return withoutSpans(NOT_JOINED);
+    const problem = isRefusedForVersion() ? TWO_VERSIONS : NOT_JOINED;
+    options.report(problem);
+    return withoutSpans(problem);
   }
   let isTaken = false;
   let withdrawFromTheirs: (() => void) | undefined;
@@ -142,6 +151,11 @@ function registerProvider(options: ProvideOptions): Provision {
       withdrawPropagator();
     },
   };
+}
+
+/** Whether the API refused a provider though none is in its place: what another version began it keeps to itself. */
+function isRefusedForVersion(): boolean {
+  return registeredGlobal('trace') !== trace.getTracerProvider();
 }
 
 /** Makes context follow asynchronous calls, unless the application has seen to that. */
