@@ -47,4 +47,19 @@ describe('an application with a copy of the OpenTelemetry API of its own', () =>
     expect(ended).toEqual({ code: 0, stderr: '', stdout: expect.any(String) });
     expect(ended.stdout).toBe('{"state":"on","joined":true,"status":"delivered","exported":5}\n5\n');
   });
+
+  it.each(['older-api', 'same-api'])('hears in one line that its provider came too late, with its %s', async (api) => {
+    const ended = await run(api, 'provider', 'later');
+
+    expect(ended.stderr).toMatch(/^faultline: a tracer provider [^\n]* another copy of @opentelemetry\/api [^\n]*\n$/);
+    expect(ended.stdout).toBe('{"state":"on","joined":false,"status":"delivered","exported":5}\n0\n');
+    expect(ended.code).toBe(0);
+  });
+
+  it('hears nothing more when it sets a logger later', async () => {
+    const ended = await run('@opentelemetry/api', 'logger', 'later');
+
+    expect(ended).toEqual({ code: 0, stderr: '', stdout: expect.any(String) });
+    expect(ended.stdout).toBe('{"state":"on","joined":false,"status":"delivered","exported":5}\n0\n');
+  });
 });

@@ -1,4 +1,4 @@
-import { context, propagation, trace, type MeterProvider, type TextMapPropagator } from '@opentelemetry/api';
+import { context, diag, propagation, trace, type MeterProvider, type TextMapPropagator } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import {
   InMemorySpanExporter,
@@ -32,6 +32,7 @@ afterEach(async () => {
   trace.disable();
   context.disable();
   propagation.disable();
+  diag.disable();
   await sentry.close();
 });
 
@@ -380,6 +381,17 @@ describe('a provider the application registers after Faultline', () => {
 
     expect(injected()).toEqual({ 'x-trace': 'none' });
     expect(propagation.setGlobalPropagator(propagator)).toBe(false);
+  });
+
+  it('is not needed for a logger of its own, which is told of nothing it replaces and stays', async () => {
+    const told: unknown[] = [];
+    const tell = (message: string): void => void told.push(message);
+    const { shutdown } = setup({ dsn: sentry.dsn });
+    expect(diag.setLogger({ error: tell, warn: tell, info: tell, debug: tell, verbose: tell })).toBe(true);
+    await shutdown();
+    diag.error('still here');
+
+    expect(told).toEqual(['still here']);
   });
 
   it('gets nothing but its own back once it has disabled ours', async () => {

@@ -18,24 +18,27 @@ export function giveWay<T, Method extends string>(
   { isOurs, onTaken }: GiveWayOptions<T>,
 ): () => void {
   const patched: Partial<Record<Method, (value: T) => boolean>> = api;
-  const register = api[method].bind(api);
+  const own = Object.getOwnPropertyDescriptor(api, method);
+  const register: (theirs: T, ...settings: readonly unknown[]) => boolean = api[method].bind(api);
   let isOver = false;
-  const yielding = (theirs: T): boolean => {
-    if (isOver) return register(theirs);
+  const yielding = (theirs: T, ...settings: readonly unknown[]): boolean => {
+    if (isOver) return register(theirs, ...settings);
     if (isOurs()) api.disable();
-    const registered = register(theirs);
+    const registered = register(theirs, ...settings);
     if (registered) onTaken?.(theirs);
     return registered;
   };
   patched[method] = yielding;
   return () => {
     isOver = true;
-    if (patched[method] === yielding) delete patched[method];
+    if (patched[method] !== yielding) return;
+    if (own === undefined) delete patched[method];
+    else Object.defineProperty(api, method, own);
   };
 }
 
 /** What the process has registered with the API, by the name the API keeps it under. */
-export function registeredGlobal(name: 'context' | 'propagation' | 'trace'): unknown {
+export function registeredGlobal(name: 'context' | 'diag' | 'propagation' | 'trace'): unknown {
   return (globalThis as { [GLOBALS]?: Readonly<Record<string, unknown>> })[GLOBALS]?.[name];
 }
 

@@ -30,6 +30,7 @@ import type { Problem, Reporter } from '../diagnostics.ts';
 import { SENTRY_CLIENT_SAMPLE_RATE, SENTRY_ENVIRONMENT, SENTRY_RELEASE } from '../semconv.ts';
 import { createCountingSampler } from './counting-sampler.ts';
 import { giveWay, registeredGlobal } from './global-place.ts';
+import { hearRefusedProviders } from './refused-provider.ts';
 import { findRegisteredProvider, joinProvider } from './registered-provider.ts';
 import { createStampProcessor } from './stamp-processor.ts';
 
@@ -69,6 +70,14 @@ const TWO_VERSIONS: Problem = {
     'two versions of @opentelemetry/api are in this process and the other one was used first, so no spans are sent: ' +
     'install a single one (npm ls @opentelemetry/api shows where they come from), or register your tracer provider ' +
     'before setupTracing() is called',
+};
+
+const REFUSED: Problem = {
+  key: 'refused',
+  message:
+    'a tracer provider was registered through another copy of @opentelemetry/api and refused, as the one of ' +
+    'Faultline is in its place, so what it exports to gets no spans: install a single copy (npm ls ' +
+    '@opentelemetry/api shows where they come from), or register it before setupTracing() is called',
 };
 
 /** Connects the processors to a source of spans: the registered provider, else one of our own. */
@@ -129,6 +138,9 @@ function registerProvider(options: ProvideOptions): Provision {
       withdrawFromTheirs ??= join(theirs, options);
     },
   });
+  const stopHearing = hearRefusedProviders(() => {
+    if (!isTaken) options.report(REFUSED);
+  });
   const withdrawContext = registerContextManager();
   const withdrawPropagator = registerPropagator(config.propagators);
   return {
@@ -143,6 +155,7 @@ function registerProvider(options: ProvideOptions): Provision {
     },
     withdraw() {
       stopYielding();
+      stopHearing();
       withdrawFromTheirs?.();
       // What theirs found in place it may have left there: without it, their spans would lose their parents.
       if (isTaken) return;

@@ -13,9 +13,9 @@ const { diag, trace } = await import(SHOP_API);
 
 const ended = [];
 const processor = { onStart() {}, onEnd: ({ name }) => ended.push(name), async forceFlush() {}, async shutdown() {} };
-const silent = { error() {}, warn() {}, info() {}, debug() {}, verbose() {} };
+const logger = { error() {}, warn: console.error, info() {}, debug() {}, verbose() {} };
 const use = {
-  logger: () => diag.setLogger(silent),
+  logger: () => diag.setLogger(logger),
   provider: () => trace.setGlobalTracerProvider(new NodeTracerProvider({ spanProcessors: [processor] })),
 }[SHOP_USES];
 
