@@ -352,6 +352,28 @@ describe('a provider the application registers after Faultline', () => {
     expect(await behaviour(exporter)).toEqual({ headers: ['x-trace'], hasParent: true });
   });
 
+  it.each(['after', 'before'])('is joined when it replaces one registered %s Faultline', async (order) => {
+    const first = new NodeTracerProvider();
+    if (order === 'before') trace.setGlobalTracerProvider(first);
+    const { flush, shutdown } = setup({ dsn: sentry.dsn });
+    if (order === 'after') trace.setGlobalTracerProvider(first);
+    const second = new NodeTracerProvider();
+    trace.disable();
+    trace.setGlobalTracerProvider(second);
+    trace.disable();
+    trace.setGlobalTracerProvider(second);
+    for (const provider of [first, second, trace]) provider.getTracer('app').startSpan('own').end();
+
+    expect(await flush()).toEqual({ status: 'delivered', exported: 3, issues: 0 });
+    await shutdown();
+    for (const provider of [first, second, trace]) provider.getTracer('app').startSpan('own').end();
+    trace.disable();
+    trace.setGlobalTracerProvider(new NodeTracerProvider());
+    trace.getTracer('app').startSpan('own').end();
+    expect(sentry.spans).toHaveLength(3);
+    expect(lines).toEqual([]);
+  });
+
   it('keeps what it had of ours when it brings neither', async () => {
     const exporter = new InMemorySpanExporter();
     const { shutdown } = setup({ dsn: sentry.dsn });

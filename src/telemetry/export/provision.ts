@@ -85,15 +85,26 @@ export function provide(options: ProvideOptions): Provision {
   if (!options.config.register) return { joined: true, sampledOut: 0, withdraw: () => {} };
   const registered = findRegisteredProvider();
   if (registered === undefined) return registerProvider(options);
-  const withdraw = join(registered, options);
-  if (withdraw === undefined) return withoutSpans(NOT_JOINED);
+  const joint = createJoint(options);
+  joint.take(registered);
+  if (joint.problem !== undefined) return withoutSpans(joint.problem);
+  const stopTaking = giveWay<TracerProvider, 'setGlobalTracerProvider'>(trace, 'setGlobalTracerProvider', {
+    isOurs: () => false,
+    onTaken: joint.take,
+  });
   // Without a context manager exporting would be traced, and nothing would have a parent.
   const withdrawContext = registerContextManager();
   return {
-    joined: true,
+    get joined() {
+      return joint.isJoined;
+    },
+    get problem() {
+      return joint.problem;
+    },
     sampledOut: 0,
     withdraw() {
-      withdraw();
+      stopTaking();
+      joint.withdraw();
       withdrawContext();
     },
   };
@@ -103,11 +114,44 @@ function withoutSpans(problem: Problem): Provision {
   return { joined: false, sampledOut: 0, problem, withdraw: () => {} };
 }
 
-function join(theirs: TracerProvider, options: ProvideOptions): (() => void) | undefined {
-  options.onJoin(theirs);
-  const withdraw = joinProvider(theirs, foreignProcessors(options));
-  if (withdraw === undefined) options.report(NOT_JOINED);
-  return withdraw;
+/** The providers of the application's that have the processors. */
+interface Joint {
+  /** Joins a provider that was registered, unless it is already. */
+  readonly take: (theirs: TracerProvider) => void;
+  readonly isTaken: boolean;
+  /** Whether the last one could be joined. */
+  readonly isJoined: boolean;
+  readonly problem: Problem | undefined;
+  withdraw(): void;
+}
+
+/** One provider may follow another. Those before it stay joined: their tracers may still be in use. */
+function createJoint(options: ProvideOptions): Joint {
+  const withdrawals = new Map<TracerProvider, () => void>();
+  let last: TracerProvider | undefined;
+  const isJoined = (): boolean => last !== undefined && withdrawals.has(last);
+  return {
+    take(theirs) {
+      last = theirs;
+      if (isJoined()) return;
+      options.onJoin(theirs);
+      const withdraw = joinProvider(theirs, foreignProcessors(options));
+      if (withdraw === undefined) options.report(NOT_JOINED);
+      else withdrawals.set(theirs, withdraw);
+    },
+    get isTaken() {
+      return last !== undefined;
+    },
+    get isJoined() {
+      return isJoined();
+    },
+    get problem() {
+      return last === undefined || isJoined() ? undefined : NOT_JOINED;
+    },
+    withdraw() {
+      for (const withdraw of withdrawals.values()) withdraw();
+    },
+  };
 }
 
 /** The processors as a provider of the application's gets them. */
@@ -129,26 +173,22 @@ function registerProvider(options: ProvideOptions): Provision {
     options.report(problem);
     return withoutSpans(problem);
   }
-  let isTaken = false;
-  let withdrawFromTheirs: (() => void) | undefined;
+  const joint = createJoint(options);
   const stopYielding = giveWay<TracerProvider, 'setGlobalTracerProvider'>(trace, 'setGlobalTracerProvider', {
     isOurs: () => findRegisteredProvider() === provider,
-    onTaken(theirs) {
-      isTaken = true;
-      withdrawFromTheirs ??= join(theirs, options);
-    },
+    onTaken: joint.take,
   });
   const stopHearing = hearRefusedProviders(() => {
-    if (!isTaken) options.report(REFUSED);
+    if (!joint.isTaken) options.report(REFUSED);
   });
   const withdrawContext = registerContextManager();
   const withdrawPropagator = registerPropagator(config.propagators);
   return {
     get joined() {
-      return withdrawFromTheirs !== undefined;
+      return joint.isJoined;
     },
     get problem() {
-      return isTaken && withdrawFromTheirs === undefined ? NOT_JOINED : undefined;
+      return joint.problem;
     },
     get sampledOut() {
       return sampler.sampledOut;
@@ -156,9 +196,9 @@ function registerProvider(options: ProvideOptions): Provision {
     withdraw() {
       stopYielding();
       stopHearing();
-      withdrawFromTheirs?.();
+      joint.withdraw();
       // What theirs found in place it may have left there: without it, their spans would lose their parents.
-      if (isTaken) return;
+      if (joint.isTaken) return;
       trace.disable();
       withdrawContext();
       withdrawPropagator();
