@@ -120,6 +120,9 @@ export const FAULTLINE_INTERRUPTED = 'faultline.interrupted';
 /** `error.type` of such a span. */
 export const INTERRUPTED_ERROR_TYPE = 'interrupted';
 
+/** True on a span of another instrumentation inside of a model call of ours: what it traces of that is no second call. */
+export const FAULTLINE_INSIDE_CHAT = 'faultline.inside_chat';
+
 /** Span event on the `chat` span that answered, one per hop of the fallback chain before it. */
 export const FALLBACK_EVENT = 'gen_ai.chat.fallback';
 export const FAULTLINE_FALLBACK_FROM = 'faultline.fallback.from';

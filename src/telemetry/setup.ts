@@ -20,6 +20,7 @@ import {
 } from './export/delivery.ts';
 import { sendAtTheEnd, type EndingLimits } from './export/ending.ts';
 import { createPipeline, recorderAddress, shownUrl, type DestinationStatus, type Pipeline } from './export/pipeline.ts';
+import { createInnerCallProcessor } from './export/inner-call-processor.ts';
 import { foreignProcessors, provide, type ProvideOptions, type Provision } from './export/provision.ts';
 import { createRecorder, type Recorder, type RecorderStatus } from './export/recorder/recorder.ts';
 import { createSpanIntake, processorOf, type IntakeDropReason, type SpanIntake } from './export/span-intake.ts';
@@ -254,7 +255,12 @@ function createSpanWay({ config, options, report, content, recorder }: SpanWayPa
     Promise.all(pipelines.map((pipeline) => pipeline.flush(config.exitTimeoutMs)));
   const ending: ProvideOptions = {
     config,
-    processors: [...(options.spanProcessors ?? []), guard.processor, processorOf(intake, flushSpans)],
+    processors: [
+      createInnerCallProcessor(),
+      ...(options.spanProcessors ?? []),
+      guard.processor,
+      processorOf(intake, flushSpans),
+    ],
     redactor: content.secretsRedactor,
     safeResource: guard.resource,
     report,

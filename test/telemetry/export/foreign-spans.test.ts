@@ -2,7 +2,7 @@ import { context, propagation, SpanKind, trace, type Attributes } from '@opentel
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { setupTracing, type Tracing } from '../../../src/telemetry/setup.ts';
-import { traceAgent, traceChat } from '../../../src/telemetry/spans.ts';
+import { traceAgent, traceChat, traceTool } from '../../../src/telemetry/spans.ts';
 import { startFakeSentry, type FakeSentry, type StoredSpan } from '../../../src/testing/fake-sentry.ts';
 
 let sentry: FakeSentry;
@@ -106,6 +106,68 @@ const AI_SDK_TOOL = {
   'ai.toolCall.name': 'weather',
   'ai.toolCall.id': 'call_1',
 };
+
+describe('spans inside of a model call of ours', () => {
+  /** As the AI SDK nests them: a run, a call and a tool in it. */
+  function generateText(): void {
+    const tracer = trace.getTracer('ai');
+    tracer.startActiveSpan('ai.generateText', { attributes: AI_SDK_RUN }, (run) => {
+      tracer.startSpan('ai.generateText.doGenerate', { attributes: AI_SDK_CALL }).end();
+      tracer.startSpan('ai.toolCall', { attributes: AI_SDK_TOOL }).end();
+      run.end();
+    });
+  }
+
+  it('are that call, which is counted once, and its tools', async () => {
+    traceAgent({ name: 'helper' }, () => {
+      traceChat({ model: 'gpt-5-mini', provider: 'openai' }, ({ record }) => {
+        generateText();
+        record({ usage: { inputTokens: 22, outputTokens: 10 } });
+      });
+      // Beside a call of ours they are what they are.
+      trace.getTracer('ai').startSpan('ai.generateText.doGenerate', { attributes: AI_SDK_CALL }).end();
+    });
+    await tracing.flush();
+    expect(counted(sentry.stored)).toEqual([
+      ['ai.generateText.doGenerate', 'function', undefined],
+      ['ai.toolCall', 'gen_ai.execute_tool', 'tool'],
+      ['ai.generateText', 'function', undefined],
+      ['ai.generateText.doGenerate', 'gen_ai.chat', 'ai_client'],
+      ['chat gpt-5-mini', 'gen_ai.chat', 'ai_client'],
+      ['agent.invoke helper', 'gen_ai.invoke_agent', 'agent'],
+    ]);
+    expect(tokens(sentry.stored)).toEqual([33, 15]);
+  });
+
+  it('are none of it where a tool of ours begins', async () => {
+    traceAgent({ name: 'helper' }, () => {
+      traceChat({ model: 'gpt-5-mini', provider: 'openai' }, () => traceTool({ name: 'ask' }, generateText));
+    });
+    await tracing.flush();
+    expect(counted(sentry.stored).slice(0, 3)).toEqual([
+      ['ai.generateText.doGenerate', 'gen_ai.chat', 'ai_client'],
+      ['ai.toolCall', 'gen_ai.execute_tool', 'tool'],
+      ['ai.generateText', 'gen_ai.invoke_agent', 'agent'],
+    ]);
+  });
+
+  it('whose instrumentation follows the conventions are counted once as well', async () => {
+    traceChat({ model: 'gpt-5-mini', provider: 'openai' }, () => {
+      const attributes = {
+        'gen_ai.operation.name': 'chat',
+        'sentry.op': 'gen_ai.chat',
+        'gen_ai.usage.input_tokens': 7,
+      };
+      trace.getTracer('theirs').startSpan('chat gpt-5-mini', { attributes }).end();
+    });
+    await tracing.flush();
+    expect(counted(sentry.stored)).toEqual([
+      ['chat gpt-5-mini', 'function', undefined],
+      ['chat gpt-5-mini', 'gen_ai.chat', 'ai_client'],
+    ]);
+    expect(tokens(sentry.stored)).toEqual([0, 0]);
+  });
+});
 
 describe('spans of the AI SDK', () => {
   it('are an agent, its model calls and its tools, with every token once', async () => {

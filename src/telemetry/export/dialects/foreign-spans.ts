@@ -3,6 +3,7 @@ import type { Attributes, AttributeValue } from '@opentelemetry/api';
 import { providerName } from '../../attributes/provider-name.ts';
 import {
   DB_SYSTEM_NAME,
+  FAULTLINE_INSIDE_CHAT,
   GEN_AI_AGENT_NAME,
   GEN_AI_CONVERSATION_ID,
   GEN_AI_COST_TOTAL_TOKENS,
@@ -154,14 +155,22 @@ export function foreignAttributes(span: SpanWords): Attributes {
   const instrumentation = INSTRUMENTATIONS.find(({ sign }) => sign in given);
   const said = given[GEN_AI_OPERATION_NAME];
   if (instrumentation === undefined && said === undefined && !(GEN_AI_SYSTEM in given)) return given;
-  const operation = knownOperation(said) ?? operationOf(given, instrumentation);
+  const written = knownOperation(said) ?? operationOf(given, instrumentation);
+  const isTold = isToldAlready(written, given);
+  const operation = isTold ? undefined : written;
   const attributes = { ...given };
+  if (isTold) delete attributes[SENTRY_OP];
   if (operation !== undefined) markOperation(attributes, operation, span, instrumentation);
-  else if (said !== undefined) unmarkOperation(attributes);
+  else if (said !== undefined || isTold) unmarkOperation(attributes);
   addNames(attributes, OLD_NAMES);
   if (operation !== undefined && MODEL_CALLS.has(operation)) addUsage(attributes);
   else if (instrumentation !== undefined || said !== undefined) moveUsage(attributes);
   return attributes;
+}
+
+/** A model call of ours tells of everything in it but of the tools. */
+function isToldAlready(operation: string | undefined, attributes: Attributes): boolean {
+  return attributes[FAULTLINE_INSIDE_CHAT] === true && operation !== TOOL;
 }
 
 function knownOperation(said: AttributeValue | undefined): string | undefined {

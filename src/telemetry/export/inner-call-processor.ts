@@ -1,0 +1,31 @@
+import { trace } from '@opentelemetry/api';
+import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-node';
+
+import { FAULTLINE_INSIDE_CHAT, OPERATIONS, SCOPE_NAME, SENTRY_OP } from '../semconv.ts';
+
+/**
+ * Marks the spans that other instrumentations start inside of a model call of ours. Whoever traces that call with a
+ * helper and has an instrumentation of the model SDK as well would have it twice, and each of its tokens.
+ */
+export function createInnerCallProcessor(): SpanProcessor {
+  return {
+    onStart(span, context) {
+      if (isOurs(span)) return;
+      const parent = trace.getSpan(context) as Partial<ReadableSpan> | undefined;
+      if (parent?.attributes === undefined || !isInsideOf(parent)) return;
+      span.setAttribute(FAULTLINE_INSIDE_CHAT, true);
+    },
+    onEnd() {},
+    forceFlush: () => Promise.resolve(),
+    shutdown: () => Promise.resolve(),
+  };
+}
+
+function isOurs({ instrumentationScope }: Partial<ReadableSpan>): boolean {
+  return instrumentationScope?.name === SCOPE_NAME;
+}
+
+function isInsideOf(parent: Partial<ReadableSpan>): boolean {
+  if (!isOurs(parent)) return parent.attributes?.[FAULTLINE_INSIDE_CHAT] === true;
+  return parent.attributes?.[SENTRY_OP] === OPERATIONS.chat.sentryOp;
+}
