@@ -1,15 +1,14 @@
 import type { HeldFailure, IssueSink } from '../active.ts';
-import type { Problem, Reporter } from '../diagnostics.ts';
+import type { Reporter } from '../diagnostics.ts';
 import type { CapturedFailure, CapturedMessage } from '../captured.ts';
 import { toldWith } from '../linked-errors.ts';
-import { createClassification } from './classification.ts';
 import { encodeEvent } from './envelope.ts';
 import { createEvent, outlineOf, type EventOutline, type IssueEnvironment, type SentryEvent } from './event.ts';
 import { failureDetail } from './fingerprint.ts';
 import type { Clock } from '../http/clock.ts';
 import { createHeldFailures, type Settle } from './held-failures.ts';
+import { createHooks } from './hooks.ts';
 import type { IssueOptions } from './options.ts';
-import { reviewed } from './review.ts';
 import type { EventJournal } from './sender.ts';
 import { findSentrySdk, type SentrySdk } from './sentry-sdk.ts';
 import type { StormGuard } from './storm.ts';
@@ -77,19 +76,6 @@ interface Waited {
 /** For how long a Sentry SDK may not have sent what it was given. */
 const JUST_NOW_MS = 1_000;
 
-const CAPTURED_IN_HOOK: Problem = {
-  key: 'captured-in-hook',
-  message:
-    'beforeSend or classify captured something by itself, which was not sent, because it would be asked about that ' +
-    'as well; capture it elsewhere',
-};
-
-const ENDED_IN_HOOK: Problem = {
-  key: 'ended-in-hook',
-  message:
-    'beforeSend or classify ended the process, so neither was asked any more, and the Issues left were sent as they were',
-};
-
 /**
  * Turns failures into Issues: each error once in a run, unless it is classified as operational, sampled out, or
  * one of very many of its kind. An Issue does not depend on whether its trace was sampled.
@@ -99,50 +85,15 @@ const ENDED_IN_HOOK: Problem = {
  */
 export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
   const { send, guard, environment, options, sampleRate, report, journal, clock } = parts;
-  const isIssue = createClassification(options, report);
-  const { classify: _, ...unclassified } = options;
-  const isUnclassifiedIssue = createClassification(unclassified, report);
+  const hooks = createHooks(options, report);
+  const { undisturbed } = hooks;
   const held = createHeldFailures(clock);
   const survived = createSurvivedFailures();
   /** Each error that was taken, as it was last taken. */
   const taken = new WeakMap<object, Taken>();
   /** What ended a run and was left to a Sentry SDK last. */
   let lastEnd: { readonly told: CapturedFailure; readonly eventId: string; readonly at: number } | undefined;
-  let isBusy = false;
   let isEnding = false;
-  /** What is to be done when the hook that is being asked ends the process instead of answering. */
-  let unanswered: (() => void) | undefined;
-  /** A hook that has ended the process is asked no more: a second `process.exit()` leaves no time to send. */
-  let mayAsk = true;
-
-  /**
-   * Does the work for one failure. An Issue that cannot be built is no reason to trouble the program it is about.
-   * Hooks of the application run here: what they capture would make the next Issue, and so on for ever.
-   */
-  const undisturbed = <T>(work: () => T): T | undefined => {
-    if (isBusy) {
-      report(CAPTURED_IN_HOOK);
-      return undefined;
-    }
-    isBusy = true;
-    try {
-      return work();
-    } catch {
-      return undefined;
-    } finally {
-      isBusy = false;
-    }
-  };
-
-  /** Asks a hook of the application, which may end the process: then `orElse` is done in place of what follows. */
-  const ask = <T>(hook: () => T, orElse: () => void): T => {
-    unanswered = orElse;
-    try {
-      return hook();
-    } finally {
-      unanswered = undefined;
-    }
-  };
 
   /** Claims an error, so that one that crosses tool, agent and transport, each with its copy of us, is sent once. */
   const claim = (captured: CapturedFailure): boolean => {
@@ -157,19 +108,10 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
       isIssue: false,
     };
     if (typeof error === 'object' && error !== null) taken.set(error, now);
-    now.isIssue = classified(captured);
+    now.isIssue = hooks.isIssue(error, (isIssue) => {
+      if (isIssue) deliver(captured);
+    });
     return now.isIssue;
-  };
-
-  const classified = (captured: CapturedFailure): boolean => {
-    const { error } = captured;
-    if (!mayAsk) return isUnclassifiedIssue(error);
-    return ask(
-      () => isIssue(error),
-      () => {
-        if (isUnclassifiedIssue(error)) deliver(captured);
-      },
-    );
   };
 
   const takenAs = (error: unknown): Taken | undefined =>
@@ -184,14 +126,10 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     if (!isSampled()) return { event: null };
     const event = createEvent(captured, environment);
     const detail = detailOf(captured, event);
-    if (!mayAsk) return { event, detail };
-    const answer = ask(
-      () => reviewed(event, options, report),
-      () => {
-        strike();
-        sendFewOfAKind({ event, detail });
-      },
-    );
+    const answer = hooks.review(event, () => {
+      strike();
+      sendFewOfAKind({ event, detail });
+    });
     // What `beforeSend` makes one group is one kind.
     return isSameGroup(answer, event) ? { event: answer, detail } : { event: answer };
   };
@@ -340,14 +278,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     release,
     releaseNow() {
       isEnding = true;
-      isBusy = false;
-      const inHand = unanswered;
-      unanswered = undefined;
-      if (inHand !== undefined) {
-        mayAsk = false;
-        report(ENDED_IN_HOOK);
-        undisturbed(inHand);
-      }
+      hooks.processEnds();
       release();
     },
   };
