@@ -1,4 +1,4 @@
-import { DOT, endOf, QUOTE, SEPARATOR, startOf, typeAt, typeOf, VALUE_END, WORD } from './characters.ts';
+import { DOT, endOf, QUOTE, SEPARATOR, startOf, typeAt, WORD } from './characters.ts';
 import {
   BACKSLASH,
   BRACKET,
@@ -6,7 +6,6 @@ import {
   COLON,
   EQUALS,
   GREATER,
-  HASH,
   LETTER_C,
   LETTER_K,
   LETTER_N_TILDE,
@@ -22,6 +21,7 @@ import { matchAt, type Finding } from './finding.ts';
 import { isExpression, isSecretValue } from './named-value.ts';
 import { MIN_KEY, providerKeyAt } from './provider-key.ts';
 import { looksRandom } from './randomness.ts';
+import { endBefore, type Runs } from './runs.ts';
 import { schemedAt } from './scheme.ts';
 import { endsLikeSecret, secretKindInQuery, secretKindOf, type SecretKind } from './secret-names.ts';
 
@@ -56,13 +56,19 @@ interface Written {
 }
 
 /** Finds what stands under the name of a secret, given the bounds of the word before a sign of assignment. */
-export function findAssigned(text: string, sign: number, word: number, wordEnd: number): Finding | undefined {
+export function findAssigned(
+  text: string,
+  runs: Runs,
+  sign: number,
+  word: number,
+  wordEnd: number,
+): Finding | undefined {
   if (sign - wordEnd > MAX_GAP) return undefined;
   const wordStart = wordEnd - word > 2 ? word : startOfName(text, word);
-  if (!endsLikeSecret(text, wordStart, wordEnd)) return findProvided(text, sign, wordStart, wordEnd);
+  if (!endsLikeSecret(text, wordStart, wordEnd)) return findProvided(text, runs, sign, wordStart, wordEnd);
   const name = secretName(text, sign, wordStart, wordEnd);
   if (name === undefined) return undefined;
-  return findUnder(text, sign, name);
+  return findUnder(text, runs, sign, name);
 }
 
 /** What stands between the words for a key and the key a service refuses: `Incorrect API key provided: …`. */
@@ -70,13 +76,19 @@ const PROVIDED = new Set(['provided', 'supplied', 'received', 'given', 'used']);
 const REFUSED = /(?:api|access|auth|authentication|secret)[ _-](?:key|token) $/i;
 
 /** The key behind the words with which a service refuses it. In such a sentence words may follow as well. */
-function findProvided(text: string, sign: number, wordStart: number, wordEnd: number): Finding | undefined {
+function findProvided(
+  text: string,
+  runs: Runs,
+  sign: number,
+  wordStart: number,
+  wordEnd: number,
+): Finding | undefined {
   if (sign !== wordEnd || codeAt(text, sign) !== COLON || !mayBeProvided(text, wordStart, wordEnd)) return undefined;
   const before = REFUSED.exec(text.slice(Math.max(0, wordStart - 24), wordStart))?.[0].trimEnd();
   if (before === undefined || !PROVIDED.has(text.slice(wordStart, wordEnd))) return undefined;
   const kind = secretKindOf(before);
   if (kind === undefined) return undefined;
-  const found = findUnder(text, sign, { name: before, kind, quote: '', isInQuery: false, isVariable: false });
+  const found = findUnder(text, runs, sign, { name: before, kind, quote: '', isInQuery: false, isVariable: false });
   if (found === undefined || text.startsWith('://', endOf(text, found.start, WORD))) return undefined;
   return looksRandom(text.slice(found.start, found.end)) ? found : undefined;
 }
@@ -88,13 +100,13 @@ function mayBeProvided(text: string, wordStart: number, wordEnd: number): boolea
   return codeAt(text, wordStart - 1) === SPACE && 'yn'.includes(text[wordStart - 2] ?? ' ');
 }
 
-function findUnder(text: string, sign: number, name: SecretName): Finding | undefined {
+function findUnder(text: string, runs: Runs, sign: number, name: SecretName): Finding | undefined {
   const next = behindSign(text, sign);
   if (next === undefined) return undefined;
   const valueStart = endOfOpening(text, endOfSpaces(text, next, 4));
   if (codeAt(text, valueStart) === SQUARE_BRACKET) return findInList(text, valueStart + 1, name);
-  const written = writtenAt(text, valueStart, name);
-  const found = written === undefined ? undefined : judge(text, written, name, valueStart > next);
+  const written = writtenAt(text, runs, valueStart, name);
+  const found = written === undefined ? undefined : judge(text, runs, written, name, valueStart > next);
   return found ?? findBelow(text, valueStart, name.kind, name.name);
 }
 
@@ -137,6 +149,7 @@ function endOfOpening(text: string, start: number): number {
 /** What is assigned to a word that only the name of something else makes a secret, such as `value`. */
 export function findValue(
   text: string,
+  runs: Runs,
   sign: number,
   wordEnd: number,
   name: string,
@@ -150,8 +163,8 @@ export function findValue(
   const valueStart = spaced + (matchAt(ANY_VALUE, text, spaced)?.[0].length ?? 0);
   const quote = text.slice(wordEnd, endOf(text, wordEnd, QUOTE, sign));
   const owner: SecretName = { name, kind, quote, isInQuery: false, isVariable: false };
-  const written = writtenAt(text, valueStart, owner);
-  return written === undefined ? undefined : judge(text, written, owner, valueStart > next);
+  const written = writtenAt(text, runs, valueStart, owner);
+  return written === undefined ? undefined : judge(text, runs, written, owner, valueStart > next);
 }
 
 /** What OTLP writes around a text in JSON, alone or as the first of a list. */
@@ -160,6 +173,7 @@ const ANY_VALUE = /\{(?:[\s{["\\:n]|arrayValue|values){0,192}stringValue\\{0,7}"
 /** The value of an option of a command line, such as `--password`, given the bounds of its name. */
 export function findOptionValue(
   text: string,
+  runs: Runs,
   wordStart: number,
   wordEnd: number,
   known?: SecretKind,
@@ -169,8 +183,8 @@ export function findOptionValue(
   const start = wordEnd + 1;
   if (text[start] === '-') return undefined;
   const name: SecretName = { name: '', kind, quote: '', isInQuery: false, isVariable: false };
-  const written = writtenAt(text, start, name);
-  return written === undefined ? undefined : judge(text, written, name, known === undefined);
+  const written = writtenAt(text, runs, start, name);
+  return written === undefined ? undefined : judge(text, runs, written, name, known === undefined);
 }
 
 /** Shortest secret that is recognised right behind its name, with no word or sign between them. */
@@ -184,6 +198,7 @@ const MIN_FOLLOWING = 16;
  */
 export function findStated(
   text: string,
+  runs: Runs,
   nameStart: number,
   nameEnd: number,
   wordStart: number,
@@ -192,30 +207,32 @@ export function findStated(
   // Members of JSON come here most often, and are told apart by one sign.
   const isNext = nameEnd + 1 === wordStart;
   if (isNext ? text.charCodeAt(nameEnd) !== SPACE : text.charCodeAt(nameEnd + 1) === COLON) return undefined;
-  return findBehind(text, nameStart, nameEnd, wordStart, wordEnd);
+  return findBehind(text, runs, nameStart, nameEnd, wordStart, wordEnd);
 }
 
 function findBehind(
   text: string,
+  runs: Runs,
   nameStart: number,
   nameEnd: number,
   wordStart: number,
   wordEnd: number,
 ): Finding | undefined {
   if (text.startsWith('BY', wordStart) && text.startsWith('IDENTIFIED', nameStart)) {
-    return findOptionValue(text, wordStart, wordEnd, 'password');
+    return findOptionValue(text, runs, wordStart, wordEnd, 'password');
   }
   if (!endsLikeSecret(text, nameStart, nameEnd)) return undefined;
   const name = nameWithWordBefore(text, nameStart, nameEnd);
   const kind = secretKindOf(name);
   if (kind === undefined) return undefined;
   return nameEnd + 1 === wordStart
-    ? findNext(text, nameStart, wordStart, wordEnd, name, kind)
+    ? findNext(text, runs, nameStart, wordStart, wordEnd, name, kind)
     : findBeside(text, nameStart, nameEnd, wordStart, kind);
 }
 
 function findNext(
   text: string,
+  runs: Runs,
   nameStart: number,
   wordStart: number,
   wordEnd: number,
@@ -224,7 +241,7 @@ function findNext(
 ): Finding | undefined {
   if (kind === 'cookie' || kind === 'authorization') return undefined;
   const verb = matchAt(/is:? /iy, text, wordStart);
-  const written = quotedOrWord(text, wordStart + (verb?.[0].length ?? 0));
+  const written = quotedOrWord(text, runs, wordStart + (verb?.[0].length ?? 0));
   if (written === undefined || (verb === null && (written.isQuoted || wordEnd - wordStart < MIN_FOLLOWING))) {
     const before = text.slice(Math.max(0, nameStart - 80), nameStart);
     if (written === undefined || !SETTING.test(before)) return undefined;
@@ -237,9 +254,9 @@ function findNext(
 /** What says that name and value follow: a variable of an image, of Windows or of fish, a line of `.netrc`. */
 const SETTING = /(?:\bENV|\bsetx|\bset -gx|\blogin \S{1,64}) $/;
 
-function quotedOrWord(text: string, start: number): Written | undefined {
+function quotedOrWord(text: string, runs: Runs, start: number): Written | undefined {
   const written =
-    quotedAt(text, start) ?? unquotedAt(text, start, { kind: 'secret', isInQuery: false, isVariable: false });
+    quotedAt(text, start) ?? unquotedAt(text, runs, start, { kind: 'secret', isInQuery: false, isVariable: false });
   // A dot at the end ends the sentence.
   return written === undefined || written.isQuoted
     ? written
@@ -338,19 +355,8 @@ function endOfSpaces(text: string, start: number, max: number): number {
   return end;
 }
 
-function writtenAt(text: string, start: number, name: SecretName): Written | undefined {
-  return quotedAt(text, start) ?? unquotedAt(text, start, name, (beginning) => mayBeSecret(beginning, name));
-}
-
-/** Most of a long value that is read before the rest is worth it, in UTF-16 units: what else judges it reads no more. */
-const BEGINNING = 256;
-
-/** Whether a long value without quotation marks can be a secret, going by its beginning. */
-function mayBeSecret(beginning: string, { kind, name, isInQuery }: SecretName): boolean {
-  if (kind === 'basic_credentials') return /^[\w+/-]+={0,2}$/.test(beginning);
-  if (kind === 'cookie' || schemedAt(beginning, 0) !== undefined) return true;
-  const isCode = !isInQuery && (/^[{[(]/.test(beginning) || isExpression(beginning));
-  return !isCode && isSecretValue(beginning, kind, name);
+function writtenAt(text: string, runs: Runs, start: number, name: SecretName): Written | undefined {
+  return quotedAt(text, start) ?? unquotedAt(text, runs, start, name);
 }
 
 /**
@@ -391,39 +397,17 @@ const ENDS_OF_VARIABLE = /[\s"'`]/;
 
 function unquotedAt(
   text: string,
+  runs: Runs,
   start: number,
   { isInQuery, isVariable, kind }: Pick<SecretName, 'isInQuery' | 'isVariable' | 'kind'>,
-  mayGoOn: (beginning: string) => boolean = () => true,
 ): Written | undefined {
-  if (kind === 'cookie') return matchAt(COOKIE, text, start) === null ? undefined : restOfLineAt(text, start);
+  if (kind === 'cookie') return matchAt(COOKIE, text, start) === null ? undefined : unquoted(start, runs.endOfLine(start));
   const spaced = WITH_SPACES[kind];
   const listed = spaced === undefined ? null : matchAt(spaced, text, start);
   if (listed !== null) return unquoted(start, start + listed[0].length);
   const end =
-    isVariable && !isInQuery ? endBefore(ENDS_OF_VARIABLE, text, start) : endOfValue(text, start, isInQuery, mayGoOn);
+    isVariable && !isInQuery ? endBefore(ENDS_OF_VARIABLE, text, start) : runs.endOfValue(start, isInQuery);
   return unquoted(start, startOf(text, end, SEPARATOR, start));
-}
-
-/**
- * In the query of a URL separators belong to the value, and a fragment does not. What is no secret ends early: signs
- * of assignment may follow in it, and each would read all the rest once more.
- */
-function endOfValue(text: string, start: number, isInQuery: boolean, mayGoOn: (beginning: string) => boolean): number {
-  const ends = isInQuery ? VALUE_END | SEPARATOR : VALUE_END;
-  let end = start;
-  for (; end < text.length; end += 1) {
-    const code = text.charCodeAt(end);
-    const isEnd = code < 128 ? (typeOf(code) & ends) === VALUE_END : /\s/.test(text[end]!);
-    if (isEnd || (isInQuery && code === HASH)) break;
-    if (end - start === BEGINNING && !mayGoOn(text.slice(start, end))) break;
-  }
-  return end;
-}
-
-function endBefore(ends: RegExp, text: string, start: number): number {
-  let end = start;
-  while (end < text.length && ((typeAt(text, end) & WORD) !== 0 || !ends.test(text[end]!))) end += 1;
-  return end;
 }
 
 function unquoted(start: number, end: number): Written | undefined {
@@ -444,18 +428,20 @@ const WITH_SPACES: Partial<Record<SecretKind, RegExp>> = {
   recovery_phrase: /(?:[a-z]{3,12} ){11,23}[a-z]{3,12}/y,
 };
 
-/** A header's value: to the end of its line, or of the quotation it stands in. */
-function restOfLineAt(text: string, start: number): Written | undefined {
-  return unquoted(start, endBefore(/["'\n\r\\`]/, text, start));
-}
-
-function judge(text: string, written: Written, name: SecretName, isSpaced: boolean): Finding | undefined {
+function judge(
+  text: string,
+  runs: Runs,
+  written: Written,
+  name: SecretName,
+  isSpaced: boolean,
+): Finding | undefined {
   const { start, end, isQuoted } = written;
   const { kind, quote } = name;
-  const schemed = kind === 'cookie' ? undefined : schemedAt(text, start);
+  const schemed = kind === 'cookie' ? undefined : schemedAt(text, start, runs);
   if (schemed !== undefined) return schemed;
   if (!isQuoted && isSpaced && mayBeginSentence(text, start, end, name)) return undefined;
   const value = text.slice(start, Math.min(end, start + MAX_READ));
+  if (!isQuoted && isCode(text, end, name, value)) return undefined;
   if (!isSecretValue(value, kind, name.name)) return undefined;
   // Models answer with the tokens of their own text.
   if (kind === 'token' && matchAt(LOG_PROBABILITY, text, end) !== null) return undefined;
@@ -477,13 +463,18 @@ function mayBeginSentence(text: string, start: number, end: number, name: Secret
 
 const LOG_PROBABILITY = /\\{0,7}["'],\s{0,64}\\{0,7}["']logprob/y;
 
-/** Whether what stands without quotation marks is a secret, and neither code nor the beginning of a sentence. */
+/** Whether what stands without quotation marks is code. Asked before more is read of it than its beginning. */
+function isCode(text: string, end: number, { kind, isInQuery }: SecretName, value: string): boolean {
+  if (kind === 'cookie' || isInQuery) return false;
+  return codeAt(text, end) === BRACKET || /^[{[(]/.test(value) || isExpression(value);
+}
+
+/** Whether what stands without quotation marks and is no code is a secret, and not the beginning of a sentence. */
 function isSecretUnquoted(text: string, end: number, name: SecretName, value: string, isSpaced: boolean): boolean {
   const { kind, isInQuery, isVariable, quote } = name;
   if (kind === 'cookie') return true;
   // A parameter named `key` or `auth` need not be a secret.
   if (isInQuery) return kind !== 'api_key' || value.length >= 16 || looksRandom(value);
-  if (codeAt(text, end) === BRACKET || /^[{[(]/.test(value) || isExpression(value)) return false;
   if (quote !== '' && /^-?\d+(?:\.\d+)?$/.test(value)) return isNumberSecret(kind);
   if (!isSpaced || isVariable) return true;
   if (looksRandom(value) || /[^\w.-]/.test(value.slice(0, -1))) return true;

@@ -3,6 +3,7 @@ import { DOT, endOf, LETTER_OR_DIGIT, typeAt, WORD } from './characters.ts';
 import { LETTER_P } from './codes.ts';
 import type { Finding } from './finding.ts';
 import { findFormPart } from './form-part.ts';
+import type { Runs } from './runs.ts';
 import { endsLikeSecret, secretKindOf, type SecretKind } from './secret-names.ts';
 
 /** Farthest a value stands behind its name, in UTF-16 units. */
@@ -53,7 +54,7 @@ export function mayBelongToEntry(text: string, wordStart: number, wordEnd: numbe
 }
 
 /** Creates a finder for one text. */
-export function createEntryFinder(text: string): EntryFinder {
+export function createEntryFinder(text: string, runs: Runs): EntryFinder {
   let name = '';
   let nameEnd = FAR_BEFORE;
   let hasWebKey: boolean | undefined;
@@ -78,7 +79,7 @@ export function createEntryFinder(text: string): EntryFinder {
   const findFilled = (sign: number, wordStart: number, wordEnd: number): Finding | undefined => {
     if (isApart(fieldEnd, wordStart)) return undefined;
     const kind = kindOfField(text.slice(fieldEnd, wordStart));
-    const found = kind === undefined ? undefined : findValue(text, sign, wordEnd, '', kind);
+    const found = kind === undefined ? undefined : findValue(text, runs, sign, wordEnd, '', kind);
     return found === undefined || /\s/.test(text.slice(found.start, found.end)) ? undefined : found;
   };
   const isApart = (from: number, to: number): boolean => to - from > MAX_APART || text.slice(from, to).includes('}');
@@ -93,7 +94,7 @@ export function createEntryFinder(text: string): EntryFinder {
   };
   const valueOf = (owner: string, sign: number, wordEnd: number): Finding | undefined => {
     const kind = secretKindOf(owner);
-    return kind === undefined ? undefined : findValue(text, sign, wordEnd, owner, kind);
+    return kind === undefined ? undefined : findValue(text, runs, sign, wordEnd, owner, kind);
   };
 
   return {
@@ -102,7 +103,7 @@ export function createEntryFinder(text: string): EntryFinder {
         case 1: {
           if (!isQuote(text, wordStart - 1)) return undefined;
           hasWebKey ??= JSON_WEB_KEY.test(text);
-          const part = hasWebKey ? findValue(text, sign, wordEnd, 'privateKey', 'private_key') : undefined;
+          const part = hasWebKey ? findValue(text, runs, sign, wordEnd, 'privateKey', 'private_key') : undefined;
           return part !== undefined && part.end - part.start >= MIN_KEY_PART ? part : undefined;
         }
         case 3:

@@ -61,10 +61,10 @@ export function isSecretValue(value: string, kind: SecretKind, name: string): bo
   if (text.length < isShortest) return false;
   const form = FORMS[kind];
   if (form !== undefined && !form.test(text)) return false;
+  // The shell keeps its working directory under this name.
+  if (PATH.test(text) && /^(?:old)?pwd$/i.test(name)) return false;
   if (isReference(text) || isFiller(text)) return false;
   if (text.length <= LONGEST_ORDINARY && ORDINARY.test(text)) return false;
-  // The shell keeps its working directory under this name.
-  if (/^(?:old)?pwd$/i.test(name) && PATH.test(text)) return false;
   if (kind === 'basic_credentials') return isBasic(text);
   if (kind === 'connection') return looksRandom(text) && !isWords(text);
   // Only what people think up has spaces in it.

@@ -3,6 +3,7 @@ import { COLON, DOLLAR, FULL_STOP, LETTER_E, SLASH, TILDE } from './codes.ts';
 import { matchAt, type Finding } from './finding.ts';
 import { keyFormsAt, MAX_DOTTED_PREFIX, type KeyForm } from './provider-keys.ts';
 import { isFiller, isWords, looksRandom } from './randomness.ts';
+import type { Runs } from './runs.ts';
 import { beginsWebToken, decodeBase64Url, webTokenEnd } from './web-token.ts';
 
 /** Shortest word that can hold a key; shorter ones only can where dots or stars follow. */
@@ -21,7 +22,13 @@ interface Judgement {
  *
  * @param floor where the search may not go back beyond
  */
-export function findProviderKey(text: string, start: number, end: number, floor: number): Finding | undefined {
+export function findProviderKey(
+  text: string,
+  runs: Runs,
+  start: number,
+  end: number,
+  floor: number,
+): Finding | undefined {
   const joined = joinedToWord(text, start, end, floor);
   if (joined !== undefined) return joined;
   let triesWebToken = true;
@@ -34,7 +41,7 @@ export function findProviderKey(text: string, start: number, end: number, floor:
     if (judgement?.kind !== undefined) return { start: at, end: judgement.end, kind: judgement.kind };
     if (judgement !== undefined) at = judgement.end - 1;
     else if (end - at >= SHORTEST_GLUED) {
-      const glued = gluedKey(text, at, end);
+      const glued = gluedKey(text, runs, at, end);
       if (glued !== undefined) return glued;
     }
   }
@@ -47,7 +54,7 @@ const SHORTEST_GLUED = 24;
 const LONGEST_PREFIX = 9;
 
 /** A key whose prefix follows a letter, as in `keyghp_…`: one of those that occur in no word, and with digits. */
-function gluedKey(text: string, start: number, end: number): Finding | undefined {
+function gluedKey(text: string, runs: Runs, start: number, end: number): Finding | undefined {
   const joint = endOf(text, start, LETTER_OR_DIGIT, end);
   if (joint === end) return undefined;
   for (let length = 4; length >= 2; length -= 1) {
@@ -55,9 +62,13 @@ function gluedKey(text: string, start: number, end: number): Finding | undefined
     if (at <= start) continue;
     for (const form of keyFormsAt(text, at)) {
       if (form.isCommon || form.prefix.length < length || !text.startsWith(form.prefix, at)) continue;
-      const judgement = judgeBody(text, at + form.prefix.length, form);
-      const body = judgement === undefined ? '' : text.slice(at + LONGEST_PREFIX, judgement.end);
-      if (judgement?.kind === undefined || body.length < 16 || !/\d/.test(body) || isWords(body)) continue;
+      const behind = at + form.prefix.length;
+      // What is refused is not left behind, so that more of these keys may begin in it.
+      const bodyEnd = form.max === undefined ? runs.endOfKey(behind, form.alphabet) : undefined;
+      const judgement = judgeBody(text, behind, form, bodyEnd);
+      if (judgement?.kind === undefined) continue;
+      const body = text.slice(at + LONGEST_PREFIX, Math.min(judgement.end, at + MAX_READ));
+      if (body.length < 16 || !/\d/.test(body) || isWords(body)) continue;
       return { start: at, end: judgement.end, kind: judgement.kind };
     }
   }
@@ -86,15 +97,19 @@ function judgeForm(text: string, start: number): Judgement | undefined {
   return undefined;
 }
 
-function judgeBody(text: string, start: number, form: KeyForm): Judgement | undefined {
+/** Most that is read to judge what stands behind a prefix, in UTF-16 units. */
+const MAX_READ = 256;
+
+/** @param known where what stands behind the prefix ends, where that is known */
+function judgeBody(text: string, start: number, form: KeyForm, known?: number): Judgement | undefined {
   const limit = form.max === undefined ? text.length : start + form.max + 1;
-  const reached = endOf(text, start, form.alphabet | STAR, Math.min(limit, text.length));
+  const reached = known ?? endOf(text, start, form.alphabet | STAR, Math.min(limit, text.length));
   // Dots and stars at the end belong to the sentence, or to Markdown.
-  const end = startOf(text, reached, DOT | STAR, start);
+  const end = known ?? startOf(text, reached, DOT | STAR, start);
   const length = end - start;
   if (length < form.min || (form.max !== undefined && length > form.max)) return undefined;
   if (form.max !== undefined && (typeAt(text, end) & LETTER_OR_DIGIT) !== 0) return undefined;
-  const body = text.slice(start, end);
+  const body = text.slice(start, Math.min(end, start + MAX_READ));
   const isMasked = body.includes('*');
   if (!isMasked && (isFiller(body) || (form.isCommon && isWords(body)))) return { end: reached };
   const kind = form.prefix === 'sk-' && body.includes('T3BlbkFJ') ? 'openai_key' : form.kind;

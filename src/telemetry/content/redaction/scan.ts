@@ -44,6 +44,7 @@ import { paymentCardAt } from './payment-card.ts';
 import { FEWEST_DIGITS, isNumberSign, mayBeginLocal, phoneNumberAt } from './phone-number.ts';
 import { createPrivateKeyFinder, puttyKeyAt, type PrivateKeyFinder } from './private-key.ts';
 import { findProviderKey, MIN_KEY } from './provider-key.ts';
+import { createRuns, type Runs } from './runs.ts';
 import { findSchemed, LONGEST_SCHEME, SHORTEST_SCHEME } from './scheme.ts';
 import { findDataSource, findUserinfo, isBeforeProtocol, ORACLE } from './url.ts';
 
@@ -68,6 +69,7 @@ const SHORTEST = 6;
 interface Scan {
   readonly text: string;
   readonly rules: ScanRules;
+  readonly runs: Runs;
   /** Made for the first beginning of one. */
   privateKeys: PrivateKeyFinder | undefined;
   /** Made for the first sign of assignment. */
@@ -102,6 +104,7 @@ function createScan(text: string, rules: ScanRules): Scan {
   return {
     text,
     rules,
+    runs: createRuns(text),
     privateKeys: undefined,
     entries: undefined,
     hasOracle: undefined,
@@ -215,7 +218,7 @@ function findInWord(scan: Scan, position: number, end: number, behind: number): 
     if (found !== undefined) return found;
   }
   if (scan.rules.keys && (length === 2 || length >= MIN_KEY)) {
-    const found = findStated(text, wordStart, wordEnd, start, end);
+    const found = findStated(text, scan.runs, wordStart, wordEnd, start, end);
     if (found !== undefined) return found;
   }
   return length > 0 && isDigit(text.charCodeAt(start)) ? findNumber(scan, start, end) : undefined;
@@ -240,14 +243,14 @@ function findInLongWord(scan: Scan, start: number, end: number): Finding | undef
     if (length === PUTTY.length && text[end] === ':' && text.startsWith(PUTTY, start)) return puttyKeyAt(text, end);
     const found =
       length >= MIN_KEY || (typeAt(text, end) & STAR) !== 0
-        ? findProviderKey(text, start, end, floor)
+        ? findProviderKey(text, scan.runs, start, end, floor)
         : length <= LONGEST_SCHEME
           ? findSchemed(text, start, end)
           : undefined;
     if (found !== undefined) return found;
   }
   return rules.keys && text.charCodeAt(start) === HYPHEN && text.startsWith('--', start) && text[end] === ' '
-    ? findOptionValue(text, start, end)
+    ? findOptionValue(text, scan.runs, start, end)
     : undefined;
 }
 
@@ -385,7 +388,7 @@ function findPhone(scan: Scan, sign: number): Finding | undefined {
 function findNamed(scan: Scan, sign: number): Finding | undefined {
   const { text, rules, wordStart, wordEnd } = scan;
   if (wordEnd - wordStart < 3 && !mayBeShortName(text, wordStart, wordEnd)) return undefined;
-  const found = findInEntry(scan, sign) ?? findAssigned(text, sign, wordStart, wordEnd);
+  const found = findInEntry(scan, sign) ?? findAssigned(text, scan.runs, sign, wordStart, wordEnd);
   if (found === undefined || (rules.keys && rules.secrets)) return found;
   const isSecret = /^(?:cookie|authorization|bearer_token|basic_credentials)$/.test(found.kind);
   return isSecret === rules.secrets ? found : undefined;
@@ -408,6 +411,6 @@ function isParameter(text: string, sign: number, wordStart: number): boolean {
 function findInEntry(scan: Scan, sign: number): Finding | undefined {
   const { text, wordStart, wordEnd } = scan;
   if (!mayBelongToEntry(text, wordStart, wordEnd) || isParameter(text, sign, wordStart)) return undefined;
-  scan.entries ??= createEntryFinder(text);
+  scan.entries ??= createEntryFinder(text, scan.runs);
   return scan.entries.at(sign, wordStart, wordEnd);
 }

@@ -1,12 +1,11 @@
-import { BASE64_SIGN, DOT, endOf, SCHEME_LETTER, STAR, startOf, typeAt, WORD } from './characters.ts';
-import { LETTER_B, PERCENT, PLUS, SPACE, TAB } from './codes.ts';
+import { DOT, endOf, SCHEME_LETTER, startOf, typeAt } from './characters.ts';
+import { codeAt, DOLLAR, LETTER_B, PERCENT, PLUS, SPACE, TAB, TILDE } from './codes.ts';
 import { matchAt, type Finding } from './finding.ts';
 import { isSecretValue } from './named-value.ts';
 import { isFiller, looksRandom } from './randomness.ts';
+import { createRuns, CREDENTIALS, type Runs } from './runs.ts';
 import { decodeBase64Url } from './web-token.ts';
 
-/** `~` is one of the characters of RFC 6750 too. */
-const CREDENTIALS = WORD | DOT | BASE64_SIGN | STAR;
 const SCHEME = /(?:Bearer|Basic|Token|ApiKey|Key|Bot|Negotiate|DPoP|GenieKey|SSWS)(?:[ \t]|%20|\+){1,2}/iy;
 
 /** `Bearer authentication` is no secret. */
@@ -47,37 +46,31 @@ function behindScheme(text: string, end: number): number {
 /** Shortest credentials that are recognised by the name of the scheme alone. */
 const MIN_CREDENTIALS = 8;
 
-/** Most of them that is read before the rest is worth it, in UTF-16 units: what judges them reads no more. */
-const BEGINNING = 256;
-
 /** The credentials behind the name of a scheme, where the name of the header has said that there are some. */
-export function schemedAt(text: string, start: number): Finding | undefined {
+export function schemedAt(text: string, start: number, runs: Runs = createRuns(text)): Finding | undefined {
   if ((typeAt(text, start) & SCHEME_LETTER) === 0) return undefined;
   const opening = matchAt(SCHEME, text, start);
   if (opening === null) return undefined;
   const first = start + opening[0].length;
-  // Signs of assignment may follow in what is no secret, and each would read all the rest once more.
-  if (!isSecretValue(text.slice(first, first + BEGINNING).split(/\s/, 1)[0]!, 'authorization', '')) return undefined;
-  const found = credentialsAt(text, first, PARTS);
+  if (text[first] === '$') return undefined;
+  const found = credentialsBetween(text, first, runs.endOfCredentials(first));
   if (found === undefined || !isSecretValue(text.slice(found.start, found.end), 'authorization', '')) return undefined;
   const scheme = opening[0].slice(0, 5).toLowerCase();
   const kind = scheme === 'basic' ? 'basic_credentials' : scheme === 'beare' ? 'bearer_token' : 'authorization';
   return { ...found, kind };
 }
 
-/** Signs the characters of credentials may stand around; where the header is named, also one between two parts. */
-const SIGNS = '~$';
-const PARTS = `${SIGNS}:`;
-
-function credentialsAt(text: string, start: number, signs = SIGNS): Finding | undefined {
+function credentialsAt(text: string, start: number): Finding | undefined {
   if (text[start] === '$') return undefined;
   let reached = endOf(text, start, CREDENTIALS);
-  while (reached < text.length && signs.includes(text[reached]!)) {
-    const next = endOf(text, reached + 1, CREDENTIALS);
-    if (next === reached + 1 && text[reached] === ':') break;
-    reached = next;
+  while (codeAt(text, reached) === TILDE || codeAt(text, reached) === DOLLAR) {
+    reached = endOf(text, reached + 1, CREDENTIALS);
   }
-  // A dot at the end ends the sentence.
+  return credentialsBetween(text, start, reached);
+}
+
+/** A dot at the end ends the sentence. */
+function credentialsBetween(text: string, start: number, reached: number): Finding | undefined {
   const end = startOf(text, reached, DOT, start);
   return end > start ? { start, end, kind: 'authorization' } : undefined;
 }
