@@ -18,7 +18,7 @@ import {
 import { findBeside } from './beside.ts';
 import { findBelow } from './block-value.ts';
 import { matchAt, type Finding } from './finding.ts';
-import { isExpression, isSecretValue } from './named-value.ts';
+import { hasForm, isExpression, isSecretValue } from './named-value.ts';
 import { MIN_KEY, providerKeyAt } from './provider-key.ts';
 import { looksRandom } from './randomness.ts';
 import { endBefore, type Runs } from './runs.ts';
@@ -441,7 +441,7 @@ function judge(
   if (schemed !== undefined) return schemed;
   if (!isQuoted && isSpaced && mayBeginSentence(text, start, end, name)) return undefined;
   const value = text.slice(start, Math.min(end, start + MAX_READ));
-  if (!isQuoted && isCode(text, end, name, value)) return undefined;
+  if (!isQuoted && (!hasForm(value, kind) || isCode(text, end, name, value))) return undefined;
   if (!isSecretValue(value, kind, name.name)) return undefined;
   // Models answer with the tokens of their own text.
   if (kind === 'token' && matchAt(LOG_PROBABILITY, text, end) !== null) return undefined;
@@ -466,7 +466,7 @@ const LOG_PROBABILITY = /\\{0,7}["'],\s{0,64}\\{0,7}["']logprob/y;
 /** Whether what stands without quotation marks is code. Asked before more is read of it than its beginning. */
 function isCode(text: string, end: number, { kind, isInQuery }: SecretName, value: string): boolean {
   if (kind === 'cookie' || isInQuery) return false;
-  return codeAt(text, end) === BRACKET || /^[{[(]/.test(value) || isExpression(value);
+  return codeAt(text, end) === BRACKET || '{[('.includes(value[0]!) || isExpression(value);
 }
 
 /** Whether what stands without quotation marks and is no code is a secret, and not the beginning of a sentence. */

@@ -45,7 +45,7 @@ const PATH = /^(?:[~.]?\/|\.\.?\/|[A-Z]:\\)/;
 const FORMS: Partial<Record<SecretKind, RegExp>> = {
   basic_credentials: /^[\w+/-]{8,}={0,2}$/,
   pin: /^\d{4,10}$/,
-  one_time_code: /^(?:\d{4,10}|[A-Z2-7]{16,128}|(?=\D{0,64}\d)[\w-]{8,64})$/,
+  one_time_code: /^(?:\d{4,10}|[A-Z2-7]{16,128}|(?=[\w-]{8,64}$)\D{0,64}\d[\w-]*)$/,
   national_id: /^\d{3}[- ]?\d{2}[- ]?\d{4}$/,
   iban: /^[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}$/,
   // Twelve to 24 words (BIP 39).
@@ -53,6 +53,12 @@ const FORMS: Partial<Record<SecretKind, RegExp>> = {
   // Addresses and lists of parameters are looked into for what is secret in them.
   connection: /^[\w+/-]{16,}={0,2}$/,
 };
+
+/** Whether a value has the form without which its name says too little. */
+export function hasForm(value: string, kind: SecretKind): boolean {
+  const form = FORMS[kind];
+  return form === undefined || form.test(value.trim());
+}
 
 /** Whether what has the name of a secret is one: neither empty, nor a stand-in, nor a word that says what is meant. */
 export function isSecretValue(value: string, kind: SecretKind, name: string): boolean {
@@ -74,11 +80,7 @@ export function isSecretValue(value: string, kind: SecretKind, name: string): bo
 
 /** Whether a text is a user and a password in base64. */
 function isBasic(text: string): boolean {
-  try {
-    return /^[\x20-\x7e]+:[\x20-\x7e]+$/.test(decodeBase64Url(text));
-  } catch {
-    return false;
-  }
+  return /^[\x20-\x7e]+:[\x20-\x7e]+$/.test(decodeBase64Url(text) ?? '');
 }
 
 /** `Bearer …`, `Token …`: the name of a scheme and one word. */

@@ -163,12 +163,8 @@ function judgeShortPrefix(
 function judgeDiscordToken(text: string, start: number, end: number): Judgement | undefined {
   const match = matchAt(/[\w-]{24,28}\.[\w-]{6}\.[\w-]{27,40}/y, text, start);
   if (match === null) return undefined;
-  try {
-    const id = decodeBase64Url(text.slice(start, end));
-    return /^\d{17,20}$/.test(id) ? { end: start + match[0].length, kind: 'discord_token' } : undefined;
-  } catch {
-    return undefined;
-  }
+  const id = decodeBase64Url(text.slice(start, end)) ?? '';
+  return /^\d{17,20}$/.test(id) ? { end: start + match[0].length, kind: 'discord_token' } : undefined;
 }
 
 /** Forms whose long part follows a sign that belongs to no word. */

@@ -10,8 +10,9 @@ export interface Runs {
   readonly endOfValue: (start: number, isInQuery: boolean) => number;
   /** The end of the line, or of the quotation it stands in. */
   readonly endOfLine: (start: number) => number;
-  /** The end of credentials, which where the header is named may have a colon between two parts. */
   readonly endOfCredentials: (start: number) => number;
+  /** The same where the header is named, so that a colon may stand between two parts. */
+  readonly endOfCredentialsInParts: (start: number) => number;
   /** The end of what can be a key in an alphabet, without the dots and stars of the sentence around it. */
   readonly endOfKey: (start: number, alphabet: number) => number;
 }
@@ -24,7 +25,8 @@ export function createRuns(text: string): Runs {
   return {
     endOfValue: (start, isInQuery) => (isInQuery ? endOfParameter(start) : endOfPlain(start)),
     endOfLine: walkingOnce((start) => endBefore(ENDS_OF_LINE, text, start)),
-    endOfCredentials: walkingOnce((start) => walkCredentials(text, start)),
+    endOfCredentials: walkingOnce((start) => walkCredentials(text, start, false)),
+    endOfCredentialsInParts: walkingOnce((start) => walkCredentials(text, start, true)),
     endOfKey: (start, alphabet) => {
       let endOfKey = endsOfKeys.get(alphabet);
       if (endOfKey === undefined) {
@@ -61,15 +63,15 @@ function walkValue(text: string, start: number, isInQuery: boolean): number {
 }
 
 /** What credentials are made of. `~` is one of the characters of RFC 6750 too. */
-export const CREDENTIALS: number = WORD | DOT | BASE64_SIGN | STAR;
+const CREDENTIALS = WORD | DOT | BASE64_SIGN | STAR;
 
 /** A colon belongs to them only before more of them. */
-function walkCredentials(text: string, start: number): number {
+function walkCredentials(text: string, start: number, inParts: boolean): number {
   let end = start;
   for (; end < text.length; end += 1) {
     const code = text.charCodeAt(end);
     if ((typeOf(code) & CREDENTIALS) !== 0 || code === TILDE || code === DOLLAR) continue;
-    if (code !== COLON || (typeAt(text, end + 1) & CREDENTIALS) === 0) break;
+    if (!inParts || code !== COLON || (typeAt(text, end + 1) & CREDENTIALS) === 0) break;
   }
   return end;
 }

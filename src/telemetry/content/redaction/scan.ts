@@ -245,7 +245,7 @@ function findInLongWord(scan: Scan, start: number, end: number): Finding | undef
       length >= MIN_KEY || (typeAt(text, end) & STAR) !== 0
         ? findProviderKey(text, scan.runs, start, end, floor)
         : length <= LONGEST_SCHEME
-          ? findSchemed(text, start, end)
+          ? findSchemed(text, scan.runs, start, end)
           : undefined;
     if (found !== undefined) return found;
   }

@@ -1,10 +1,10 @@
-import { DOT, endOf, SCHEME_LETTER, startOf, typeAt } from './characters.ts';
-import { codeAt, DOLLAR, LETTER_B, PERCENT, PLUS, SPACE, TAB, TILDE } from './codes.ts';
+import { DOT, SCHEME_LETTER, startOf, typeAt } from './characters.ts';
+import { CAPITAL_O, codeAt, DOLLAR, LETTER_B, LETTER_O, LETTER_R, PERCENT, PLUS, SIX, SPACE, TAB } from './codes.ts';
 import { matchAt, type Finding } from './finding.ts';
 import { isSecretValue } from './named-value.ts';
 import { isFiller, looksRandom } from './randomness.ts';
-import { createRuns, CREDENTIALS, type Runs } from './runs.ts';
-import { decodeBase64Url } from './web-token.ts';
+import { createRuns, type Runs } from './runs.ts';
+import { isBase64Url } from './web-token.ts';
 
 const SCHEME = /(?:Bearer|Basic|Token|ApiKey|Key|Bot|Negotiate|DPoP|GenieKey|SSWS)(?:[ \t]|%20|\+){1,2}/iy;
 
@@ -19,13 +19,14 @@ export const LONGEST_SCHEME = 6;
  * The credentials behind `Bearer` or `Basic` anywhere in a text (RFC 6750, RFC 7617). In prose an ordinary word
  * may follow, so that they have to look like credentials.
  */
-export function findSchemed(text: string, start: number, end: number): Finding | undefined {
+export function findSchemed(text: string, runs: Runs, start: number, end: number): Finding | undefined {
   if ((text.charCodeAt(start) | 32) !== LETTER_B || behindScheme(text, end) === end) return undefined;
   const scheme = text.slice(start, end).toLowerCase();
   if (scheme !== 'bearer' && scheme !== 'basic') return undefined;
-  const found = credentialsAt(text, behindScheme(text, end));
+  const found = credentialsAt(text, behindScheme(text, end), runs.endOfCredentials);
   if (found === undefined || found.end - found.start < MIN_CREDENTIALS) return undefined;
-  const credentials = text.slice(found.start, found.end);
+  // The names of schemes may follow each other with a plus between them, and all the rest be the credentials of each.
+  const credentials = text.slice(found.start, Math.min(found.end, found.start + MAX_READ));
   const isBearer = scheme === 'bearer';
   const isOne = isBearer ? looksRandom(credentials) || credentials.length >= LONGER_THAN_WORDS : isBasic(credentials);
   if (!isOne || (isFiller(credentials) && !/\w\*/.test(credentials))) return undefined;
@@ -43,6 +44,9 @@ function behindScheme(text: string, end: number): number {
   return at;
 }
 
+/** Most of credentials that is read to judge them, in UTF-16 units: whole groups of four characters of base64. */
+const MAX_READ = 256;
+
 /** Shortest credentials that are recognised by the name of the scheme alone. */
 const MIN_CREDENTIALS = 8;
 
@@ -52,38 +56,32 @@ export function schemedAt(text: string, start: number, runs: Runs = createRuns(t
   const opening = matchAt(SCHEME, text, start);
   if (opening === null) return undefined;
   const first = start + opening[0].length;
-  if (text[first] === '$') return undefined;
-  const found = credentialsBetween(text, first, runs.endOfCredentials(first));
+  const found = credentialsAt(text, first, runs.endOfCredentialsInParts);
   if (found === undefined || !isSecretValue(text.slice(found.start, found.end), 'authorization', '')) return undefined;
   const scheme = opening[0].slice(0, 5).toLowerCase();
   const kind = scheme === 'basic' ? 'basic_credentials' : scheme === 'beare' ? 'bearer_token' : 'authorization';
   return { ...found, kind };
 }
 
-function credentialsAt(text: string, start: number): Finding | undefined {
-  if (text[start] === '$') return undefined;
-  let reached = endOf(text, start, CREDENTIALS);
-  while (codeAt(text, reached) === TILDE || codeAt(text, reached) === DOLLAR) {
-    reached = endOf(text, reached + 1, CREDENTIALS);
-  }
-  return credentialsBetween(text, start, reached);
-}
-
-/** A dot at the end ends the sentence. */
-function credentialsBetween(text: string, start: number, reached: number): Finding | undefined {
-  const end = startOf(text, reached, DOT, start);
+function credentialsAt(text: string, start: number, endOfRun: (start: number) => number): Finding | undefined {
+  if (codeAt(text, start) === DOLLAR) return undefined;
+  // A dot at the end ends the sentence.
+  const end = startOf(text, endOfRun(start), DOT, start);
   return end > start ? { start, end, kind: 'authorization' } : undefined;
 }
 
-/** What a colon becomes in base64, going by its place among three bytes. */
-const COLON = /^(?:[^]{4})*?(?:O|[^]{2}[opqr]|[^]{3}6)/;
-
 /** Whether a text is a user and a password in base64. */
 function isBasic(text: string): boolean {
-  if (!COLON.test(text)) return false;
-  try {
-    return decodeBase64Url(text).includes(':');
-  } catch {
-    return false;
+  return holdsColon(text) && isBase64Url(text);
+}
+
+/** Whether a text in base64 says a colon, which has another form at each place among three bytes. */
+function holdsColon(text: string): boolean {
+  for (let at = 0; at + 1 < text.length; at += 4) {
+    const third = codeAt(text, at + 2);
+    if (text.charCodeAt(at) === CAPITAL_O && /[g-v]/.test(text[at + 1]!)) return true;
+    if (third >= LETTER_O && third <= LETTER_R && 'DTjz'.includes(text[at + 1]!)) return true;
+    if (codeAt(text, at + 3) === SIX && 'AEIMQUYcgkosw048'.includes(text[at + 2]!)) return true;
   }
+  return false;
 }
