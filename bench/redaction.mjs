@@ -51,6 +51,13 @@ const BAIT = [
   'api_key: ',
   'key=val&',
   '"password":',
+  'token=xxxxxx',
+  'token={',
+  'pwd=/',
+  'cookie:a=xxxxxx',
+  'passwordxoxb-',
+  'Basic+',
+  'Bearer+xxxxxx~',
 ];
 const ESCAPES = 'URLs with escapes';
 

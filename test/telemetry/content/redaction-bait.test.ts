@@ -56,7 +56,16 @@ const BAIT: readonly string[] = [
   ['mnemonic: a ', 'mnemonic: abc abc ', 'iban: DE11 ', 'otp: ', 'dsn=a', 'contrase\u00f1a: ', '\u00f1a:'],
   ['authorization: Key a:', 'token:Key+ab:', 'API key provided:', 'API key provided: ', 'FAL_KEY=a:'],
   ['token=xxxxxx', 'token=Key+xxxxxx', 'token=$(', 'token={', 'token=self.', 'pwd=/', 'pin=a/', 'auth=a/', 'token:$A/'],
-  ['cookie:a=xxxxxx', 'passwordxoxb-', 'axoxb-1xxxxxx-aghp_', 'Basic+', 'Basic+aO/', 'Bearer+xxxxxx~', 'Basic a.b<', '-P -pabc '],
+  [
+    'cookie:a=xxxxxx',
+    'passwordxoxb-',
+    'axoxb-1xxxxxx-aghp_',
+    'Basic+',
+    'Basic+aO/',
+    'Bearer+xxxxxx~',
+    'Basic a.b<',
+    '-P -pabc ',
+  ],
   ['pa-', 'm0-', 'e2b_', 'wandb_v1_', 'AQ.Ab', 'sl.', 'sl.u.', 're_abcdefgh_'],
   ['+1 ', '(1', '(415) ', '415-', 'phone 1', '00 4 ', '(2)', '+1 (', '(415) 5', '1 1  ', '2001:1:', '3fff::1:'],
   [

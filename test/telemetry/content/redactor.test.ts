@@ -17,6 +17,11 @@ describe('a redacted text', () => {
     ['the key of a provider', `use ${KEY} today`, 'use [redacted:anthropic_key] today'],
     ['a key the provider has masked', 'provided: sk-proj-ab****yz.', 'provided: [redacted:openai_key].'],
     ['a bearer token', 'Authorization: Bearer abc.def-123', 'Authorization: Bearer [redacted:bearer_token]'],
+    [
+      'a bearer token before what was cut off',
+      'Authorization: Bearer abc.def-123<...',
+      'Authorization: Bearer [redacted:bearer_token]<...',
+    ],
     ['credentials in a URL', 'postgres://ada:pw@db:5432/x', 'postgres://[redacted:url_credentials]@db:5432/x'],
     [
       'a parameter of a query',

@@ -76,13 +76,7 @@ const PROVIDED = new Set(['provided', 'supplied', 'received', 'given', 'used']);
 const REFUSED = /(?:api|access|auth|authentication|secret)[ _-](?:key|token) $/i;
 
 /** The key behind the words with which a service refuses it. In such a sentence words may follow as well. */
-function findProvided(
-  text: string,
-  runs: Runs,
-  sign: number,
-  wordStart: number,
-  wordEnd: number,
-): Finding | undefined {
+function findProvided(text: string, runs: Runs, sign: number, wordStart: number, wordEnd: number): Finding | undefined {
   if (sign !== wordEnd || codeAt(text, sign) !== COLON || !mayBeProvided(text, wordStart, wordEnd)) return undefined;
   const before = REFUSED.exec(text.slice(Math.max(0, wordStart - 24), wordStart))?.[0].trimEnd();
   if (before === undefined || !PROVIDED.has(text.slice(wordStart, wordEnd))) return undefined;
@@ -401,12 +395,12 @@ function unquotedAt(
   start: number,
   { isInQuery, isVariable, kind }: Pick<SecretName, 'isInQuery' | 'isVariable' | 'kind'>,
 ): Written | undefined {
-  if (kind === 'cookie') return matchAt(COOKIE, text, start) === null ? undefined : unquoted(start, runs.endOfLine(start));
+  if (kind === 'cookie')
+    return matchAt(COOKIE, text, start) === null ? undefined : unquoted(start, runs.endOfLine(start));
   const spaced = WITH_SPACES[kind];
   const listed = spaced === undefined ? null : matchAt(spaced, text, start);
   if (listed !== null) return unquoted(start, start + listed[0].length);
-  const end =
-    isVariable && !isInQuery ? endBefore(ENDS_OF_VARIABLE, text, start) : runs.endOfValue(start, isInQuery);
+  const end = isVariable && !isInQuery ? endBefore(ENDS_OF_VARIABLE, text, start) : runs.endOfValue(start, isInQuery);
   return unquoted(start, startOf(text, end, SEPARATOR, start));
 }
 
@@ -428,13 +422,7 @@ const WITH_SPACES: Partial<Record<SecretKind, RegExp>> = {
   recovery_phrase: /(?:[a-z]{3,12} ){11,23}[a-z]{3,12}/y,
 };
 
-function judge(
-  text: string,
-  runs: Runs,
-  written: Written,
-  name: SecretName,
-  isSpaced: boolean,
-): Finding | undefined {
+function judge(text: string, runs: Runs, written: Written, name: SecretName, isSpaced: boolean): Finding | undefined {
   const { start, end, isQuoted } = written;
   const { kind, quote } = name;
   const schemed = kind === 'cookie' ? undefined : schemedAt(text, start, runs);

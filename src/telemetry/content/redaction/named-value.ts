@@ -1,3 +1,4 @@
+import { typeAt, WORD } from './characters.ts';
 import { isFiller, isWords, looksRandom } from './randomness.ts';
 import { secretKindOf, type SecretKind } from './secret-names.ts';
 import { decodeBase64Url } from './web-token.ts';
@@ -94,6 +95,7 @@ const EXPRESSION =
 
 /** Whether a value without quotes is code: a call, a member of an object, a variable named like the secret itself. */
 export function isExpression(value: string): boolean {
+  if ((typeAt(value, 0) & WORD) === 0 && !value.startsWith('$')) return false;
   const start = value.slice(0, 256);
   if (EXPRESSION.test(start)) return true;
   return /^[A-Za-z_$][A-Za-z_$]*$/.test(start) && secretKindOf(start) !== undefined;

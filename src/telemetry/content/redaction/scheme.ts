@@ -26,9 +26,13 @@ export function findSchemed(text: string, runs: Runs, start: number, end: number
   const found = credentialsAt(text, behindScheme(text, end), runs.endOfCredentials);
   if (found === undefined || found.end - found.start < MIN_CREDENTIALS) return undefined;
   // The names of schemes may follow each other with a plus between them, and all the rest be the credentials of each.
-  const credentials = text.slice(found.start, Math.min(found.end, found.start + MAX_READ));
+  const read = Math.min(found.end, found.start + MAX_READ);
+  if (scheme === 'basic' && !holdsColon(text, found.start, read)) return undefined;
+  const credentials = text.slice(found.start, read);
   const isBearer = scheme === 'bearer';
-  const isOne = isBearer ? looksRandom(credentials) || credentials.length >= LONGER_THAN_WORDS : isBasic(credentials);
+  const isOne = isBearer
+    ? credentials.length >= LONGER_THAN_WORDS || looksRandom(credentials)
+    : isBase64Url(credentials);
   if (!isOne || (isFiller(credentials) && !/\w\*/.test(credentials))) return undefined;
   return { ...found, kind: isBearer ? 'bearer_token' : 'basic_credentials' };
 }
@@ -70,18 +74,14 @@ function credentialsAt(text: string, start: number, endOfRun: (start: number) =>
   return end > start ? { start, end, kind: 'authorization' } : undefined;
 }
 
-/** Whether a text is a user and a password in base64. */
-function isBasic(text: string): boolean {
-  return holdsColon(text) && isBase64Url(text);
-}
-
-/** Whether a text in base64 says a colon, which has another form at each place among three bytes. */
-function holdsColon(text: string): boolean {
-  for (let at = 0; at + 1 < text.length; at += 4) {
-    const third = codeAt(text, at + 2);
+/** Whether a stretch of base64 says a colon, which has another form at each place among three bytes. */
+function holdsColon(text: string, start: number, end: number): boolean {
+  for (let at = start; at + 1 < end; at += 4) {
     if (text.charCodeAt(at) === CAPITAL_O && /[g-v]/.test(text[at + 1]!)) return true;
+    if (at + 2 === end) break;
+    const third = text.charCodeAt(at + 2);
     if (third >= LETTER_O && third <= LETTER_R && 'DTjz'.includes(text[at + 1]!)) return true;
-    if (codeAt(text, at + 3) === SIX && 'AEIMQUYcgkosw048'.includes(text[at + 2]!)) return true;
+    if (at + 3 < end && text.charCodeAt(at + 3) === SIX && 'AEIMQUYcgkosw048'.includes(text[at + 2]!)) return true;
   }
   return false;
 }
