@@ -18,9 +18,9 @@ describe('a redacted text', () => {
     ['a key the provider has masked', 'provided: sk-proj-ab****yz.', 'provided: [redacted:openai_key].'],
     ['a bearer token', 'Authorization: Bearer abc.def-123', 'Authorization: Bearer [redacted:bearer_token]'],
     [
-      'a bearer token before what was cut off',
-      'Authorization: Bearer abc.def-123<...',
-      'Authorization: Bearer [redacted:bearer_token]<...',
+      'a token before what was cut off',
+      'Authorization: Token abc.def-123<...',
+      'Authorization: Token [redacted:authorization]<...',
     ],
     ['credentials in a URL', 'postgres://ada:pw@db:5432/x', 'postgres://[redacted:url_credentials]@db:5432/x'],
     [
