@@ -1,6 +1,6 @@
 import { typeAt, WORD } from './characters.ts';
 import { isFiller, isWords, looksRandom } from './randomness.ts';
-import { secretKindOf, type SecretKind } from './secret-names.ts';
+import { MAX_NAME, secretKindOf, type SecretKind } from './secret-names.ts';
 import { decodeBase64Url } from './web-token.ts';
 
 /** Words that stand for a value, or for its absence or type. */
@@ -98,5 +98,5 @@ export function isExpression(value: string): boolean {
   if ((typeAt(value, 0) & WORD) === 0 && !value.startsWith('$')) return false;
   const start = value.slice(0, 256);
   if (EXPRESSION.test(start)) return true;
-  return /^[A-Za-z_$][A-Za-z_$]*$/.test(start) && secretKindOf(start) !== undefined;
+  return value.length <= MAX_NAME && /^[A-Za-z_$]+$/.test(start) && secretKindOf(start) !== undefined;
 }

@@ -19,7 +19,7 @@ export type SecretKind =
   | 'recovery_phrase';
 
 /** Longest name that is looked at, in UTF-16 units. */
-const MAX_NAME = 128;
+export const MAX_NAME = 128;
 
 /** The last three letters names of secrets have. */
 const ENDINGS =
