@@ -35,7 +35,10 @@ export interface HttpHandlerOptions extends HttpAccessOptions {
   readonly maxBodyBytes?: number;
   /** Longest a question may take to arrive. Default: 30 000. */
   readonly bodyTimeoutMs?: number;
-  /** Most questions worked on at the same time. Whoever asks then gets a 503. Default: 256. */
+  /**
+   * Most questions worked on at the same time, whoever asks then gets a 503; and most that arrive at the same time, each
+   * of which may hold `maxBodyBytes`: of more, the oldest gets a 503. Default: 256.
+   */
   readonly maxActive?: number;
   /** Longest silence in a stream. Default: 15 000. */
   readonly heartbeatMs?: number;
@@ -72,9 +75,6 @@ interface Route {
 
 const READING = ['GET', 'HEAD'];
 
-/** Most questions that arrive at the same time, each of which may hold `maxBodyBytes`. */
-const MAX_ARRIVING = 256;
-
 /** Creates a handler for the routes of `openApiDocument`. Throws when an option is wrong. */
 export function createHttpHandler(name: string, time: Time, options: HttpHandlerOptions): HttpHandler {
   const { agents, basePath = '', eventSource = false, maxActive = 256, heartbeatMs = 15_000 } = options;
@@ -100,7 +100,7 @@ export function createHttpHandler(name: string, time: Time, options: HttpHandler
 
   const read = async (request: Request): Promise<ReadQuestion> => {
     const [oldest] = arriving;
-    if (arriving.size >= MAX_ARRIVING && oldest !== undefined) callOff(oldest);
+    if (arriving.size >= maxActive && oldest !== undefined) callOff(oldest);
     const arrival = new AbortController();
     arriving.add(arrival);
     try {
