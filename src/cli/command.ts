@@ -9,6 +9,8 @@ export interface Command {
   readonly usage: string;
   /** How long the process waits for its last output to be read. Default: as long as that takes. */
   readonly outputPatienceMs?: number;
+  /** By when the process must be gone, as `performance.now()` tells it. Asked once `run` is done. Default: nobody minds. */
+  readonly endBy?: () => number | undefined;
   run(args: readonly string[], context: CommandProcess): Promise<number>;
 }
 

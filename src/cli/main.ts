@@ -55,7 +55,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(command.usage);
     return 0;
   }
-  ({ outputPatienceMs } = command);
+  ({ outputPatienceMs, endBy } = command);
   return command.run(rest, process);
 }
 
@@ -106,8 +106,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 // There is nowhere left to say it.
 process.stderr.on('error', () => {});
 
-/** That of the command which ran. */
-let outputPatienceMs: number | undefined;
+/** Longest the process goes on for what tools left running: time to write a file, and none to wait for forever. */
+const GRACE_MS = 2_000;
+
+/** Those of the command which ran. */
+let outputPatienceMs: Command['outputPatienceMs'];
+let endBy: Command['endBy'];
 let exitCode: number;
 try {
   exitCode = await main(process.argv.slice(2));
@@ -118,5 +122,7 @@ try {
   exitCode = usage ? 2 : 1;
 }
 await readToTheEnd([process.stdout, process.stderr], outputPatienceMs);
-// The command is done, with its telemetry; what tools left running would keep the process for as long as they like.
-process.exit(exitLost ?? exitCode);
+// The command is done, with its telemetry. The process ends by itself as soon as what tools left running does.
+process.exitCode = exitLost ?? exitCode;
+const leftMs = (endBy?.() ?? Infinity) - performance.now();
+setTimeout(() => process.exit(), Math.min(GRACE_MS, Math.max(0, leftMs))).unref();

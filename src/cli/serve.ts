@@ -24,10 +24,14 @@ Exit codes: 0 stopped, or nothing wrong; 1 failed, or something wrong; 2 wrong c
 /** Most of the time to stop that is kept back for transports to close, and as much for telemetry to be sent. */
 const RESERVE_MS = 2_000;
 
+/** By when the process must be gone, once it is asked to stop. */
+let stopBy: number | undefined;
+
 export const serve: Command = {
   usage: USAGE,
   // A log that nobody reads must not keep the server from stopping in time.
   outputPatienceMs: 500,
+  endBy: () => stopBy,
   async run(args, context) {
     const options = parse(args);
     return explainConfigErrors(context, async () => {
@@ -132,15 +136,14 @@ interface Stopping {
 
 function createStopping(timeoutMs: number, isSaid: boolean): Stopping {
   const reserveMs = Math.min(RESERVE_MS, timeoutMs / 5);
-  let endsAt: number | undefined;
   return {
     isSaid,
     runsMs: timeoutMs - 2 * reserveMs,
     transportsMs: reserveMs,
     begin: () => {
-      endsAt = performance.now() + timeoutMs;
+      stopBy = performance.now() + timeoutMs;
     },
-    leftForTelemetry: () => (endsAt === undefined ? undefined : Math.max(reserveMs, endsAt - performance.now())),
+    leftForTelemetry: () => (stopBy === undefined ? undefined : Math.max(reserveMs, stopBy - performance.now())),
   };
 }
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -286,6 +286,22 @@ describe('faultline run with a configuration file', () => {
     } finally {
       await sentry.close();
     }
+  });
+
+  test('lets end what a tool left behind, and what a program does before it ends', async () => {
+    const path = await configure('{ one: { models: [gateway/asks], tools: [./tools.mjs] } }');
+    const left = join(dirname(path), 'left');
+    const tools = `import { appendFileSync } from 'node:fs';
+      const write = (text) => appendFileSync(${JSON.stringify(left)}, text);
+      process.once('beforeExit', () => write('done\\n'));
+      const execute = () => void setTimeout(write, 300, 'late\\n');
+      export const dawdle = { name: 'dawdle', jsonSchema: {}, execute };`;
+    writeFileSync(join(dirname(path), 'tools.mjs'), tools);
+
+    const result = await cli(['run', '--config', path, 'Rain?'], { GATEWAY_KEY: KEY });
+
+    expect(result).toEqual({ code: 0, stdout: 'No idea.\n', stderr: '' });
+    expect(readFileSync(left, 'utf8')).toBe('late\ndone\n');
   });
 
   test('asks which agent is meant when several could be', async () => {
