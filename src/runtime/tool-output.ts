@@ -64,8 +64,16 @@ function unwritable(result: unknown, json: string): string | undefined {
   // `[object Response]`: what platforms make has a name here, and what applications make rarely does.
   const kind = Object.prototype.toString.call(result).slice('[object '.length, -1);
   const named = (otherwise: string): string => (kind === 'Object' ? otherwise : kind);
-  if (Symbol.asyncIterator in result) return named('async iterable');
+  // The JSON of a stream is about the stream; that of a page of a list, which is an async iterable too, is the page.
+  if (isStream(result)) return named('stream');
   if (json !== '{}' || result instanceof Map) return undefined;
+  if (Symbol.asyncIterator in result) return named('async iterable');
   if (Symbol.iterator in result) return named('iterable');
   return kind === 'Object' ? undefined : kind;
+}
+
+/** Asked by shape, because a stream may come from a polyfill. */
+function isStream(result: object): boolean {
+  const { getReader, pipe } = fields(result);
+  return typeof getReader === 'function' || (typeof pipe === 'function' && Symbol.asyncIterator in result);
 }

@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream';
+
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -151,7 +153,7 @@ describe('a result whose content JSON would leave out', () => {
   async function* pieces(): AsyncGenerator<string> {
     yield 'part';
   }
-  const iterable = { pages: 3, [Symbol.asyncIterator]: pieces };
+  const iterable = { [Symbol.asyncIterator]: pieces };
 
   test.each<[string, () => unknown]>([
     ['AsyncGenerator', pieces],
@@ -164,12 +166,24 @@ describe('a result whose content JSON would leave out', () => {
     ],
     ['Array Iterator', () => [1].values()],
     ['ReadableStream', () => new ReadableStream()],
+    ['stream', () => Readable.from(['a'])],
+    ['stream', () => ({ locked: false, getReader: () => ({}), [Symbol.asyncIterator]: pieces })],
     ['Response', () => new Response('21 degrees')],
     ['Headers', () => new Headers({ a: 'b' })],
     ['Blob', () => new Blob(['a'])],
     ['async iterable', () => iterable],
   ])('is refused with a sentence that says what it was: %s', async (kind, make) => {
     expect(await outputOf(make)).toEqual(told(kind));
+  });
+
+  test('is no page of a list, which is written as what it holds', async () => {
+    class Page {
+      readonly data = [{ id: 1 }];
+      readonly has_more = true;
+      [Symbol.asyncIterator] = pieces;
+    }
+
+    expect(await outputOf(() => new Page())).toEqual({ type: 'json', value: { data: [{ id: 1 }], has_more: true } });
   });
 
   test('is the failure of the tool when it is an error', async () => {
