@@ -58,18 +58,47 @@ function writable(_key: string, part: unknown): unknown {
   return entries.every(([key]) => typeof key === 'string') ? Object.fromEntries(entries) : entries;
 }
 
+/** What platforms call what they make, such as `[object Response]`. */
+const PLATFORM_KINDS: ReadonlySet<string> = new Set([
+  'ArrayBuffer',
+  'AsyncGenerator',
+  'Array Iterator',
+  'Blob',
+  'DataView',
+  'File',
+  'FormData',
+  'Generator',
+  'Headers',
+  'Iterator Helper',
+  'Map Iterator',
+  'Promise',
+  'ReadableStream',
+  'RegExp',
+  'RegExp String Iterator',
+  'Request',
+  'Response',
+  'Set Iterator',
+  'SharedArrayBuffer',
+  'String Iterator',
+  'URLSearchParams',
+  'URLSearchParams Iterator',
+  'WeakMap',
+  'WeakRef',
+  'WeakSet',
+]);
+
 /** Streams, generators and bodies: what a result is when JSON has seen nothing of what is in it. */
 function unwritable(result: unknown, json: string): string | undefined {
   if (typeof result !== 'object' || result === null || 'toJSON' in result) return undefined;
-  // `[object Response]`: what platforms make has a name here, and what applications make rarely does.
   const kind = Object.prototype.toString.call(result).slice('[object '.length, -1);
-  const named = (otherwise: string): string => (kind === 'Object' ? otherwise : kind);
+  // What applications make may be called like anything, and the name would be recorded.
+  const named = (otherwise: string): string => (PLATFORM_KINDS.has(kind) ? kind : otherwise);
   // The JSON of a stream is about the stream; that of a page of a list, which is an async iterable too, is the page.
   if (isStream(result)) return named('stream');
   if (json !== '{}' || result instanceof Map) return undefined;
   if (Symbol.asyncIterator in result) return named('async iterable');
   if (Symbol.iterator in result) return named('iterable');
-  return kind === 'Object' ? undefined : kind;
+  return kind === 'Object' ? undefined : named('object');
 }
 
 /** Asked by shape, because a stream may come from a polyfill. */

@@ -172,6 +172,14 @@ describe('a result whose content JSON would leave out', () => {
     ['Headers', () => new Headers({ a: 'b' })],
     ['Blob', () => new Blob(['a'])],
     ['async iterable', () => iterable],
+    [
+      'object',
+      () => ({
+        get [Symbol.toStringTag]() {
+          return 'what Ada said';
+        },
+      }),
+    ],
   ])('is refused with a sentence that says what it was: %s', async (kind, make) => {
     expect(await outputOf(make)).toEqual(told(kind));
   });
