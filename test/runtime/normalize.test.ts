@@ -195,11 +195,30 @@ describe('a streamed answer', () => {
     });
 
     const cut = { name: 'ModelResponseError', kind: 'cut' };
-    expect(await rejection(readStream(end({ unified: 'other', raw: undefined })))).toMatchObject(cut);
-    expect(await rejection(readStream(end({ unified: 'other' })))).toMatchObject(cut);
+    const piece = { type: 'text-delta', id: '0', delta: 'a' };
+    expect(await rejection(readStream(piece, end({ unified: 'other', raw: undefined })))).toMatchObject(cut);
+    expect(await rejection(readStream(piece, end({ unified: 'other' })))).toMatchObject(cut);
+    const block = { type: 'reasoning-start', id: '0' };
+    expect(await rejection(readStream(block, end({ unified: 'other' })))).toMatchObject(cut);
     expect(await readStream(end({ unified: 'other', raw: 'compaction' }))).toMatchObject({ finishReason: 'other' });
     // OpenAI's Responses have no word for an answer that is complete.
     expect(await readStream(end({ unified: 'stop', raw: undefined }))).toMatchObject({ finishReason: 'stop' });
+  });
+
+  test('of V3 or V4 that ends before it begins was cut, unless its tokens were counted', async () => {
+    const metadata = { type: 'response-metadata', id: 'r-1' };
+    const end = (usage: object): object => ({
+      type: 'finish',
+      finishReason: { unified: 'other', raw: undefined },
+      usage,
+    });
+
+    // Google's word for a prompt it has blocked: it has read it, and says nothing.
+    const blocked = end({ inputTokens: { total: 7 }, outputTokens: { total: undefined } });
+    expect(await readStream(metadata, blocked)).toMatchObject({ text: '', finishReason: 'other' });
+    const cut = { name: 'ModelResponseError', kind: 'cut' };
+    expect(await rejection(readStream(metadata, end({ inputTokens: { total: undefined } })))).toMatchObject(cut);
+    expect(await rejection(readStream(metadata, end({ inputTokens: { total: 0 } })))).toMatchObject(cut);
   });
 
   test.each([

@@ -43,6 +43,7 @@ export async function readStreamedAnswer(
   const builder = createAnswerBuilder();
   const identity: AnswerIdentity = {};
   let begun = false;
+  let hasPieces = false;
   const begin = (): void => {
     if (!begun) listener.onFirstPart();
     begun = true;
@@ -52,6 +53,7 @@ export async function readStreamedAnswer(
       const { done, value } = await untilAborted(signal, () => reader.read());
       if (done) throw new ModelResponseError('cut', 'the stream ended before the answer was finished');
       const part = fields(value);
+      hasPieces ||= /^(?:text|reasoning|tool)-/.test(text(part['type']) ?? '');
       switch (part['type']) {
         case 'text-delta': {
           const added = builder.addPiece('text', part);
@@ -93,7 +95,8 @@ export async function readStreamedAnswer(
         case 'error':
           throw streamError(part['error']);
         case 'finish':
-          if (isSilentCut(part)) throw new ModelResponseError('cut', 'the stream ended without a finish reason');
+          if (isSilentCut(part, hasPieces))
+            throw new ModelResponseError('cut', 'the stream ended without a finish reason');
           return builder.finish(part['finishReason'], part['usage'], identity);
         default:
           // Warnings, raw chunks, sources and files are nothing the conversation goes on with.
@@ -109,12 +112,16 @@ export async function readStreamedAnswer(
 /**
  * Providers report a stream that ended in the middle as an ordinary end for no known reason. So does a vendor
  * with a finish reason of its own, but V3 and V4 repeat that one, and in V2 it has counted its tokens. In the
- * newer ones counts say nothing: some vendors send them with every piece.
+ * newer ones counts say nothing once there are pieces, with each of which some vendors send them; without any they
+ * say that the vendor has read the prompt and answers nothing, as to one it blocks.
  */
-function isSilentCut(finish: Fields): boolean {
+function isSilentCut(finish: Fields, hasPieces: boolean): boolean {
   const reason = finish['finishReason'];
-  if (reason !== 'unknown') return fields(reason)['unified'] === 'other' && fields(reason)['raw'] === undefined;
-  return !Object.values(fields(finish['usage'])).some((count) => typeof count === 'number');
+  const counts = Object.values(fields(finish['usage']));
+  if (reason === 'unknown') return !counts.some((count) => typeof count === 'number');
+  const { unified, raw } = fields(reason);
+  if (unified !== 'other' || raw !== undefined) return false;
+  return hasPieces || !counts.some((count) => Number(fields(count)['total']) > 0);
 }
 
 /** HTTP statuses of the errors that vendors can only report inside a stream, by the vendors' documentation. */
