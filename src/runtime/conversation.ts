@@ -40,12 +40,34 @@ function readMessage(place: string, message: unknown): Message {
   const { text, list, words } = CONTENTS[role];
   const isFit = Array.isArray(content) ? list : text && typeof content === 'string';
   if (!isFit) throw new RunInputError(`the content of ${place} must be ${words}; got ${kindOf(content)}`);
-  if (role !== 'user' || !Array.isArray(content)) return message as Message;
-  return { ...message, role, content: joined(`the content of ${place} must be ${words}`, content) };
+  if (!Array.isArray(content)) return message as Message;
+  const rule = `the content of ${place} must be ${words}`;
+  if (role === 'user') return { ...message, role, content: joined(rule, content) };
+  const odd = Array.from(content, isPart).indexOf(false);
+  if (odd >= 0) throw new RunInputError(`${rule}; part ${odd + 1} is none`);
+  return message as Message;
 }
 
 function isRole(role: unknown): role is Message['role'] {
   return typeof role === 'string' && Object.hasOwn(CONTENTS, role);
+}
+
+/** Whether something can go to a provider. Parts of kinds that only providers know go there as they are. */
+function isPart(part: unknown): boolean {
+  const { type, text, toolCallId, toolName, output } = fields(part);
+  switch (type) {
+    case 'text':
+    case 'reasoning':
+      return typeof text === 'string';
+    case 'tool-call':
+      return typeof toolCallId === 'string' && typeof toolName === 'string';
+    case 'tool-result':
+      return (
+        typeof toolCallId === 'string' && typeof toolName === 'string' && typeof fields(output)['type'] === 'string'
+      );
+    default:
+      return typeof type === 'string';
+  }
 }
 
 function joined(rule: string, parts: readonly unknown[]): string {

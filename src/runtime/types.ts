@@ -317,7 +317,7 @@ export interface Agent {
 /** What the user said, or everything said since the history. */
 export type RunInput = string | readonly InputMessage[];
 
-/** A message as it may be passed in: text parts of a user, as the AI SDK writes them, become one text. */
+/** A message as it may be passed in: text parts of a user, as the AI SDK writes them, become one text, without their `providerOptions`. */
 export type InputMessage = Message | { readonly role: 'user'; readonly content: readonly TextPart[] };
 
 /** The limits of a run go before those of the agent. */

@@ -180,6 +180,34 @@ describe('a caller that passes', () => {
       message({ role: 'tool', content: 'secret' }),
       'the content of message 2 of the input must be a list of parts; got a string',
     ],
+    [
+      'an answer of nothing',
+      message({ role: 'assistant', content: [{ type: 'text', text: 'hm' }, null] }),
+      'the content of message 2 of the input must be a text or a list of parts; part 2 is none',
+    ],
+    [
+      'an answer in a part without a text',
+      message({ role: 'assistant', content: [{ type: 'text', value: 'secret' }] }),
+      'the content of message 2 of the input must be a text or a list of parts; part 1 is none',
+    ],
+    [
+      'a call of no tool',
+      message({ role: 'assistant', content: [{ type: 'tool-call', toolCallId: 'a', input: {} }] }),
+      'the content of message 2 of the input must be a text or a list of parts; part 1 is none',
+    ],
+    [
+      'results that are texts',
+      message({ role: 'tool', content: ['secret'] }),
+      'the content of message 2 of the input must be a list of parts; part 1 is none',
+    ],
+    [
+      'a result without an output',
+      message({
+        role: 'tool',
+        content: [{ type: 'tool-result', toolCallId: 'a', toolName: 'look', result: 'secret' }],
+      }),
+      'the content of message 2 of the input must be a list of parts; part 1 is none',
+    ],
   ])('%s is told what was expected and what came', async (_what, passed, said) => {
     const error = await rejection(createAgent(options()).run(passed as RunInput));
 
@@ -196,6 +224,17 @@ describe('a caller that passes', () => {
 
     const got = history === null ? 'null' : 'undefined';
     expect(error).toMatchObject({ message: `the history of a run must be a list of messages; got ${got}` });
+  });
+
+  test('parts of an answer that only a provider understands gives them to it as they are', async () => {
+    const model = scriptedModel(['done']);
+    const parts = [{ type: 'file', mediaType: 'image/png', data: 'AA==' }];
+
+    await createAgent({ ...options(), models: [model] }).run(
+      message({ role: 'assistant', content: parts }) as RunInput,
+    );
+
+    expect(model.calls[0]?.prompt).toMatchObject([{ role: 'user' }, { role: 'assistant', content: parts }]);
   });
 
   test('the text parts of the AI SDK is understood', async () => {
