@@ -75,7 +75,10 @@ export type RuntimeStatus = {
 };
 
 export interface StopOptions {
-  /** How long runs under way may go on. Default: not at all, they are aborted at once. */
+  /**
+   * How long answers under way may take. Runs that are not over a fifth of it, and at most a second, before its end are
+   * aborted, and whoever asked is told. Default: they are aborted at once.
+   */
   readonly timeoutMs?: number;
   /** What runs are aborted with. Default: an `AbortError`. */
   readonly reason?: unknown;
@@ -109,6 +112,11 @@ interface Conversation {
 /** Longest that words to those whose runs are cut off may take: they come over a network that may be down. */
 const FAREWELL_MS = 1_000;
 
+/** The part of the time to stop that is for such words. */
+function farewellWithin(timeoutMs: number): number {
+  return Math.min(FAREWELL_MS, timeoutMs / 5);
+}
+
 /** As many as conversations are kept by default: one that is forgotten begins with the agent that is asked first. */
 const MAX_HOLDERS = 1_000;
 
@@ -128,7 +136,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
   let working: Promise<void> | undefined;
   let isStopping = false;
   let aborted = 0;
-  let abortedAt: number | undefined;
+  let farewellEndsAt: number | undefined;
   const onLog = options.onLog === undefined ? undefined : guardedListener(options.onLog, 'onLog');
   const log = (level: LogEntry['level'], message: string, about: Omit<LogAbout, 'span'>): void => {
     onLog?.(logEntry(time, { level, message }, about));
@@ -139,7 +147,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
     const patience = openScope(message.signal, time);
     let stopTimer: (() => void) | undefined;
     const stopFollowing = whenAborted(life.signal, () => {
-      const ms = Math.max(0, (abortedAt ?? 0) + FAREWELL_MS - time.now());
+      const ms = Math.max(0, (farewellEndsAt ?? 0) - time.now());
       stopTimer = time.startTimer(ms, patience.abort);
     });
     await untilAborted(patience.signal, () => say(message, text)).catch(() => {});
@@ -210,8 +218,8 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
   const runsOf = (transport: string): readonly SpanContext[] =>
     [...active.keys()].flatMap((run) => (run.message.transport === transport ? (run.spanContext ?? []) : []));
 
-  const abortAll = (reason: unknown): void => {
-    abortedAt ??= time.now();
+  const abortAll = (reason: unknown, farewellMs = FAREWELL_MS): void => {
+    farewellEndsAt ??= time.now() + farewellMs;
     life.abort(reason);
     for (const { scope } of active.keys()) {
       if (!scope.signal.aborted) aborted += 1;
@@ -248,8 +256,9 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
     },
     stop: async ({ timeoutMs, reason = new DOMException('the runtime was stopped', 'AbortError') } = {}) => {
       requireTimeout('timeoutMs', timeoutMs);
-      if (timeoutMs !== undefined) await drainFor(timeoutMs);
-      abortAll(reason);
+      const farewellMs = timeoutMs === undefined ? FAREWELL_MS : farewellWithin(timeoutMs);
+      if (timeoutMs !== undefined) await drainFor(timeoutMs - farewellMs);
+      abortAll(reason, farewellMs);
       // What it ended with is for whoever called start.
       await working?.catch(() => {});
       await Promise.all(active.values());

@@ -222,8 +222,8 @@ describe('a runtime that is stopped with time to spare', () => {
     release();
     await runtime.handle('helper', message('2', { conversationId: 'c-2' }));
     const stopped = runtime.stop({ timeoutMs: 5_000 });
-    expect(await time.nextTimer()).toBe(5_000);
-    time.advance(5_000);
+    expect(await time.nextTimer()).toBe(4_000);
+    time.advance(4_000);
 
     expect(await stopped).toEqual({ aborted: 1 });
     await handled;
@@ -231,6 +231,34 @@ describe('a runtime that is stopped with time to spare', () => {
     expect(time.running).toBe(0);
     const outcomes = recorder.named('agent.invoke helper').map((span) => span.attributes['faultline.outcome']);
     expect(outcomes.filter((outcome) => outcome === 'aborted')).toHaveLength(1);
+  });
+
+  test.each([
+    [5_000, 4_000, 1_000],
+    [500, 400, 100],
+  ])('takes no longer than %i ms when words to whoever waits never get through', async (timeoutMs, runsMs, wordsMs) => {
+    const time = manualTime();
+    const { turn, asked, release } = held({ hang: '' });
+    const runtime = createRuntimeWith(time, { agents: [agentNamed('helper', turn)], transports: [] });
+    const replying = gate();
+    const reply = (): Promise<void> => {
+      replying.open();
+      return new Promise(() => {});
+    };
+
+    const handled = runtime.handle('helper', mailbox().message('1', { reply }));
+    await asked;
+    release();
+    const stopped = runtime.stop({ timeoutMs });
+    expect(await time.nextTimer()).toBe(runsMs);
+    time.advance(runsMs);
+    await replying.opened;
+    expect(await time.nextTimer()).toBe(wordsMs);
+    time.advance(wordsMs);
+
+    expect(await stopped).toEqual({ aborted: 1 });
+    await handled;
+    expect(time.running).toBe(0);
   });
 
   test('stops at once when it is asked again, and leaves no timer behind', async () => {
