@@ -1,6 +1,7 @@
 import {
   isAlias,
   isMap,
+  isNode,
   isScalar,
   isSeq,
   LineCounter,
@@ -95,8 +96,9 @@ function findUnusableKeys(document: Document, positionAt: ConfigDocument['positi
   const problems: ConfigProblem[] = [];
   visit(document, {
     Pair: (_index, { key }) => {
-      if (!isScalar(key)) return;
-      const message = UNUSABLE_KEYS.get(key.value);
+      const named = isAlias(key) ? key.resolve(document) : key;
+      if (!isNode(key) || !isScalar(named)) return;
+      const message = UNUSABLE_KEYS.get(named.value);
       if (message !== undefined) problems.push({ ...positionAt(key.range?.[0] ?? 0), message });
     },
   });

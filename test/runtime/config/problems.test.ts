@@ -71,6 +71,10 @@ agents:
     [`${AGENTS}\n---\na: 1`, '2:1: a second document begins here: a configuration file is one'],
     [`${AGENTS}\n__proto__: { x: 1 }`, '2:1: __proto__ cannot be a key: choose another name'],
     [
+      `x: &name __proto__\n${AGENTS}\n*name : { models: [openai/a] }`,
+      '3:1: __proto__ cannot be a key: choose another name',
+    ],
+    [
       'agents: { a: { models: [openai/a] }, __proto__: { models: [openai/a] } }',
       '1:38: __proto__ cannot be a key: choose another name',
     ],
