@@ -318,6 +318,36 @@ describe('retrying', () => {
   });
 });
 
+describe('a chain nobody answers', () => {
+  const coded = (code: string): Error =>
+    new TypeError('fetch failed', { cause: Object.assign(new Error('secret'), { code }) });
+
+  test.each([
+    'ECONNREFUSED',
+    'E2BIG',
+    'EAI_AGAIN',
+    'UND_ERR_CONNECT_TIMEOUT',
+    'ERR_TLS_CERT_ALTNAME_INVALID',
+    'CERT_HAS_EXPIRED',
+    'DEPTH_ZERO_SELF_SIGNED_CERT',
+    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    'HPE_INVALID_CONSTANT',
+  ])('says the code %s, which a platform has given', (code) => {
+    const attempt = { model: 'm', provider: 'p', attempts: 1, reason: 'TypeError', error: coded(code) };
+
+    expect(new AllModelsFailedError([attempt]).message).toBe(`no model answered: m (TypeError, ${code})`);
+  });
+
+  test.each(['AKIAIOSFODNN7EXAMPLE', 'INVALID_PROMPT_OF_ADA', 'E7DOMAINSECRET0123456789', 'econnreset'])(
+    'does not say the code %s, which may be anything',
+    (code) => {
+      const attempt = { model: 'm', provider: 'p', attempts: 1, reason: 'TypeError', error: coded(code) };
+
+      expect(new AllModelsFailedError([attempt]).message).toBe('no model answered: m (TypeError)');
+    },
+  );
+});
+
 describe('events of a failing chain', () => {
   test('say what happens in order, and never quote the provider', async () => {
     const { agent, time } = helper([
