@@ -3,10 +3,22 @@
  * (`gen_ai.prompt.N.*`), the AI SDK, OpenInference, OpenLLMetry, Langfuse, LangSmith, Genkit, Google's ADK, MLflow,
  * Laminar, Mastra, Braintrust, Pydantic and MCP, and what HTTP and database instrumentations can be told to record.
  */
+import { isWrittenBy, type Writer, type WrittenSpan } from './foreign-writers.ts';
 import type { ContentKind } from './policy.ts';
 
+/** What an attribute holds, by its name. */
+export type AttributeRole = SettledRole | DependentRole;
+
+/** What an attribute holds on the spans of who writes it so, and anywhere else. */
+interface DependentRole {
+  readonly role: 'dependent';
+  readonly writer: Writer;
+  readonly theirs: SettledRole;
+  readonly otherwise: SettledRole;
+}
+
 /** What an attribute holds. */
-export type AttributeRole =
+export type SettledRole =
   /** Content: it leaves when every kind it may be made of does. */
   | { readonly role: 'content'; readonly needs: readonly ContentKind[] }
   /** Content of whatever its span is about. */
@@ -63,8 +75,6 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'logfire.msg',
     'logfire.json_schema',
     'langsmith.events',
-    // LangChain copies into it what an agent is configured with.
-    'metadata',
     'langfuse.score.comment',
     'llm.headers',
     'llm.content_completion_chunk',
@@ -237,12 +247,19 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'langfuse.observation.status_message',
   ]),
   ...same({ role: 'stack' }, ['exception.stacktrace', 'error.stack']),
+  // LangChain copies into it what an agent is configured with.
+  metadata: {
+    role: 'dependent',
+    writer: 'openInference',
+    theirs: roleOfContent(EVERYTHING_SAID),
+    otherwise: { role: 'plain' },
+  },
   // Here the name of a system is meant.
   ...same({ role: 'plain' }, ['gen_ai.system', 'llm.system']),
 };
 
 /** Beginnings of names, the longer before the shorter. */
-const PREFIXES: readonly (readonly [prefix: string, role: AttributeRole])[] = [
+const PREFIXES: readonly (readonly [prefix: string, role: SettledRole])[] = [
   ...prefixes({ role: 'plain' }, [
     'gen_ai.prompt.name',
     'gen_ai.prompt.version',
@@ -337,18 +354,18 @@ const METHOD_CALL =
   /\.argument\.\d{1,6}$|^(?:agent|llm|mastra|memory|storage|tool|tts|vector|voice|workflow)\..{1,256}\.result$/;
 /** What was sent and received, in the words of any other instrumentation. */
 const BODY = /(?:^|[._:])(?:body|payload)$|(?:^|[._:])(?:request|response|http|rpc|message)[._:]?(?:body|payload)[._:]/;
-/** Why a person or a model judged an answer as it did, in words that quote it. */
+/** Why a person or a model judged an answer as it did, in words that quote it, as OpenInference writes it. */
 const JUDGEMENT = /(?:^|\.)(?:annotation|evaluation)\.explanation$/;
 /** The values of a statement's parameters. */
 const STATEMENT_VALUES = /^db\.(?:\w{1,64}\.)?(?:values|params|parameters|bindings)$/;
 const ADDRESS = /(?:^|[._:-])(?:url|uri|href|referr?er|location|link)$/;
 
-const PLAIN: AttributeRole = { role: 'plain' };
-const UNLISTED_CONTENT: AttributeRole = roleOfContent(EVERYTHING_SAID);
+const PLAIN: SettledRole = { role: 'plain' };
+const UNLISTED_CONTENT: SettledRole = roleOfContent(EVERYTHING_SAID);
 /** An agent's method is given tools, and answers with them. */
-const CALL_CONTENT: AttributeRole = roleOfContent(WHOLE_REQUEST);
-const STATEMENT_CONTENT: AttributeRole = roleOfContent(['toolArguments']);
-const UNLISTED_ADDRESS: AttributeRole = { role: 'url' };
+const CALL_CONTENT: SettledRole = roleOfContent(WHOLE_REQUEST);
+const STATEMENT_CONTENT: SettledRole = roleOfContent(['toolArguments']);
+const UNLISTED_ADDRESS: SettledRole = { role: 'url' };
 
 /** What an attribute holds, by its name. */
 export function attributeRole(name: string): AttributeRole {
@@ -356,10 +373,21 @@ export function attributeRole(name: string): AttributeRole {
   return PREFIXES.find(([prefix]) => name.startsWith(prefix))?.[1] ?? roleByWords(name);
 }
 
+/** What an attribute holds on a span, which is known when the span has ended. */
+export function settledRole(role: AttributeRole, name: string, span: WrittenSpan): SettledRole {
+  if (role.role !== 'dependent') return role;
+  return isWrittenBy(role.writer, name, span) ? role.theirs : role.otherwise;
+}
+
 function roleByWords(name: string): AttributeRole {
-  if (METHOD_CALL.test(name)) return CALL_CONTENT;
+  const otherwise = roleByAnyWords(name);
+  if (METHOD_CALL.test(name)) return { role: 'dependent', writer: 'mastra', theirs: CALL_CONTENT, otherwise };
+  if (JUDGEMENT.test(name)) return { role: 'dependent', writer: 'openInference', theirs: UNLISTED_CONTENT, otherwise };
+  return otherwise;
+}
+
+function roleByAnyWords(name: string): SettledRole {
   if (STATEMENT_VALUES.test(name)) return STATEMENT_CONTENT;
-  if (JUDGEMENT.test(name)) return UNLISTED_CONTENT;
   const words = name.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
   if (BODY.test(words) || (AI_FAMILY.test(words) && CONTENT_WORD.test(words))) return UNLISTED_CONTENT;
   return ADDRESS.test(words) ? UNLISTED_ADDRESS : PLAIN;
@@ -396,18 +424,18 @@ export function eventAttributeRole(event: string, word: string): AttributeRole {
   return AI_FAMILY.test(event) ? attributeRole(`${event}.${word}`) : PLAIN;
 }
 
-function roleOfContent(needs: readonly ContentKind[]): AttributeRole {
+function roleOfContent(needs: readonly ContentKind[]): SettledRole {
   return { role: 'content', needs };
 }
 
-function content(needs: readonly ContentKind[], names: readonly string[]): Record<string, AttributeRole> {
+function content(needs: readonly ContentKind[], names: readonly string[]): Record<string, SettledRole> {
   return same(roleOfContent(needs), names);
 }
 
-function same(role: AttributeRole, names: readonly string[]): Record<string, AttributeRole> {
+function same(role: SettledRole, names: readonly string[]): Record<string, SettledRole> {
   return Object.fromEntries(names.map((name) => [name, role]));
 }
 
-function prefixes(role: AttributeRole, names: readonly string[]): [string, AttributeRole][] {
+function prefixes(role: SettledRole, names: readonly string[]): [string, SettledRole][] {
   return names.map((name) => [name, role]);
 }

@@ -10,7 +10,7 @@ import type { ReadableSpan, SpanProcessor, TimedEvent } from '@opentelemetry/sdk
 
 import { cutBetweenWords } from '../content/cut.ts';
 import { messageText, WITHHELD } from '../content/error-text.ts';
-import { eventAttributeRole, eventNeeds, EVERYTHING_SAID } from '../content/foreign-names.ts';
+import { eventAttributeRole, eventNeeds, EVERYTHING_SAID, settledRole } from '../content/foreign-names.ts';
 import { foreignContentWithin } from '../content/messages.ts';
 import { plainValue } from '../content/plain-attribute.ts';
 import { MAX_PLAIN_BYTES, type ContentKind, type ContentPolicy } from '../content/policy.ts';
@@ -163,7 +163,7 @@ class SpanReview {
     let attributes: Attributes | undefined;
     for (const [key, value] of Object.entries(event.attributes ?? {})) {
       if (key.includes('.') || (typeof value !== 'string' && !Array.isArray(value))) continue;
-      const role = eventAttributeRole(event.name, key);
+      const role = settledRole(eventAttributeRole(event.name, key), key, this.#span);
       if (role.role !== 'content' || this.#sealed?.has(value) === true) continue;
       attributes ??= { ...event.attributes };
       if (this.#captures(role.needs)) attributes[key] = this.#content(value);
@@ -220,13 +220,14 @@ class SpanReview {
     around: Attributes,
     plain: ((value: AttributeValue) => AttributeValue) | undefined,
   ): AttributeValue | undefined {
-    const { role, secretKind, words } = facts;
+    const { secretKind, words } = facts;
     if (this.#sealed?.has(value) === true) return value;
     if (words?.has(value) === true) {
       if (typeof value === 'string') facts.clean = value;
       return value;
     }
     if (secretKind !== undefined) return this.#plain(key, value, secretKind);
+    const role = settledRole(facts.role, key, this.#span);
     // Numbers are counts and sizes.
     if (role.role === 'plain' || (typeof value !== 'string' && !Array.isArray(value))) {
       if (plain !== undefined) return plain(value);
@@ -443,7 +444,9 @@ function databaseSystem(attributes: Attributes): string {
 }
 
 /** Whether nothing can be found in a value: a count, or the text in which nothing was found last. */
-function isClean(value: AttributeValue, { clean, numbersAreClean }: AttributeFacts): boolean {
+function isClean(value: AttributeValue, { clean, numbersAreClean, role }: AttributeFacts): boolean {
+  // On another span it may be content.
+  if (role.role === 'dependent') return false;
   if (value === clean) return true;
   if (typeof value === 'number') return numbersAreClean;
   return clean !== undefined && onlyText(value) === clean;

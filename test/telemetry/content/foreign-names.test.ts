@@ -15,10 +15,15 @@ import {
 import { createContentGuard } from '../../../src/telemetry/export/content-policy.ts';
 
 /** What leaves of a span another instrumentation wrote. */
-function leaving(attributes: Attributes, options: ContentOptions = {}, write: (span: Span) => void = () => {}) {
+function leaving(
+  attributes: Attributes,
+  options: ContentOptions = {},
+  write: (span: Span) => void = () => {},
+  { name = 'their span', scope = 'somebody-else' } = {},
+) {
   const exporter = new InMemorySpanExporter();
   const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
-  const span = provider.getTracer('somebody-else').startSpan('their span', { attributes });
+  const span = provider.getTracer(scope).startSpan(name, { attributes });
   write(span);
   span.end();
   const guard = createContentGuard(createContentPolicy(options));
@@ -71,7 +76,8 @@ describe('what Mastra writes of agents, workflows and tools', () => {
   });
 
   it('leaves with the kind it is of', () => {
-    const only = (kinds: CaptureContent): Attributes => leaving(MASTRA_CONTENT, { captureContent: kinds }).attributes;
+    const only = (kinds: CaptureContent): Attributes =>
+      leaving(MASTRA_CONTENT, { captureContent: kinds }, undefined, { scope: 'default-tracer' }).attributes;
     expect(only(true)).toEqual(MASTRA_CONTENT);
     expect(only({ toolArguments: true })).toEqual(MASTRA.toolArguments);
     expect(only({ toolResults: true })).toEqual(MASTRA.toolResults);
@@ -79,10 +85,20 @@ describe('what Mastra writes of agents, workflows and tools', () => {
     expect(only({ outputs: true, toolArguments: true })).toEqual({ ...MASTRA.answer, ...MASTRA.toolArguments });
   });
 
+  it.each<[string, { readonly scope?: string; readonly name?: string }, Attributes]>([
+    ['the tracer', { scope: 'default-tracer' }, {}],
+    ['the method the span is named after', { name: 'workflow.deploy' }, {}],
+    ['what is written after it', {}, { componentName: 'deploy' }],
+  ])('is known by %s', (_what, as, after) => {
+    const called = { 'workflow.deploy.argument.0': '"canary"', 'workflow.deploy.result': '"canary"' };
+    const write = (span: Span): unknown => span.setAttributes(after);
+    expect(leaving(called, {}, write, as).attributes).toEqual(after);
+  });
+
   it('stays JSON without what is secret or too long in it', () => {
     const name = 'workflow.executionWorkflow.step.llm-execution.argument.0';
     const value = JSON.stringify({ key: KEY, messages: [{ role: 'user', content: 'long '.repeat(40_000) }] });
-    const left = String(leaving({ [name]: value }, { captureContent: true }).attributes[name]);
+    const left = String(leaving({ [name]: value, componentName: 'w' }, { captureContent: true }).attributes[name]);
     expect(left).not.toContain(KEY);
     expect(Buffer.byteLength(left)).toBeLessThanOrEqual(65_536);
     expect(JSON.parse(left)).toMatchObject({ key: '[redacted:openai_key]' });
@@ -166,6 +182,7 @@ const BESIDE_CONTENT: Attributes = {
   'langfuse.experiment.metadata': '{"note":"canary"}',
 };
 const BESIDE_PLAIN: Attributes = {
+  'openinference.span.kind': 'CHAIN',
   'mcp.request.id': '7',
   'annotation.label': 'good',
   'evaluation.name': 'helpfulness',
@@ -181,5 +198,38 @@ describe('what is written beside an answer', () => {
   it('stays in where it may quote it, and leaves where it is a name or was set for telemetry', () => {
     expect(leaving({ ...BESIDE_PLAIN, ...BESIDE_CONTENT }).attributes).toEqual(BESIDE_PLAIN);
     expect(leaving(BESIDE_CONTENT, { captureContent: true }).attributes).toEqual(BESIDE_CONTENT);
+  });
+
+  it('stays in also where the span says last what it is, and where it has not said it when it begins', () => {
+    const metadata = { metadata: '{"user_query":"canary"}' };
+    const late = leaving(metadata, {}, (span) => span.setAttribute('openinference.span.kind', 'CHAIN'));
+    expect(late.attributes).toEqual({ 'openinference.span.kind': 'CHAIN' });
+    const begun = new NodeTracerProvider().getTracer('somebody-else').startSpan('begun', { attributes: metadata });
+    expect(createContentGuard(createContentPolicy({})).allow(begun as unknown as ReadableSpan).attributes).toEqual({});
+  });
+});
+
+describe('what an application writes under a name that is content elsewhere', () => {
+  const OWN: Attributes = {
+    metadata: 'tier=gold',
+    'workflow.deploy.result': 'success',
+    'storage.upload.result': 'ok',
+    'command.argument.0': '--fast',
+    'experiment.evaluation.explanation': 'baseline',
+  };
+
+  it.each(['my-app', 'faultline'])('leaves on a span of %s', (scope) => {
+    expect(leaving(OWN, {}, undefined, { scope, name: 'deploy' }).attributes).toEqual(OWN);
+  });
+
+  it('does not let the same text leave where it is content', () => {
+    const guard = createContentGuard(createContentPolicy({}));
+    const exporter = new InMemorySpanExporter();
+    const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+    const tracer = provider.getTracer('somebody-else');
+    tracer.startSpan('own', { attributes: { metadata: 'same' } }).end();
+    tracer.startSpan('theirs', { attributes: { metadata: 'same', 'openinference.span.kind': 'LLM' } }).end();
+    const left = exporter.getFinishedSpans().map((span) => guard.allow(span).attributes['metadata']);
+    expect(left).toEqual(['same', undefined]);
   });
 });
