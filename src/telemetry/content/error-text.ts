@@ -47,7 +47,8 @@ export function errorText(thrown: ThrownValue, policy: ContentPolicy): string {
  * @param near the HTTP status that stands near the message, if any: it may be that of something else
  */
 export function messageText(message: string, type: string, policy: ContentPolicy, near?: unknown): string {
-  const status = ABOUT_THE_REQUEST.has(Number(near)) ? Number(near) : statusWrittenIn(message);
+  const written = isListed(type, policy.errorMessages) ? undefined : statusWrittenIn(message);
+  const status = ABOUT_THE_REQUEST.has(Number(near)) ? Number(near) : written;
   const thrown = { error: undefined, type, message, status: undefined };
   const quotes = status !== undefined && !policy.capturesAll;
   const text = quotes ? withoutMessage(thrown, policy) : errorText(thrown, policy);
@@ -63,8 +64,12 @@ function statusWrittenIn(message: string): number | undefined {
 }
 
 function isTrusted(type: string, errorMessages: ErrorMessages): boolean {
-  if (errorMessages === 'redacted') return true;
-  return errorMessages !== 'withheld' && errorMessages.includes(type);
+  return errorMessages === 'redacted' || isListed(type, errorMessages);
+}
+
+/** Whether the application decided about the class: no reading of its messages overrules that. */
+function isListed(type: string, errorMessages: ErrorMessages): boolean {
+  return typeof errorMessages === 'object' && errorMessages.includes(type);
 }
 
 /** Statuses with which providers answer that they do not like the request, and quote it. */

@@ -1,5 +1,6 @@
 import {
   context as contextApi,
+  SpanKind,
   type Attributes,
   type AttributeValue,
   type Link,
@@ -333,7 +334,7 @@ class SpanReview {
   }
 
   #message(text: string, type: string): string {
-    return messageText(text, type, this.#policy, statusOf(this.#span.attributes));
+    return messageText(text, type, this.#policy, statusOf(this.#span));
   }
 
   #stack(stack: string, around: Attributes): string {
@@ -434,8 +435,9 @@ const TOOL_SIGNS: readonly (readonly [key: string, value: string])[] = [
   ['ai.operationId', 'ai.toolCall'],
 ];
 
-/** The HTTP status a span ended with, or that its error is named by. */
-function statusOf(attributes: Attributes): unknown {
+/** The HTTP status a span was answered with, or that its error is named by. What a server answers is its own. */
+function statusOf({ kind, attributes }: ReadableSpan): unknown {
+  if (kind === SpanKind.SERVER) return undefined;
   return attributes['http.response.status_code'] ?? attributes['http.status_code'] ?? attributes[ERROR_TYPE];
 }
 

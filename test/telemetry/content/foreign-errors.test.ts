@@ -1,4 +1,4 @@
-import { SpanStatusCode, type Attributes, type Exception } from '@opentelemetry/api';
+import { SpanKind, SpanStatusCode, type Attributes, type Exception } from '@opentelemetry/api';
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
 import { describe, expect, it } from 'vitest';
 
@@ -11,10 +11,11 @@ function saidOf(
   message: string,
   attributes: Attributes = {},
   options: ContentOptions = { errorMessages: 'redacted' },
+  kind?: SpanKind,
 ): { readonly status: string | undefined; readonly exception: unknown; readonly all: string } {
   const exporter = new InMemorySpanExporter();
   const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
-  const span = provider.getTracer('somebody-else').startSpan('their span', { attributes });
+  const span = provider.getTracer('somebody-else').startSpan('their span', { attributes, ...(kind && { kind }) });
   if (exception !== undefined) span.recordException(exception);
   span.setStatus({ code: SpanStatusCode.ERROR, message });
   span.end();
@@ -83,5 +84,31 @@ describe('what a provider answers about a request, on a span of another instrume
   it('is sent without secrets where all content is recorded', () => {
     const options = { captureContent: true, errorMessages: 'redacted' } as const;
     expect(saidOf(`400 ${ANSWER}`, `400 ${ANSWER}`, {}, options).status).toBe(`400 ${ANSWER}`);
+  });
+});
+
+describe('the message of an application about a request it refuses', () => {
+  const failure = Object.assign(new Error('cart 17 is empty'), { name: 'OrderError' });
+  const answered = { 'http.response.status_code': 422 };
+
+  it.each<[string, ContentOptions]>([
+    ['of a class that is named', { errorMessages: ['OrderError'] }],
+    ['without secrets', { errorMessages: 'redacted' }],
+  ])('is sent from the span of a server %s', (_name, options) => {
+    const said = saidOf(failure, 'cart 17 is empty', answered, options, SpanKind.SERVER);
+    expect(said).toMatchObject({ status: 'cart 17 is empty', exception: 'cart 17 is empty' });
+  });
+
+  it('is sent of a class that is named also where it begins with a number', () => {
+    const seats = Object.assign(new Error('400 seats are taken'), { name: 'OrderError' });
+    const named = saidOf(seats, '400 seats are taken', {}, { errorMessages: ['OrderError'] });
+    expect(named).toMatchObject({ status: '400 seats are taken', exception: '400 seats are taken' });
+    expect(saidOf(seats, '400 seats are taken').status).toBe('Bad Request');
+  });
+
+  it('stays in where the span asked a provider', () => {
+    const said = saidOf(failure, 'canary', answered, { errorMessages: ['OrderError'] }, SpanKind.CLIENT);
+    expect(said.status).toBe('Unprocessable Content');
+    expect(said.all).not.toContain('canary');
   });
 });
