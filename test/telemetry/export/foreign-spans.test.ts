@@ -151,6 +151,36 @@ describe('spans inside of a model call of ours', () => {
     ]);
   });
 
+  it.each<Attributes>([
+    { 'ai.operationId': 'ai.toolCall' },
+    { 'gen_ai.operation.name': 'execute_tool' },
+    { 'openinference.span.kind': 'TOOL' },
+    { 'langfuse.observation.type': 'tool' },
+    { 'traceloop.span.kind': 'tool' },
+  ])('are none of it where a tool of theirs begins: %o', async (attributes) => {
+    const tracer = trace.getTracer('ai');
+    traceChat({ model: 'gpt-5-mini', provider: 'openai' }, ({ record }) => {
+      tracer.startActiveSpan('run', { attributes: AI_SDK_RUN }, (run) => {
+        tracer.startActiveSpan('tool', { attributes }, (tool) => {
+          generateText();
+          tool.end();
+        });
+        run.end();
+      });
+      record({ usage: { inputTokens: 100, outputTokens: 50 } });
+    });
+    await tracing.flush();
+    expect(counted(sentry.stored)).toEqual([
+      ['ai.generateText.doGenerate', 'gen_ai.chat', 'ai_client'],
+      ['ai.toolCall', 'gen_ai.execute_tool', 'tool'],
+      ['ai.generateText', 'gen_ai.invoke_agent', 'agent'],
+      ['tool', 'gen_ai.execute_tool', 'tool'],
+      ['run', 'function', undefined],
+      ['chat gpt-5-mini', 'gen_ai.chat', 'ai_client'],
+    ]);
+    expect(tokens(sentry.stored)).toEqual([111, 55]);
+  });
+
   it('whose instrumentation follows the conventions are counted once as well', async () => {
     traceChat({ model: 'gpt-5-mini', provider: 'openai' }, () => {
       const attributes = {

@@ -152,10 +152,10 @@ const OPERATION_TYPE = 'gen_ai.operation.type';
  */
 export function foreignAttributes(span: SpanWords): Attributes {
   const { attributes: given } = span;
-  const instrumentation = INSTRUMENTATIONS.find(({ sign }) => sign in given);
+  const instrumentation = instrumentationOf(given);
   const said = given[GEN_AI_OPERATION_NAME];
   if (instrumentation === undefined && said === undefined && !(GEN_AI_SYSTEM in given)) return given;
-  const written = knownOperation(said) ?? operationOf(given, instrumentation);
+  const written = writtenOperation(given, instrumentation);
   const isTold = isToldAlready(written, given);
   const operation = isTold ? undefined : written;
   const attributes = { ...given };
@@ -166,6 +166,20 @@ export function foreignAttributes(span: SpanWords): Attributes {
   if (operation !== undefined && MODEL_CALLS.has(operation)) addUsage(attributes);
   else if (instrumentation !== undefined || said !== undefined) moveUsage(attributes);
   return attributes;
+}
+
+/** Whether the attributes are those of a tool call that another instrumentation traces. */
+export function isForeignTool(attributes: Attributes): boolean {
+  return writtenOperation(attributes, instrumentationOf(attributes)) === TOOL;
+}
+
+function instrumentationOf(attributes: Attributes): Instrumentation | undefined {
+  return INSTRUMENTATIONS.find(({ sign }) => sign in attributes);
+}
+
+/** What a span says it is, in the words Sentry counts by. */
+function writtenOperation(attributes: Attributes, instrumentation: Instrumentation | undefined): string | undefined {
+  return knownOperation(attributes[GEN_AI_OPERATION_NAME]) ?? operationOf(attributes, instrumentation);
 }
 
 /** A model call of ours tells of everything in it but of the tools. */
