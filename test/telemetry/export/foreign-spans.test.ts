@@ -197,6 +197,25 @@ describe('spans inside of a model call of ours', () => {
     ]);
     expect(tokens(sentry.stored)).toEqual([0, 0]);
   });
+
+  it('have none of its tokens also where they name no operation', async () => {
+    traceChat({ model: 'g', provider: 'gcp.vertex_ai' }, ({ record }) => {
+      const attributes = {
+        'gen_ai.system': 'gcp.vertex.agent',
+        'gen_ai.request.model': 'g',
+        'gen_ai.usage.input_tokens': 7,
+        'gen_ai.usage.output_tokens': 1,
+      };
+      trace.getTracer('gcp.vertex.agent').startSpan('call_llm', { attributes }).end();
+      record({ usage: { inputTokens: 7, outputTokens: 1 } });
+    });
+    await tracing.flush();
+    expect(tokens(sentry.stored)).toEqual([7, 1]);
+    expect(only(sentry.stored[0]!, 'faultline.usage')).toEqual({
+      'faultline.usage.input_tokens': 7,
+      'faultline.usage.output_tokens': 1,
+    });
+  });
 });
 
 describe('spans of the AI SDK', () => {

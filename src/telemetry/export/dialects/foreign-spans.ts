@@ -164,7 +164,7 @@ export function foreignAttributes(span: SpanWords): Attributes {
   else if (said !== undefined || isTold) unmarkOperation(attributes);
   addNames(attributes, OLD_NAMES);
   if (operation !== undefined && MODEL_CALLS.has(operation)) addUsage(attributes);
-  else if (instrumentation !== undefined || said !== undefined) moveUsage(attributes);
+  else if (isTold || instrumentation !== undefined || said !== undefined) moveUsage(attributes);
   return attributes;
 }
 
