@@ -437,6 +437,19 @@ describe('spans of Langfuse', () => {
     expect(spans[2]?.attributes['gen_ai.agent.name']).toBe('helper');
     expect(tokens([spans[4]!])).toEqual([7, 4]);
   });
+
+  it.each(['{}', '{"total":8}', '{"input":"many"}'])(
+    'have the counts beside the details where those hold none that can be read: %s',
+    async (details) => {
+      const span = await storedOne({
+        'langfuse.observation.type': 'generation',
+        'langfuse.observation.usage_details': details,
+        'gen_ai.usage.prompt_tokens': 7,
+        'gen_ai.usage.output_tokens': 1,
+      });
+      expect(tokens([span])).toEqual([7, 1]);
+    },
+  );
 });
 
 describe('spans of OpenLLMetry', () => {

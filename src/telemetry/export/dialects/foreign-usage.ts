@@ -91,7 +91,7 @@ const LANGFUSE_USAGE = 'langfuse.observation.usage_details';
 
 /** Writes what a model call used under the names Sentry counts by: totals that include their parts. */
 export function addUsage(attributes: Attributes): void {
-  const usage = normalizeUsage(langfuseCounts(attributes[LANGFUSE_USAGE]) ?? countsByName(attributes));
+  const usage = normalizeUsage(langfuseCounts(attributes[LANGFUSE_USAGE])) ?? normalizeUsage(countsByName(attributes));
   if (usage === undefined) return;
   for (const kind of KINDS) if (usage[kind] !== undefined) attributes[COUNTS[kind].name] = usage[kind];
 }
