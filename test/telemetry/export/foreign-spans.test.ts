@@ -551,6 +551,16 @@ describe('a span that names its operation itself', () => {
     expect([span.op, span.operationType]).toEqual([op, type]);
   });
 
+  it.each([
+    ['gen_ai.guardrail', 'function'],
+    ['gen_ai.chat', 'function'],
+    ['ai.pipeline.guardrail', 'function'],
+    ['queue.process', 'queue.process'],
+  ])('is counted by no op where its operation is counted as nothing: %s', async (written, op) => {
+    const span = await storedOne({ 'gen_ai.operation.name': 'guardrail', 'sentry.op': written });
+    expect([span.op, span.operationType]).toEqual([op, undefined]);
+  });
+
   it('stays a query of a database where it is one', async () => {
     const span = await storedOne({ 'gen_ai.operation.name': 'retrieval', 'db.system.name': 'pinecone' });
     expect([span.op, span.operationType]).toEqual(['db', undefined]);

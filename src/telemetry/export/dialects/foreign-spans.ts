@@ -141,6 +141,8 @@ const GEN_AI_SYSTEM = 'gen_ai.system';
 const OLD_NAMES: readonly Naming[] = [[GEN_AI_PROVIDER_NAME, [GEN_AI_SYSTEM]]];
 
 const OPERATION_TYPE = 'gen_ai.operation.type';
+/** Ops by which alone Sentry counts a span as something of a model. */
+const COUNTED_OP = /^(?:gen_)?ai\./;
 
 /**
  * The attributes of a span of another instrumentation as Sentry reads them: agents, model calls and tools are what they
@@ -159,7 +161,6 @@ export function foreignAttributes(span: SpanWords): Attributes {
   const isTold = isToldAlready(written, given);
   const operation = isTold ? undefined : written;
   const attributes = { ...given };
-  if (isTold) delete attributes[SENTRY_OP];
   if (operation !== undefined) markOperation(attributes, operation, span, instrumentation);
   else if (said !== undefined || isTold) unmarkOperation(attributes);
   addNames(attributes, OLD_NAMES);
@@ -215,6 +216,7 @@ function markOperation(
 function unmarkOperation(attributes: Attributes): void {
   delete attributes[GEN_AI_OPERATION_NAME];
   delete attributes[OPERATION_TYPE];
+  if (COUNTED_OP.test(String(attributes[SENTRY_OP]))) delete attributes[SENTRY_OP];
   if (!('http.request.method' in attributes) && !(DB_SYSTEM_NAME in attributes)) attributes[SENTRY_OP] ??= 'function';
 }
 
