@@ -1,3 +1,4 @@
+import { isAnyError } from './any-error.ts';
 import { cutBetweenWords } from './cut.ts';
 import { isFile, jsonBufferLength, withoutFile, withoutFiles } from './media.ts';
 import { asRedacted, type Redacted } from './redacted.ts';
@@ -137,7 +138,7 @@ class BoundedCopy {
     }
     if (value instanceof Date)
       return this.#text(Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString(), room);
-    if (value instanceof Error) return this.#text(`${value.name}: ${value.message}`, room);
+    if (isAnyError(value)) return this.#text(`${value.name}: ${value.message}`, room);
     if (value instanceof Map) return this.#list([...value.entries()], room);
     if (value instanceof Set) return this.#list([...value], room);
     if (Array.isArray(value)) return this.#list(value, room);

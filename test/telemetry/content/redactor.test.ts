@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { runInNewContext } from 'node:vm';
 
 import { describe, expect, it } from 'vitest';
 
@@ -349,6 +350,7 @@ describe('a redacted value', () => {
       array: new Uint16Array(4),
       buffer: new ArrayBuffer(3),
       error: new TypeError(`failed with ${KEY}`),
+      ofAnotherRealm: runInNewContext('Object.assign(new TypeError("bad"), { requestBody: "canary" })') as unknown,
       url: new URL('https://ada:pw1@x.test/'),
       pattern: /a+/g,
       weather: new Weather(),
@@ -375,6 +377,7 @@ describe('a redacted value', () => {
       array: '[binary: 8 bytes]',
       buffer: '[binary: 3 bytes]',
       error: 'TypeError: failed with [redacted:anthropic_key]',
+      ofAnotherRealm: 'TypeError: bad',
       url: 'https://[redacted:url_credentials]@x.test/',
       pattern: '/a+/g',
       weather: { city: 'Bonn' },

@@ -1,3 +1,5 @@
+import { runInNewContext } from 'node:vm';
+
 import { describe, expect, it } from 'vitest';
 
 import { createRedactor } from '../../../src/telemetry/content/redactor.ts';
@@ -89,6 +91,7 @@ describe('a value that is recorded', () => {
       map: new Map([['k', 'v']]),
       set: new Set([1]),
       error: new TypeError('bad'),
+      ofAnotherRealm: runInNewContext('Object.assign(new TypeError("bad"), { requestBody: "canary" })') as unknown,
       nothing: undefined,
       work: () => 1,
       circular,
@@ -101,6 +104,7 @@ describe('a value that is recorded', () => {
       map: [['k', 'v']],
       set: [1],
       error: 'TypeError: bad',
+      ofAnotherRealm: 'TypeError: bad',
       circular: { name: 'a', self: '[circular]' },
     });
     let deep: unknown = 'end';

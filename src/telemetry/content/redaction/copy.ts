@@ -1,3 +1,4 @@
+import { isAnyError } from '../any-error.ts';
 import { isUnawaited } from '../unawaited.ts';
 import { isNumberSecret } from './assignment.ts';
 import { kindOfField } from './entry.ts';
@@ -236,7 +237,7 @@ class RedactedCopy {
 
 /** What an object that is rather a text, a time or a block of bytes says. */
 function textOf(value: object): string | undefined {
-  if (value instanceof Error) return `${value.name}: ${value.message}`;
+  if (isAnyError(value)) return `${value.name}: ${value.message}`;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? String(value) : value.toISOString();
   if (value instanceof URL) return value.href;
   if (value instanceof RegExp) return String(value);
