@@ -1,8 +1,8 @@
 import type { JsonTraceSerializer } from '@opentelemetry/otlp-transformer';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
+import type { Destination } from '../config/destinations.ts';
 import type { Protocol } from '../config/options.ts';
-import { safeErrorMessage } from '../content/error-message.ts';
 import type { Explanation } from '../http/explain-connection.ts';
 import { unpackNow } from '../http/compress.ts';
 import { isWebPage, MAX_ANSWER_BYTES, type Answer } from '../http/post.ts';
@@ -17,6 +17,7 @@ import {
   explainStatus,
   type FailedDestination,
 } from './explain-failure.ts';
+import { shownWords } from './words-of-answer.ts';
 
 /** What a backend decided about a request. */
 export type Verdict =
@@ -30,9 +31,7 @@ export type Verdict =
   | { readonly kind: 'failed'; readonly failure: DeliveryFailure; readonly pauseMs: number };
 
 /** The destination as far as its answers are concerned. */
-export interface AnsweringDestination extends FailedDestination {
-  readonly protocol: Protocol;
-}
+export interface AnsweringDestination extends FailedDestination, Pick<Destination, 'headers' | 'protocol'> {}
 
 /** What reads answers in each format: the official serializers. They are handed over, because they load late. */
 export type AnswerReaders = Readonly<Record<Protocol, Pick<typeof JsonTraceSerializer, 'deserializeResponse'>>>;
@@ -118,11 +117,12 @@ function neverArrived(error: Error): boolean {
   return typeof code === 'string' && NOT_CONNECTED.test(code);
 }
 
-function failureOfStatus(answer: Answered, destination: FailedDestination): DeliveryFailure {
+function failureOfStatus(answer: Answered, destination: AnsweringDestination): DeliveryFailure {
   const { status, headers } = answer;
   const kind = kindOfStatus(status);
   if (kind === 'redirected') return failure('misconfigured', explainRedirect(status, headers.location, destination));
-  const explanation = explainStatus(status, destination, UNQUOTED.has(status) ? '' : shown(messageOf(answer)));
+  const said = UNQUOTED.has(status) ? '' : shownWords(messageOf(answer), destination);
+  const explanation = explainStatus(status, destination, said);
   if (kind === 'passing') return passing(explanation, false);
   return failure(kind === 'too_large' || kind === 'misconfigured' ? kind : 'refused', explanation);
 }
@@ -218,20 +218,13 @@ function readStatusMessage(body: Uint8Array): string {
   return new TextDecoder().decode(body.subarray(at, at + length));
 }
 
-/** Longest part of a message that is shown. */
-const MAX_SHOWN = 200;
-
-function shown(message: string): string {
-  return safeErrorMessage('', message).slice(0, MAX_SHOWN).replaceAll(/\s+/g, ' ').trim();
-}
-
 function partialSuccess(
   { rejected, message }: Response,
-  { url }: FailedDestination,
+  destination: AnsweringDestination,
 ): { readonly rejected: number; readonly refusal?: DeliveryFailure } {
   if (rejected === 0) return { rejected };
-  const { host } = new URL(url);
-  const said = shown(message);
+  const { host } = new URL(destination.url);
+  const said = shownWords(message, destination);
   return {
     rejected,
     refusal: {

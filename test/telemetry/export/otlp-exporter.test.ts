@@ -244,6 +244,35 @@ describe('an answer', () => {
     expect((await exported(exporterTo(quoting), someSpans(1))).failure?.sentence).not.toContain('abc');
   });
 
+  it.each<[what: string, headers: Readonly<Record<string, string>>, query: string, echo: string]>([
+    ['a key made of words', { 'x-team-key': 'blue-horse-7731' }, '', 'no team for key blue-horse-7731 here'],
+    ['a key after its scheme', { authorization: 'Bearer blue horse=7731' }, '', 'key 7731 of Blue, HORSE=7731'],
+    ['a password', { authorization: `Basic ${btoa('bob:blue-horse')}` }, '', 'bob may not; bob:blue-horse, blue-horse'],
+    ['a key in the query', {}, '?team=blue%20horse', 'unknown team blue horse or blue%20horse'],
+    ['what is very short', { 'x-scope': '7' }, '', 'scope 7 is 77 days old'],
+  ])('that refuses is told without %s', async (_, headers, query, echo) => {
+    const body = JSON.stringify({ message: echo });
+    const refusing = await answering(400, { 'content-type': 'application/json' }, body);
+    const partial = JSON.stringify({ partialSuccess: { rejectedSpans: 1, errorMessage: echo } });
+    const taking = await answering(200, { 'content-type': 'application/json' }, partial);
+    for (const url of [refusing, taking]) {
+      const { failure } = await exported(exporterTo(`${url}${query}`, { headers }), someSpans(1));
+      expect(failure?.sentence).toContain('[redacted]');
+      expect(failure?.sentence.replace(new URL(url).host, '')).not.toMatch(/blue|horse|7731|bob| 7 /i);
+    }
+  });
+
+  it.each([
+    ['attribute gen_ai.prompt="tell me \\"this\\" now" is long', 'attribute gen_ai.prompt="…" is long'],
+    ["can't read 'the user's prompt', don't resend", `can't read "…", don't resend`],
+    ['value "of a prompt that is cut o', 'value "…"'],
+    ['red \u001b[31m\u202Eabc\u2066\u0000d', 'red [31m abc d'],
+  ])('that refuses with %j is told without what it quotes, in plain characters', async (message, told) => {
+    const url = await answering(400, { 'content-type': 'application/json' }, JSON.stringify({ message }));
+    const { failure } = await exported(exporterTo(url), someSpans(1));
+    expect(failure?.sentence.split('it says: ')[1]).toBe(told);
+  });
+
   it.each([
     ['that is packed', gzipSync('{"partialSuccess":{"rejectedSpans":"1"}}'), 'gzip', 1],
     ['that is packed in a way nobody knows', Buffer.from('{}'), 'zstd', 2],

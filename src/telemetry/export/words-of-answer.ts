@@ -1,0 +1,58 @@
+import type { Destination } from '../config/destinations.ts';
+import { safeErrorMessage } from '../content/error-message.ts';
+
+/** Longest part of what a backend says that is shown. */
+const MAX_SHOWN = 200;
+
+/**
+ * What a backend says, as it may be shown: in one line, cut to length, without secrets and what it quotes. It may have
+ * been sent what it quotes as content; and a key that is nothing but words is known by nobody but the configuration.
+ */
+export function shownWords(message: string, destination: Pick<Destination, 'url' | 'headers'>): string {
+  const unquoted = withoutValues(inOneLine(message), credentialsOf(destination)).replaceAll(QUOTED, '"…"');
+  return safeErrorMessage('', unquoted).slice(0, MAX_SHOWN).toWellFormed().trim();
+}
+
+/** Control characters would write to a terminal, and marks of direction turn a line around. */
+function inOneLine(text: string): string {
+  return text.replaceAll(/[\p{C}\s]+/gu, ' ').trim();
+}
+
+/** To the end where nothing closes it. An apostrophe within a word opens nothing. */
+const QUOTED = /"(?:\\.|[^"\\])*(?:"|\\?$)|(?<!\w)'(?:[^']|'(?=\w))*(?:'|$)|`[^`]*(?:`|$)|“[^”]*(?:”|$)|«[^»]*(?:»|$)/gu;
+
+const PLACEHOLDER = '[redacted]';
+/** A shorter one is in too many words, and no secret. */
+const MIN_WITHIN_WORDS = 4;
+
+/** Longest first: one may be part of another. */
+function withoutValues(text: string, values: ReadonlySet<string>): string {
+  const patterns = [...values].toSorted((one, other) => other.length - one.length).map(patternOf);
+  return patterns.length === 0 ? text : text.replaceAll(new RegExp(patterns.join('|'), 'giu'), PLACEHOLDER);
+}
+
+function patternOf(value: string): string {
+  const pattern = value.replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`);
+  return value.length < MIN_WITHIN_WORDS ? String.raw`(?<![\p{L}\p{N}])${pattern}(?![\p{L}\p{N}])` : pattern;
+}
+
+/** Everything the configuration sends along that may be a credential, in each way it may come back. */
+function credentialsOf({ url, headers }: Pick<Destination, 'url' | 'headers'>): ReadonlySet<string> {
+  const { search, searchParams } = new URL(url);
+  const given = [...Object.values(headers).flatMap(partsOf), search.slice(1), ...searchParams.values()];
+  const written = given.flatMap((value) => [value, encodeURIComponent(value.toWellFormed())]);
+  return new Set(written.map(inOneLine).filter((value) => value !== ''));
+}
+
+/** A value, and what follows the name of a scheme or of a parameter in it: `Bearer key`, `key=value`. */
+function partsOf(value: string): readonly string[] {
+  const parts = value.split(/[\s=,;]+/).slice(1);
+  const basic = /^\s*basic\s+(\S+)/i.exec(value)?.[1];
+  return [value, ...parts, ...(basic === undefined ? [] : namesIn(Buffer.from(basic, 'base64').toString()))];
+}
+
+/** Name and password of Basic credentials. */
+function namesIn(credentials: string): readonly string[] {
+  const colon = credentials.indexOf(':');
+  return [credentials, credentials.slice(0, Math.max(colon, 0)), credentials.slice(colon + 1)];
+}
