@@ -52,20 +52,39 @@ export function judgeAnswer(given: Answer, destination: AnsweringDestination, re
   const { status } = answer;
   if (kindOfStatus(status) !== 'accepted') return failed(failureOfStatus(answer, destination), pauseMs);
   if (isWebPage(given) && given.body.length > 0) return failed(foreign(status, true, destination), pauseMs);
-  // What was accepted counts, also when the rest of the answer never comes.
+  // What was accepted counts, also when the rest of the answer never comes or cannot be unpacked.
   if (!answer.isComplete) return { kind: 'accepted', rejected: 0, pauseMs };
   const response = readResponse(answer, destination.protocol, readers);
+  if (response === undefined && answer.isDoubtful) return { kind: 'accepted', rejected: 0, pauseMs };
   if (response === undefined) return failed(foreign(status, false, destination), pauseMs);
   return { kind: 'accepted', ...partialSuccess(response, destination), pauseMs };
 }
 
-/** What a gateway has packed although nobody asked for it. What cannot be unpacked counts as cut off. */
-function unpacked(answer: Answered): Answered {
-  const encoding = answer.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
-  if (encoding === 'identity' || answer.body.length === 0) return answer;
-  const body = unpackNow(answer.body, encoding, MAX_ANSWER_BYTES);
-  return body === undefined ? { ...answer, body: new Uint8Array(), isComplete: false } : { ...answer, body };
+/** An answer as far as it could be unpacked. */
+interface UnpackedAnswer extends Answered {
+  /** Whether it says it is packed, and could not be unpacked: then it may be packed, or may say so falsely. */
+  readonly isDoubtful: boolean;
 }
+
+/** What a gateway has packed although nobody asked for it. */
+function unpacked(answer: Answered): UnpackedAnswer {
+  const encodings = (answer.headers['content-encoding'] ?? '')
+    .split(',')
+    .map((encoding) => encoding.trim().toLowerCase())
+    .filter((encoding) => encoding !== '' && encoding !== 'identity');
+  if (encodings.length === 0 || answer.body.length === 0) return { ...answer, isDoubtful: false };
+  // They are named in the order in which they were applied.
+  const body = encodings
+    .slice(-MAX_ENCODINGS)
+    .reduceRight<Uint8Array | undefined>(
+      (packed, encoding) => packed && unpackNow(packed, encoding, MAX_ANSWER_BYTES),
+      answer.body,
+    );
+  return { ...answer, body: body ?? answer.body, isDoubtful: body === undefined };
+}
+
+/** Nobody packs more often, and each takes time. */
+const MAX_ENCODINGS = 3;
 
 /** What an answer means for the spans of its request, of which some could not be written into it. */
 export function outcomeOf(verdict: Verdict, spans: readonly ReadableSpan[], unwritable: number): Outcome {

@@ -19,7 +19,8 @@ function inOneLine(text: string): string {
 }
 
 /** To the end where nothing closes it. An apostrophe within a word opens nothing. */
-const QUOTED = /"(?:\\.|[^"\\])*(?:"|\\?$)|(?<!\w)'(?:[^']|'(?=\w))*(?:'|$)|`[^`]*(?:`|$)|“[^”]*(?:”|$)|«[^»]*(?:»|$)/gu;
+const QUOTED =
+  /"(?:\\.|[^"\\])*(?:"|\\?$)|(?<!\w)'(?:[^']|'(?=\w))*(?:'|$)|`[^`]*(?:`|$)|“[^”]*(?:”|$)|«[^»]*(?:»|$)/gu;
 
 const PLACEHOLDER = '[redacted]';
 /** A shorter one is in too many words, and no secret. */

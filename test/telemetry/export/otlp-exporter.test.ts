@@ -1,6 +1,6 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, gunzipSync, gzipSync } from 'node:zlib';
 
 import { context } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
@@ -273,8 +273,13 @@ describe('an answer', () => {
     expect(failure?.sentence.split('it says: ')[1]).toBe(told);
   });
 
+  const REJECTION = '{"partialSuccess":{"rejectedSpans":"1"}}';
   it.each([
-    ['that is packed', gzipSync('{"partialSuccess":{"rejectedSpans":"1"}}'), 'gzip', 1],
+    ['that is packed', gzipSync(REJECTION), 'gzip', 1],
+    ['that is packed twice', brotliCompressSync(gzipSync(REJECTION)), 'GZIP, identity, br', 1],
+    ['that says it is packed and is not, and rejects', Buffer.from(REJECTION), 'gzip', 1],
+    ['that names a way nobody knows and is not packed, and rejects', Buffer.from(REJECTION), 'aws-chunked', 1],
+    ['that is packed in a way nobody knows, whatever it holds', Buffer.from('(\xb5/\xfd', 'latin1'), 'zstd', 2],
     ['that is packed in a way nobody knows', Buffer.from('{}'), 'zstd', 2],
     ['that says it is packed and is not', Buffer.from('{}'), 'gzip', 2],
     ['that unpacks to too much', gzipSync('x'.repeat(1_000_000)), 'gzip', 2],
