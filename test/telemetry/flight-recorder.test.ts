@@ -148,8 +148,9 @@ describe('an outage that lasts longer than the process', () => {
   });
 
   it('costs nothing when the endpoint was wrong, and is put right', async () => {
-    await run(ONE_TOOL, { SENTRY_DSN: `http://${FAKE_PUBLIC_KEY}@127.0.0.1:9/1` });
-    await restart();
+    const named = { OTEL_SERVICE_NAME: 'first' };
+    await run(ONE_TOOL, { ...named, SENTRY_DSN: `http://${FAKE_PUBLIC_KEY}@127.0.0.1:9/1` });
+    await restart(named);
     expect(sentry.spans.map(({ name }) => name)).toEqual(['execute_tool get_weather']);
     expect(await readdir(directory)).toEqual([]);
   });
@@ -246,6 +247,13 @@ describe('applications that share a directory', () => {
     expect(names).toEqual(['execute_tool get_weather']);
   });
 
+  it('send nothing of each other to an endpoint that has moved when nobody named them either', async () => {
+    // Two scripts called script.mjs, each in a directory of its own.
+    await run(ONE_TOOL, onlyAt('http://127.0.0.1:9/v1/traces'));
+    expect(await namesAt((collector) => restart(onlyAt(collector.tracesUrl)))).toEqual([]);
+    expect(await readdir(directory)).toHaveLength(1);
+  });
+
   it('are told apart by drain, which says whose what is left is', async () => {
     await run(FAILED, first);
     const env = { SENTRY_DSN: sentry.dsn, FAULTLINE_RECORDER_DIR: directory };
@@ -284,12 +292,14 @@ async function namesAt(work: (collector: Receiver) => Promise<unknown>): Promise
 
 describe('a destination that has moved', () => {
   it('gets what waited for it, and nothing of another kind', async () => {
+    const named = { OTEL_SERVICE_NAME: 'first' };
     await run(ONE_TOOL, {
+      ...named,
       FAULTLINE_DESTINATIONS: 'sentry,otlp',
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:9/v1/traces',
     });
     expect(sentry.spans).toHaveLength(1);
-    const names = await namesAt(({ tracesUrl }) => restart(onlyAt(tracesUrl)));
+    const names = await namesAt(({ tracesUrl }) => restart({ ...onlyAt(tracesUrl), ...named }));
     expect(names).toEqual(['execute_tool get_weather']);
     expect(await readdir(directory)).toEqual([]);
   });

@@ -18,7 +18,7 @@ import type {
 } from './options.ts';
 import type { Pricing } from './pricing.ts';
 import { resolveRelease } from './release.ts';
-import { DEPLOYMENT_ENVIRONMENT_NAME, resolveResource, type ResourceAttributes } from './resource.ts';
+import { DEPLOYMENT_ENVIRONMENT_NAME, resolveApplication, resolveResource, type ResourceAttributes } from './resource.ts';
 import { clientSampleRate, resolveSampler, type SamplerDescription } from './sampler.ts';
 import { reportRefusedNames } from './sentry-names.ts';
 import { selectDestinations } from './selection.ts';
@@ -37,6 +37,8 @@ export interface TelemetryConfig {
   readonly environment: string;
   readonly release?: string;
   readonly resourceAttributes: ResourceAttributes;
+  /** What tells this application from others that have the same settings. */
+  readonly application: string;
 
   readonly sampler: SamplerDescription;
   /** Share of traces kept by the sampler, above 0 and below 1; absent when it keeps all or none. */
@@ -111,6 +113,7 @@ export function resolveConfig(
     environment: environmentName,
     ...defined({ release }),
     resourceAttributes,
+    application: resolveApplication(settings, merged, host),
     sampler,
     ...defined({ clientSampleRate: clientSampleRate(sampler) }),
     sampleRate: settings.get(catalog.SAMPLE_RATE) ?? 1,

@@ -35,6 +35,16 @@ export function resolveResource(settings: Settings, environment: Environment, ho
   return overlay([...settings.layers.map(attributesOf), builtIn]);
 }
 
+/**
+ * What tells this application from others: its name, and where nobody gave it one, what it was started with. Half of
+ * all programs are called `index` or `server`.
+ */
+export function resolveApplication(settings: Settings, environment: Environment, host: Host): string {
+  const given = settings.layers.map(attributesOf).find((attributes) => attributes['service.name'] !== undefined);
+  const name = given?.['service.name'] ?? npmPackage(environment, host).name;
+  return name === undefined ? `${scriptName(host)}\n${host.mainScript ?? host.workingDirectory}` : String(name);
+}
+
 function attributesOf(layer: Layer): ResourceAttributes {
   const given: Record<string, AttributeValue> = { ...first(layer.read(RESOURCE_ATTRIBUTES)) };
   const { [DEPLOYMENT_ENVIRONMENT]: formerName, ...attributes } = given;

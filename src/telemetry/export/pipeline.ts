@@ -84,11 +84,10 @@ export function destinationKey({ name, url }: Pick<Destination, 'name' | 'url'>)
 }
 
 /** Who sends, and where to, as the flight recorder's files name it. It holds no credentials. */
-export function recorderAddress({ destinations, dsn, resourceAttributes }: TelemetryConfig): Address {
-  const name = String(resourceAttributes['service.name']);
+export function recorderAddress({ destinations, dsn, application }: TelemetryConfig): Address {
   return {
     // A name may be anything, also what must not be written down.
-    application: nodeModules.crypto.createHash('sha256').update(name).digest('hex').slice(0, 12),
+    application: nodeModules.crypto.createHash('sha256').update(application).digest('hex').slice(0, 12),
     destinations: destinations.map(destinationKey),
     ...(dsn === undefined ? undefined : { issues: `${dsn.origin}${dsn.pathPrefix}/api/${dsn.projectId}/` }),
   };

@@ -22,6 +22,7 @@ describe('the configuration', () => {
       dsn: { publicKey: PUBLIC_KEY, origin: 'https://o1.ingest.us.sentry.io', pathPrefix: '', projectId: '42' },
       environment: 'production',
       resourceAttributes: { 'service.name': 'unknown_service:node', 'deployment.environment.name': 'production' },
+      application: 'unknown_service:node\n/app',
       sampler: { kind: 'parentbased', root: { kind: 'always_on' } },
       sampleRate: 1,
       sendDefaultPii: false,

@@ -15,6 +15,18 @@ describe('the resource', () => {
     expect(config.resourceAttributes['service.name']).toBe('helper');
   });
 
+  test('says which application it is of only with a name somebody gave, else with the path of its script', () => {
+    const application = (env: Readonly<Record<string, string>>, script?: string): string =>
+      resolving({ SENTRY_DSN: DSN, ...env }, {}, hostWith({}, script)).config.application;
+    expect(application({}, '/app/index.js')).toBe(application({}, '/app/index.js'));
+    expect(application({}, '/app/index.js')).not.toBe(application({}, '/other/index.js'));
+    expect(application({})).not.toBe(application({}, '/unknown_service:node'));
+    for (const env of [{ OTEL_SERVICE_NAME: 'index' }, { npm_package_name: 'index' }]) {
+      expect(application(env, '/app/index.js')).toBe(application(env, '/other/index.js'));
+      expect(application(env, '/app/index.js')).not.toBe(application({}, '/app/index.js'));
+    }
+  });
+
   test('is called after the npm package first', () => {
     const { config } = resolving(
       { SENTRY_DSN: DSN, npm_package_name: '@acme/helper', npm_package_version: '1.2.3' },
