@@ -20,16 +20,27 @@ export function makeDirectory(directory: string): void {
   accessSync(directory, constants.W_OK | constants.X_OK);
 }
 
-/** Level by level: where a file system says ENOENT of whatever is made in it, Node's own way there never ends. */
+/**
+ * Level by level: where a file system says ENOENT of whatever is made in it, Node's own way there never ends. Nothing is
+ * asked of what is above: a process may be allowed to read this directory alone.
+ */
 function makeLevels(directory: string): void {
-  if (isDirectory(directory)) return;
-  const parent = dirname(directory);
-  if (parent !== directory) makeLevels(parent);
+  try {
+    makeOne(directory);
+  } catch (error) {
+    const parent = dirname(directory);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === directory) throw error;
+    makeLevels(parent);
+    makeOne(directory);
+  }
+}
+
+function makeOne(directory: string): void {
   try {
     mkdirSync(directory, { mode: 0o700 });
   } catch (error) {
-    // Somebody else may have been faster.
-    if (!isDirectory(directory)) throw error;
+    // A read-only file system says so before it says that the directory is there.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || !isDirectory(directory)) throw error;
   }
 }
 

@@ -49,7 +49,7 @@ export function createTrouble(directory: string, report: Reporter, clock: Clock)
         return 'formless';
       }
       // Making a directory and opening a file in it call the same thing by two names.
-      say(code === 'EEXIST' ? 'ENOTDIR' : code, explain(code, pathOf(error) ?? directory));
+      say(code === 'EEXIST' ? 'ENOTDIR' : code, explain(code, pathOf(error) ?? directory, error));
       return code === 'ENOSPC' || code === 'EDQUOT' ? 'full' : 'broken';
     },
     pause() {
@@ -79,13 +79,18 @@ function pathOf(error: unknown): string | undefined {
   return typeof found === 'string' ? found : undefined;
 }
 
-function explain(code: string, path: string): string {
+/** Node's permission model says which permission is missing. */
+function isForReading(error: unknown): boolean {
+  return (error as { readonly permission?: unknown }).permission === 'FileSystemRead';
+}
+
+function explain(code: string, path: string, error: unknown): string {
   switch (code) {
     case 'EACCES':
     case 'EPERM':
       return `this user may not write to ${path} (${code}); give it the directory, or set FAULTLINE_RECORDER_DIR to another`;
     case ACCESS_DENIED:
-      return `this process may not write to ${path} (${code}); allow it with --allow-fs-write, or set FAULTLINE_RECORDER_DIR to another directory`;
+      return `this process may not ${isForReading(error) ? 'read' : 'write to'} ${path} (${code}); allow it with ${isForReading(error) ? '--allow-fs-read' : '--allow-fs-write'}, or set FAULTLINE_RECORDER_DIR to another directory`;
     case 'ENOENT':
       return `${path} cannot be made (${code}); set FAULTLINE_RECORDER_DIR to another directory`;
     case 'EROFS':

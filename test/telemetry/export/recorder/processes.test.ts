@@ -1,5 +1,7 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, realpathSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import { describe, expect, test } from 'vitest';
 
@@ -162,6 +164,44 @@ describe('a directory that cannot be made', () => {
 
     expect({ stdout, code }).toEqual({ stdout: '1\n', code: 0 });
     expect(stderr).toContain('/proc/faultline cannot be made (ENOENT)');
+  });
+});
+
+describe('a directory that is all Node was given', () => {
+  test.each([
+    ['is written to', 'there', [], ''],
+    ['is made', 'made', [], ''],
+    ['is said with the flag that is missing when it is for writing alone', 'there', ['no-read'], '--allow-fs-read'],
+  ])('%s', async (_, path, [noRead], flag) => {
+    const parent = temporaryDirectory();
+    mkdirSync(join(parent, 'there'));
+    const permission = process.allowedNodeEnvironmentFlags.has('--permission')
+      ? '--permission'
+      : '--experimental-permission';
+    const repository = fileURLToPath(new URL('../../../../', import.meta.url));
+    const modules = realpathSync(join(repository, 'node_modules'));
+    const readable = [repository, modules, join(tmpdir(), 'faultline-script-*')];
+    const own = join(parent, path);
+    // Of a directory that is there, its name stands for what is in it.
+    const reachable = path === 'made' ? [own, join(own, '*')] : [own];
+    if (noRead === undefined) readable.push(...reachable);
+    const { stdout, stderr, code } = await runScript(
+      withRecorder(own, `tracer.startSpan('a').end(); console.log(recorder.status.unwritten);`),
+      {
+        env: {
+          NODE_OPTIONS: [
+            permission,
+            ...readable.map((folder) => `--allow-fs-read=${folder}`),
+            ...reachable.map((folder) => `--allow-fs-write=${folder}`),
+            '--no-warnings',
+          ].join(' '),
+        },
+      },
+    );
+
+    expect({ stdout, code }).toEqual({ stdout: flag === '' ? '0\n' : '1\n', code: 0 });
+    if (flag === '') expect(stderr).toBe('');
+    else expect(stderr).toContain(flag);
   });
 });
 
