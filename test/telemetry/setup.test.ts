@@ -383,6 +383,22 @@ describe('a provider the application registers after Faultline', () => {
     expect(await behaviour(exporter)).toEqual({ headers: ['traceparent'], hasParent: true });
   });
 
+  it('leaves nothing of Faultline in the functions of the API once that is shut down', async () => {
+    const functions = (): readonly unknown[] => [
+      trace.setGlobalTracerProvider,
+      context.setGlobalContextManager,
+      propagation.setGlobalPropagator,
+      diag.setLogger,
+    ];
+    const before = functions();
+    const { shutdown } = setup({ dsn: sentry.dsn });
+    trace.setGlobalTracerProvider(new NodeTracerProvider());
+    expect(functions()).not.toEqual(before);
+    await shutdown();
+
+    expect(functions().map((one, index) => one === before[index])).toEqual([true, true, true, true]);
+  });
+
   it('and takes no processors is said once and shown, and keeps its place when Faultline is shut down', async () => {
     const on = setup({ dsn: sentry.dsn });
     runAgent();

@@ -105,7 +105,7 @@ export function provide(options: ProvideOptions): Provision {
     withdraw() {
       stopTaking();
       joint.withdraw();
-      withdrawContext();
+      withdrawContext(false);
     },
   };
 }
@@ -198,10 +198,10 @@ function registerProvider(options: ProvideOptions): Provision {
       stopHearing();
       joint.withdraw();
       // What theirs found in place it may have left there: without it, their spans would lose their parents.
-      if (joint.isTaken) return;
-      trace.disable();
-      withdrawContext();
-      withdrawPropagator();
+      const isKept = joint.isTaken;
+      if (!isKept) trace.disable();
+      withdrawContext(isKept);
+      withdrawPropagator(isKept);
     },
   };
 }
@@ -211,8 +211,11 @@ function isRefusedForVersion(): boolean {
   return registeredGlobal('trace') !== trace.getTracerProvider();
 }
 
+/** Ends what was registered. What is kept stays in place, and makes room for nothing any more. */
+type Withdraw = (isKept: boolean) => void;
+
 /** Makes context follow asynchronous calls, unless the application has seen to that. */
-function registerContextManager(): () => void {
+function registerContextManager(): Withdraw {
   if (isContextManaged()) return () => {};
   const manager = new AsyncLocalStorageContextManager().enable();
   if (!contextApi.setGlobalContextManager(manager)) return () => {};
@@ -220,22 +223,22 @@ function registerContextManager(): () => void {
   const stopYielding = giveWay<ContextManager, 'setGlobalContextManager'>(contextApi, 'setGlobalContextManager', {
     isOurs,
   });
-  return () => {
+  return (isKept) => {
     stopYielding();
-    if (isOurs()) contextApi.disable();
+    if (!isKept && isOurs()) contextApi.disable();
   };
 }
 
-function registerPropagator(names: readonly Propagator[]): () => void {
+function registerPropagator(names: readonly Propagator[]): Withdraw {
   const propagator = createPropagator(names);
   if (propagator === undefined || !propagation.setGlobalPropagator(propagator)) return () => {};
   const isOurs = (): boolean => registeredGlobal('propagation') === propagator;
   const stopYielding = giveWay<TextMapPropagator, 'setGlobalPropagator'>(propagation, 'setGlobalPropagator', {
     isOurs,
   });
-  return () => {
+  return (isKept) => {
     stopYielding();
-    if (isOurs()) propagation.disable();
+    if (!isKept && isOurs()) propagation.disable();
   };
 }
 
