@@ -14,6 +14,7 @@ beforeAll(async () => {
     '@opentelemetry/api': '1.9.1',
     '@opentelemetry/sdk-trace-node': '2.12.0',
     'older-api': 'npm:@opentelemetry/api@1.9.0',
+    'older-minor-api': 'npm:@opentelemetry/api@1.8.0',
   });
   const modules = join(app.directory, 'node_modules');
   await cp(join(modules, '@opentelemetry/api'), join(modules, 'same-api'), { recursive: true });
@@ -41,6 +42,18 @@ describe('an application with a copy of the OpenTelemetry API of its own', () =>
     expect(ended.code).toBe(0);
   });
 
+  it('of an older minor version hears what helps, whatever it used first', async () => {
+    for (const uses of ['logger', 'provider']) {
+      const ended = await run('older-minor-api', uses, 'first');
+
+      expect(ended.stderr).toMatch(
+        /^faultline: two versions of @opentelemetry\/api [^\n]*older minor version[^\n]*\n$/,
+      );
+      expect(ended.stderr.includes('register your tracer provider before')).toBe(uses === 'logger');
+      expect(ended.stdout).toMatch(/^{"state":"off","status":"nothing","exported":0}\n/);
+    }
+  });
+
   it.each(['older-api', 'same-api'])('is joined when it registers its provider first, with its %s', async (api) => {
     const ended = await run(api, 'provider', 'first');
 
@@ -48,13 +61,18 @@ describe('an application with a copy of the OpenTelemetry API of its own', () =>
     expect(ended.stdout).toBe('{"state":"on","joined":true,"status":"delivered","exported":5}\n5\n');
   });
 
-  it.each(['older-api', 'same-api'])('hears in one line that its provider came too late, with its %s', async (api) => {
-    const ended = await run(api, 'provider', 'later');
+  it.each(['older-minor-api', 'older-api', 'same-api'])(
+    'hears in one line that its provider came too late, with its %s',
+    async (api) => {
+      const ended = await run(api, 'provider', 'later');
 
-    expect(ended.stderr).toMatch(/^faultline: a tracer provider [^\n]* another copy of @opentelemetry\/api [^\n]*\n$/);
-    expect(ended.stdout).toBe('{"state":"on","joined":false,"status":"delivered","exported":5}\n0\n');
-    expect(ended.code).toBe(0);
-  });
+      expect(ended.stderr).toMatch(
+        /^faultline: a tracer provider [^\n]* another copy of @opentelemetry\/api [^\n]*\n$/,
+      );
+      expect(ended.stdout).toBe('{"state":"on","joined":false,"status":"delivered","exported":5}\n0\n');
+      expect(ended.code).toBe(0);
+    },
+  );
 
   it('hears nothing more when it sets a logger later', async () => {
     const ended = await run('@opentelemetry/api', 'logger', 'later');

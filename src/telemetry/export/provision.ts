@@ -68,8 +68,17 @@ const TWO_VERSIONS: Problem = {
   key: 'join',
   message:
     'two versions of @opentelemetry/api are in this process and the other one was used first, so no spans are sent: ' +
-    'install a single one (npm ls @opentelemetry/api shows where they come from), or register your tracer provider ' +
-    'before setupTracing() is called',
+    'install a single one (npm ls @opentelemetry/api shows where they come from), or, unless the other one is of an ' +
+    'older minor version, register your tracer provider before setupTracing() is called',
+};
+
+/** What is registered through a copy like that is out of reach of every newer one. */
+const OLDER_MINOR: Problem = {
+  key: 'join',
+  message:
+    'two versions of @opentelemetry/api are in this process, and the tracer provider was registered through the one ' +
+    'of an older minor version, so it cannot be joined and no spans are sent: install a single one (npm ls ' +
+    '@opentelemetry/api shows where they come from)',
 };
 
 const REFUSED: Problem = {
@@ -169,7 +178,7 @@ function registerProvider(options: ProvideOptions): Provision {
     spanProcessors: [createStampProcessor(stampFor(config, 'own'), redactor), ...processors],
   });
   if (!trace.setGlobalTracerProvider(provider)) {
-    const problem = isRefusedForVersion() ? TWO_VERSIONS : NOT_JOINED;
+    const problem = whyRefused();
     options.report(problem);
     return withoutSpans(problem);
   }
@@ -206,9 +215,11 @@ function registerProvider(options: ProvideOptions): Provision {
   };
 }
 
-/** Whether the API refused a provider though none is in its place: what another version began it keeps to itself. */
-function isRefusedForVersion(): boolean {
-  return registeredGlobal('trace') !== trace.getTracerProvider();
+/** What another version of the API began it keeps to itself, also when no provider is in place. */
+function whyRefused(): Problem {
+  const registered = registeredGlobal('trace');
+  if (registered === trace.getTracerProvider()) return NOT_JOINED;
+  return registered === undefined ? TWO_VERSIONS : OLDER_MINOR;
 }
 
 /** Ends what was registered. What is kept stays in place, and makes room for nothing any more. */
