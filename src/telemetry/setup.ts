@@ -269,10 +269,17 @@ function createSpanWay({ config, options, report, content, recorder }: SpanWayPa
   return { pipelines, intake, ending };
 }
 
-/** Excludes what a provider of the application's sends to already, which would get every span twice. */
+/**
+ * Excludes what the provider of the application's that is in use sends to already, which would get every span twice.
+ * Another one may have been in use before.
+ */
 function excludeServed(theirs: TracerProvider, pipelines: readonly Pipeline[], report: Reporter): void {
   const served = new Set(exporterUrls(theirs).map(shownUrl));
-  for (const pipeline of pipelines.filter(({ status }) => served.has(status.url))) {
+  for (const pipeline of pipelines) {
+    if (!served.has(pipeline.status.url)) {
+      pipeline.include();
+      continue;
+    }
     pipeline.exclude();
     report({
       key: `served:${pipeline.status.url}`,

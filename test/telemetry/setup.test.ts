@@ -1,5 +1,6 @@
 import { context, diag, propagation, trace, type MeterProvider, type TextMapPropagator } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import {
   InMemorySpanExporter,
   NodeTracerProvider,
@@ -381,6 +382,33 @@ describe('a provider the application registers after Faultline', () => {
     await shutdown();
 
     expect(await behaviour(exporter)).toEqual({ headers: ['traceparent'], hasParent: true });
+  });
+
+  it('is served by Faultline when it sends nowhere and replaces one that sends to the same place', async () => {
+    const url = `${sentry.origin}/api/1/integration/otlp/v1/traces/`;
+    const exporter = new OTLPTraceExporter({
+      url,
+      headers: { 'x-sentry-auth': `sentry sentry_key=${FAKE_PUBLIC_KEY}` },
+    });
+    const sending = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+    const silent = new NodeTracerProvider();
+    const on = setup({ dsn: sentry.dsn });
+    const replaceBy = (provider: NodeTracerProvider): void => {
+      trace.disable();
+      trace.setGlobalTracerProvider(provider);
+      trace.getTracer('app').startSpan('own').end();
+    };
+    replaceBy(sending);
+    await sending.forceFlush();
+    expect(on.status).toMatchObject({ destinations: [{ servedByApplication: 1, exported: 0 }] });
+    replaceBy(silent);
+    expect(await on.flush()).toMatchObject({ status: 'delivered', exported: 1 });
+    replaceBy(sending);
+    expect(await on.flush()).toMatchObject({ status: 'nothing' });
+    await sending.shutdown();
+
+    expect(sentry.spans).toHaveLength(3);
+    expect(lines).toEqual([expect.stringContaining("the application's own exporter sends to")]);
   });
 
   it('leaves nothing of Faultline in the functions of the API once that is shut down', async () => {

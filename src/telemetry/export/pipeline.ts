@@ -69,6 +69,8 @@ export interface Pipeline {
   lastWords(withinMs: number): readonly LastWord[];
   /** Sends nothing from now on: an exporter of the application's serves the same destination. */
   exclude(): void;
+  /** Sends again: the provider of the application's that has taken over has no such exporter. */
+  include(): void;
   /** Gives up everything under way at once, and takes nothing further. */
   close(): void;
 }
@@ -237,6 +239,9 @@ export function createPipeline(
     },
     exclude() {
       excluded = true;
+    },
+    include() {
+      excluded = false;
     },
     close() {
       if (closing) return;

@@ -51,7 +51,7 @@ export interface ProvideOptions {
   readonly redactor: Redactor;
   readonly safeResource: (resource: Resource) => Resource;
   readonly report: Reporter;
-  /** Hears of the provider of the application's that is joined, now or later. */
+  /** Hears of the provider of the application's that is joined, now or later, and of each that follows. */
   readonly onJoin: (theirs: TracerProvider) => void;
 }
 
@@ -142,8 +142,8 @@ function createJoint(options: ProvideOptions): Joint {
   return {
     take(theirs) {
       last = theirs;
-      if (isJoined()) return;
       options.onJoin(theirs);
+      if (isJoined()) return;
       const withdraw = joinProvider(theirs, foreignProcessors(options));
       if (withdraw === undefined) options.report(NOT_JOINED);
       else withdrawals.set(theirs, withdraw);
