@@ -11,7 +11,7 @@ import type { SegmentContents } from './scan-segment.ts';
 import { formatSegmentName, type SegmentName } from './segment-name.ts';
 import { isSettled, type Held, type SegmentShelf } from './segment-shelf.ts';
 import { continueSegment } from './segment.ts';
-import { takeOver } from './take-over.ts';
+import { hasUnsettled, takeOver } from './take-over.ts';
 import type { Trouble } from './trouble.ts';
 
 /** A file that was taken over, and what in it is not settled. */
@@ -74,7 +74,9 @@ export function createRecovery(setup: RecoverySetup): Recovery {
     return shelf.add(name, continueSegment(path, bytes, contents), clock.now() - age);
   };
 
+  let isForeignSaid = false;
   const sayForeign = (header: Address): void => {
+    isForeignSaid = true;
     const { destinations } = readdressed(header, address);
     const names = destinations.filter((destination) => !address.destinations.includes(destination));
     const project = issuesOf(header);
@@ -121,7 +123,8 @@ export function createRecovery(setup: RecoverySetup): Recovery {
       case 'lost':
         return undefined;
       case 'foreign':
-        sayForeign(taken.header);
+        // It is said once, and to find out takes reading all of the file.
+        if (!isForeignSaid && (await hasUnsettled(found.path))) sayForeign(taken.header);
         return undefined;
       case 'newer':
         report({

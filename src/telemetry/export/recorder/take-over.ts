@@ -52,6 +52,18 @@ export async function takeOver(
   }
 }
 
+/**
+ * Whether somebody needs what is in a file that stays where it is: of one whose process was killed, everything may have
+ * been delivered. Rejects with the errors of the system.
+ */
+export async function hasUnsettled(path: string): Promise<boolean> {
+  const scan = await scanInSlices(await nodeModules.fsPromises.readFile(path));
+  if (scan.status !== 'scanned') return false;
+  const { ended, open, struck, issues } = scan.contents;
+  const spans = [...ended, ...open];
+  return issues.size > 0 || struck.some((settled) => spans.some((offset) => !settled.has(offset)));
+}
+
 /** The clock of the file system lags a little. */
 const CLOCK_LAG_MS = 1_000;
 

@@ -266,6 +266,22 @@ describe('what is for others', () => {
     expect(problems.map(({ message }) => message)).toEqual([expect.stringContaining('http://a/api/11/')]);
   });
 
+  test('is not said when all of it was delivered before its process was killed', async () => {
+    const directory = temporaryDirectory();
+    const theirs = record({ directory, owner: deadOwner(), ...A });
+    theirs.recorder.strike(A.destinations[0]!, theirs.trace('a', 'b'));
+    expect(theirs.recorder.keepIssue('one', '{}')).toBe(true);
+    theirs.recorder.strikeIssue('one');
+    expect(filesIn(directory)).toHaveLength(1);
+    const { recorder, problems } = record({ directory, ...B });
+    await recorder.recover();
+    expect(problems).toEqual([]);
+
+    theirs.trace('c');
+    await recorder.recover();
+    expect(problems.map(({ message }) => message)).toEqual([expect.stringContaining('http://a/api/11/')]);
+  });
+
   test('stays whole when only a part of it is', async () => {
     const directory = temporaryDirectory();
     const shared = 'otlp:http://collector/v1/traces';
