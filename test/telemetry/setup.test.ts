@@ -1,4 +1,12 @@
-import { context, diag, propagation, trace, type MeterProvider, type TextMapPropagator } from '@opentelemetry/api';
+import {
+  context,
+  diag,
+  propagation,
+  trace,
+  type MeterProvider,
+  type Span,
+  type TextMapPropagator,
+} from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import {
@@ -246,7 +254,10 @@ describe('setupTracing', () => {
     for (const name of ['old', 'older']) {
       const span = provider.getTracer('app').startSpan(name) as unknown as SpanOfSdk;
       // As SDK 1.x has it.
-      const ofSdk1 = Object.create(span, { instrumentationScope: { value: undefined } }) as SpanOfSdk;
+      const ofSdk1 = Object.create(span, {
+        instrumentationScope: { value: undefined },
+        instrumentationLibrary: { value: span.instrumentationScope },
+      }) as SpanOfSdk;
       spanProcessor.onStart(ofSdk1, context.active());
       spanProcessor.onEnd(ofSdk1);
     }
@@ -309,6 +320,26 @@ describe('setupTracing', () => {
     const roots = sentry.spans.filter(({ name }) => name === 'agent.invoke helper');
     expect(roots[0]).toMatchObject({ traceId: 'c'.repeat(32), parentSpanId: 'd'.repeat(16) });
     expect(roots[1]).not.toHaveProperty('parentSpanId');
+  });
+});
+
+describe('a span that cannot be read when it ends', () => {
+  it.each<[what: string, spoil: (span: Span) => void]>([
+    ['name is no text', (span) => span.updateName(undefined as never)],
+    ['link leads nowhere', (span) => span.addLink({} as never)],
+  ])('because its %s is said without blaming the SDK, also after another failure', async (_, spoil) => {
+    const { flush } = setup({ dsn: sentry.dsn });
+    sentry.answerNext({ kind: 'status', status: 400 });
+    trace.getTracer('app').startSpan('refused').end();
+    expect(await flush()).toMatchObject({ failed: 1, reason: expect.stringContaining('(400)') });
+    const span = trace.getTracer('app').startSpan('spoiled');
+    spoil(span);
+    span.end();
+
+    expect(await flush()).toMatchObject({ failed: 1, reason: expect.stringContaining('could not be read') });
+    expect(lines).toHaveLength(2);
+    expect(lines[1]).toMatch(/could not be read when it ended.* a name that is no text, or a link without/);
+    expect(lines[1]).not.toContain('SDK');
   });
 });
 

@@ -45,6 +45,8 @@ interface Tally {
   readonly failed: number;
   readonly pending: number;
   readonly left: number;
+  /** Spans among `failed` that could not be read. */
+  readonly unreadable: number;
 }
 
 function tally({ intake, pipelines, issues }: Delivery): Tally {
@@ -62,6 +64,7 @@ function tally({ intake, pipelines, issues }: Delivery): Tally {
     failed: sum('failed') + (issueStatus?.failed ?? 0) + dropped,
     pending: sum('pending') + (issueStatus?.pending ?? 0),
     left: sum('leftOnDisk') + (issueStatus?.leftOnDisk ?? 0),
+    unreadable,
   };
 }
 
@@ -71,7 +74,7 @@ function decided({ exported, issues, failed, left }: Tally): number {
 
 /** A flush that reports on what was sent since the one before it. Settles within the time it is given. */
 export function createFlush(delivery: Delivery): (timeoutMs: number) => Promise<FlushResult> {
-  let before: Omit<Tally, 'pending'> = { exported: 0, issues: 0, failed: 0, left: 0 };
+  let before: Omit<Tally, 'pending'> = { exported: 0, issues: 0, failed: 0, left: 0, unreadable: 0 };
   return async (givenMs) => {
     const { intake, pipelines, issues, recovery } = delivery;
     const timeoutMs = timerMs(givenMs);
@@ -87,6 +90,7 @@ export function createFlush(delivery: Delivery): (timeoutMs: number) => Promise<
     const issuesSent = now.issues - before.issues;
     const failed = now.failed - before.failed;
     const left = now.left - before.left;
+    const isOnlyUnreadable = failed > 0 && failed + left === now.unreadable - before.unreadable;
     const pending = now.pending + left;
     before = now;
     const isPaused = pipelines.some((pipeline) => pipeline.isPaused) || issues?.isPaused === true;
@@ -94,8 +98,10 @@ export function createFlush(delivery: Delivery): (timeoutMs: number) => Promise<
     if (inTime && failed + left === 0 && !isPaused) {
       return { status: exported + issuesSent === 0 ? 'nothing' : 'delivered', exported, issues: issuesSent };
     }
-    const errors = [...pipelines.map(({ status }) => status.lastError), issues?.status?.lastError, intake.lastError];
-    const lastError = errors.find((error) => error !== undefined);
+    const errors = [...pipelines.map(({ status }) => status.lastError), issues?.status?.lastError];
+    // What went wrong before is not why this flush failed.
+    const inOrder = isOnlyUnreadable ? [intake.lastError, ...errors] : [...errors, intake.lastError];
+    const lastError = inOrder.find((error) => error !== undefined);
     const reason = inTime
       ? (lastError ?? (isPaused ? PAUSED : DROPPED))
       : `not everything was sent within ${timeoutMs} ms`;

@@ -36,14 +36,21 @@ export interface SpanIntake {
 
 /** Why a span that ended goes no further. */
 export type IntakeDropReason =
-  /** It is not what the SDK has made of spans since 2.0. */
+  /** It is not what the SDK has made of spans since 2.0, or holds what the API does not take. */
   'unreadable';
 
-const UNREADABLE: Problem = {
+const OF_OLD_SDK: Problem = {
   key: 'spans:unreadable',
   message:
     'a span could not be read when it ended, and was dropped as others like it are: only spans of the OpenTelemetry ' +
     'SDK 2 and newer can; update the @opentelemetry packages of the provider that has tracing.spanProcessor',
+};
+
+const MISSHAPEN: Problem = {
+  key: 'spans:misshapen',
+  message:
+    'a span could not be read when it ended, and was dropped as others like it are: something in it is not what the ' +
+    'OpenTelemetry API takes, such as a name that is no text, or a link without a span context',
 };
 
 /** Spans somebody forgot to end must not be kept for ever. */
@@ -65,6 +72,7 @@ export function createSpanIntake({ outlets, recorder, allow, report }: SpanIntak
   let forgottenCount = 0;
   let started = 0;
   let unreadable = 0;
+  let lastError: string | undefined;
 
   const forgetOldest = (): void => {
     const { oldest } = open;
@@ -84,9 +92,12 @@ export function createSpanIntake({ outlets, recorder, allow, report }: SpanIntak
     for (const outlet of outlets) outlet(span, ticket);
   };
 
-  const dropUnreadable = (): void => {
+  const dropUnreadable = (span: ReadableSpan): void => {
     unreadable += 1;
-    report(UNREADABLE);
+    // The SDK 1.x calls the scope so.
+    const problem = 'instrumentationLibrary' in span ? OF_OLD_SDK : MISSHAPEN;
+    lastError = problem.message;
+    report(problem);
   };
 
   const onEnd = (span: ReadableSpan): void => {
@@ -96,7 +107,7 @@ export function createSpanIntake({ outlets, recorder, allow, report }: SpanIntak
       takeEnded(allow(span));
     } catch {
       // Whoever ends a span did nothing wrong.
-      dropUnreadable();
+      dropUnreadable(span);
     }
   };
 
@@ -124,7 +135,7 @@ export function createSpanIntake({ outlets, recorder, allow, report }: SpanIntak
           takeEnded(interruptedSpan(allow(span), now));
         } catch {
           // The others are sent all the same.
-          dropUnreadable();
+          dropUnreadable(span);
         }
       }
     },
@@ -138,7 +149,7 @@ export function createSpanIntake({ outlets, recorder, allow, report }: SpanIntak
       return unreadable === 0 ? {} : { unreadable };
     },
     get lastError() {
-      return unreadable === 0 ? undefined : UNREADABLE.message;
+      return lastError;
     },
   };
 }
