@@ -133,7 +133,9 @@ function readTls(settings: Settings, host: Host, endpoint: string): Tls | undefi
   const key = readPem(CLIENT_KEY, settings, host);
   const given = { ca: ca?.pem, cert: cert?.pem, key: key?.pem };
   // Without TLS it has no effect, and may be anything.
-  const tls = defined(endpoint.startsWith('https:') ? usable(given, { ca, cert, key }, settings.report) : given);
+  const isNamed = (setting: Setting<string>): boolean => [...settings.all(setting)].length > 0;
+  const from = { ca, cert, key, isPairNamed: isNamed(CLIENT_CERTIFICATE) && isNamed(CLIENT_KEY) };
+  const tls = defined(endpoint.startsWith('https:') ? usable(given, from, settings.report) : given);
   return Object.keys(tls).length === 0 ? undefined : tls;
 }
 
@@ -143,10 +145,13 @@ interface Pem {
   readonly pem: string;
 }
 
+/** The files, and whether those of a client are both named: one that cannot be read has been reported. */
+type Files = Given<Pem> & { readonly isPairNamed: boolean };
+
 type Given<T> = { readonly [part in keyof Tls]: T | undefined };
 
 /** What TLS can use of it: the other would make every connection fail, and a server that wants it is blamed. */
-function usable({ ca, cert, key }: Given<string>, from: Given<Pem>, report: Report): Given<string> {
+function usable({ ca, cert, key }: Given<string>, from: Files, report: Report): Given<string> {
   const client = cert === undefined && key === undefined ? {} : usableClient(cert, key, from, report);
   if (ca === undefined || isCertificate(ca)) return { ca, ...client };
   const name = from.ca?.key ?? '';
@@ -154,12 +159,7 @@ function usable({ ca, cert, key }: Given<string>, from: Given<Pem>, report: Repo
   return client;
 }
 
-function usableClient(
-  cert: string | undefined,
-  key: string | undefined,
-  from: Given<Pem>,
-  report: Report,
-): Given<string> {
+function usableClient(cert: string | undefined, key: string | undefined, from: Files, report: Report): Given<string> {
   const names = [
     from.cert?.key ?? 'OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE',
     from.key?.key ?? 'OTEL_EXPORTER_OTLP_CLIENT_KEY',
@@ -168,7 +168,9 @@ function usableClient(
     report({ key: `${names.join()}:pair`, message: `${names.join(' and ')} ${why}: no client certificate is used.` });
     return {};
   };
-  if (cert === undefined || key === undefined) return refuse('must both be set, but one is missing');
+  if (cert === undefined || key === undefined) {
+    return from.isPairNamed ? {} : refuse('must both be set, but one is missing');
+  }
   try {
     process.getBuiltinModule('node:tls').createSecureContext({ cert, key });
     return { cert, key };

@@ -18,7 +18,12 @@ import type {
 } from './options.ts';
 import type { Pricing } from './pricing.ts';
 import { resolveRelease } from './release.ts';
-import { DEPLOYMENT_ENVIRONMENT_NAME, resolveApplication, resolveResource, type ResourceAttributes } from './resource.ts';
+import {
+  DEPLOYMENT_ENVIRONMENT_NAME,
+  resolveApplication,
+  resolveResource,
+  type ResourceAttributes,
+} from './resource.ts';
 import { clientSampleRate, resolveSampler, type SamplerDescription } from './sampler.ts';
 import { reportRefusedNames } from './sentry-names.ts';
 import { selectDestinations } from './selection.ts';

@@ -39,7 +39,7 @@ export function explainBroken(error: Error, server: Server): Explanation {
   if (error instanceof CannotSendError) return explainCannotSend(error);
   if (error instanceof ProxyError) return explainProxy(error, host);
   const { code } = error as { readonly code?: unknown };
-  if (typeof code === 'string') return { cause: code, sentence: explainSystemError(code, server) };
+  if (typeof code === 'string') return { cause: code, sentence: explainSystemError(code, error, server) };
   return { cause: error.name, sentence: `sending to ${host} failed: ${error.name}` };
 }
 
@@ -80,7 +80,7 @@ function explainProxy({ proxy, problem }: ProxyError, host: string): Explanation
   }
 }
 
-function explainSystemError(code: string, { host, certificateVariable }: Server): string {
+function explainSystemError(code: string, { message }: Error, { host, certificateVariable }: Server): string {
   switch (code) {
     case 'ECONNREFUSED':
       return `nothing is listening at ${host} (ECONNREFUSED)`;
@@ -91,9 +91,10 @@ function explainSystemError(code: string, { host, certificateVariable }: Server)
     case 'EPIPE':
       return `${host} broke the connection off (${code})`;
     default:
-      if (CLIENT_REFUSED.test(code)) {
-        const isOtlp = certificateVariable.startsWith('OTEL_');
-        return `${host} did not accept the client certificate, or misses one (${code})${isOtlp ? CLIENT_HINT : ''}`;
+      if (CLIENT_REFUSED.test(code) || CLIENT_ALERT.test(message)) {
+        const hint = certificateVariable.startsWith('OTEL_') ? CLIENT_HINT : '';
+        const isHandshake = HANDSHAKE_FAILURE.test(`${code} ${message}`);
+        return `${host} did not accept the client certificate, ${isHandshake ? HANDSHAKE_FAILED : 'or misses one'} (${code})${hint}`;
       }
       return /^ERR_TLS|CERT|^UNABLE_TO_/.test(code)
         ? `the certificate of ${host} is not trusted (${code}); set ${certificateVariable} to its authority`
@@ -103,4 +104,8 @@ function explainSystemError(code: string, { host, certificateVariable }: Server)
 
 /** What a server says of the certificate of its client, and TLS of an alert that may be about it. */
 const CLIENT_REFUSED = /_ALERT_(?:\w*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)|CERTIFICATE_REQUIRED/;
+/** The same where Node has one code for all of TLS: 40 is a failed handshake, 41 to 49 and 116 are about certificates. */
+const CLIENT_ALERT = /SSL alert number (?:4[0-689]|116)\b/;
+const HANDSHAKE_FAILURE = /HANDSHAKE_FAILURE|SSL alert number 40\b/;
+const HANDSHAKE_FAILED = 'misses one, or has no version or cipher of TLS in common with this process';
 const CLIENT_HINT = '; check OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY';

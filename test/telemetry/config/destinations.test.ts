@@ -127,18 +127,8 @@ describe('with an endpoint', () => {
 
   test.each([
     ['whole', { 'ca.pem': cert, 'client.pem': cert, 'key.pem': key }, { ca: cert, cert, key }, []],
-    [
-      'without its key',
-      { 'ca.pem': cert, 'client.pem': cert },
-      { ca: cert },
-      ['CLIENT_KEY must', 'CLIENT_CERTIFICATE and'],
-    ],
-    [
-      'missing beside a key',
-      { 'ca.pem': cert, 'key.pem': key },
-      { ca: cert },
-      ['CLIENT_CERTIFICATE must', 'CLIENT_CERTIFICATE and'],
-    ],
+    ['without its key', { 'ca.pem': cert, 'client.pem': cert }, { ca: cert }, ['CLIENT_KEY must']],
+    ['missing beside a key', { 'ca.pem': cert, 'key.pem': key }, { ca: cert }, ['CLIENT_CERTIFICATE must']],
     [
       'with the key of another',
       { 'ca.pem': cert, 'client.pem': cert, 'key.pem': OTHER.key },
@@ -168,6 +158,15 @@ describe('with an endpoint', () => {
       said.map((start) => expect.stringContaining(`OTEL_EXPORTER_OTLP_${start}`) as string),
     );
     expect(problems.map(({ message }) => message).join('')).not.toContain('PRIVATE KEY');
+  });
+
+  test('a client certificate whose key nobody named is said', () => {
+    const { problems } = resolving(
+      { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector:4318', OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: 'client.pem' },
+      {},
+      hostWith({ 'client.pem': cert }),
+    );
+    expect(problems.map(({ message }) => message)).toEqual([expect.stringContaining('one is missing')]);
   });
 
   test('gRPC is refused with a hint at the port, and JSON over HTTP is used', () => {

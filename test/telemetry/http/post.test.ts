@@ -72,23 +72,33 @@ function sentenceOf(answer: Answer): string {
 }
 
 describe('a server that wants a client certificate', () => {
-  it('is explained by what it wants, and its own certificate is not blamed', async () => {
-    const own = selfSigned();
-    const server = createHttpsServer(
-      { ...own, ca: own.cert, requestCert: true, rejectUnauthorized: true },
-      answering([]),
-    );
-    const url = `https://${await listening(server)}/`;
-    const answer = await send(connectionTo(url, { tls: { ca: own.cert } }), url);
-    const { sentence } = explainBroken(answer.kind === 'broken' ? answer.error : new Error('answered'), {
-      host: 'collector.test',
-      timeoutMs: 1,
-      proxy: undefined,
-      certificateVariable: 'OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE',
-    });
-    expect(sentence).toMatch(/^collector\.test did not accept the client certificate, or misses one \(ERR_SSL_\w+\)/);
-    expect(sentence).toMatch(/OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY$/);
-  });
+  it.each([
+    [
+      'TLSv1.2',
+      /misses one, or has no version or cipher of TLS in common with this process \((?:EPROTO|ERR_SSL_\w+)\)/,
+    ],
+    ['TLSv1.3', /or misses one \(ERR_SSL_\w+\)/],
+  ] as const)(
+    'over %s is explained by what it wants, and its own certificate is not blamed',
+    async (maxVersion, said) => {
+      const own = selfSigned();
+      const server = createHttpsServer(
+        { ...own, maxVersion, ca: own.cert, requestCert: true, rejectUnauthorized: true },
+        answering([]),
+      );
+      const url = `https://${await listening(server)}/`;
+      const answer = await send(connectionTo(url, { tls: { ca: own.cert } }), url);
+      const { sentence } = explainBroken(answer.kind === 'broken' ? answer.error : new Error('answered'), {
+        host: 'collector.test',
+        timeoutMs: 1,
+        proxy: undefined,
+        certificateVariable: 'OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE',
+      });
+      expect(sentence).toMatch(/^collector\.test did not accept the client certificate, /);
+      expect(sentence).toMatch(said);
+      expect(sentence).toMatch(/OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY$/);
+    },
+  );
 });
 
 describe('an answer', () => {
