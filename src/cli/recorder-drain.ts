@@ -81,7 +81,11 @@ function addTo(total: Map<string, number>, counts: Readonly<Record<string, numbe
   for (const [name, count] of Object.entries(counts)) total.set(name, (total.get(name) ?? 0) + count);
 }
 
-const MOVED = ' (has it moved? Then set OTEL_SERVICE_NAME to the name of the application they are of)';
+/** Following it for what has not moved would send one application's spans to the backend of another. */
+function movedTo(destination: string): string {
+  const { host } = new URL(destination.slice(destination.indexOf(':') + 1));
+  return ` (has it moved to ${host}? Then set OTEL_SERVICE_NAME to the name of the application they are of, and all it left goes to ${host})`;
+}
 
 function reasonsFor({ unknown, destinations, issuesFor, unreadableFiles }: Leftover, address: Address): string[] {
   const reasons: string[] = [];
@@ -92,7 +96,8 @@ function reasonsFor({ unknown, destinations, issuesFor, unreadableFiles }: Lefto
   }
   for (const [name, spans] of destinations) {
     if (spans > 0 && !address.destinations.includes(name)) {
-      const hint = address.destinations.some((destination) => isMoved(name, destination)) ? MOVED : '';
+      const moved = address.destinations.find((destination) => isMoved(name, destination));
+      const hint = moved === undefined ? '' : movedTo(moved);
       reasons.push(`${count(spans, 'span')} for ${name}, which is not configured${hint}`);
     }
   }
