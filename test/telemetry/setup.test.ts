@@ -444,10 +444,10 @@ describe('a provider the application registers after Faultline', () => {
 
   it('leaves nothing of Faultline in the functions of the API once that is shut down', async () => {
     const functions = (): readonly unknown[] => [
-      trace.setGlobalTracerProvider,
-      context.setGlobalContextManager,
-      propagation.setGlobalPropagator,
-      diag.setLogger,
+      Reflect.get(trace, 'setGlobalTracerProvider'),
+      Reflect.get(context, 'setGlobalContextManager'),
+      Reflect.get(propagation, 'setGlobalPropagator'),
+      Reflect.get(diag, 'setLogger'),
     ];
     const before = functions();
     const { shutdown } = setup({ dsn: sentry.dsn });
