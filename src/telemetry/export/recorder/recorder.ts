@@ -253,13 +253,19 @@ export function createRecorder(setup: RecorderSetup): Recorder {
   /** Removes what others left and nobody may keep: it is over a bound, and whoever owned it is gone. */
   const sweep = async (): Promise<void> => {
     const { abandoned } = recovery.find();
+    let foreign = recovery.foreignBytes();
     for (const found of abandoned) {
       const isTooOld = found.untouchedMs > maxAgeMs;
-      const foreign = recovery.foreignBytes();
       const isTooMuch = shelf.bytes + foreign.fixed + foreign.abandoned > maxBytes;
       if (isClosed || (!isTooOld && !isTooMuch)) return;
       const inheritance = await recovery.takeAny(found);
-      if (inheritance !== undefined) shelf.drop(inheritance.held, isTooOld ? 'age' : 'bytes');
+      if (inheritance === undefined) {
+        // Gone, or there to stay: only a look tells.
+        foreign = recovery.foreignBytes();
+        continue;
+      }
+      shelf.drop(inheritance.held, isTooOld ? 'age' : 'bytes');
+      foreign = { ...foreign, abandoned: foreign.abandoned - found.bytes };
     }
   };
 

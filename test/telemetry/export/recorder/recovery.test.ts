@@ -247,6 +247,23 @@ describe('what a process that is gone left behind', () => {
     await vi.waitFor(() => expect(filesIn(directory)).toEqual([]));
     expect(recorder.status.dropped).toEqual({ bytes: 200 });
   });
+
+  test('is given up by others without looking through the directory for each file', async () => {
+    const directory = temporaryDirectory();
+    for (let count = 0; count < 40; count += 1) record({ directory, owner: deadOwner() }).trace('a');
+    // The time is asked for at each look, and once for each file.
+    let asked = 0;
+    const wallClock = (): number => {
+      asked += 1;
+      return Date.now();
+    };
+    const { recorder, clock } = record({ directory, maxBytes: 1, wallClock });
+    clock.turn(60_000);
+
+    await vi.waitFor(() => expect(filesIn(directory)).toEqual([]));
+    expect(recorder.status.dropped).toEqual({ bytes: 40 });
+    expect(asked).toBeLessThan(60);
+  });
 });
 
 describe('what is for others', () => {
