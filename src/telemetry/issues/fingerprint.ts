@@ -51,7 +51,8 @@ export function messageFingerprint(message: string, tags: Readonly<Record<string
  */
 export function failureDetail(error: unknown, frames: readonly SentryFrame[]): string {
   const { lineno, colno } = frames.findLast(({ in_app }) => in_app) ?? {};
-  return [lineno, colno, httpStatus(error) ?? errorCode(error)].join(':');
+  const code = errorCode(error);
+  return [lineno, colno, httpStatus(error) ?? (code && codePattern(code))].join(':');
 }
 
 function cause(failure: FingerprintedFailure): readonly string[] {

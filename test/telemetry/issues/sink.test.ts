@@ -71,6 +71,17 @@ describe('one failure that repeats', () => {
     expect(guard).toMatchObject({ heldBack: 7, untold: 0 });
   });
 
+  it('is held back also with a code that has an id in it, another one each time', () => {
+    const { sink, events } = createSink();
+    const fail = (error: Error, id: number): void =>
+      sink.capture({
+        ...aFailure(Object.assign(error, { code: `REQ_${id.toString(16).toUpperCase()}` })),
+        handled: false,
+      });
+    for (let count = 0; count < 12; count += 1) fail(new Error('refused'), 0x8f_3a_2b_10 + count * 7_919);
+    expect(events).toHaveLength(5);
+  });
+
   it('hides no other one of its group: of another line, or with another status', () => {
     const refused = (status: number, isElsewhere = false): Error => {
       const error = isElsewhere ? new Error('refused elsewhere') : new Error('refused');
