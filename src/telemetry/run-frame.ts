@@ -67,6 +67,8 @@ export interface AgentFrame {
   readonly name: string;
   readonly totals: RunTotals;
   readonly signal: AbortSignal | undefined;
+  /** The signal of the ended run that left behind what started this agent. */
+  readonly leftBy?: AbortSignal | undefined;
   /** The span of the agent that began the run: the one that was called by no other. */
   readonly outermost: Span;
   /** The frame of that one; absent in its own. */

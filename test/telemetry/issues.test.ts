@@ -951,6 +951,37 @@ describe('no Issue is made', () => {
     setTag('left', 'over');
   });
 
+  it('of the abort of a run, also where it is thrown in an agent that work it has left behind starts', async () => {
+    const { flush } = setup();
+    const controller = new AbortController();
+    let startAgent: (name: string, error?: unknown) => unknown = () => undefined;
+    const stopped = (): unknown =>
+      traceAgent({ name: 'stopped', signal: controller.signal }, () => {
+        startAgent = AsyncResource.bind((name: string, error?: unknown) =>
+          traceAgent({ name }, () =>
+            traceTool({ name: 'get_weather' }, () => {
+              if (error !== undefined) throw error;
+              controller.signal.throwIfAborted();
+            }),
+          ),
+        );
+        controller.abort();
+        controller.signal.throwIfAborted();
+      });
+    expect(stopped).toThrow('aborted');
+    expect(() => startAgent('same reason')).toThrow('aborted');
+    expect(() => startAgent('an abort', anAbort())).toThrow('aborted');
+    await flush();
+    expect(events()).toEqual([]);
+    expect(sentry.spans.map(({ attributes }) => attributes['faultline.outcome'])).toEqual(
+      Array.from({ length: 5 }, () => 'aborted'),
+    );
+
+    expect(() => startAgent('fails', new WeatherServiceError('503'))).toThrow('503');
+    await flush();
+    expect(onlyEvent()).toMatchObject({ level: 'error', tags: { agent: 'fails' } });
+  });
+
   it.each<[string, SetupOptions]>([
     ['by class name', { ignoreErrors: ['WeatherServiceError'] }],
     ['by pattern', { ignoreErrors: [/answered \d+/g] }],

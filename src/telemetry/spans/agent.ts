@@ -81,7 +81,7 @@ class AgentOperation extends OperationSpan implements AgentSpan {
 /** @internal */
 export const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
   open(options, surroundings) {
-    const { context, frame, links } = outsideOfEnded(surroundings);
+    const { context, frame, links, leftBy } = outsideOfEnded(surroundings);
     const ownRunId = (textOf(options.runId) ?? frame?.run.runId) === undefined ? newRunId() : undefined;
     const run = agentRun(options, frame, ownRunId);
     // A run's own scope; a sub-agent is part of the run that called it.
@@ -109,6 +109,7 @@ export const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
       name,
       totals: newTotals(),
       signal,
+      leftBy: leftBy ?? frame?.agent?.leftBy,
       outermost,
       root: frame?.agent === undefined ? undefined : (frame.agent.root ?? frame.agent),
       runId: textOf(options.runId) ?? frame?.agent?.runId ?? ownRunId,
@@ -148,7 +149,7 @@ function agentNotOpened(options: AgentSpanOptions, surroundings: Surroundings): 
  * that run any more: its agents are runs of their own, in which what was said there holds as a default. In place of a
  * parent that is dead they have a link to it.
  */
-function outsideOfEnded(surroundings: Surroundings): Surroundings & { readonly links?: Link[] } {
+function outsideOfEnded(surroundings: Surroundings): Outside {
   const { context, frame } = surroundings;
   if (frame?.agent === undefined || !isOver(frame.agent)) return surroundings;
   const { agent, run } = frame;
@@ -156,8 +157,14 @@ function outsideOfEnded(surroundings: Surroundings): Surroundings & { readonly l
   const own = runId === undefined || runId === agent.runId ? said : { ...said, runId };
   const outside = createFrame(own, Scope.outliving(frame.scope), frame.content);
   const isBelowIt = trace.getSpan(context) === agent.span;
-  if (!isBelowIt) return { context, frame: outside };
-  return { context: trace.deleteSpan(context), frame: outside, links: [{ context: agent.span.spanContext() }] };
+  const leftBy = agent.signal ?? agent.leftBy;
+  if (!isBelowIt) return { context, frame: outside, leftBy };
+  return { context: trace.deleteSpan(context), frame: outside, leftBy, links: [{ context: agent.span.spanContext() }] };
+}
+
+interface Outside extends Surroundings {
+  readonly links?: Link[];
+  readonly leftBy?: AbortSignal | undefined;
 }
 
 /** The run an agent opens. Names are added one by one: added to a spread copy, each takes 0.4 µs on Node 20. */

@@ -11,6 +11,7 @@ import { frameOf, type AgentFrame, type RunFrame } from '../run-frame.ts';
 import { recordSpanFailure } from '../failure.ts';
 import type { FailurePoint } from '../failure-points.ts';
 import { guard, guarded } from '../guard.ts';
+import { errorType } from '../linked-errors.ts';
 import { nextMoment } from '../recorded-failures.ts';
 import type { ResultObserver } from '../result-observation.ts';
 import { beginStep, endStep, type Outcome, type Scope, type Step } from '../scope.ts';
@@ -126,6 +127,14 @@ export function traced<Options extends SpanOptions, Handle extends OperationSpan
 }
 
 /**
+ * Whether an error says that a signal was aborted. What an aborted run has left behind may have been started for
+ * another one by now, and fail for reasons of its own.
+ */
+function isAbortOf(signal: AbortSignal | undefined, error: unknown): boolean {
+  return signal?.aborted === true && (Object.is(error, signal.reason) || errorType(error) === 'AbortError');
+}
+
+/**
  * The life of one span: it fails at most once and ends exactly once.
  *
  * What its user calls are getters, each of which makes a function that needs no `this`: a handle that is taken apart
@@ -163,7 +172,8 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
 
   onError(error: unknown): void {
     if (this.#ended || this.#error !== undefined) return;
-    if (this.#opened.signal?.aborted === true) {
+    const { signal, opens } = this.#opened;
+    if (signal?.aborted === true || isAbortOf((opens ?? this.within)?.leftBy, error)) {
       this.onCancel();
       return;
     }
