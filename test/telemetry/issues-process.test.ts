@@ -268,6 +268,40 @@ describe('Issues of a process', () => {
     },
   );
 
+  it.each([
+    ['causes', `new RangeError('no trip', { cause: new AggregateError(errors) })`, 'RangeError'],
+    ['members', `new AggregateError(errors, 'no trip')`, 'AggregateError'],
+  ])('that had survived errors as %s of what ended it say where those came from', async (_name, end, type) => {
+    await endsAlike(`
+      const { addBreadcrumb, setContext, setTag, setUser } = await import('DIST/index.js');
+      setTag('region', 'eu');
+      const errors = [];
+      traceAgent({ name: 'helper', runId: 'aaaa0000' }, () => {
+        setUser({ id: 'u7' });
+        setContext('order', { id: 5 });
+        addBreadcrumb({ category: 'booking', message: 'starts' });
+        for (const name of ['search', 'book'])
+          try { traceTool({ name }, book); } catch (error) { errors.push(error); }
+      });
+      addBreadcrumb({ category: 'booking', message: 'gives up' });
+      throw ${end};
+    `);
+    expect(issues()).toEqual([[type, 'fatal', 'onunhandledrejection', false]]);
+    const { payload } = sentry.envelopes[0]!.items[0]!;
+    const { breadcrumbs, ...event } = payload as SentryEvent;
+    const span = sentry.spans.find(({ name }) => name === 'execute_tool book');
+    expect(event).toMatchObject({
+      transaction: 'agent.invoke helper',
+      tags: { region: 'eu', agent: 'helper', run_id: 'aaaa0000', tool: 'book' },
+      user: { id: 'u7' },
+      contexts: { order: { id: 5 }, trace: { trace_id: span?.traceId, span_id: span?.spanId } },
+    });
+    expect(event.contexts['faultline']).not.toHaveProperty('failure_point');
+    const said = breadcrumbs?.values.map(({ category }) => category);
+    expect(said?.filter((category) => category === 'booking')).toHaveLength(2);
+    expect(said).toContain('gen_ai.execute_tool');
+  });
+
   it('whose error was survived and told, and that ended the process later, are two', async () => {
     await endsAlike(`
       const error = new BookingError('no connection');

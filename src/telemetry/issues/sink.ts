@@ -1,4 +1,5 @@
 import type { HeldFailure, IssueSink } from '../active.ts';
+import { defined } from '../config/records.ts';
 import type { Reporter } from '../diagnostics.ts';
 import type { CapturedFailure, CapturedMessage } from '../captured.ts';
 import { toldWith } from '../linked-errors.ts';
@@ -240,9 +241,11 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
       return;
     }
     if (undisturbed(() => claim(crash)) !== true) return;
-    const parts = toldWith(crash.error);
-    for (const { failure, decide } of waiting) if (parts.has(failure.error)) decide('dropped');
-    undisturbed(() => deliver(crash));
+    const told = toldWith(crash.error);
+    const parts = waiting.filter(({ failure }) => told.has(failure.error));
+    const failures = parts.map(({ failure }) => failure);
+    for (const { decide } of parts) decide('dropped');
+    undisturbed(() => deliver(crashWith(failures.at(-1), crash)));
   };
 
   const captureError = (captured: CapturedFailure): void => {
@@ -296,6 +299,22 @@ type Waiting = Pick<HeldFailure, 'failure' | 'decide'>;
 function crashOf(failure: CapturedFailure, { level, mechanism, point, tags }: CapturedFailure): CapturedFailure {
   if (point === undefined) return { ...failure, handled: false, level, mechanism };
   return { ...failure, handled: false, level, tags: { ...tags, ...failure.tags } };
+}
+
+/** A crash that comes of a failure, with what is known of the way to that one. It has no failure point of its own. */
+function crashWith(part: CapturedFailure | undefined, crash: CapturedFailure): CapturedFailure {
+  if (part === undefined) return crash;
+  const { transaction, trace, user, policy } = part;
+  const { 'failure.point': _, ...tags } = part.tags;
+  return {
+    ...defined({ transaction, trace, user }),
+    ...crash,
+    // What its run has decided about its content holds wherever that is told.
+    ...defined({ policy }),
+    tags: { ...tags, ...crash.tags },
+    contexts: { ...part.contexts, ...crash.contexts },
+    breadcrumbs: [...new Set([...part.breadcrumbs, ...crash.breadcrumbs])],
+  };
 }
 
 function withFaultlineContext<T extends CapturedFailure | CapturedMessage>(
