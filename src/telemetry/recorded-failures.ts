@@ -18,8 +18,18 @@ export interface FailurePlace {
   readonly traceId: string | undefined;
   /** Inside a run the span of its outermost agent. */
   readonly run: object | undefined;
-  /** When the span began that failed, as `nextMoment` counts. Absent where that is not known. */
-  readonly began?: number;
+  /** Absent where that is not known. */
+  readonly wayOut?: WayOut;
+}
+
+/** Which way a failure takes from where it is met, told by whatever tells spans apart. */
+export interface WayOut {
+  /** The span it is met on. */
+  readonly self: unknown;
+  /** The span of the agent that one is part of. */
+  readonly agent: unknown;
+  /** The spans around it, innermost first, without gaps, as many as are known. */
+  readonly around: readonly unknown[];
 }
 
 /** A failure that was recorded. */
@@ -28,16 +38,9 @@ interface Occurrence {
   readonly isOfRun: boolean;
   /** On the clock of `performance`. */
   at: number;
-  /** When it was recorded first, as `nextMoment` counts. */
-  readonly moment: number;
+  /** From where it was recorded last. */
+  wayOut: WayOut | undefined;
   recorded: RecordedFailure;
-}
-
-let moments = 0;
-
-/** Tells what came first without asking a clock, which every span would have to do. */
-export function nextMoment(): number {
-  return (moments += 1);
 }
 
 /** Most occurrences of one error that are told apart, such as of one that is a constant of a module. */
@@ -60,8 +63,8 @@ const thrownObjects: Thrown<string>[] = [];
 /** The failures of one run, as long as it lasts: however many others fail with the same error, it knows its own. */
 interface RunFailures {
   readonly objects: WeakMap<object, Occurrence>;
-  /** Oldest first. */
-  readonly values: Map<unknown, Occurrence>;
+  /** Oldest value first, of each the newest occurrence last. */
+  readonly values: Map<unknown, Occurrence[]>;
 }
 
 const runs = new WeakMap<object, RunFailures>();
@@ -107,12 +110,13 @@ export function rememberFailure(error: unknown, place: FailurePlace, recorded: R
       isOfRun,
       recorded,
       at: performance.now(),
-      moment: nextMoment(),
+      wayOut: place.wayOut,
     });
     return;
   }
   const hasEnded = known.recorded.isSurvived && !recorded.isSurvived;
   known.recorded = recorded;
+  known.wayOut = place.wayOut ?? known.wayOut;
   if (hasEnded) makeNewest(error, known);
 }
 
@@ -136,7 +140,9 @@ function addToRun(error: unknown, run: object, occurrence: Occurrence): void {
     objects.set(error, occurrence);
     return;
   }
-  values.set(error, occurrence);
+  const others = values.get(error);
+  if (others === undefined) values.set(error, [occurrence]);
+  else addBounded(others, occurrence);
   if (values.size > MAX_OCCURRENCES) values.delete(values.keys().next().value);
 }
 
@@ -159,24 +165,33 @@ function addBounded<T>(list: T[], element: T): void {
 }
 
 function occurrenceAt(error: unknown, place: FailurePlace): Occurrence | undefined {
-  const inRun = place.run === undefined ? undefined : runOccurrence(error, place.run);
-  const found =
+  const inRun = place.run === undefined ? undefined : runOccurrence(error, place.run, place);
+  return (
     inRun ??
-    occurrencesOf(error).findLast(({ isOfRun, traceId }) => {
-      const areRuns = isOfRun && place.run !== undefined;
-      return !areRuns && traceId === place.traceId;
-    });
-  return found === undefined || isAnother(error, found, place) ? undefined : found;
+    occurrencesOf(error).findLast((occurrence) => {
+      const areRuns = occurrence.isOfRun && place.run !== undefined;
+      return !areRuns && occurrence.traceId === place.traceId && !isAnother(error, occurrence, place);
+    })
+  );
 }
 
-/** Whether a value without identity was thrown anew: it cannot be on its way out of a span that began after it. */
-function isAnother(error: unknown, { moment }: Occurrence, { began }: FailurePlace): boolean {
-  return !isObject(error) && began !== undefined && began > moment;
+/**
+ * Whether a value without identity was thrown anew: it can only be on its way out through spans that enclose the one it
+ * was recorded on. What is not known for certain is taken for the same.
+ */
+function isAnother(error: unknown, { wayOut: from }: Occurrence, { wayOut: here }: FailurePlace): boolean {
+  if (isObject(error) || from === undefined || here === undefined) return false;
+  if (from.self === here.self || from.agent === here.self || from.around.includes(here.self)) return false;
+  // On its way from one agent into another one it would have crossed the former.
+  if (from.agent !== undefined && here.agent !== undefined && from.agent !== here.agent) return true;
+  // A span both are in: between that one and where it was recorded there is nothing that is not known.
+  return here.around.some((span) => from.around.includes(span));
 }
 
-function runOccurrence(error: unknown, run: object): Occurrence | undefined {
+function runOccurrence(error: unknown, run: object, place: FailurePlace): Occurrence | undefined {
   const failures = runs.get(run);
-  return isObject(error) ? failures?.objects.get(error) : failures?.values.get(error);
+  if (isObject(error)) return failures?.objects.get(error);
+  return failures?.values.get(error)?.findLast((occurrence) => !isAnother(error, occurrence, place));
 }
 
 function occurrencesOf(error: unknown): readonly Occurrence[] {

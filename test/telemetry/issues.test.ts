@@ -104,6 +104,14 @@ function failingTool(error: unknown = new WeatherServiceError('the service answe
   });
 }
 
+/** A tool that fails with a text, while others of its run do as well. */
+function failingLater(name: string): Promise<never> {
+  return traceTool({ name }, async () => {
+    await new Promise(setImmediate);
+    throw 'timeout';
+  });
+}
+
 /** A run whose tool fails, and that goes on. */
 function survive(error: unknown): void {
   traceAgent({ name: 'helper' }, () => quietly(() => failingTool(error)));
@@ -492,6 +500,82 @@ describe('one failure is one Issue', () => {
       recordedOn.some(({ name }) => name === 'exception'),
     );
     expect(recorded).toHaveLength(4);
+  });
+
+  it.each<[string, (names: readonly string[]) => Promise<unknown>]>([
+    ['throw', (names) => Promise.allSettled(names.map((name) => failingLater(name)))],
+    [
+      'fail with it, by the word of their handle,',
+      (names) => Promise.all(names.map((name) => traceTool({ name }, async (span) => span.fail('timeout')))),
+    ],
+    [
+      'throw, each in a span of somebody else,',
+      (names) =>
+        Promise.allSettled(
+          names.map((name) =>
+            trace.getTracer('other').startActiveSpan('outer', (span) => failingLater(name).finally(() => span.end())),
+          ),
+        ),
+    ],
+    [
+      'throw, each in its sub-agent, and out of it,',
+      (names) =>
+        Promise.allSettled(names.map((name) => traceAgent({ name: `agent ${name}` }, () => failingLater(name)))),
+    ],
+    [
+      'throw, each in its sub-agent, one after the other,',
+      async (names) => {
+        for (const name of names) await traceAgent({ name: `agent ${name}` }, () => failingLater(name)).catch(() => {});
+      },
+    ],
+  ])('that is a text which tools of one run %s is one of each of them', async (_, run) => {
+    const { flush } = setup();
+    const names = ['first', 'second', 'third'];
+    await traceTransport({ name: 'slack' }, () =>
+      traceAgent({ name: 'helper' }, async () => {
+        traceChat({ model: 'gpt-5-mini', provider: 'openai' }, () => undefined);
+        await run(names);
+      }),
+    );
+    await flush();
+    expect(events().map(({ tags }) => tags['tool'])).toEqual(names);
+    const failed = sentry.spans.filter(({ attributes }) => attributes['faultline.failure.point'] !== undefined);
+    expect(failed.map(({ name }) => name)).toEqual(names.map((name) => `execute_tool ${name}`));
+    for (const span of failed) expect(span.events.map(({ name }) => name)).toEqual(['exception']);
+  });
+
+  it('that is a text, on its way through spans of a run, of its transport and of somebody else', async () => {
+    const { flush } = setup();
+    const inOther = <T>(run: () => Promise<T>): Promise<T> =>
+      trace.getTracer('other').startActiveSpan('outer', (span) => run().finally(() => span.end()));
+    const whole = traceTransport({ name: 'slack' }, () =>
+      inOther(() =>
+        traceAgent({ name: 'helper' }, async () => {
+          traceChat({ model: 'gpt-5-mini', provider: 'openai' }, () => undefined);
+          await traceTool({ name: 'ask' }, () =>
+            inOther(() => inOther(() => traceAgent({ name: 'inner' }, () => inOther(() => failingLater('first'))))),
+          );
+        }),
+      ),
+    );
+    await expect(whole).rejects.toBe('timeout');
+    await flush();
+    expect(onlyEvent()).toMatchObject({ level: 'error', tags: { tool: 'first' } });
+    expect(sentry.spans.flatMap((span) => span.events).map(({ name }) => name)).toEqual(['exception']);
+  });
+
+  it('that is a text, told once for each span on which a loop of your own records it', async () => {
+    const { flush } = setup();
+    traceAgent({ name: 'helper' }, () => {
+      for (const name of ['first', 'second'])
+        trace.getTracer('other').startActiveSpan(name, (span) => {
+          recordFailure('tool.execution', 'timeout', { attributes: { 'gen_ai.tool.name': name } });
+          recordFailure('tool.execution', 'timeout', { attributes: { 'gen_ai.tool.name': name } });
+          span.end();
+        });
+    });
+    await flush();
+    expect(events().map(({ tags }) => tags['tool'])).toEqual(['first', 'second']);
   });
 
   it('and another one in another run, also where nothing is traced', async () => {

@@ -120,6 +120,7 @@ export const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
     return {
       span,
       name,
+      around: context,
       parent,
       context: withFrame(trace.setSpan(parent, span), inner),
       frame: inner,

@@ -47,6 +47,7 @@ export function openChild(options: SpanOptions, { context, frame }: Surroundings
   return {
     span,
     name,
+    around: context,
     parent,
     context: trace.setSpan(parent, span),
     frame,

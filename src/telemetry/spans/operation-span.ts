@@ -12,12 +12,12 @@ import { recordSpanFailure } from '../failure.ts';
 import type { FailurePoint } from '../failure-points.ts';
 import { guard, guarded } from '../guard.ts';
 import { errorType } from '../linked-errors.ts';
-import { nextMoment } from '../recorded-failures.ts';
 import type { ResultObserver } from '../result-observation.ts';
 import { beginStep, endStep, type Outcome, type Scope, type Step } from '../scope.ts';
 import { ERROR_TYPE, FAULTLINE_OUTCOME, OPERATIONS, type Operation } from '../semconv.ts';
 import { observeResult } from '../span-result.ts';
 import type { SpanHandle, SpanOptions } from './handles.ts';
+import { wayOut } from './way-out.ts';
 
 /**
  * What distinguishes one traced operation from another: how its span starts and what its handle can do.
@@ -49,6 +49,8 @@ export interface Surroundings {
 export interface Opened {
   readonly span: Span;
   readonly name: string;
+  /** The context the operation was called in, whatever the parent of its span is. */
+  readonly around: Context;
   /** The context the span was started in. */
   readonly parent: Context;
   /** The context the traced function runs in. */
@@ -90,6 +92,7 @@ export function notOpened({ context, frame }: Surroundings): Opened {
   return {
     span: trace.wrapSpanContext(INVALID_SPAN_CONTEXT),
     name: '',
+    around: context,
     parent: context,
     context,
     frame,
@@ -149,7 +152,6 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
   /** The agent run this span is part of. */
   protected readonly within: AgentFrame | undefined;
   readonly #opened: Opened;
-  readonly #began = nextMoment();
   #error: { readonly value: unknown } | undefined;
   #aborted = false;
   #ended = false;
@@ -247,11 +249,11 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
 
   #recordOnce(error: unknown): void {
     const { span, policy, within } = this;
-    const { opens } = this.#opened;
+    const { opens, around } = this.#opened;
     const described = this.describeError(error);
     const { isNew, message } = recordSpanFailure(span, {
       error,
-      place: { ...failurePlace(span.spanContext(), opens ?? within), began: this.#began },
+      place: { ...failurePlace(span.spanContext(), opens ?? within), wayOut: wayOut(span, around, within) },
       isEnd: opens?.outermost === span,
       policy,
       // What is promised is not waited for.

@@ -9,6 +9,7 @@ import type { FailurePoint } from '../failure-points.ts';
 import { guard } from '../guard.ts';
 import { OPERATIONS, type Operation } from '../semconv.ts';
 import { writeLabels } from './open-span.ts';
+import { wayOut } from './way-out.ts';
 
 /**
  * Records a failure at one of the five failure points on a span, by default the active one: for agents that
@@ -20,12 +21,14 @@ export function recordFailure(
   context: { readonly span?: Span; readonly attributes?: Attributes } = {},
 ): void {
   guard(() => {
-    const frame = frameOf(contextApi.active());
+    const here = contextApi.active();
+    const frame = frameOf(here);
     const { span: given, attributes } = context ?? {};
     const span = given ?? trace.getActiveSpan() ?? trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
     const policy = contentPolicyOf(frame);
     if (attributes !== undefined) writeLabels(span, plainAttributes(attributes, policy.secretsRedactor), policy);
-    const place = failurePlace(span.spanContext(), frame?.agent);
+    const onIt = wayOut(span, trace.setSpan(here, span), frame?.agent);
+    const place = { ...failurePlace(span.spanContext(), frame?.agent), wayOut: onIt };
     const { isNew, message } = recordSpanFailure(span, { error, point, policy, place, isEnd: false });
     if (!isNew) return;
     reportFailure(frame?.agent, {
