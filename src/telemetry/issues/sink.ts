@@ -202,7 +202,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
       });
     };
     return (outcome) => {
-      if (waiting?.decide(outcome) === true) return;
+      if (waiting?.decide(turnedOut(waiting.failure, outcome)) === true) return;
       // A Sentry SDK has been told of the error, and somebody may flush it.
       const isWorthWaiting = outcome !== 'dropped' && outcome.handled && !isEnding && findSentrySdk() === undefined;
       if (!isWorthWaiting) return settleNow(outcome);
@@ -299,6 +299,11 @@ type Waiting = Pick<HeldFailure, 'failure' | 'decide'>;
 function crashOf(failure: CapturedFailure, { level, mechanism, point, tags }: CapturedFailure): CapturedFailure {
   if (point === undefined) return { ...failure, handled: false, level, mechanism };
   return { ...failure, handled: false, level, tags: { ...tags, ...failure.tags } };
+}
+
+/** A failure as it turned out. What is known of it by now may be less than when it happened. */
+function turnedOut(failure: CapturedFailure, outcome: CapturedFailure | 'dropped'): CapturedFailure | 'dropped' {
+  return outcome === 'dropped' ? outcome : { ...failure, handled: outcome.handled, level: outcome.level };
 }
 
 /** A crash that comes of a failure, with what is known of the way to that one. It has no failure point of its own. */

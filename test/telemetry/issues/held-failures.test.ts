@@ -1,7 +1,15 @@
 import { trace } from '@opentelemetry/api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { setupTracing, traceAgent, traceTool, type SentryEvent, type Tracing } from '../../../src/index.ts';
+import {
+  addBreadcrumb,
+  setContext,
+  setupTracing,
+  traceAgent,
+  traceTool,
+  type SentryEvent,
+  type Tracing,
+} from '../../../src/index.ts';
 import { startFakeSentry, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
 import { receivedEvents } from './sending.ts';
 
@@ -83,6 +91,22 @@ describe('the failures of one run', () => {
       ['failure 0', 'error', false, 'book'],
       ['failure 149', 'error', false, 'book'],
     ]);
+  });
+
+  it('keep their steps and contexts also where one that was settled before ends the run within a second', async () => {
+    const errors = Array.from({ length: 101 }, (_, count) => new Error(`failure ${count}`));
+    const run = (): unknown =>
+      traceAgent({ name: 'helper' }, () => {
+        setContext('order', { id: 5 });
+        addBreadcrumb({ category: 'booking', message: 'starts' });
+        for (const error of errors) failingTool(error);
+        throw errors[0];
+      });
+    expect(run).toThrow('failure 0');
+    const fatal = (await issues()).filter(({ exception }) => exception?.values.at(-1)?.value === 'failure 0');
+    expect(fatal.map(told)).toEqual([['failure 0', 'error', false, 'book']]);
+    expect(fatal[0]).toMatchObject({ contexts: { order: { id: 5 } } });
+    expect(fatal[0]?.breadcrumbs?.values.map(({ category }) => category)).toContain('booking');
   });
 
   it('neither pile up nor hold the process when there are thousands', async () => {
