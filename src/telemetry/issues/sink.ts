@@ -7,6 +7,7 @@ import { encodeEvent } from './envelope.ts';
 import { createEvent, outlineOf, type EventOutline, type IssueEnvironment, type SentryEvent } from './event.ts';
 import { failureDetail } from './fingerprint.ts';
 import type { Clock } from '../http/clock.ts';
+import { createHandedOver, type HandedOver } from './handed-over.ts';
 import { createHeldFailures, type Settle } from './held-failures.ts';
 import { createHooks } from './hooks.ts';
 import type { IssueOptions } from './options.ts';
@@ -40,7 +41,7 @@ export interface ReleasableSink extends IssueSink {
   /** Sends what was survived, without waiting for what may come of it. */
   settleSurvived(): void;
   /**
-   * Leaves nothing to a Sentry SDK from now on, in a process that dies before one could send. What ended a run just
+   * Leaves nothing to a Sentry SDK from now on, in a process that dies before one could send. What it was given just
    * now is sent again under the id it has there, because it may not have left.
    */
   takeOver(): void;
@@ -74,9 +75,6 @@ interface Waited {
   readonly reserved?: SentrySdk['capture'] | undefined;
 }
 
-/** For how long a Sentry SDK may not have sent what it was given. */
-const JUST_NOW_MS = 1_000;
-
 /**
  * Turns failures into Issues: each error once in a run, unless it is classified as operational, sampled out, or
  * one of very many of its kind. An Issue does not depend on whether its trace was sampled.
@@ -92,8 +90,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
   const survived = createSurvivedFailures();
   /** Each error that was taken, as it was last taken. */
   const taken = new WeakMap<object, Taken>();
-  /** What ended a run and was left to a Sentry SDK last. */
-  let lastEnd: { readonly told: CapturedFailure; readonly eventId: string; readonly at: number } | undefined;
+  const handedOver = createHandedOver(clock);
   let isEnding = false;
 
   /** Claims an error, so that one that crosses tool, agent and transport, each with its copy of us, is sent once. */
@@ -150,15 +147,13 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
 
   const handOver = (told: CapturedFailure | CapturedMessage, capture: SentrySdk['capture']): void => {
     const eventId = capture(told);
-    const isEnd = 'error' in told && !told.handled;
-    if (isEnd && eventId !== undefined) lastEnd = { told, eventId, at: performance.now() };
+    if (eventId !== undefined) handedOver.add({ told, eventId });
   };
 
   /** Sends again what a Sentry SDK got too late. Sentry takes an event of one id once. */
-  const repeatLastEnd = (): void => {
-    if (lastEnd === undefined || performance.now() - lastEnd.at > JUST_NOW_MS) return;
-    const { event } = draw(lastEnd.told);
-    if (event !== null) send({ ...event, event_id: lastEnd.eventId });
+  const repeat = ({ told, eventId }: HandedOver): void => {
+    const { event } = draw(told);
+    if (event !== null) send({ ...event, event_id: eventId });
   };
 
   const deliver = (captured: CapturedFailure | CapturedMessage, { strike, reserved }: Waited = {}): void => {
@@ -274,8 +269,8 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     hold,
     takeOver() {
       isEnding = true;
-      if (findSentrySdk() !== undefined) undisturbed(repeatLastEnd);
-      lastEnd = undefined;
+      const justNow = handedOver.takeAll();
+      if (findSentrySdk() !== undefined) for (const each of justNow) undisturbed(() => repeat(each));
     },
     settleSurvived: () => survived.settleAll(),
     release,

@@ -508,6 +508,22 @@ describe.each([
     expect(new Set(types.values())).toEqual(new Set(['Error', type]));
   });
 
+  it('what was survived just before the process ends is told although the SDK has no handler for that', async () => {
+    const without = `(all) => all.filter(({ name }) => !['OnUncaughtException', 'OnUnhandledRejection'].includes(name))`;
+    await run(`
+      Sentry.init({ ...INIT, integrations: ${without} });
+      ${afterInit}
+      setupTracing({ captureUncaught: true });
+      const fail = (name) =>
+        traceAgent({ name: 'helper' }, () => traceTool({ name }, () => Promise.reject(new Error(name))).catch(() => {}));
+      await fail('get_weather');
+      await fail('get_time');
+      throw new RangeError('the end');
+    `);
+    const told = new Map(events().map((event) => [event.event_id, values([event])[0]]));
+    expect(new Set(told.values())).toEqual(new Set(['get_weather', 'get_time', 'the end']));
+  });
+
   it('an error of an agent that nobody catches is one Issue, and it is ours', async () => {
     await run(`
       Sentry.init(INIT);
