@@ -93,6 +93,24 @@ function currentScope(carrier: unknown): Scope | undefined {
   return hasMethods(scope, SCOPE_METHODS) ? (scope as unknown as Scope) : undefined;
 }
 
+/** Does something within the scope of a request, which the SDK looks up by itself. Never throws. */
+type InRequest = (run: () => string | undefined) => string | undefined;
+
+/** The scope of the request as it is now. Without a strategy that keeps it, it is what it is when it is looked up. */
+function requestNow(carrier: unknown): InRequest | undefined {
+  const { acs } = carrier as { acs?: unknown };
+  if (!hasMethods(acs, ['getIsolationScope', 'withSetIsolationScope'])) return undefined;
+  const strategy = acs as unknown as Strategy;
+  const request = strategy.getIsolationScope().clone();
+  return (run) => guard(() => strategy.withSetIsolationScope(request, run));
+}
+
+/** What is used of the way the SDK keeps scopes (`@sentry/core`, `asyncContext/types.ts`). */
+interface Strategy {
+  getIsolationScope(): Scope;
+  withSetIsolationScope<T>(scope: Scope, run: () => T): T;
+}
+
 function isClient(client: unknown): client is Client {
   return hasMethods(client, CLIENT_METHODS);
 }
@@ -128,13 +146,15 @@ function connect(version: string, client: Client, carrier: unknown): SentrySdk {
       mark(error);
       // What is said in this scope later is about something else. Not kept for long: there may be thousands.
       let scope = guard(() => currentScope(carrier)?.clone());
-      // The SDK looks up the scope of the request by itself.
+      let inThisRequest = guard(() => requestNow(carrier));
       const inThisContext = AsyncLocalStorage.snapshot();
       return (captured) =>
         inThisContext(() => {
           const itsScope = scope ?? currentScope(carrier);
+          const inItsRequest = inThisRequest ?? ((run) => run());
           scope = undefined;
-          return captureWith(itsScope, captured);
+          inThisRequest = undefined;
+          return inItsRequest(() => captureWith(itsScope, captured));
         });
     },
     async flush(timeoutMs) {

@@ -453,6 +453,25 @@ describe.each([
     expect(told).toEqual([...Array.from({ length: 5 }, () => undefined), 3]);
   });
 
+  it('a failure that waits for the end of its run keeps the request as it was, whatever is said of that later', async () => {
+    await run(`
+      Sentry.init(INIT);
+      ${afterInit}
+      setupTracing();
+      await Sentry.withIsolationScope((scope) => {
+        scope.setUser({ id: 'ada' });
+        scope.setTag('step', 'first');
+        return traceAgent({ name: 'helper' }, async () => {
+          await traceTool({ name: 'get_weather' }, () => Promise.reject(new Error('no weather'))).catch(() => {});
+          scope.setUser({ id: 'grace' });
+          scope.setTag('step', 'second');
+        });
+      });
+      await Sentry.flush(2000);
+    `);
+    expect(events()).toMatchObject([{ user: { id: 'ada' }, tags: { step: 'first' } }]);
+  });
+
   it('an uncaught error is one Issue, and the process ends as it does with the SDK alone', async () => {
     // On the same line in both programs, because its number is printed.
     const crash = `setImmediate(() => { throw new Error('nobody caught this'); }); Sentry.init(INIT);`;
