@@ -117,6 +117,11 @@ export function causesAndMembersOf(whole: unknown): ReadonlySet<unknown> {
   return parts;
 }
 
+/** The errors a group has as its members, and not what else it lists. */
+export function membersOf(error: unknown): readonly unknown[] {
+  return (isObject(error) ? linksOf(error).members : undefined) ?? [];
+}
+
 interface ErrorLinks {
   readonly cause?: unknown;
   readonly members?: readonly unknown[];

@@ -111,6 +111,14 @@ describe('Issues of a process', () => {
     expect(issues()).toEqual([['BookingError', 'error', 'faultline.conversation.unhandled', false]]);
   });
 
+  it('whose agent fails with an error that is wrapped in one with a list of descriptions, are one', async () => {
+    await endsAlike(`
+      const wrap = (cause) => Object.assign(new RangeError('no trip', { cause }), { errors: [{ message: 'no seat' }] });
+      traceAgent({ name: 'helper' }, async () => book()).catch((error) => { throw wrap(error); });
+    `);
+    expect(issues()).toEqual([['BookingError', 'error', 'faultline.conversation.unhandled', false]]);
+  });
+
   it.each([
     ['is no Issue', `traceAgent({ name: 'helper' }, async () => { throw new SyntaxError('of no interest'); })`],
     [

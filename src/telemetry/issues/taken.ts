@@ -1,6 +1,5 @@
 import type { CapturedFailure } from '../captured.ts';
-import { guard } from '../guard.ts';
-import { toldWith } from '../linked-errors.ts';
+import { membersOf, toldWith } from '../linked-errors.ts';
 
 /** How an error was taken. */
 export interface Taken {
@@ -25,8 +24,8 @@ export function hasEndedRun({ isOfPoint, isSurvived, isIssue, at }: Taken): bool
 
 /** Whether an error is nothing but what is told already: one of its causes is, or each member of a group. */
 export function isOfTold(error: unknown, isTold: (part: unknown) => boolean): boolean {
-  const members: unknown = guard(() => (error as { readonly errors?: unknown } | undefined)?.errors);
-  const wholes: readonly unknown[] = Array.isArray(members) && members.length > 0 ? members : [error];
+  const members = membersOf(error);
+  const wholes = members.length > 0 ? members : [error];
   return wholes.every((whole) => isTold(whole) || [...toldWith(whole)].some(isTold));
 }
 
