@@ -67,12 +67,11 @@ function place({ message, frames, tags }: FingerprintedFailure): readonly string
   const ofApplication = frames.filter(({ in_app }) => in_app);
   const innermost = ofApplication.at(-1);
   if (innermost === undefined) return [messagePattern(message)];
-  if (!isNameless(innermost)) return [placeOf(innermost)];
-  const caller = ofApplication.findLast((frame) => !isNameless(frame));
-  if (caller !== undefined) return [placeOf(innermost), placeOf(caller)];
-  // What a tool or a store runs is known by its name.
+  // What a tool or a store runs is known by its name, whoever calls it.
   const isNamed = tags['tool'] !== undefined || tags['memory_store'] !== undefined;
-  return isNamed ? [placeOf(innermost)] : [placeOf(innermost), messagePattern(message)];
+  if (isNamed || !isNameless(innermost)) return [placeOf(innermost)];
+  const caller = ofApplication.findLast((frame) => !isNameless(frame));
+  return [placeOf(innermost), caller === undefined ? messagePattern(message) : placeOf(caller)];
 }
 
 function placeOf({ function: name, filename }: SentryFrame): string {

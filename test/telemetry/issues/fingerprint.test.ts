@@ -101,6 +101,12 @@ describe('the fingerprint of a failure', () => {
     expect(failureFingerprint({ ...ofTool, message: 'no seat in Rome' })).toEqual(
       failureFingerprint({ ...ofTool, message: 'no seat in Oslo' }),
     );
+    // Whoever calls it.
+    for (const tags of [{ tool: 'book' }, { memory_store: 'notes' }]) {
+      expect(failureFingerprint({ ...failure, tags, frames: [named('search'), anonymous] })).toEqual(
+        failureFingerprint({ ...failure, tags, frames: [named('pay'), anonymous] }),
+      );
+    }
   });
 
   it('tells agents, tools, stores and transports apart, but not whom they are for', () => {
