@@ -87,7 +87,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
   const hooks = createHooks(options, report);
   const { undisturbed } = hooks;
   const held = createHeldFailures(clock);
-  const survived = createSurvivedFailures();
+  const survived = createSurvivedFailures(clock);
   /** Each error that was taken, as it was last taken. */
   const taken = new WeakMap<object, Taken>();
   const handedOver = createHandedOver(clock);

@@ -1,5 +1,6 @@
 import type { HeldFailure } from '../active.ts';
 import type { CapturedFailure } from '../captured.ts';
+import { systemClock, type Clock } from '../http/clock.ts';
 import type { Settle } from './held-failures.ts';
 
 /** A failure somebody has gone on from, as far as is known. */
@@ -26,7 +27,7 @@ const MOMENT_MS = 1_000;
 const MAX_WAITING = 100;
 
 /** Creates an empty list, which keeps no process alive. */
-export function createSurvivedFailures(): SurvivedFailures {
+export function createSurvivedFailures(clock: Clock = systemClock): SurvivedFailures {
   /** Oldest first. */
   const waiting = new Set<SurvivedFailure>();
 
@@ -37,12 +38,12 @@ export function createSurvivedFailures(): SurvivedFailures {
         failure,
         decide(outcome) {
           if (!waiting.delete(survived)) return false;
-          clearTimeout(timer);
+          cancel();
           settle(outcome);
           return true;
         },
       };
-      const timer = setTimeout(() => survived.decide(failure), MOMENT_MS).unref();
+      const cancel = clock.after(MOMENT_MS, () => survived.decide(failure));
       waiting.add(survived);
       if (waiting.size > MAX_WAITING) settleOldest(waiting);
       return survived;

@@ -82,6 +82,16 @@ describe('one failure that repeats', () => {
     expect(events).toHaveLength(5);
   });
 
+  it('is told a second after it was survived', () => {
+    const clock = turnedClock();
+    const { sink, events } = createSink({ clock });
+    sink.capture(aFailure());
+    clock.turn(999);
+    expect(events).toHaveLength(0);
+    clock.turn(1);
+    expect(events).toHaveLength(1);
+  });
+
   it('hides no other one of its group: of another line, or with another status', () => {
     const refused = (status: number, isElsewhere = false): Error => {
       const error = isElsewhere ? new Error('refused elsewhere') : new Error('refused');
@@ -176,7 +186,8 @@ describe('a failure whose run is not over', () => {
     const { failure, decide } = sink.hold(aFailure());
     expect(clock.waits).toEqual([60_000]);
     decide(failure);
-    expect(clock.waits).toEqual([]);
+    // For what may come of it.
+    expect(clock.waits).toEqual([1_000]);
   });
 
   it('is struck when it became part of another one', () => {
