@@ -301,7 +301,7 @@ function surroundingsHere(error: unknown, status: SpanStatus, context: CaptureCo
   const span = trace.getSpan(here);
   const site = span === undefined ? { span } : spanSite(span);
   const tags = guard(() => ({ ...context?.tags }));
-  const scope = guard(() => scopeWith(context, frame));
+  const scope = scopeWith(context, frame);
   const fingerprint = guard(() => fingerprintOf(context));
   return {
     ...surroundings({ ...site, frame, scope, transaction: frame?.agent?.name }, error, status, tags),
@@ -311,11 +311,18 @@ function surroundingsHere(error: unknown, status: SpanStatus, context: CaptureCo
 
 /** What is said of one thing that is captured, by the rules of what is said of a run. */
 function scopeWith(context: CaptureContext | null, frame: RunFrame | undefined): Scope | undefined {
-  const { user, contexts, extra } = context ?? {};
+  // Each by itself: what cannot be read takes nothing else along.
+  const user = guard(() => context?.user);
+  const contexts = guard(() => context?.contexts);
+  const extra = guard(() => context?.extra);
   if (user === undefined && contexts === undefined && extra === undefined) return undefined;
   const scope = new Scope(scopeOf(frame));
-  if (isObject(user)) scope.setUser(user);
-  for (const [name, facts] of Object.entries(isObject(contexts) ? contexts : {})) scope.setContext(name, facts);
+  if (isObject(user)) guard(() => scope.setUser(user));
+  if (isObject(contexts)) {
+    for (const name of guard(() => Object.keys(contexts)) ?? []) {
+      guard(() => scope.setContext(name, contexts[name]!));
+    }
+  }
   if (isObject(extra)) scope.setContext('extra', extra);
   return scope;
 }

@@ -1155,6 +1155,30 @@ describe('the application', () => {
     expect(nothing?.fingerprint).toEqual(['message', 'nothing said']);
   });
 
+  it('says all it can of what it captures, also where a part of that cannot be read', async () => {
+    const { flush } = setup();
+    const unreadable = {
+      get order(): never {
+        throw new Error('no');
+      },
+      city: { id: 7 },
+    };
+    const extra = { attempt: 2 };
+    captureException(new RangeError('no seat'), { user: { id: 'ada' }, contexts: unreadable, extra });
+    captureException(new RangeError('no seat'), {
+      user: { id: 'ada' },
+      get contexts(): never {
+        throw new Error('no');
+      },
+      extra,
+    });
+    await flush();
+    expect(events()).toMatchObject([
+      { user: { id: 'ada' }, contexts: { city: { id: 7 }, extra } },
+      { user: { id: 'ada' }, contexts: { extra } },
+    ]);
+  });
+
   it('is heard where it gives an error for a message, as an error, once', async () => {
     const { flush } = setup();
     const error = new WeatherServiceError('503');
