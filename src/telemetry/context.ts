@@ -14,7 +14,15 @@ import type { Redactor } from './content/redactor.ts';
 import { scopeOf } from './current-scope.ts';
 import { guard } from './guard.ts';
 import type { FailurePlace } from './recorded-failures.ts';
-import { FRAME_KEY, frameOf, type AgentFrame, type RunContext, type RunFrame, type SaidOfRun } from './run-frame.ts';
+import {
+  FRAME_KEY,
+  frameOf,
+  isOver,
+  type AgentFrame,
+  type RunContext,
+  type RunFrame,
+  type SaidOfRun,
+} from './run-frame.ts';
 import { Scope } from './scope.ts';
 import {
   FAULTLINE_DEPTH,
@@ -76,7 +84,7 @@ export function withRunContext<T>(context: RunContext, run: () => T): T {
 
 function frameWithin(outer: RunFrame | undefined, context: RunContext): RunFrame {
   const run = runWithin(outer?.run, context);
-  const scope = new Scope(scopeOf(outer));
+  const scope = scopeWithin(outer);
   const { user } = context;
   if (user !== undefined) guard(() => scope.setUser(user));
   return createFrame(run, scope, contentOfRun(outer, context.captureContent), outer?.agent);
@@ -107,7 +115,12 @@ export function frameApart(
   run: RunContext = outer?.run ?? {},
   content: ContentPolicy = contentPolicyOf(outer),
 ): RunFrame {
-  return createFrame(run, new Scope(scopeOf(outer)), content, outer?.agent);
+  return createFrame(run, scopeWithin(outer), content, outer?.agent);
+}
+
+function scopeWithin(outer: RunFrame | undefined): Scope {
+  const isInRun = outer?.agent !== undefined && !isOver(outer.agent);
+  return isInRun ? new Scope(outer.scope) : Scope.outsideOfRuns(scopeOf(outer));
 }
 
 /** The run context of the code that is running now. */

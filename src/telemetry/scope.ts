@@ -19,6 +19,9 @@ export interface User {
 /** Newest breadcrumbs that are kept of a run. */
 const MAX_BREADCRUMBS = 100;
 
+/** Most scopes inside one another that are kept apart where no run is. */
+const MAX_DEPTH = 20;
+
 /** How an operation ended. */
 export type Outcome = 'done' | 'failed' | 'aborted';
 
@@ -137,6 +140,8 @@ let breadcrumbCount = 0;
 export class Scope {
   #said: SaidAttributes | undefined;
   readonly #outer: Scope | undefined;
+  /** How many scopes are around it. */
+  readonly #depth: number;
   #user: User | undefined;
   #tags: Record<string, string> | undefined;
   #contexts: Record<string, Readonly<Record<string, unknown>>> | undefined;
@@ -148,6 +153,15 @@ export class Scope {
     // Nothing can be read of one that another copy of this package has made.
     this.#outer = outer !== undefined && #said in outer ? outer : undefined;
     this.#said = this.#outer === undefined ? undefined : this.#outer.#said;
+    this.#depth = this.#outer === undefined ? 0 : this.#outer.#depth + 1;
+  }
+
+  /**
+   * A scope for work outside of runs. Where very many are inside one another, requests start one another, and most of
+   * them are over.
+   */
+  static outsideOfRuns(around: Scope): Scope {
+    return #said in around && around.#depth >= MAX_DEPTH ? Scope.outliving(around) : new Scope(around);
   }
 
   /**
@@ -234,8 +248,8 @@ export class Scope {
   #fromOutermost(): Scope[] {
     const scopes: Scope[] = [];
     // oxlint-disable-next-line typescript/no-this-alias -- the walk starts here
-    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.#outer) scopes.unshift(scope);
-    return scopes;
+    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.#outer) scopes.push(scope);
+    return scopes.toReversed();
   }
 }
 

@@ -1297,6 +1297,29 @@ describe('the application', () => {
     );
   });
 
+  it('sets them for each request also where each is started by the one before, of whose steps no later one tells', async () => {
+    const { flush } = setup();
+    let next = <T>(run: () => T): T => run();
+    for (let request = 0; request < 100; request += 1) {
+      const now = next;
+      now(() =>
+        continueTrace({}, () =>
+          withRunContext({ transport: 'queue' }, () => {
+            if (request === 0) setTag('region', 'eu');
+            if (request === 0 || request > 97) addBreadcrumb({ category: 'queue', message: `takes ${request}` });
+            setUser({ id: String(request) });
+            next = AsyncResource.bind(<T>(run: () => T): T => run());
+          }),
+        ),
+      );
+    }
+    next(() => captureException(new WeatherServiceError('503')));
+    await flush();
+    const { breadcrumbs, ...event } = onlyEvent();
+    expect(event).toMatchObject({ user: { id: '99' }, tags: { region: 'eu' } });
+    expect(breadcrumbs?.values.map(({ message }) => message)).toEqual(['takes 98', 'takes 99']);
+  });
+
   it('sets them for each run also where the runs are started by work that outlives the first', async () => {
     const { flush } = setup();
     const closed = new Error('the pool is closed');
