@@ -7,7 +7,8 @@ export interface HeldFailures extends Iterable<HeldFailure> {
   /**
    * Adds a failure. `settle` hears how it turned out. Where too many of one run wait, the oldest is settled at once,
    * as one the run has gone on from, and so is one that has waited for a minute: a run may last as long as a
-   * conversation. Should it end the run after all, `settle` hears of it a second time.
+   * conversation. Should it end the run after all, or become part of what does, `settle` hears of
+   * it a second time.
    */
   add(failure: CapturedFailure, settle: Settle): HeldFailure;
   /** Settles all of them as they were when they happened. */
@@ -66,7 +67,7 @@ function createWaiting(failure: CapturedFailure, settle: Settle, remove: (itself
       return isRemnant(kept) ? { ...kept.rest, error: kept.error.deref() ?? GONE } : kept;
     },
     decide(outcome) {
-      const endedTheRun = outcome !== 'dropped' && !outcome.handled;
+      const endedTheRun = outcome === 'dropped' || !outcome.handled;
       if (!remove(waiting) && !(isRemnant(kept) && endedTheRun)) return;
       settle(outcome);
     },

@@ -109,6 +109,19 @@ describe('the failures of one run', () => {
     expect(fatal[0]?.breadcrumbs?.values.map(({ category }) => category)).toContain('booking');
   });
 
+  it('are told once also where one that was settled before is the cause of what ends the run within a second', async () => {
+    const errors = Array.from({ length: 101 }, (_, count) => new Error(`failure ${count}`));
+    const run = (): unknown =>
+      traceAgent({ name: 'helper' }, () => {
+        failingTool(errors[0]!, 'first');
+        for (const error of errors.slice(1)) failingTool(error);
+        throw new Error('no trip', { cause: errors[0] });
+      });
+    expect(run).toThrow('no trip');
+    const others = (await issues()).filter(({ tags }) => tags['tool'] !== 'book');
+    expect(others.map(told)).toEqual([['no trip', 'error', false, undefined]]);
+  });
+
   it('neither pile up nor hold the process when there are thousands', async () => {
     let heldMs = 0;
     traceAgent({ name: 'helper' }, () => {
