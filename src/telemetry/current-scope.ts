@@ -5,7 +5,8 @@ import { textOf } from './attributes/text.ts';
 import type { Breadcrumb } from './captured.ts';
 import { guard } from './guard.ts';
 import { frameOf, type RunFrame } from './run-frame.ts';
-import { Scope, type Beginning, type DatedBreadcrumb, type User } from './scope.ts';
+import { Scope, type User } from './scope.ts';
+import type { Beginning, DatedBreadcrumb } from './steps.ts';
 
 /** What is said outside of any run holds for the whole process. */
 const processScope = new Scope();

@@ -75,8 +75,8 @@ export interface AgentFrame {
   readonly root?: AgentFrame | undefined;
   /** The id of the run, unless it was given around it. */
   readonly runId?: string | undefined;
-  /** The scope the run began in, which has its steps. Absent in the frame of an older copy of this package. */
-  readonly scope?: Scope;
+  /** The scope the run began in, which has its steps. */
+  readonly scope: Scope;
   /** The model call that answered last: the parent of the tools it asked for. */
   lastChat?: SpanContext;
   /** The model call that was made last, for the tags of an Issue. */

@@ -843,6 +843,22 @@ describe('what an Issue tells of the way to a failure', () => {
     ]);
   });
 
+  it('tells how a step ended that had begun before very many others', async () => {
+    const { flush } = setup();
+    await traceAgent({ name: 'helper' }, async () => {
+      let finish = (): void => {};
+      const slow = traceTool({ name: 'slow' }, () => new Promise<void>((resolve) => (finish = resolve)));
+      for (let count = 0; count < 450; count += 1) traceTool({ name: 'quick' }, () => undefined);
+      finish();
+      await slow;
+      quietly(failingTool);
+    });
+    await flush();
+    const told = steps(onlyEvent()).map(([, message]) => message);
+    expect(told).toHaveLength(100);
+    expect(told.slice(-3)).toEqual(['execute_tool quick: done', 'execute_tool slow: done', 'execute_tool get_weather']);
+  });
+
   it('is in the order in which it happened, in whichever part of the run', async () => {
     const { flush } = setup();
     const say = (message: string): void => addBreadcrumb({ category: 'app', message });

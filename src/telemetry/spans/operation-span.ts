@@ -13,7 +13,8 @@ import type { FailurePoint } from '../failure-points.ts';
 import { guard, guarded } from '../guard.ts';
 import { errorType } from '../linked-errors.ts';
 import type { ResultObserver } from '../result-observation.ts';
-import { beginStep, endStep, type Outcome, type Scope, type Step } from '../scope.ts';
+import type { Scope } from '../scope.ts';
+import type { Outcome, Step } from '../steps.ts';
 import { ERROR_TYPE, FAULTLINE_OUTCOME, OPERATIONS, type Operation } from '../semconv.ts';
 import { observeResult } from '../span-result.ts';
 import type { SpanHandle, SpanOptions } from './handles.ts';
@@ -75,7 +76,7 @@ export interface Opened {
  */
 export function stepOf(operation: Operation, name: string, span: Span, frame: RunFrame | undefined): Step | undefined {
   if (frame === undefined || active().issues === undefined) return undefined;
-  return beginStep(scopeOfSteps(frame), operation, name, span);
+  return scopeOfSteps(frame).beginStep(operation, name, span);
 }
 
 /** A part of a run may have a scope of its own; its steps are those of the run. */
@@ -208,7 +209,7 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
     guard(() => this.beforeEnd(outcome === 'done', this.#error));
     guard(() => this.span.end());
     const { step, frame } = this.#opened;
-    if (step !== undefined && frame !== undefined) endStep(scopeOfSteps(frame), step, outcome, this.span);
+    if (step !== undefined && frame !== undefined) scopeOfSteps(frame).endStep(step, outcome, this.span);
   }
 
   #outcome(): Outcome {

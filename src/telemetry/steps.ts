@@ -1,0 +1,119 @@
+import type { Breadcrumb } from './captured.ts';
+import { OPERATIONS, type Operation } from './semconv.ts';
+
+/** Newest breadcrumbs that are told of a run. */
+const MAX_BREADCRUMBS = 100;
+
+/** How an operation ended. */
+export type Outcome = 'done' | 'failed' | 'aborted';
+
+/**
+ * An operation of a run, as breadcrumbs tell of it: that it began, and how it ended. They are made when a failure
+ * asks for them; until then it costs next to nothing. It keeps nothing of the span, whose content may be large.
+ */
+export class Step {
+  readonly operation: Operation;
+  readonly name: string;
+  /** A time of the SDK, epoch milliseconds, or nothing: nobody asked the clock. */
+  readonly startedAt: unknown;
+  /** What came before it has a lower number. */
+  readonly number: number;
+  endedAt: unknown = undefined;
+  /** Absent while it goes on. */
+  outcome: Outcome | undefined = undefined;
+  /** What came before its end has a lower number; 0 while it goes on. */
+  endNumber = 0;
+
+  constructor(operation: Operation, name: string, startedAt: unknown, number: number) {
+    this.operation = operation;
+    this.name = name;
+    this.startedAt = startedAt;
+    this.number = number;
+  }
+}
+
+/** A breadcrumb that is made at once. */
+export interface DatedBreadcrumb extends Breadcrumb {
+  readonly timestampMs: number;
+}
+
+/** What begins with whatever comes next, and has its time. */
+export interface Beginning {
+  readonly timestampMs: undefined;
+  readonly category: string;
+  readonly message: string;
+}
+
+/** What was said on the way. */
+export interface Remark {
+  readonly said: DatedBreadcrumb | Beginning;
+  readonly number: number;
+}
+
+/** What happened in a scope, in the order in which it began. Another copy of this package may have added to it. */
+export type Trail = (Step | Remark)[];
+
+/** Most steps that go on and are kept although more has begun since than may be told: how they end may be told yet. */
+const MAX_GOING_ON = 50;
+
+/** Adds to a trail, of which little more is kept than may be told. */
+export function extendTrail(trail: Trail, entry: Step | Remark): void {
+  trail.push(entry);
+  // Twice the bound before it is cut, so that most additions move nothing.
+  if (trail.length < 2 * MAX_BREADCRUMBS) return;
+  const older = trail.splice(0, MAX_BREADCRUMBS);
+  trail.unshift(...older.filter((each) => !('said' in each) && each.endNumber === 0).slice(-MAX_GOING_ON));
+}
+
+/** The newest breadcrumbs of several trails, oldest first. */
+export function breadcrumbsOf(trails: readonly Trail[]): readonly Breadcrumb[] {
+  const moments = trails
+    .flatMap((trail) => trail.flatMap(momentsOf))
+    .toSorted((one, other) => one.number - other.number)
+    .slice(-MAX_BREADCRUMBS);
+  let next: Breadcrumb | undefined;
+  return moments
+    .toReversed()
+    .map(({ tell }) => (next = tell(next)))
+    .toReversed();
+}
+
+/** Something there is a breadcrumb of. */
+interface Moment {
+  readonly number: number;
+  /** Makes it. What has no time of its own has that of the next one. */
+  readonly tell: (next: Breadcrumb | undefined) => Breadcrumb;
+}
+
+function momentsOf(entry: Step | Remark): readonly Moment[] {
+  const { number } = entry;
+  if ('said' in entry) return [{ number, tell: (next) => remarkOf(entry.said, next) }];
+  const beginning = { number, tell: () => beginningOf(entry) };
+  return entry.outcome === undefined ? [beginning] : [beginning, { number: entry.endNumber, tell: () => endOf(entry) }];
+}
+
+function remarkOf(said: DatedBreadcrumb | Beginning, next: Breadcrumb | undefined): Breadcrumb {
+  return said.timestampMs === undefined ? infoOf(said.category, said.message, next?.timestampMs) : said;
+}
+
+function beginningOf({ operation, name, startedAt }: Step): Breadcrumb {
+  return infoOf(OPERATIONS[operation].sentryOp, name, epochMs(startedAt));
+}
+
+function endOf({ operation, name, endedAt, outcome }: Step): Breadcrumb {
+  const info = infoOf(OPERATIONS[operation].sentryOp, `${name}: ${outcome}`, epochMs(endedAt));
+  return outcome === 'failed' ? { ...info, level: 'error' } : info;
+}
+
+function infoOf(category: string, message: string, timestampMs: number | undefined): Breadcrumb {
+  const level = 'info';
+  return timestampMs === undefined ? { category, message, level } : { timestampMs, category, message, level };
+}
+
+/** Milliseconds of a time of the SDK, which is seconds and nanoseconds, or of one of ours. */
+function epochMs(time: unknown): number | undefined {
+  if (typeof time === 'number') return time;
+  const [seconds, nanoseconds] = Array.isArray(time) ? (time as readonly unknown[]) : [];
+  const isTime = typeof seconds === 'number' && typeof nanoseconds === 'number';
+  return isTime ? seconds * 1_000 + nanoseconds / 1_000_000 : undefined;
+}
