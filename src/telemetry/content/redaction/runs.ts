@@ -1,54 +1,73 @@
 import { BASE64_SIGN, DOT, endOf, SEPARATOR, STAR, startOf, typeAt, typeOf, VALUE_END, WORD } from './characters.ts';
 import { COLON, DOLLAR, HASH, TILDE } from './codes.ts';
 
+/** The same walk is not taken twice: its end holds as long as what is asked for lies in it. */
+interface Walked {
+  from: number;
+  end: number;
+}
+
 /**
  * The ends of what can be a value without quotation marks, in one text. Signs of assignment may follow each other in
  * such a run of characters, so that many values begin in it: it is walked once, and its end remembered.
+ *
+ * One is made for every text, of which most are short and never ask it: it holds nothing until it is asked.
  */
-export interface Runs {
+export class Runs {
+  readonly #text: string;
+  #values: Walked | undefined;
+  #parameters: Walked | undefined;
+  #lines: Walked | undefined;
+  #credentials: Walked | undefined;
+  #partedCredentials: Walked | undefined;
+  /** By alphabet. */
+  #keys: Map<number, Walked> | undefined;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
   /** In the query of a URL separators belong to the value, and a fragment does not. */
-  readonly endOfValue: (start: number, isInQuery: boolean) => number;
+  endOfValue(start: number, isInQuery: boolean): number {
+    const walked = isInQuery ? (this.#parameters ??= unwalked()) : (this.#values ??= unwalked());
+    return holds(walked, start) ? walked.end : walk(walked, start, walkValue(this.#text, start, isInQuery));
+  }
+
   /** The end of the line, or of the quotation it stands in. */
-  readonly endOfLine: (start: number) => number;
-  readonly endOfCredentials: (start: number) => number;
-  /** The same where the header is named, so that a colon may stand between two parts. */
-  readonly endOfCredentialsInParts: (start: number) => number;
+  endOfLine(start: number): number {
+    const walked = (this.#lines ??= unwalked());
+    return holds(walked, start) ? walked.end : walk(walked, start, endBefore(ENDS_OF_LINE, this.#text, start));
+  }
+
+  /** @param inParts whether the header is named, so that a colon may stand between two parts */
+  endOfCredentials(start: number, inParts: boolean): number {
+    const walked = inParts ? (this.#partedCredentials ??= unwalked()) : (this.#credentials ??= unwalked());
+    return holds(walked, start) ? walked.end : walk(walked, start, walkCredentials(this.#text, start, inParts));
+  }
+
   /** The end of what can be a key in an alphabet, without the dots and stars of the sentence around it. */
-  readonly endOfKey: (start: number, alphabet: number) => number;
+  endOfKey(start: number, alphabet: number): number {
+    const keys = (this.#keys ??= new Map<number, Walked>());
+    let walked = keys.get(alphabet);
+    if (walked === undefined) keys.set(alphabet, (walked = unwalked()));
+    if (holds(walked, start)) return walked.end;
+    return walk(walked, start, startOf(this.#text, endOf(this.#text, start, alphabet | STAR), DOT | STAR, start));
+  }
 }
 
-/** Creates the memory of the runs of one text. */
-export function createRuns(text: string): Runs {
-  const endOfPlain = walkingOnce((start) => walkValue(text, start, false));
-  const endOfParameter = walkingOnce((start) => walkValue(text, start, true));
-  const endsOfKeys = new Map<number, (start: number) => number>();
-  return {
-    endOfValue: (start, isInQuery) => (isInQuery ? endOfParameter(start) : endOfPlain(start)),
-    endOfLine: walkingOnce((start) => endBefore(ENDS_OF_LINE, text, start)),
-    endOfCredentials: walkingOnce((start) => walkCredentials(text, start, false)),
-    endOfCredentialsInParts: walkingOnce((start) => walkCredentials(text, start, true)),
-    endOfKey: (start, alphabet) => {
-      let endOfKey = endsOfKeys.get(alphabet);
-      if (endOfKey === undefined) {
-        endOfKey = walkingOnce((first) => startOf(text, endOf(text, first, alphabet | STAR), DOT | STAR, first));
-        endsOfKeys.set(alphabet, endOfKey);
-      }
-      return endOfKey(start);
-    },
-  };
+function unwalked(): Walked {
+  return { from: 0, end: -1 };
 }
 
-/** The same walk, remembered as long as what is asked for lies in it. A run ends at the same place from all of it. */
-function walkingOnce(walk: (start: number) => number): (start: number) => number {
-  let from = 0;
-  let end = -1;
-  return (start) => {
-    if (start < from || start > end) {
-      end = walk(start);
-      from = start;
-    }
-    return end;
-  };
+function holds({ from, end }: Walked, start: number): boolean {
+  return start >= from && start <= end;
+}
+
+/** A run ends at the same place from all of it. */
+function walk(walked: Walked, from: number, end: number): number {
+  walked.from = from;
+  walked.end = end;
+  return end;
 }
 
 function walkValue(text: string, start: number, isInQuery: boolean): number {

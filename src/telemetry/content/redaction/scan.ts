@@ -44,7 +44,7 @@ import { paymentCardAt } from './payment-card.ts';
 import { FEWEST_DIGITS, isNumberSign, mayBeginLocal, phoneNumberAt } from './phone-number.ts';
 import { createPrivateKeyFinder, puttyKeyAt, type PrivateKeyFinder } from './private-key.ts';
 import { findProviderKey, MIN_KEY } from './provider-key.ts';
-import { createRuns, type Runs } from './runs.ts';
+import { Runs } from './runs.ts';
 import { findSchemed, LONGEST_SCHEME, SHORTEST_SCHEME } from './scheme.ts';
 import { findDataSource, findUserinfo, isBeforeProtocol, ORACLE } from './url.ts';
 
@@ -104,7 +104,7 @@ function createScan(text: string, rules: ScanRules): Scan {
   return {
     text,
     rules,
-    runs: createRuns(text),
+    runs: new Runs(text),
     privateKeys: undefined,
     entries: undefined,
     hasOracle: undefined,

@@ -3,7 +3,7 @@ import { CAPITAL_O, codeAt, DOLLAR, LETTER_B, LETTER_O, LETTER_R, PERCENT, PLUS,
 import { matchAt, type Finding } from './finding.ts';
 import { isSecretValue } from './named-value.ts';
 import { isFiller, looksRandom } from './randomness.ts';
-import { createRuns, type Runs } from './runs.ts';
+import { Runs } from './runs.ts';
 import { isBase64Url } from './web-token.ts';
 
 const SCHEME = /(?:Bearer|Basic|Token|ApiKey|Key|Bot|Negotiate|DPoP|GenieKey|SSWS)(?:[ \t]|%20|\+){1,2}/iy;
@@ -23,7 +23,7 @@ export function findSchemed(text: string, runs: Runs, start: number, end: number
   if ((text.charCodeAt(start) | 32) !== LETTER_B || behindScheme(text, end) === end) return undefined;
   const scheme = text.slice(start, end).toLowerCase();
   if (scheme !== 'bearer' && scheme !== 'basic') return undefined;
-  const found = credentialsAt(text, behindScheme(text, end), runs.endOfCredentials);
+  const found = credentialsAt(text, behindScheme(text, end), runs, false);
   if (found === undefined || found.end - found.start < MIN_CREDENTIALS) return undefined;
   // The names of schemes may follow each other with a plus between them, and all the rest be the credentials of each.
   const read = Math.min(found.end, found.start + MAX_READ);
@@ -55,22 +55,22 @@ const MAX_READ = 256;
 const MIN_CREDENTIALS = 8;
 
 /** The credentials behind the name of a scheme, where the name of the header has said that there are some. */
-export function schemedAt(text: string, start: number, runs: Runs = createRuns(text)): Finding | undefined {
+export function schemedAt(text: string, start: number, runs: Runs = new Runs(text)): Finding | undefined {
   if ((typeAt(text, start) & SCHEME_LETTER) === 0) return undefined;
   const opening = matchAt(SCHEME, text, start);
   if (opening === null) return undefined;
   const first = start + opening[0].length;
-  const found = credentialsAt(text, first, runs.endOfCredentialsInParts);
+  const found = credentialsAt(text, first, runs, true);
   if (found === undefined || !isSecretValue(text.slice(found.start, found.end), 'authorization', '')) return undefined;
   const scheme = opening[0].slice(0, 5).toLowerCase();
   const kind = scheme === 'basic' ? 'basic_credentials' : scheme === 'beare' ? 'bearer_token' : 'authorization';
   return { ...found, kind };
 }
 
-function credentialsAt(text: string, start: number, endOfRun: (start: number) => number): Finding | undefined {
+function credentialsAt(text: string, start: number, runs: Runs, inParts: boolean): Finding | undefined {
   if (codeAt(text, start) === DOLLAR) return undefined;
   // A dot at the end ends the sentence.
-  const end = startOf(text, endOfRun(start), DOT, start);
+  const end = startOf(text, runs.endOfCredentials(start, inParts), DOT, start);
   return end > start ? { start, end, kind: 'authorization' } : undefined;
 }
 
