@@ -143,7 +143,7 @@ export class Scope {
     return {
       tags: Object.assign({}, ...scopes.map((scope) => scope.#tags)) as Record<string, string>,
       contexts: Object.assign({}, ...scopes.map((scope) => scope.#contexts)) as Captured['contexts'],
-      breadcrumbs: breadcrumbsOf(scopes.map((scope) => scope.#trail ?? [])),
+      breadcrumbs: breadcrumbsOf(scopes.flatMap((scope) => (scope.#trail === undefined ? [] : [scope.#trail]))),
       ...(user === undefined ? undefined : { user: issueUser(user) }),
     };
   }

@@ -67,37 +67,31 @@ export function extendTrail(trail: Trail, entry: Step | Remark): void {
 
 /** The newest breadcrumbs of several trails, oldest first. */
 export function breadcrumbsOf(trails: readonly Trail[]): readonly Breadcrumb[] {
-  const moments = trails
-    .flatMap((trail) => trail.flatMap(momentsOf))
-    .toSorted((one, other) => one.number - other.number)
-    .slice(-MAX_BREADCRUMBS);
-  let next: Breadcrumb | undefined;
-  return moments
-    .toReversed()
-    .map(({ tell }) => (next = tell(next)))
-    .toReversed();
+  const begun = trails.length === 1 ? trails[0]! : trails.flat().toSorted((one, other) => one.number - other.number);
+  const ended = begun.filter(hasEnded).toSorted((one, other) => one.endNumber - other.endNumber);
+  const newestFirst: Breadcrumb[] = [];
+  // From the back, because of very many only the newest are told, and what has no time of its own has that of the next.
+  for (let entry = begun.length - 1, end = ended.length - 1; entry >= 0 && newestFirst.length < MAX_BREADCRUMBS;) {
+    const step = ended[end];
+    if (step !== undefined && step.endNumber > begun[entry]!.number) {
+      newestFirst.push(endOf(step));
+      end -= 1;
+    } else {
+      newestFirst.push(beginningOf(begun[entry]!, newestFirst.at(-1)));
+      entry -= 1;
+    }
+  }
+  return newestFirst.toReversed();
 }
 
-/** Something there is a breadcrumb of. */
-interface Moment {
-  readonly number: number;
-  /** Makes it. What has no time of its own has that of the next one. */
-  readonly tell: (next: Breadcrumb | undefined) => Breadcrumb;
+function hasEnded(entry: Step | Remark): entry is Step {
+  return !('said' in entry) && entry.outcome !== undefined;
 }
 
-function momentsOf(entry: Step | Remark): readonly Moment[] {
-  const { number } = entry;
-  if ('said' in entry) return [{ number, tell: (next) => remarkOf(entry.said, next) }];
-  const beginning = { number, tell: () => beginningOf(entry) };
-  return entry.outcome === undefined ? [beginning] : [beginning, { number: entry.endNumber, tell: () => endOf(entry) }];
-}
-
-function remarkOf(said: DatedBreadcrumb | Beginning, next: Breadcrumb | undefined): Breadcrumb {
+function beginningOf(entry: Step | Remark, next: Breadcrumb | undefined): Breadcrumb {
+  if (!('said' in entry)) return infoOf(OPERATIONS[entry.operation].sentryOp, entry.name, epochMs(entry.startedAt));
+  const { said } = entry;
   return said.timestampMs === undefined ? infoOf(said.category, said.message, next?.timestampMs) : said;
-}
-
-function beginningOf({ operation, name, startedAt }: Step): Breadcrumb {
-  return infoOf(OPERATIONS[operation].sentryOp, name, epochMs(startedAt));
 }
 
 function endOf({ operation, name, endedAt, outcome }: Step): Breadcrumb {
