@@ -185,20 +185,42 @@ function traceContext(trace: NonNullable<Captured['trace']>): Record<string, str
 }
 
 function eventBreadcrumbs(breadcrumbs: readonly Breadcrumb[], policy: ContentPolicy): SentryBreadcrumb[] {
+  const { redactor, secretsRedactor } = policy;
+  const words: SafeWords = {
+    label: rememberingAnswers((text) => secretsRedactor.text(text)),
+    message: rememberingAnswers((text) => safeText(text, redactor)),
+  };
   return breadcrumbs
     .slice(-MAX_BREADCRUMBS)
-    .map((breadcrumb) => guard(() => eventBreadcrumb(breadcrumb, policy)))
+    .map((breadcrumb) => guard(() => eventBreadcrumb(breadcrumb, words, policy)))
     .filter((breadcrumb) => breadcrumb !== undefined);
 }
 
-function eventBreadcrumb(breadcrumb: Breadcrumb, policy: ContentPolicy): SentryBreadcrumb {
+/** What may be said of the words of breadcrumbs. */
+interface SafeWords {
+  readonly label: (text: string) => string;
+  readonly message: (text: string) => string;
+}
+
+/** The steps of a run are mostly the same few, again and again. */
+function rememberingAnswers(ask: (text: string) => string): (text: string) => string {
+  const answers = new Map<string, string>();
+  return (text) => {
+    const known = answers.get(text);
+    if (known !== undefined) return known;
+    const answer = ask(text);
+    answers.set(text, answer);
+    return answer;
+  };
+}
+
+function eventBreadcrumb(breadcrumb: Breadcrumb, words: SafeWords, policy: ContentPolicy): SentryBreadcrumb {
   const { timestampMs, type, category, message, level, data } = breadcrumb;
-  const { redactor, secretsRedactor } = policy;
   return {
     ...(timestampMs === undefined ? undefined : { timestamp: timestampMs / 1000 }),
-    category: secretsRedactor.text(category),
-    ...(type === undefined ? undefined : { type: secretsRedactor.text(type) }),
-    ...(message === undefined ? undefined : { message: safeText(message, redactor) }),
+    category: words.label(category),
+    ...(type === undefined ? undefined : { type: words.label(type) }),
+    ...(message === undefined ? undefined : { message: words.message(message) }),
     ...(level === undefined ? undefined : { level }),
     ...(data === undefined ? undefined : { data: plainRecord(data, policy) }),
   };

@@ -40,9 +40,18 @@ export function runtimeContexts(resource: Readonly<Record<string, unknown>>): Ru
   return { ...contexts, app };
 }
 
-/** Bytes. Unknown where the process may not see itself, as in a container without `/proc`. */
+/** For how long what was asked of the memory holds: the system takes a tenth of a millisecond to answer. */
+const MEMORY_HOLDS_MS = 1_000;
+let askedAt = -Infinity;
+let resident: number | undefined;
+
+/** Bytes, as of the last second. Unknown where the process may not see itself, as in a container without `/proc`. */
 function residentMemory(): number | undefined {
-  return guard(() => process.memoryUsage.rss());
+  const now = performance.now();
+  if (now - askedAt < MEMORY_HOLDS_MS) return resident;
+  askedAt = now;
+  resident = guard(() => process.memoryUsage.rss());
+  return resident;
 }
 
 let machineName: string | undefined;
