@@ -1,3 +1,4 @@
+import { isAnyError } from './content/any-error.ts';
 import { errorText } from './content/error-text.ts';
 import { latePattern } from './content/late-pattern.ts';
 import { strictPolicy, type ContentPolicy } from './content/policy.ts';
@@ -145,8 +146,7 @@ function linksOf(value: object): ErrorLinks {
 export function isError(value: unknown): boolean {
   if (!isObject(value)) return false;
   try {
-    if (value instanceof Error || Object.prototype.toString.call(value) === '[object Error]') return true;
-    return typeof (value as { readonly stack?: unknown }).stack === 'string';
+    return isAnyError(value) || typeof (value as { readonly stack?: unknown }).stack === 'string';
   } catch {
     return false;
   }

@@ -5,8 +5,8 @@ import { guard } from './guard.ts';
 /** What the result of a traced function needs from the span it belongs to. None of these ever throws. */
 export interface ResultObserver {
   /**
-   * Whether it is over when it has been awaited, and not before: a stream that came is a value as any other then, and
-   * what other methods answer tells nothing.
+   * Whether awaiting the result is all that tells of its end: a stream is a value like any other, and what other
+   * methods of a promise answer tells nothing.
    */
   readonly isOnlyAwaited?: true;
   /** The first and every further value of a stream. */

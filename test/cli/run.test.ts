@@ -261,7 +261,7 @@ describe('faultline run with a configuration file', () => {
 
   test('ends with its answer, whatever a tool that was given up on still waits for', async () => {
     const path = await configure('{ one: { models: [gateway/asks], tools: [./tools.mjs], tool_timeout_ms: 50 } }');
-    const dawdle = `{ name: 'dawdle', jsonSchema: {}, execute: () => new Promise((done) => setTimeout(done, 600_000)) }`;
+    const dawdle = `{ name: 'dawdle', jsonSchema: {}, execute: () => new Promise(() => { setInterval(() => {}, 60_000); }) }`;
     writeFileSync(join(dirname(path), 'tools.mjs'), `export const dawdle = ${dawdle};`);
 
     const result = await cli(['run', '--config', path, 'Rain?'], { GATEWAY_KEY: KEY });

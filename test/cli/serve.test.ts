@@ -198,7 +198,7 @@ describe('faultline serve', () => {
   });
 
   test('does not outlive its time to stop for a tool that ignores its signal', async () => {
-    const dawdle = `{ name: 'dawdle', jsonSchema: {}, execute: () => new Promise((done) => setTimeout(done, 600_000)) }`;
+    const dawdle = `{ name: 'dawdle', jsonSchema: {}, execute: () => new Promise(() => { setInterval(() => {}, 60_000); }) }`;
     writeFileSync(join(directory, 'tools.mjs'), `export const dawdle = ${dawdle};`);
     const path = configure(
       '{ one: { models: [gateway/asks], tools: [./tools.mjs] } }',
