@@ -4,7 +4,6 @@ import { cutBetweenWords } from './content/cut.ts';
 import type { ContentPolicy } from './content/policy.ts';
 import type { Redactor } from './content/redactor.ts';
 import { seal } from './content/seal.ts';
-import { stackLines } from './content/stack-lines.ts';
 import { isRecoverable, type FailurePoint } from './failure-points.ts';
 import { linkedErrors, type LinkedError } from './linked-errors.ts';
 import { recordedFailure, rememberFailure, type FailurePlace, type RecordedFailure } from './recorded-failures.ts';
@@ -68,18 +67,17 @@ export function recordSpanFailure(
 
 /** The stacks of linked errors as one text, each cause behind `Caused by:` as in Java. Empty when there is none. */
 function stacktrace(linked: readonly LinkedError[], { secretsRedactor }: ContentPolicy): string {
-  if (linked.length === 1 && linked[0]!.stack === undefined) return '';
+  if (linked.length === 1 && linked[0]!.frames === undefined) return '';
   let text = '';
-  for (const { type, message, stack, relation } of linked) {
+  for (const { type, message, frames, relation } of linked) {
     if (text.length > MAX_STACK_LENGTH) break;
     const heading = relation === 'itself' ? '' : relation === 'cause' ? '\nCaused by: ' : '\nWith: ';
-    text += `${heading}${type}: ${message}${framesOf(stack, secretsRedactor)}`;
+    text += `${heading}${type}: ${message}${writtenFrames(frames, secretsRedactor)}`;
   }
   return text.slice(0, MAX_STACK_LENGTH);
 }
 
-/** The frames of a stack without its first lines, which repeat the message as it was thrown. */
-function framesOf(stack: string | undefined, redactor: Redactor): string {
-  const frames = stack === undefined ? '' : stackLines(stack).join('\n');
-  return frames === '' ? '' : `\n${redactor.text(cutBetweenWords(frames, MAX_STACK_LENGTH))}`;
+function writtenFrames(frames: readonly string[] = [], redactor: Redactor): string {
+  if (frames.length === 0) return '';
+  return `\n${redactor.text(cutBetweenWords(frames.join('\n'), MAX_STACK_LENGTH))}`;
 }

@@ -2,7 +2,7 @@ import { isAnyError } from './content/any-error.ts';
 import { errorText } from './content/error-text.ts';
 import { latePattern } from './content/late-pattern.ts';
 import { strictPolicy, type ContentPolicy } from './content/policy.ts';
-import { afterMessage } from './content/stack-lines.ts';
+import { afterMessage, stackLines } from './content/stack-lines.ts';
 import { isObject } from './recorded-failures.ts';
 
 /** One of the errors a failure consists of: the one that was thrown, what caused it, or a member of a group. */
@@ -11,8 +11,8 @@ export interface LinkedError {
   readonly type: string;
   /** What may be sent of it: without secrets, cut to length, and without what may be content. */
   readonly message: string;
-  /** The stack as V8 wrote it, from behind the message; absent when there is none. */
-  readonly stack: string | undefined;
+  /** The lines of the frames of its stack, newest call first; absent when it has no stack. */
+  readonly frames: readonly string[] | undefined;
   readonly relation: 'itself' | 'cause' | 'member';
   readonly index: number;
   /** Index of the error this one was found on. */
@@ -37,7 +37,7 @@ const safeMessages = new WeakMap<object, string>();
  * The frames of stacks as they were first read, which V8 writes down then, with the message of that moment. Of an error
  * whose message is shortened later, nothing would tell them from frames the message had quoted.
  */
-const firstStacks = new WeakMap<object, string | undefined>();
+const firstFrames = new WeakMap<object, readonly string[] | undefined>();
 
 /**
  * Reads a thrown value, its causes and the members of its groups, each once. Never throws, also for values
@@ -54,9 +54,9 @@ export function linkedErrors(
   const linked: LinkedError[] = [];
   for (const { error: found, ...link } of errorsIn(error)) {
     const type = errorType(found);
-    const stack = isObject(found) ? stackOf(found) : undefined;
+    const frames = isObject(found) ? framesOf(found) : undefined;
     const message = messageOf(found, type, policy, content);
-    linked.push({ ...link, index: linked.length, type: policy.secretsRedactor.text(type), message, stack });
+    linked.push({ ...link, index: linked.length, type: policy.secretsRedactor.text(type), message, frames });
   }
   return linked;
 }
@@ -152,17 +152,17 @@ export function isError(value: unknown): boolean {
   }
 }
 
-function stackOf(error: object): string | undefined {
-  if (firstStacks.has(error)) return firstStacks.get(error);
-  const stack = readStack(error);
-  firstStacks.set(error, stack);
-  return stack;
+function framesOf(error: object): readonly string[] | undefined {
+  if (firstFrames.has(error)) return firstFrames.get(error);
+  const frames = readFrames(error);
+  firstFrames.set(error, frames);
+  return frames;
 }
 
-function readStack(error: object): string | undefined {
+function readFrames(error: object): readonly string[] | undefined {
   try {
     const { stack, message } = error as Readonly<Record<string, unknown>>;
-    return typeof stack === 'string' ? afterMessage(stack, message) : undefined;
+    return typeof stack === 'string' ? stackLines(afterMessage(stack, message)) : undefined;
   } catch {
     return undefined;
   }

@@ -43,3 +43,36 @@ it('goes on when functions that give or redact content answer with promises that
     await sentry.close();
   }
 });
+
+it('keeps no long text in memory for a name that was cut out of it', async () => {
+  const sentry = await startFakeSentry();
+  try {
+    const { stdout } = await runScript(
+      `
+      import { setFlagsFromString } from 'node:v8';
+      import { runInNewContext } from 'node:vm';
+      import { setupTracing, traceAgent } from 'DIST/index.js';
+      setFlagsFromString('--expose-gc');
+      const heap = () => { runInNewContext('gc')(); return process.memoryUsage().heapUsed; };
+      const tracing = setupTracing({ env: {}, dsn: process.env.DSN });
+      const readPages = async (book) => {
+        for (let number = 0; number < 40; number += 1) {
+          const name = 'reader of ' + book + ' ' + String.fromCharCode(97 + (number % 26)) + number;
+          const page = Buffer.alloc(500_000, name).toString('latin1');
+          traceAgent({ name: page.slice(0, name.length) }, () => {});
+          if (number % 10 === 9) await tracing.flush();
+        }
+      };
+      await readPages('one');
+      const before = heap();
+      await readPages('the other');
+      console.log(heap() - before < 5_000_000 ? 'let go' : 'kept');
+      await tracing.shutdown();
+    `,
+      { env: { DSN: sentry.dsn } },
+    );
+    expect(stdout).toBe('let go\n');
+  } finally {
+    await sentry.close();
+  }
+});

@@ -1,4 +1,5 @@
 import { latePattern } from './late-pattern.ts';
+import { remembering } from './remembering.ts';
 
 /** How V8 begins the line of a frame. */
 const FRAME = '    at ';
@@ -48,17 +49,42 @@ export function afterMessage(stack: string, message: unknown): string {
  * what V8 can have written at once.
  */
 export function stackLines(stack: string): readonly string[] {
-  const lines = stack.split('\n');
-  const end = lines.findLastIndex(isFrame) + 1;
-  const start = lines.slice(0, end).findLastIndex((line) => !isFrame(line)) + 1;
-  return ofOneStack(lines.slice(start, end))
+  return ofOneStack(lastFrames(stack.split('\n')))
     .slice(0, MAX_FRAMES)
-    .map((line) => withoutTexts(line.slice(0, MAX_LINE)).replace(DATA_URL, 'data:$1$2').replace(QUERY, ''));
+    .map(({ safeLine }) => safeLine);
 }
 
-function isFrame(line: string): boolean {
-  if (!line.startsWith(FRAME) || !PLACE.test(line.length > MAX_LINE ? line.slice(-MAX_LINE) : line)) return false;
-  return line.length > MAX_LINE || isPlace(partsOf(line).place);
+/** What is known of the line of a frame. */
+interface FrameLine {
+  /** As it may be sent. */
+  readonly safeLine: string;
+  /** Whether what called it is of another turn of the event loop. */
+  readonly isFirstCall: boolean;
+  readonly isAsync: boolean;
+}
+
+function lastFrames(lines: readonly string[]): readonly FrameLine[] {
+  const newestLast: FrameLine[] = [];
+  for (const line of lines.toReversed()) {
+    const frame = line.startsWith(FRAME) ? knownFrameLine(line) : undefined;
+    if (frame !== undefined) newestLast.push(frame);
+    else if (newestLast.length > 0) break;
+  }
+  return newestLast.toReversed();
+}
+
+/** What fails once mostly fails again, at the same lines. */
+const knownFrameLine = remembering(readFrameLine);
+
+/** What is known of a line, or nothing where it only begins like that of a frame. */
+function readFrameLine(line: string): FrameLine | undefined {
+  if (!PLACE.test(line.length > MAX_LINE ? line.slice(-MAX_LINE) : line)) return undefined;
+  if (line.length <= MAX_LINE && !isPlace(partsOf(line).place)) return undefined;
+  return {
+    safeLine: withoutTexts(line.slice(0, MAX_LINE)).replace(DATA_URL, 'data:$1$2').replace(QUERY, ''),
+    isFirstCall: FIRST_CALL.test(line),
+    isAsync: line.startsWith(`${FRAME}async `),
+  };
 }
 
 function isPlace(place: string): boolean {
@@ -74,10 +100,8 @@ const FIRST_CALL = / at (?:async |process\.processTicksAndRejections \(|.{0,200}
  * real one. It is told by its end: no call goes on below the first one of a turn, and V8 keeps no more frames than
  * it was told to.
  */
-function ofOneStack(frames: readonly string[]): readonly string[] {
-  const last = frames.findLastIndex(
-    (line, index) => FIRST_CALL.test(line) && frames[index + 1]?.startsWith(`${FRAME}async `) === false,
-  );
+function ofOneStack(frames: readonly FrameLine[]): readonly FrameLine[] {
+  const last = frames.findLastIndex(({ isFirstCall }, index) => isFirstCall && frames[index + 1]?.isAsync === false);
   const own = frames.slice(last === frames.length - 1 ? 0 : last + 1);
   const limit = Math.max(DEFAULT_LIMIT, Error.stackTraceLimit);
   return own.length > limit ? own.slice(-limit) : own;

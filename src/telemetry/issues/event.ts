@@ -185,21 +185,11 @@ function traceContext(trace: NonNullable<Captured['trace']>): Record<string, str
 }
 
 function eventBreadcrumbs(breadcrumbs: readonly Breadcrumb[], policy: ContentPolicy): SentryBreadcrumb[] {
-  const { redactor, secretsRedactor } = policy;
-  const words: SafeWords = {
-    label: rememberingAnswers((text) => secretsRedactor.text(text)),
-    message: rememberingAnswers((text) => safeText(text, redactor)),
-  };
+  const safeMessage = rememberingAnswers((message) => safeText(message, policy.redactor));
   return breadcrumbs
     .slice(-MAX_BREADCRUMBS)
-    .map((breadcrumb) => guard(() => eventBreadcrumb(breadcrumb, words, policy)))
+    .map((breadcrumb) => guard(() => eventBreadcrumb(breadcrumb, safeMessage, policy)))
     .filter((breadcrumb) => breadcrumb !== undefined);
-}
-
-/** What may be said of the words of breadcrumbs. */
-interface SafeWords {
-  readonly label: (text: string) => string;
-  readonly message: (text: string) => string;
 }
 
 /** The steps of a run are mostly the same few, again and again. */
@@ -214,14 +204,17 @@ function rememberingAnswers(ask: (text: string) => string): (text: string) => st
   };
 }
 
-function eventBreadcrumb(breadcrumb: Breadcrumb, words: SafeWords, policy: ContentPolicy): SentryBreadcrumb {
-  const { timestampMs, type, category, message, level, data } = breadcrumb;
-  return {
-    ...(timestampMs === undefined ? undefined : { timestamp: timestampMs / 1000 }),
-    category: words.label(category),
-    ...(type === undefined ? undefined : { type: words.label(type) }),
-    ...(message === undefined ? undefined : { message: words.message(message) }),
-    ...(level === undefined ? undefined : { level }),
-    ...(data === undefined ? undefined : { data: plainRecord(data, policy) }),
-  };
+function eventBreadcrumb(
+  { timestampMs, type, category, message, level, data }: Breadcrumb,
+  safeMessage: (text: string) => string,
+  policy: ContentPolicy,
+): SentryBreadcrumb {
+  const { secretsRedactor } = policy;
+  const told: SentryBreadcrumb = { category: secretsRedactor.label(category) };
+  if (timestampMs !== undefined) told.timestamp = timestampMs / 1000;
+  if (type !== undefined) told.type = secretsRedactor.label(type);
+  if (message !== undefined) told.message = safeMessage(message);
+  if (level !== undefined) told.level = level;
+  if (data !== undefined) told.data = plainRecord(data, policy);
+  return told;
 }

@@ -1,7 +1,7 @@
 import type { Redactor } from '../content/redactor.ts';
 import type { LinkedError } from '../linked-errors.ts';
 import type { SentryException, SentryFrame, SentryMechanism } from './sentry-event.ts';
-import { parseStack } from './stack-frames.ts';
+import { parseFrames } from './stack-frames.ts';
 
 /** How the error that was thrown came to be captured. */
 export interface Mechanism {
@@ -33,7 +33,7 @@ function exceptionValue(
   mechanism: Mechanism,
   redactor: Redactor,
 ): SentryException {
-  const frames = error.stack === undefined ? [] : parseStack(error.stack).map((frame) => safeFrame(frame, redactor));
+  const frames = parseFrames(error.frames ?? []).map((frame) => safeFrame(frame, redactor));
   return {
     type: error.type,
     value: error.message,
@@ -43,12 +43,12 @@ function exceptionValue(
 }
 
 /** Paths and names of functions are texts of people, too: an address may hold a password. */
-function safeFrame(frame: SentryFrame, redactor: Redactor): SentryFrame {
-  const texts = Object.entries(frame).map(([name, value]: [string, unknown]) => [
-    name,
-    typeof value === 'string' ? redactor.text(value) : value,
-  ]);
-  return Object.fromEntries(texts) as SentryFrame;
+function safeFrame(frame: Readonly<SentryFrame>, redactor: Redactor): SentryFrame {
+  const { function: name, filename, abs_path: path, module } = frame;
+  const safe = { ...frame, function: redactor.label(name), filename: redactor.label(filename) };
+  if (path !== undefined) safe.abs_path = redactor.label(path);
+  if (module !== undefined) safe.module = redactor.label(module);
+  return safe;
 }
 
 function mechanismOf(

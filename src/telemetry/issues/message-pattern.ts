@@ -88,6 +88,7 @@ const NANOID_SURPRISES = 5;
 const NANOID = new RegExp(`^[\\w-]{${NANOID_LENGTH}}(?![A-Za-z0-9])`);
 
 function withoutNanoids(name: string): string {
+  if (name.length < NANOID_LENGTH) return name;
   // Where more than one piece has the length, it is the one with the fewest words in it.
   const [best] = segmentStarts(name)
     .map((start) => ({ start, text: nanoidAt(name, start) ?? '' }))

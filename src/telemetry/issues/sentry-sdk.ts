@@ -2,7 +2,6 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 
 import { active } from '../active.ts';
 import type { ContentPolicy } from '../content/policy.ts';
-import { stackLines } from '../content/stack-lines.ts';
 import type { CapturedFailure, CapturedMessage } from '../captured.ts';
 import { causesAndMembersOf, linkedErrors, type LinkedError } from '../linked-errors.ts';
 import { guard } from '../guard.ts';
@@ -290,14 +289,10 @@ function copyOf(linked: readonly LinkedError[], policy: ContentPolicy): Error {
   return copies[0]!;
 }
 
-function copyOfOne({ type, message, stack }: LinkedError, { secretsRedactor }: ContentPolicy): Error {
+function copyOfOne({ type, message, frames = [] }: LinkedError, { secretsRedactor }: ContentPolicy): Error {
   const copy = new Error(message);
   define(copy, 'name', type);
-  define(
-    copy,
-    'stack',
-    [`${type}: ${message}`, ...stackLines(stack ?? '').map((line) => secretsRedactor.text(line))].join('\n'),
-  );
+  define(copy, 'stack', [`${type}: ${message}`, ...frames.map((line) => secretsRedactor.text(line))].join('\n'));
   return copy;
 }
 

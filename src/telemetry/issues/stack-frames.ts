@@ -1,4 +1,5 @@
-import { partsOf, stackLines } from '../content/stack-lines.ts';
+import { remembering } from '../content/remembering.ts';
+import { partsOf } from '../content/stack-lines.ts';
 import type { SentryFrame } from './sentry-event.ts';
 
 /** Most frames that are kept of one stack: those nearest to where the error was thrown. */
@@ -14,22 +15,27 @@ export interface CodePlaces {
 }
 
 /**
- * The frames of a V8 stack, oldest call first as Sentry wants them, at most 50.
+ * The frames that lines of a V8 stack tell of, oldest call first as Sentry wants them, at most 50.
  *
  * When Node runs with `--enable-source-maps` the text names the lines of the original sources already.
  * Nothing is read from disk: the lines of code around a frame would be a better story, but they are source
  * code that leaves the process, with the prompts that are written in it.
+ *
+ * @param lines newest call first
  */
-export function parseStack(stack: string, places: CodePlaces = thisProcess()): SentryFrame[] {
-  return stackLines(stack)
+export function parseFrames(lines: readonly string[], places?: CodePlaces): readonly Readonly<SentryFrame>[] {
+  return lines
     .slice(0, MAX_FRAMES)
-    .map((line) => parseFrame(line, places))
+    .map(places === undefined ? knownFrame : (line) => parseFrame(line, places))
     .filter((frame) => frame !== undefined)
     .toReversed();
 }
 
+/** What fails once mostly fails again, at the same lines. */
+const knownFrame = remembering((line) => parseFrame(line, thisProcess()));
+
 /** One frame, or nothing when the line only looks like one. */
-function parseFrame(line: string, places: CodePlaces): SentryFrame | undefined {
+function parseFrame(line: string, places: CodePlaces): Readonly<SentryFrame> | undefined {
   const { name, place } = partsOf(line);
   const position = parseLocation(place);
   return position && { function: functionName(name), ...describeFile(position.path, places), ...position.numbers };

@@ -5,12 +5,18 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { parseStack } from '../../../src/telemetry/issues/stack-frames.ts';
+import { stackLines } from '../../../src/telemetry/content/stack-lines.ts';
+import { parseFrames, type CodePlaces } from '../../../src/telemetry/issues/stack-frames.ts';
+import type { SentryFrame } from '../../../src/telemetry/issues/sentry-event.ts';
 import { traceTool } from '../../../src/telemetry/spans.ts';
 import { runScript } from '../../support/run-script.ts';
 import { fc } from '../../support/properties.ts';
 
 const places = { workingDirectory: '/srv/app', ownFolders: ['/opt/faultline/dist/telemetry/'] };
+
+function parseStack(stack: string, where?: CodePlaces): readonly Readonly<SentryFrame>[] {
+  return parseFrames(stackLines(stack), where);
+}
 
 /** The one frame of a stack with this line in it. */
 function frameOf(line: string, where = places): unknown {
@@ -228,10 +234,11 @@ describe('a real error', () => {
   it('tells the built helper from the program as well', async () => {
     const { stdout } = await runScript(`
       import { traceTool } from 'DIST/telemetry/spans.js';
-      import { parseStack } from 'DIST/telemetry/issues/stack-frames.js';
+      import { stackLines } from 'DIST/telemetry/content/stack-lines.js';
+      import { parseFrames } from 'DIST/telemetry/issues/stack-frames.js';
       const lookup = () => { throw new Error('broken'); };
       try { traceTool({ name: 'lookup' }, lookup); } catch (error) {
-        const frames = parseStack(error.stack);
+        const frames = parseFrames(stackLines(error.stack));
         console.log(JSON.stringify({
           application: frames.filter((frame) => frame.in_app).map((frame) => frame.function + ' ' + frame.filename),
           others: [...new Set(frames.filter((frame) => !frame.in_app).map((frame) => frame.filename.split('/').at(-1)))],
