@@ -53,8 +53,8 @@ export interface Remark {
 /** What happened in a scope, in the order in which it began. Another copy of this package may have added to it. */
 export type Trail = (Step | Remark)[];
 
-/** Most steps that go on and are kept although more has begun since than may be told: how they end may be told yet. */
-const MAX_GOING_ON = 50;
+/** Most steps that are kept although more has begun since than may be told: how they end may be told yet. */
+const MAX_LONG = 50;
 
 /** Adds to a trail, of which little more is kept than may be told. */
 export function extendTrail(trail: Trail, entry: Step | Remark): void {
@@ -62,7 +62,13 @@ export function extendTrail(trail: Trail, entry: Step | Remark): void {
   // Twice the bound before it is cut, so that most additions move nothing.
   if (trail.length < 2 * MAX_BREADCRUMBS) return;
   const older = trail.splice(0, MAX_BREADCRUMBS);
-  trail.unshift(...older.filter((each) => !('said' in each) && each.endNumber === 0).slice(-MAX_GOING_ON));
+  const since = trail[0]!.number;
+  trail.unshift(...older.filter((entry) => isLong(entry, since)).slice(-MAX_LONG));
+}
+
+/** Whether an entry is a step that has not ended, or not before what has this number. */
+function isLong(entry: Step | Remark, since: number): boolean {
+  return !('said' in entry) && (entry.endNumber === 0 || entry.endNumber > since);
 }
 
 /** The newest breadcrumbs of several trails, oldest first. */
