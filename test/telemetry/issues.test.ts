@@ -863,6 +863,32 @@ describe('what an Issue tells of the way to a failure', () => {
     expect(told.at(-1)).toBe('execute_tool get_weather');
   });
 
+  it.each([1, 0])(
+    'is told once where a crash comes of a survived failure, with %d of the traces sampled',
+    async (share) => {
+      const { flush } = setup({ tracesSampleRate: share });
+      const cause = new RangeError('503');
+      const crash = (): unknown =>
+        traceTransport({ name: 'slack' }, () => {
+          addBreadcrumb({ category: 'app', message: 'connected' });
+          traceTool({ name: 'prepare' }, () => undefined);
+          traceAgent({ name: 'helper' }, () => quietly(() => failingTool(cause)));
+          addBreadcrumb({ category: 'app', message: 'gives up' });
+          throw new Error('no answer', { cause });
+        });
+      expect(() => withRunContext({ transport: 'slack' }, crash)).toThrow('no answer');
+      await flush();
+      expect(steps(onlyEvent())).toEqual([
+        ['app', 'connected'],
+        ['gen_ai.execute_tool', 'execute_tool prepare'],
+        ['gen_ai.execute_tool', 'execute_tool prepare: done'],
+        ['gen_ai.invoke_agent', 'agent.invoke helper'],
+        ['gen_ai.execute_tool', 'execute_tool get_weather'],
+        ['app', 'gives up'],
+      ]);
+    },
+  );
+
   it('is in the order in which it happened, in whichever part of the run', async () => {
     const { flush } = setup();
     const say = (message: string): void => addBreadcrumb({ category: 'app', message });

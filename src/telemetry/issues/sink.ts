@@ -1,7 +1,7 @@
 import type { HeldFailure, IssueSink } from '../active.ts';
 import { defined } from '../config/records.ts';
 import type { Reporter } from '../diagnostics.ts';
-import type { CapturedFailure, CapturedMessage } from '../captured.ts';
+import type { Breadcrumb, CapturedFailure, CapturedMessage } from '../captured.ts';
 import { toldWith } from '../linked-errors.ts';
 import { encodeEvent } from './envelope.ts';
 import { createEvent, outlineOf, type EventOutline, type IssueEnvironment, type SentryEvent } from './event.ts';
@@ -238,9 +238,8 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     if (undisturbed(() => claim(crash)) !== true) return;
     const told = toldWith(crash.error);
     const parts = waiting.filter(({ failure }) => told.has(failure.error));
-    const failures = parts.map(({ failure }) => failure);
     for (const { decide } of parts) decide('dropped');
-    undisturbed(() => deliver(crashWith(failures.at(-1), crash)));
+    undisturbed(() => deliver(crashWith(parts.at(-1)?.failure, crash)));
   };
 
   const captureError = (captured: CapturedFailure): void => {
@@ -313,8 +312,21 @@ function crashWith(part: CapturedFailure | undefined, crash: CapturedFailure): C
     ...defined({ policy }),
     tags: { ...tags, ...crash.tags },
     contexts: { ...part.contexts, ...crash.contexts },
-    breadcrumbs: [...new Set([...part.breadcrumbs, ...crash.breadcrumbs])],
+    breadcrumbs: [...part.breadcrumbs, ...breadcrumbsSince(part, crash.breadcrumbs)],
   };
+}
+
+/** Those that are not told of the way to a failure, and not because they were too old for that. */
+function breadcrumbsSince({ breadcrumbs: told }: CapturedFailure, later: readonly Breadcrumb[]): readonly Breadcrumb[] {
+  const known = new Set(told.map(identityOf));
+  const oldest = told.find(({ timestampMs }) => timestampMs !== undefined)?.timestampMs ?? -Infinity;
+  return later.filter((each) => !known.has(identityOf(each)) && !(each.timestampMs! < oldest));
+}
+
+/** What tells breadcrumbs apart. Those of a step are made anew whenever they are told, and have no data. */
+function identityOf(breadcrumb: Breadcrumb): unknown {
+  const { timestampMs, category, message, data } = breadcrumb;
+  return data === undefined ? [timestampMs, category, message].map(String).join(' ') : breadcrumb;
 }
 
 function withFaultlineContext<T extends CapturedFailure | CapturedMessage>(

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import type { HeldFailure } from '../../../src/telemetry/active.ts';
-import type { CapturedFailure } from '../../../src/telemetry/captured.ts';
+import type { Breadcrumb, CapturedFailure } from '../../../src/telemetry/captured.ts';
 import type { SentryEvent } from '../../../src/telemetry/issues/sentry-event.ts';
 import { createIssueSink, type IssueSinkParts, type ReleasableSink } from '../../../src/telemetry/issues/sink.ts';
 import { createStormGuard, type StormGuard } from '../../../src/telemetry/issues/storm.ts';
@@ -324,6 +324,28 @@ describe('a failure that was survived', () => {
     sink.release();
     expect(journal.kept.size).toBe(0);
     expect(events).toMatchObject([{ level: 'fatal', tags: { tool: 'get_weather' } }]);
+  });
+
+  it('keeps its own way where it became the cause of a crash before which very much had happened', () => {
+    const { sink, events } = createSink();
+    const failure = aFailure();
+    const saidAt = (timestampMs: number): Breadcrumb => ({
+      timestampMs,
+      category: 'app',
+      message: String(timestampMs),
+    });
+    const breadcrumbs = Array.from({ length: 100 }, (_, count) => saidAt(1_000 + count));
+    sink.capture({ ...failure, breadcrumbs });
+    const crash = {
+      ...anEnd(),
+      error: new Error('no answer', { cause: failure.error }),
+      point: 'transport.crash',
+    } as const;
+    sink.capture({ ...crash, breadcrumbs: [saidAt(998), saidAt(999), saidAt(2_000)] });
+    expect(events).toHaveLength(1);
+    const told = events[0]?.breadcrumbs?.values.map(({ message }) => message);
+    expect(told?.at(0)).toBe('1001');
+    expect(told?.slice(-2)).toEqual(['1099', '2000']);
   });
 
   it('is told at once where more than a hundred wait', () => {
