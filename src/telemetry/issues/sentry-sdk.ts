@@ -143,18 +143,12 @@ function connect(version: string, client: Client, carrier: unknown): SentrySdk {
     capture: (captured) => captureWith(currentScope(carrier), captured),
     reserve(error) {
       mark(error);
-      // What is said in this scope later is about something else. Not kept for long: there may be thousands.
-      let scope = guard(() => currentScope(carrier)?.clone());
-      let inThisRequest = guard(() => requestNow(carrier));
+      // What is said in this scope later is about something else.
+      const scope = guard(() => currentScope(carrier)?.clone());
+      const inThisRequest = guard(() => requestNow(carrier)) ?? ((run) => run());
       const inThisContext = AsyncLocalStorage.snapshot();
       return (captured) =>
-        inThisContext(() => {
-          const itsScope = scope ?? currentScope(carrier);
-          const inItsRequest = inThisRequest ?? ((run) => run());
-          scope = undefined;
-          inThisRequest = undefined;
-          return inItsRequest(() => captureWith(itsScope, captured));
-        });
+        inThisContext(() => inThisRequest(() => captureWith(scope ?? currentScope(carrier), captured)));
     },
     async flush(timeoutMs) {
       try {

@@ -183,6 +183,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
 
   const settling = (drawn: Draft | undefined, itsTaking: Taken | undefined, reserved: Waited['reserved']): Settle => {
     let open = drawn;
+    let handing = reserved;
     let waiting: SurvivedFailure | undefined;
     const settleNow: Settle = (outcome) => {
       if (itsTaking !== undefined) {
@@ -190,10 +191,12 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
         itsTaking.at = performance.now();
       }
       const settled = open;
-      open = undefined;
+      const capture = handing;
+      // A run keeps this function as long as it lasts, and may have thousands of them.
+      open = handing = waiting = undefined;
       undisturbed(() => {
         if (settled !== undefined) settle(outcome, settled);
-        else if (outcome !== 'dropped') deliver(outcome, { reserved });
+        else if (outcome !== 'dropped') deliver(outcome, { reserved: capture });
       });
     };
     return (outcome) => {

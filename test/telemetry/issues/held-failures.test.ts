@@ -1,3 +1,6 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
 import { trace } from '@opentelemetry/api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -120,6 +123,26 @@ describe('the failures of one run', () => {
     expect(run).toThrow('no trip');
     const others = (await issues()).filter(({ tags }) => tags['tool'] !== 'book');
     expect(others.map(told)).toEqual([['no trip', 'error', false, undefined]]);
+  });
+
+  it('keep no error longer than it waits, also while their run goes on', async () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const errors: WeakRef<Error>[] = [];
+    const fail = (): void => {
+      const error = new Error('no seat left');
+      errors.push(new WeakRef(error));
+      failingTool(error);
+    };
+    await traceAgent({ name: 'helper' }, async () => {
+      for (let count = 0; count < 250; count += 1) fail();
+      // Tells those that have waited behind the newest hundred.
+      await tracing.flush();
+      await new Promise(setImmediate);
+      collectGarbage();
+      // A hundred wait, and the collector may overlook a few.
+      expect(errors.filter((error) => error.deref() !== undefined).length).toBeLessThan(110);
+    });
   });
 
   it('neither pile up nor hold the process when there are thousands', async () => {

@@ -472,6 +472,34 @@ describe.each([
     expect(events()).toMatchObject([{ user: { id: 'ada' }, tags: { step: 'first' } }]);
   });
 
+  it('of a failure that is held back nothing is kept of its scope, also while its run goes on', async () => {
+    const { stdout } = await run(`
+      const { setFlagsFromString } = await import('node:v8');
+      setFlagsFromString('--expose-gc');
+      const collectGarbage = (await import('node:vm')).runInNewContext('gc');
+      Sentry.init(INIT);
+      ${afterInit}
+      setupTracing();
+      const facts = [];
+      const fail = (scope) => {
+        const fact = { about: 'this one' };
+        facts.push(new WeakRef(fact));
+        scope.setContext('fact', fact);
+        return traceTool({ name: 'get_weather' }, () => Promise.reject(new Error('no weather'))).catch(() => {});
+      };
+      await Sentry.withScope((scope) =>
+        traceAgent({ name: 'helper' }, async () => {
+          for (let count = 0; count < 250; count += 1) await fail(scope);
+          await Sentry.flush(2000);
+          await new Promise(setImmediate);
+          collectGarbage();
+          console.log(facts.filter((fact) => fact.deref() !== undefined).length < 110);
+        }),
+      );
+    `);
+    expect(stdout).toBe('true\n');
+  });
+
   it('an uncaught error is one Issue, and the process ends as it does with the SDK alone', async () => {
     // On the same line in both programs, because its number is printed.
     const crash = `setImmediate(() => { throw new Error('nobody caught this'); }); Sentry.init(INIT);`;
