@@ -50,7 +50,7 @@ export interface Remark {
   readonly number: number;
 }
 
-/** What happened in a scope, in the order in which it began. Another copy of this package may have added to it. */
+/** What happened in a scope, in the order in which it began. */
 export type Trail = (Step | Remark)[];
 
 /** Most steps that are kept although more has begun since than may be told: how they end may be told yet. */

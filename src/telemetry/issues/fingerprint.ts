@@ -30,8 +30,8 @@ const MAX_PART = 200;
 /**
  * The fingerprint of a failure: failures with the same one become one Issue. It says where it failed, with
  * which class of error, at which place of the application's code, with which class of HTTP status or which code, and
- * of which agent, tool, store and transport. Ids, numbers and line numbers are no part of it, so that one cause stays one Issue, also after
- * an edit further up in the file.
+ * of which agent, tool, store and transport. Ids, numbers and line numbers are no part of it, so that one cause stays
+ * one Issue, also after an edit further up in the file.
  *
  * @see https://docs.sentry.io/concepts/data-management/event-grouping/fingerprint-rules/
  */
@@ -47,7 +47,7 @@ export function messageFingerprint(message: string, tags: Readonly<Record<string
 
 /**
  * What tells failures of one fingerprint apart while they come: the line of the application's code, and the HTTP
- * status or the code. It may change with every edit, so that it groups nothing.
+ * status or the code without its ids. It may change with every edit, so that it groups nothing.
  */
 export function failureDetail(error: unknown, frames: readonly SentryFrame[]): string {
   const { lineno, colno } = frames.findLast(({ in_app }) => in_app) ?? {};

@@ -7,8 +7,7 @@ export interface HeldFailures extends Iterable<HeldFailure> {
   /**
    * Adds a failure. `settle` hears how it turned out. Where too many of one run wait, the oldest is settled at once,
    * as one the run has gone on from, and so is one that has waited for a minute: a run may last as long as a
-   * conversation. Should it end the run after all, or become part of what does, `settle` hears of
-   * it a second time.
+   * conversation. Should it end the run after all, or become part of what does, `settle` hears of it a second time.
    */
   add(failure: CapturedFailure, settle: Settle): HeldFailure;
   /** Settles all of them as they were when they happened. */
