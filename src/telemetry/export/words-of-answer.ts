@@ -18,9 +18,24 @@ function inOneLine(text: string): string {
   return text.replaceAll(/[\p{C}\s]+/gu, ' ').trim();
 }
 
-/** To the end where nothing closes it. An apostrophe within a word opens nothing. */
-const QUOTED =
-  /"(?:\\.|[^"\\])*(?:"|\\?$)|(?<!\w)'(?:[^']|'(?=\w))*(?:'|$)|`[^`]*(?:`|$)|“[^”]*(?:”|$)|«[^»]*(?:»|$)/gu;
+/**
+ * To the end where nothing closes it. An apostrophe within a word neither opens nor closes anything, but in Python a
+ * letter or two may stand before what opens.
+ */
+const QUOTED = new RegExp(
+  [
+    /"(?:\\.|[^"\\])*(?:"|\\?$)/,
+    /(?<!\w)[bBrRuU]{0,2}'(?:\\.|[^'\\]|'(?=\w))*(?:'|\\?$)/,
+    /`[^`]*(?:`|$)/,
+    /“[^”]*(?:”|$)/,
+    /„[^“”]*(?:[“”]|$)/,
+    /‘(?:[^’]|’(?=\w))*(?:’|$)/,
+    /«[^»]*(?:»|$)/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'gu',
+);
 
 const PLACEHOLDER = '[redacted]';
 /** A shorter one is in too many words, and no secret. */

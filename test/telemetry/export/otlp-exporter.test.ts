@@ -265,6 +265,9 @@ describe('an answer', () => {
   it.each([
     ['attribute gen_ai.prompt="tell me \\"this\\" now" is long', 'attribute gen_ai.prompt="…" is long'],
     ["can't read 'the user's prompt', don't resend", `can't read "…", don't resend`],
+    ["can't read 'the users\\' prompt', don't resend", `can't read "…", don't resend`],
+    ["can't decode b'the prompt', nor rb'it'", `can't decode "…", nor "…"`],
+    ['no ‘prompt that isn’t short’, no „prompt“, no “prompt”', 'no "…", no "…", no "…"'],
     ['value "of a prompt that is cut o', 'value "…"'],
     ['red \u001b[31m\u202Eabc\u2066\u0000d', 'red [31m abc d'],
   ])('that refuses with %j is told without what it quotes, in plain characters', async (message, told) => {
