@@ -253,19 +253,16 @@ export function createRecorder(setup: RecorderSetup): Recorder {
   /** Removes what others left and nobody may keep: it is over a bound, and whoever owned it is gone. */
   const sweep = async (): Promise<void> => {
     const { abandoned } = recovery.find();
-    let foreign = recovery.foreignBytes();
+    const foreign = recovery.foreignBytes();
+    let theirs = foreign.fixed + foreign.abandoned;
     for (const found of abandoned) {
       const isTooOld = found.untouchedMs > maxAgeMs;
-      const isTooMuch = shelf.bytes + foreign.fixed + foreign.abandoned > maxBytes;
+      const isTooMuch = shelf.bytes + theirs > maxBytes;
       if (isClosed || (!isTooOld && !isTooMuch)) return;
-      const inheritance = await recovery.takeAny(found);
-      if (inheritance === undefined) {
-        // Gone, or there to stay: only a look tells.
-        foreign = recovery.foreignBytes();
-        continue;
-      }
-      shelf.drop(inheritance.held, isTooOld ? 'age' : 'bytes');
-      foreign = { ...foreign, abandoned: foreign.abandoned - found.bytes };
+      const taken = await recovery.takeAny(found);
+      if (taken === 'stays') continue;
+      theirs -= found.bytes;
+      if (taken !== 'gone') shelf.drop(taken.held, isTooOld ? 'age' : 'bytes');
     }
   };
 

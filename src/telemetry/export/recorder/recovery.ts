@@ -25,6 +25,9 @@ export interface Inheritance {
   readonly interrupted: number;
 }
 
+/** What came of taking a file over: what it holds, or nothing, as it is gone or stays where it is. */
+export type Taken = Inheritance | 'gone' | 'stays';
+
 export interface RecoverySetup {
   readonly directory: string;
   readonly owner: Owner;
@@ -49,7 +52,7 @@ export interface Recovery {
   /** Takes a file over that is for us. `undefined` when nothing came of it, which is counted where something is lost. Never rejects. */
   take(found: FoundSegment): Promise<Inheritance | undefined>;
   /** The same, whoever it is for. */
-  takeAny(found: FoundSegment): Promise<Inheritance | undefined>;
+  takeAny(found: FoundSegment): Promise<Taken>;
 }
 
 /** Creates the recovery of what processes that are gone left behind. */
@@ -89,11 +92,11 @@ export function createRecovery(setup: RecoverySetup): Recovery {
     });
   };
 
-  const inherit = (held: Held, contents: SegmentContents): Inheritance | undefined => {
+  const inherit = (held: Held, contents: SegmentContents): Taken => {
     losses.add('unreadable', contents.unreadable);
     if (isSettled(held)) {
       shelf.remove(held);
-      return undefined;
+      return 'gone';
     }
     const { header, ended, open, issues } = contents;
     const spans = new Map<string, readonly number[]>();
@@ -112,30 +115,27 @@ export function createRecovery(setup: RecoverySetup): Recovery {
     return { held, spans, issues: ours, interrupted: interrupted.size };
   };
 
-  const takeFile = async (
-    found: FoundSegment,
-    isWanted: (header: Address) => boolean,
-  ): Promise<Inheritance | undefined> => {
+  const takeFile = async (found: FoundSegment, isWanted: (header: Address) => boolean): Promise<Taken> => {
     const name: SegmentName = { begunAt: found.name.begunAt, owner, sequence: setup.nextSequence() };
     const path = join(directory, formatSegmentName(name));
     const taken = await takeOver(found.path, path, isWanted);
     switch (taken.status) {
       case 'lost':
-        return undefined;
+        return 'gone';
       case 'foreign':
         // It is said once, and to find out takes reading all of the file.
         if (!isForeignSaid && (await hasUnsettled(found.path))) sayForeign(taken.header);
-        return undefined;
+        return 'stays';
       case 'newer':
         report({
           key: `recorder:${directory}:newer`,
           message: `The flight recorder in ${directory} has files of format ${taken.version}, which this version of faultline does not read; start a newer one to send what they hold`,
         });
-        return undefined;
+        return 'stays';
       case 'unreadable':
         if (found.bytes > 0) losses.add('unreadable', 1);
         await nodeModules.fsPromises.rm(path, { force: true });
-        return undefined;
+        return 'gone';
       case 'scanned': {
         const contents = { ...taken.contents, header: readdressed(taken.contents.header, address) };
         return inherit(hold(name, path, taken.bytes, contents), contents);
@@ -143,15 +143,12 @@ export function createRecovery(setup: RecoverySetup): Recovery {
     }
   };
 
-  const attempt = async (
-    found: FoundSegment,
-    isWanted: (header: Address) => boolean,
-  ): Promise<Inheritance | undefined> => {
+  const attempt = async (found: FoundSegment, isWanted: (header: Address) => boolean): Promise<Taken> => {
     try {
       return await takeFile(found, isWanted);
     } catch (error) {
       trouble.note(error);
-      return undefined;
+      return 'stays';
     }
   };
 
@@ -173,11 +170,14 @@ export function createRecovery(setup: RecoverySetup): Recovery {
       }
       return { fixed, abandoned };
     },
-    take: (found) => attempt(found, (header) => isToBeTaken(header, address)),
+    async take(found) {
+      const taken = await attempt(found, (header) => isToBeTaken(header, address));
+      return typeof taken === 'string' ? undefined : taken;
+    },
     async takeAny(found) {
-      const inheritance = await attempt(found, () => true);
-      if (inheritance === undefined) stuck.add(found.path);
-      return inheritance;
+      const taken = await attempt(found, () => true);
+      if (taken === 'stays') stuck.add(found.path);
+      return taken;
     },
   };
 }

@@ -248,22 +248,32 @@ describe('what a process that is gone left behind', () => {
     expect(recorder.status.dropped).toEqual({ bytes: 200 });
   });
 
-  test('is given up by others without looking through the directory for each file', async () => {
-    const directory = temporaryDirectory();
-    for (let count = 0; count < 40; count += 1) record({ directory, owner: deadOwner() }).trace('a');
-    // The time is asked for at each look, and once for each file.
-    let asked = 0;
-    const wallClock = (): number => {
-      asked += 1;
-      return Date.now();
-    };
-    const { recorder, clock } = record({ directory, maxBytes: 1, wallClock });
-    clock.turn(60_000);
+  test.each([
+    ['holds something', false, { bytes: 40 }],
+    ['is settled', true, {}],
+  ])(
+    'is given up by others without looking through the directory for each file that %s',
+    async (_, settled, dropped) => {
+      const directory = temporaryDirectory();
+      for (let count = 0; count < 40; count += 1) {
+        const dead = record({ directory, owner: deadOwner() });
+        const tickets = dead.trace('a');
+        if (settled) dead.recorder.strike('one', tickets);
+      }
+      // The time is asked for at each look, and once for each file.
+      let asked = 0;
+      const wallClock = (): number => {
+        asked += 1;
+        return Date.now();
+      };
+      const { recorder, clock } = record({ directory, maxBytes: 1, wallClock });
+      clock.turn(60_000);
 
-    await vi.waitFor(() => expect(filesIn(directory)).toEqual([]));
-    expect(recorder.status.dropped).toEqual({ bytes: 40 });
-    expect(asked).toBeLessThan(60);
-  });
+      await vi.waitFor(() => expect(filesIn(directory)).toEqual([]));
+      expect(recorder.status.dropped).toEqual(dropped);
+      expect(asked).toBeLessThan(60);
+    },
+  );
 });
 
 describe('what is for others', () => {
