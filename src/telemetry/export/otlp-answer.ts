@@ -73,13 +73,9 @@ function unpacked(answer: Answered): UnpackedAnswer {
     .map((encoding) => encoding.trim().toLowerCase())
     .filter((encoding) => encoding !== '' && encoding !== 'identity');
   if (encodings.length === 0 || answer.body.length === 0) return { ...answer, isDoubtful: false };
+  let body: Uint8Array | undefined = encodings.length > MAX_ENCODINGS ? undefined : answer.body;
   // They are named in the order in which they were applied.
-  const body = encodings
-    .slice(-MAX_ENCODINGS)
-    .reduceRight<Uint8Array | undefined>(
-      (packed, encoding) => packed && unpackNow(packed, encoding, MAX_ANSWER_BYTES),
-      answer.body,
-    );
+  for (const encoding of encodings.toReversed()) body &&= unpackNow(body, encoding, MAX_ANSWER_BYTES);
   return { ...answer, body: body ?? answer.body, isDoubtful: body === undefined };
 }
 

@@ -277,9 +277,11 @@ describe('an answer', () => {
   });
 
   const REJECTION = '{"partialSuccess":{"rejectedSpans":"1"}}';
+  const packedOften = gzipSync(gzipSync(gzipSync(gzipSync('{}'))));
   it.each([
     ['that is packed', gzipSync(REJECTION), 'gzip', 1],
     ['that is packed twice', brotliCompressSync(gzipSync(REJECTION)), 'GZIP, identity, br', 1],
+    ['that is packed more often than anybody does', packedOften, 'gzip, gzip, gzip, gzip', 2],
     ['that says it is packed and is not, and rejects', Buffer.from(REJECTION), 'gzip', 1],
     ['that names a way nobody knows and is not packed, and rejects', Buffer.from(REJECTION), 'aws-chunked', 1],
     ['that is packed in a way nobody knows, whatever it holds', Buffer.from('(\xb5/\xfd', 'latin1'), 'zstd', 2],
