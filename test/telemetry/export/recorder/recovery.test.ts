@@ -309,6 +309,20 @@ describe('what is for others', () => {
     expect(problems.map(({ message }) => message)).toEqual([expect.stringContaining('http://a/api/11/')]);
   });
 
+  test('is no trouble when its own application takes it over while it is looked at', async () => {
+    const directory = temporaryDirectory();
+    const owner = deadOwner();
+    for (let count = 0; count < 200; count += 1) {
+      const theirs = record({ directory, owner: { ...owner, run: String(count).padStart(8, '0') }, ...A });
+      theirs.recorder.strike(A.destinations[0]!, theirs.trace('a'));
+    }
+    const { recorder, problems } = record({ directory, ...B });
+    await Promise.all([recorder.recover(), record({ directory, ...A }).recorder.recover()]);
+
+    expect(problems).toEqual([]);
+    expect(filesIn(directory)).toEqual([]);
+  });
+
   test('stays whole when only a part of it is', async () => {
     const directory = temporaryDirectory();
     const shared = 'otlp:http://collector/v1/traces';
