@@ -132,9 +132,9 @@ function readTls(settings: Settings, host: Host, endpoint: string): Tls | undefi
   const cert = readPem(CLIENT_CERTIFICATE, settings, host);
   const key = readPem(CLIENT_KEY, settings, host);
   const given = { ca: ca?.pem, cert: cert?.pem, key: key?.pem };
-  // Without TLS it has no effect, and may be anything.
   const isNamed = (setting: Setting<string>): boolean => [...settings.all(setting)].length > 0;
   const from = { ca, cert, key, isPairNamed: isNamed(CLIENT_CERTIFICATE) && isNamed(CLIENT_KEY) };
+  // Without TLS it has no effect, and may be anything.
   const tls = defined(endpoint.startsWith('https:') ? usable(given, from, settings.report) : given);
   return Object.keys(tls).length === 0 ? undefined : tls;
 }

@@ -104,7 +104,7 @@ function explainSystemError(code: string, { message }: Error, { host, certificat
 
 /** What a server says of the certificate of its client, and TLS of an alert that may be about it. */
 const CLIENT_REFUSED = /_ALERT_(?:\w*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)|CERTIFICATE_REQUIRED/;
-/** The same where Node has one code for all of TLS: 40 is a failed handshake, 41 to 49 and 116 are about certificates. */
+/** The same where Node has one code for all of TLS: 40 is a failed handshake, the others are about certificates. */
 const CLIENT_ALERT = /SSL alert number (?:4[0-689]|116)\b/;
 const HANDSHAKE_FAILURE = /HANDSHAKE_FAILURE|SSL alert number 40\b/;
 const HANDSHAKE_FAILED = 'misses one, or has no version or cipher of TLS in common with this process';
