@@ -84,7 +84,7 @@ function addTo(total: Map<string, number>, counts: Readonly<Record<string, numbe
 /** Following it for what has not moved would send one application's spans to the backend of another. */
 function movedTo(destination: string): string {
   const { host } = new URL(destination.slice(destination.indexOf(':') + 1));
-  return ` (has it moved to ${host}? Then set OTEL_SERVICE_NAME to the name of the application they are of, and all it left goes to ${host})`;
+  return ` (has it moved to ${host}? Then set OTEL_SERVICE_NAME to the name given to the application they are of, and all it left goes to ${host}; one that was given none sends it itself when it is started again)`;
 }
 
 function reasonsFor({ unknown, destinations, issuesFor, unreadableFiles }: Leftover, address: Address): string[] {

@@ -133,7 +133,7 @@ describe('faultline recorder drain', () => {
     expect(JSON.parse(other.stdout)).toMatchObject({
       left: 1,
       reason: expect.stringMatching(
-        /^1 span for otlp:[^ ]+, which is not configured \(has it moved to 127\.0\.0\.1:9\? Then set OTEL_SERVICE_NAME[^)]+, and all [^)]+ goes to 127\.0\.0\.1:9\)$/,
+        /^1 span for otlp:[^ ]+, which is not configured \(has it moved to 127\.0\.0\.1:9\? Then set OTEL_SERVICE_NAME[^)]+, and all [^)]+ goes to 127\.0\.0\.1:9; one [^)]+ when it is started again\)$/,
       ),
     });
   });
