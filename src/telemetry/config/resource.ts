@@ -40,8 +40,8 @@ export function resolveResource(settings: Settings, environment: Environment, ho
  * all programs are called `index` or `server`.
  */
 export function resolveApplication(settings: Settings, environment: Environment, host: Host): string {
-  const given = settings.layers.map(attributesOf).find((attributes) => attributes['service.name'] !== undefined);
-  const name = given?.['service.name'] ?? npmPackage(environment, host).name;
+  const given = overlay(settings.layers.map(attributesOf));
+  const name = given['service.name'] ?? npmPackage(environment, host).name;
   return name === undefined ? `${scriptName(host)}\n${host.mainScript ?? host.workingDirectory}` : String(name);
 }
 
