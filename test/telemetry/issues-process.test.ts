@@ -310,7 +310,7 @@ describe('Issues of a process', () => {
     expect(said).toContain('gen_ai.execute_tool');
   });
 
-  it('whose error was survived and told, and that ended the process later, are two', async () => {
+  it('whose error was survived and told, and that ended the process later, are two events of one Issue', async () => {
     await endsAlike(`
       const error = new BookingError('no connection');
       try { traceTool({ name: 'book' }, () => { throw error; }); } catch {}
@@ -321,6 +321,8 @@ describe('Issues of a process', () => {
       ['BookingError', 'warning', 'faultline.tool.execution', true],
       ['BookingError', 'fatal', 'onunhandledrejection', false],
     ]);
+    const [told, again] = sentry.envelopes.map(({ items }) => (items[0]!.payload as SentryEvent).fingerprint);
+    expect(again).toEqual(told);
   });
 
   it.each([

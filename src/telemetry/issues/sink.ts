@@ -15,7 +15,7 @@ import type { EventJournal } from './sender.ts';
 import { findSentrySdk, type SentrySdk } from './sentry-sdk.ts';
 import type { StormGuard } from './storm.ts';
 import { createSurvivedFailures, type SurvivedFailure } from './survived-failures.ts';
-import { hasEndedRun, isAnotherFailure, isOfTold, runOf, type Taken } from './taken.ts';
+import { hasEndedRun, isAnotherFailure, isLateEnd, isOfTold, runOf, type Taken } from './taken.ts';
 
 export type { IssueOptions } from './options.ts';
 
@@ -104,6 +104,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
       at: performance.now(),
       isSurvived: isSurvivedFailure(captured),
       isIssue: false,
+      fingerprint: last !== undefined && isLateEnd(captured, last) ? last.fingerprint : undefined,
     };
     if (typeof error === 'object' && error !== null) taken.set(error, now);
     now.isIssue = hooks.isIssue(error, (isIssue) => {
@@ -115,6 +116,17 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
   const takenAs = (error: unknown): Taken | undefined =>
     typeof error === 'object' && error !== null ? taken.get(error) : undefined;
 
+  /** What comes of an error that is told already, as part of that Issue. */
+  const inItsIssue = <T extends CapturedFailure | CapturedMessage>(captured: T): T => {
+    const fingerprint = 'error' in captured ? takenAs(captured.error)?.fingerprint : undefined;
+    return fingerprint === undefined ? captured : { fingerprint, ...captured };
+  };
+
+  const rememberIssue = (captured: CapturedFailure | CapturedMessage, { fingerprint }: EventOutline): void => {
+    const itsTaking = 'error' in captured ? takenAs(captured.error) : undefined;
+    if (itsTaking !== undefined) itsTaking.fingerprint = fingerprint;
+  };
+
   const sdkInForce = () => (isEnding ? undefined : findSentrySdk());
 
   const isSampled = (): boolean => Math.random() < sampleRate;
@@ -122,7 +134,8 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
   /** `strike` takes what the journal has of it from before, should the process end here. */
   const draw = (captured: CapturedFailure | CapturedMessage, strike = () => {}): Drawn => {
     if (!isSampled()) return { event: null };
-    const event = createEvent(captured, environment);
+    const event = createEvent(inItsIssue(captured), environment);
+    rememberIssue(captured, event);
     const detail = detailOf(captured, event);
     const answer = hooks.review(event, () => {
       strike();
@@ -161,10 +174,12 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     // What `beforeSend` is to see has to be whole; of anything else the guard judges before most of the work is done.
     if (sdk === undefined && options.beforeSend) return sendFewOfAKind(draw(captured, strike));
     if (sdk === undefined && !isSampled()) return;
-    const outline = outlineOf(captured);
-    const admitted = admit(guard, outline, detailOf(captured, outline));
+    const known = inItsIssue(captured);
+    const outline = outlineOf(known);
+    rememberIssue(known, outline);
+    const admitted = admit(guard, outline, detailOf(known, outline));
     if (admitted === undefined) return;
-    const told = withFaultlineContext(captured, admitted.contexts?.['faultline']);
+    const told = withFaultlineContext(known, admitted.contexts?.['faultline']);
     if (sdk === undefined) send(createEvent(told, environment, outline));
     else handOver(told, reserved ?? sdk.capture);
   };

@@ -12,6 +12,8 @@ export interface Taken {
   isSurvived: boolean;
   /** Whether it became an Issue: what is operational did not. */
   isIssue: boolean;
+  /** The fingerprint of the Issue it is part of, once that is known. */
+  fingerprint?: readonly string[] | undefined;
 }
 
 /** For how long what ends the process may come of what ended a run. */
@@ -35,9 +37,17 @@ export function isOfTold(error: unknown, isTold: (part: unknown) => boolean): bo
  * outside of runs, and the crash that comes of a run's failure, is the failure it was.
  */
 export function isAnotherFailure(captured: CapturedFailure, last: Taken): boolean {
-  const isUncaught = captured.point === undefined && !captured.handled;
-  if (isUncaught) return last.isSurvived;
+  if (isUncaught(captured)) return last.isSurvived;
   return isAnotherRun(captured, last);
+}
+
+/** Whether an error that was survived, and told, has ended the process or a transport after all: it is its Issue again. */
+export function isLateEnd(captured: CapturedFailure, last: Taken): boolean {
+  return last.isSurvived && (isUncaught(captured) || captured.point === 'transport.crash');
+}
+
+function isUncaught({ point, handled }: CapturedFailure): boolean {
+  return point === undefined && !handled;
 }
 
 function isAnotherRun(captured: CapturedFailure, last: Taken): boolean {

@@ -388,5 +388,18 @@ describe('one error object', () => {
     sink.crash(uncaught);
     sink.crash(uncaught);
     expect(events.map(({ level }) => level)).toEqual(end === 'survived' ? ['warning', 'fatal'] : ['warning']);
+    expect(new Set(events.map(({ fingerprint }) => fingerprint.join())).size).toBe(1);
   });
+
+  it.each([undefined, (event: SentryEvent) => event])(
+    'that crashes a transport after it was survived and told is the same Issue again',
+    (beforeSend) => {
+      const { sink, events } = createSink({ options: { ...(beforeSend && { beforeSend }) } });
+      sink.capture(inRun('1'));
+      sink.settleSurvived();
+      sink.capture({ ...inRun('2'), point: 'transport.crash', handled: false, tags: { transport: 'http' } });
+      expect(events.map(({ tags }) => tags)).toMatchObject([{ tool: 'get_weather' }, { transport: 'http' }]);
+      expect(events[1]?.fingerprint).toEqual(events[0]?.fingerprint);
+    },
+  );
 });
