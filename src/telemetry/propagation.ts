@@ -28,10 +28,14 @@ export function continueTrace<T>(headers: IncomingHeaders, run: () => T): T {
 
 function callersContext(headers: IncomingHeaders): Context {
   const carrier = readHeaders(headers);
-  const extracted = propagation.extract(contextApi.active(), carrier);
-  const remote = trace.getSpanContext(extracted);
-  const fallback = remote?.isRemote === true ? undefined : parseSentryTrace(carrier['sentry-trace']);
-  return fallback === undefined ? extracted : trace.setSpanContext(extracted, fallback);
+  const current = contextApi.active();
+  // A trace that was continued around this one must not pass for the one the headers tell of.
+  const extracted = propagation.extract(trace.deleteSpan(current), carrier);
+  if (trace.getSpanContext(extracted) !== undefined) return extracted;
+  const fallback = parseSentryTrace(carrier['sentry-trace']);
+  if (fallback !== undefined) return trace.setSpanContext(extracted, fallback);
+  const span = trace.getSpan(current);
+  return span === undefined ? extracted : trace.setSpan(extracted, span);
 }
 
 /**

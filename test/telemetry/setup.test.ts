@@ -323,6 +323,19 @@ describe('setupTracing', () => {
   });
 });
 
+describe('a Sentry SDK as the caller', () => {
+  const traceId = 'a'.repeat(32);
+
+  it('is followed where another trace was continued around it', async () => {
+    const { flush } = setup({ dsn: sentry.dsn });
+    continueTrace({ 'sentry-trace': `${'c'.repeat(32)}-${'d'.repeat(16)}-1` }, () =>
+      continueTrace({ 'sentry-trace': `${traceId}-${'b'.repeat(16)}-1` }, runAgent),
+    );
+    await flush();
+    expect(sentry.spans.at(-1)).toMatchObject({ traceId, parentSpanId: 'b'.repeat(16) });
+  });
+});
+
 describe('a span that cannot be read when it ends', () => {
   it.each<[what: string, spoil: (span: Span) => void]>([
     ['name is no text', (span) => span.updateName(undefined as never)],
