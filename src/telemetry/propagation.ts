@@ -31,11 +31,20 @@ function callersContext(headers: IncomingHeaders): Context {
   const current = contextApi.active();
   // A trace that was continued around this one must not pass for the one the headers tell of.
   const extracted = propagation.extract(trace.deleteSpan(current), carrier);
-  if (trace.getSpanContext(extracted) !== undefined) return extracted;
-  const fallback = parseSentryTrace(carrier['sentry-trace']);
-  if (fallback !== undefined) return trace.setSpanContext(extracted, fallback);
+  const caller = callersSpan(trace.getSpanContext(extracted), parseSentryTrace(carrier['sentry-trace']));
+  if (caller !== undefined) return trace.setSpanContext(extracted, caller);
   const span = trace.getSpan(current);
   return span === undefined ? extracted : trace.setSpan(extracted, span);
+}
+
+/**
+ * The caller's span, as `traceparent` says, else `sentry-trace`. A Sentry SDK that traces nothing itself has made no
+ * decision: it leaves that out of `sentry-trace`, but has to call the trace not sampled in `traceparent`.
+ */
+function callersSpan(stated: SpanContext | undefined, sentry: SentryTrace | undefined): SpanContext | undefined {
+  if (stated === undefined) return sentry?.span;
+  const isUndecided = sentry?.isDecided === false && sentry.span.traceId === stated.traceId;
+  return isUndecided ? { ...stated, traceFlags: TraceFlags.SAMPLED } : stated;
 }
 
 /**
@@ -56,17 +65,23 @@ export function traceHeaders(): Record<string, string> {
 /** Grammar of `sentry-trace`: trace id, span id and, optionally, the sampling decision. */
 const SENTRY_TRACE = /^\s*([0-9a-f]{32})-([0-9a-f]{16})(?:-([01]))?\s*$/i;
 
-function parseSentryTrace(header: string | undefined): SpanContext | undefined {
+interface SentryTrace {
+  readonly span: SpanContext;
+  /** Whether it says if the trace is sampled. */
+  readonly isDecided: boolean;
+}
+
+function parseSentryTrace(header: string | undefined): SentryTrace | undefined {
   const match = header === undefined ? null : SENTRY_TRACE.exec(header);
   if (match === null) return undefined;
-  const context: SpanContext = {
+  const span: SpanContext = {
     traceId: match[1]!.toLowerCase(),
     spanId: match[2]!.toLowerCase(),
     // Without a decision the caller leaves it to us, and agents are traced.
     traceFlags: match[3] === '0' ? TraceFlags.NONE : TraceFlags.SAMPLED,
     isRemote: true,
   };
-  return trace.isSpanContextValid(context) ? context : undefined;
+  return trace.isSpanContextValid(span) ? { span, isDecided: match[3] !== undefined } : undefined;
 }
 
 function readHeaders(headers: IncomingHeaders): Record<string, string> {

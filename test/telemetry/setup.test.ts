@@ -325,11 +325,31 @@ describe('setupTracing', () => {
 
 describe('a Sentry SDK as the caller', () => {
   const traceId = 'a'.repeat(32);
+  const undecided = `${traceId}-${'b'.repeat(16)}`;
+
+  it('has its runs traced when it traces nothing itself, also with a traceparent', async () => {
+    const { flush } = setup({ dsn: sentry.dsn });
+    // So says `propagateTraceparent` of a decision nobody has made.
+    continueTrace({ traceparent: `00-${traceId}-${'d'.repeat(16)}-00`, 'sentry-trace': undecided }, runAgent);
+    await flush();
+    expect(sentry.spans).toHaveLength(4);
+    expect(sentry.spans.at(-1)).toMatchObject({ traceId, parentSpanId: 'd'.repeat(16) });
+  });
+
+  it.each([
+    ['of its own', { traceparent: `00-${traceId}-${'d'.repeat(16)}-00`, 'sentry-trace': `${undecided}-0` }],
+    ['for another trace', { traceparent: `00-${'c'.repeat(32)}-${'d'.repeat(16)}-00`, 'sentry-trace': undecided }],
+  ])('has a decision %s followed', async (_, headers) => {
+    const { flush } = setup({ dsn: sentry.dsn });
+    continueTrace(headers, runAgent);
+    await flush();
+    expect(sentry.spans).toEqual([]);
+  });
 
   it('is followed where another trace was continued around it', async () => {
     const { flush } = setup({ dsn: sentry.dsn });
     continueTrace({ 'sentry-trace': `${'c'.repeat(32)}-${'d'.repeat(16)}-1` }, () =>
-      continueTrace({ 'sentry-trace': `${traceId}-${'b'.repeat(16)}-1` }, runAgent),
+      continueTrace({ 'sentry-trace': `${undecided}-1` }, runAgent),
     );
     await flush();
     expect(sentry.spans.at(-1)).toMatchObject({ traceId, parentSpanId: 'b'.repeat(16) });
