@@ -42,9 +42,29 @@ function callersContext(headers: IncomingHeaders): Context {
  * decision: it leaves that out of `sentry-trace`, but has to call the trace not sampled in `traceparent`.
  */
 function callersSpan(stated: SpanContext | undefined, sentry: SentryTrace | undefined): SpanContext | undefined {
-  if (stated === undefined) return sentry?.span;
-  const isUndecided = sentry?.isDecided === false && sentry.span.traceId === stated.traceId;
-  return isUndecided ? { ...stated, traceFlags: TraceFlags.SAMPLED } : stated;
+  const span = stated ?? sentry?.span;
+  if (span === undefined || sentry?.isDecided !== false || sentry.span.traceId !== span.traceId) return span;
+  return (span.traceFlags & TraceFlags.SAMPLED) === 0 ? leftToUs(span) : span;
+}
+
+/** Spans of callers that leave it to us whether their trace is sampled. */
+const undecided = new WeakSet<SpanContext>();
+
+/** A sampler that does not ask whether it was decided traces it, as agents are. */
+function leftToUs(span: SpanContext): SpanContext {
+  const sampled = { ...span, traceFlags: TraceFlags.SAMPLED };
+  undecided.add(sampled);
+  return sampled;
+}
+
+/**
+ * Whether the caller has left it to us if the trace is sampled.
+ *
+ * @internal
+ */
+export function isLeftToUs(context: Context): boolean {
+  const caller = trace.getSpanContext(context);
+  return caller !== undefined && undecided.has(caller);
 }
 
 /**
@@ -77,8 +97,7 @@ function parseSentryTrace(header: string | undefined): SentryTrace | undefined {
   const span: SpanContext = {
     traceId: match[1]!.toLowerCase(),
     spanId: match[2]!.toLowerCase(),
-    // Without a decision the caller leaves it to us, and agents are traced.
-    traceFlags: match[3] === '0' ? TraceFlags.NONE : TraceFlags.SAMPLED,
+    traceFlags: match[3] === '1' ? TraceFlags.SAMPLED : TraceFlags.NONE,
     isRemote: true,
   };
   return trace.isSpanContextValid(span) ? { span, isDecided: match[3] !== undefined } : undefined;

@@ -346,6 +346,14 @@ describe('a Sentry SDK as the caller', () => {
     expect(sentry.spans).toEqual([]);
   });
 
+  it('leaves a decision it has not made to the rate that is set here', async () => {
+    const { flush } = setup({ dsn: sentry.dsn, tracesSampleRate: 0 });
+    continueTrace({ 'sentry-trace': undecided }, runAgent);
+    continueTrace({ 'sentry-trace': `${undecided}-1` }, () => traceAgent({ name: 'decided' }, () => undefined));
+    await flush();
+    expect(sentry.spans.map(({ name }) => name)).toEqual(['agent.invoke decided']);
+  });
+
   it('is followed where another trace was continued around it', async () => {
     const { flush } = setup({ dsn: sentry.dsn });
     continueTrace({ 'sentry-trace': `${'c'.repeat(32)}-${'d'.repeat(16)}-1` }, () =>

@@ -27,6 +27,7 @@ import type { TelemetryConfig } from '../config/resolve.ts';
 import type { SamplerDescription } from '../config/sampler.ts';
 import type { Redactor } from '../content/redactor.ts';
 import type { Problem, Reporter } from '../diagnostics.ts';
+import { isLeftToUs } from '../propagation.ts';
 import { SENTRY_CLIENT_SAMPLE_RATE, SENTRY_ENVIRONMENT, SENTRY_RELEASE } from '../semconv.ts';
 import { createCountingSampler } from './counting-sampler.ts';
 import { giveWay, registeredGlobal } from './global-place.ts';
@@ -281,9 +282,20 @@ function createSampler(sampler: SamplerDescription): Sampler {
       return new AlwaysOffSampler();
     case 'traceidratio':
       return new TraceIdRatioBasedSampler(sampler.ratio);
-    case 'parentbased':
-      return new ParentBasedSampler({ root: createSampler(sampler.root) });
+    case 'parentbased': {
+      const root = createSampler(sampler.root);
+      return new ParentBasedSampler({ root, remoteParentSampled: createCallersSampler(root) });
+    }
   }
+}
+
+/** Follows a caller that has its trace sampled, and decides for one that leaves it to us. */
+function createCallersSampler(root: Sampler): Sampler {
+  const follow: Sampler = new AlwaysOnSampler();
+  return {
+    shouldSample: (context, ...span) => (isLeftToUs(context) ? root : follow).shouldSample(context, ...span),
+    toString: () => root.toString(),
+  };
 }
 
 const PROPAGATORS: Readonly<Record<Propagator, () => TextMapPropagator>> = {
