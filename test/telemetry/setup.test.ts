@@ -354,6 +354,28 @@ describe('a Sentry SDK as the caller', () => {
     expect(sentry.spans.map(({ name }) => name)).toEqual(['agent.invoke decided']);
   });
 
+  it.each([
+    ['its own rate for the spans of a trace it has decided on', traceId, 0.25],
+    ['ours for another one', 'c'.repeat(32), 0.5],
+  ])('has Sentry extrapolate by %s', async (_, ratedTraceId, rate) => {
+    const { flush } = setup({ dsn: sentry.dsn, tracesSampleRate: 0.5 });
+    const baggage = `sentry-trace_id=${ratedTraceId},sentry-sample_rate=0.25,sentry-sampled=true`;
+    continueTrace({ 'sentry-trace': `${undecided}-1`, baggage }, runAgent);
+    await flush();
+    expect(sentry.stored.map(({ attributes }) => attributes['sentry.client_sample_rate'])).toEqual(
+      Array.from({ length: 4 }, () => rate),
+    );
+  });
+
+  it.each(['0', '1.5', 'x', ''])('that tells a rate that is none (%j) is followed without it', async (rate) => {
+    const { flush } = setup({ dsn: sentry.dsn });
+    const baggage = `sentry-trace_id=${traceId},sentry-sample_rate=${rate}`;
+    continueTrace({ 'sentry-trace': `${undecided}-1`, baggage }, runAgent);
+    await flush();
+    expect(sentry.stored).toHaveLength(4);
+    expect(sentry.stored[0]?.attributes).not.toHaveProperty('sentry.client_sample_rate');
+  });
+
   it('is followed where another trace was continued around it', async () => {
     const { flush } = setup({ dsn: sentry.dsn });
     continueTrace({ 'sentry-trace': `${'c'.repeat(32)}-${'d'.repeat(16)}-1` }, () =>

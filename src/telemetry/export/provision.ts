@@ -29,6 +29,7 @@ import type { Redactor } from '../content/redactor.ts';
 import type { Problem, Reporter } from '../diagnostics.ts';
 import { isLeftToUs } from '../propagation.ts';
 import { SENTRY_CLIENT_SAMPLE_RATE, SENTRY_ENVIRONMENT, SENTRY_RELEASE } from '../semconv.ts';
+import { createCallersRateProcessor } from './callers-rate-processor.ts';
 import { createCountingSampler } from './counting-sampler.ts';
 import { giveWay, registeredGlobal } from './global-place.ts';
 import { hearRefusedProviders } from './refused-provider.ts';
@@ -176,7 +177,11 @@ function registerProvider(options: ProvideOptions): Provision {
     resource: options.safeResource(defaultResource().merge(resourceFromAttributes(config.resourceAttributes))),
     sampler,
     spanLimits: config.spanLimits,
-    spanProcessors: [createStampProcessor(stampFor(config, 'own'), redactor), ...processors],
+    spanProcessors: [
+      createStampProcessor(stampFor(config, 'own'), redactor),
+      ...(config.sampler.kind === 'parentbased' ? [createCallersRateProcessor()] : []),
+      ...processors,
+    ],
   });
   if (!trace.setGlobalTracerProvider(provider)) {
     const problem = whyRefused();
