@@ -22,10 +22,12 @@ const KEPT_BREADCRUMBS = 10;
 const KEPT_FRAMES = 10;
 const KEPT_EXCEPTIONS = 10;
 const KEPT_TEXT_LENGTH = 1_000;
+const OWN_CONTEXTS: ReadonlySet<string> = new Set(['trace', 'faultline', 'runtime', 'os', 'app']);
 
 /**
- * Writes an event as JSON. One that is too large for Sentry loses breadcrumbs first, then frames of its
- * stacks, then what the application has added; `contexts.faultline.shortened` says what. Never throws.
+ * Writes an event as JSON. One that is too large for Sentry loses breadcrumbs first, then the contexts of
+ * the application, of which Sentry keeps a few kilobytes anyway, then frames of its stacks, then all but the error;
+ * `contexts.faultline.shortened` says what. Never throws.
  */
 export function encodeEvent(event: SentryEvent): EncodedEvent {
   const payload = payloadOf(event);
@@ -73,6 +75,7 @@ interface Shortening {
 const SHORTENINGS: readonly Shortening[] = [
   { part: 'breadcrumbs', without: (event) => withBreadcrumbs(event, KEPT_BREADCRUMBS) },
   { part: 'breadcrumbs', without: (event) => withBreadcrumbs(event, 0) },
+  { part: 'contexts', without: withOwnContexts },
   { part: 'frames', without: (event) => withFrames(event, KEPT_FRAMES) },
   { part: 'frames', without: (event) => withFrames(event, 0) },
 ];
@@ -81,6 +84,12 @@ const SHORTENINGS: readonly Shortening[] = [
 function withBreadcrumbs({ breadcrumbs, ...event }: SentryEvent, kept: number): SentryEvent {
   if (breadcrumbs === undefined || kept === 0) return event;
   return { ...event, breadcrumbs: { values: breadcrumbs.values.slice(-kept) } };
+}
+
+/** With the contexts only that every event has. */
+function withOwnContexts(event: SentryEvent): SentryEvent {
+  const own = Object.entries(event.contexts).filter(([name]) => OWN_CONTEXTS.has(name));
+  return { ...event, contexts: Object.fromEntries(own) };
 }
 
 /** With the innermost calls of each stack only, which come last. */

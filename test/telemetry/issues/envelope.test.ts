@@ -84,13 +84,28 @@ describe('an event larger than Sentry takes', () => {
     expect(shorter.exception).toEqual(stack(50, 100));
   });
 
+  it('then loses the contexts of the application, and keeps its own, tags and frames', () => {
+    const own = {
+      trace: { trace_id: 'a' },
+      runtime: { name: 'node' },
+      os: { name: 'Linux' },
+      app: { app_name: 'shop' },
+    };
+    const event = anEvent({ exception: stack(50, 100), tags: { tool: 'get_weather' } });
+    const contexts = { ...own, cart: { items: 'x'.repeat(600_000) }, session: { state: 'x'.repeat(600_000) } };
+    expect(received({ ...event, contexts })).toEqual({
+      ...event,
+      contexts: { ...own, faultline: { shortened: ['breadcrumbs', 'contexts'] } },
+    });
+  });
+
   it('then loses its outer frames, and keeps the crashing ones', () => {
     const contexts = { trace: { trace_id: 'a' }, faultline: { run_id: 'r' } };
     const shorter = received(anEvent({ exception: stack(50, 50_000), contexts }));
     expect(frameNames(shorter)).toEqual(Array.from({ length: 10 }, (_, index) => `f${index + 40}`));
     expect(shorter.contexts).toEqual({
       trace: { trace_id: 'a' },
-      faultline: { run_id: 'r', shortened: ['breadcrumbs', 'frames'] },
+      faultline: { run_id: 'r', shortened: ['breadcrumbs', 'contexts', 'frames'] },
     });
   });
 
@@ -162,7 +177,7 @@ describe('what JSON cannot write', () => {
     expect(received(event)).toMatchObject({
       event_id: event.event_id,
       fingerprint: event.fingerprint,
-      contexts: { faultline: { shortened: ['everything but the error'] } },
+      contexts: { faultline: { shortened: ['breadcrumbs', 'contexts'] } },
     });
   });
 
