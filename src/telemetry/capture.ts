@@ -12,7 +12,7 @@ import { textOf } from './attributes/text.ts';
 import { contentPolicyOf, failurePlace } from './context.ts';
 import { scopeOf } from './current-scope.ts';
 import { frameOf, type AgentFrame, type NamedModel, type RunFrame } from './run-frame.ts';
-import type { Captured, CapturedFailure, Level } from './captured.ts';
+import { levelOf, type Captured, type CapturedFailure, type Level } from './captured.ts';
 import { isRecoverable, type FailurePoint } from './failure-points.ts';
 import { isError, linkedErrors, toldWith } from './linked-errors.ts';
 import { guard } from './guard.ts';
@@ -241,7 +241,7 @@ export function captureHere(
   return {
     ...surroundingsHere(error, 'internal_error', context),
     ...how,
-    ...levelOf(context),
+    ...levelIn(context),
     error,
     ...(isObject(error) ? undefined : { safeMessage: message }),
   };
@@ -263,12 +263,12 @@ export function captureMessage(
   if (issues === undefined) return;
   guard(() => {
     const given = isObject(levelOrContext) ? levelOrContext : context;
-    const level = LEVELS.get(levelOrContext);
+    const level = levelOf(levelOrContext);
     if (isError(message)) return captureException(message, level === undefined ? given : { level, ...given });
     issues.capture({
       ...surroundingsHere(undefined, undefined, given),
       level: level ?? 'info',
-      ...levelOf(given),
+      ...levelIn(given),
       message: sentenceOf(message),
     });
   });
@@ -280,20 +280,10 @@ function sentenceOf(message: unknown): string {
   return textOf(message) ?? `captureMessage was given no text but a value of the type ${type}`;
 }
 
-function levelOf(context: CaptureContext | null): { readonly level?: Level } {
-  const level = LEVELS.get(guard(() => context?.level));
+function levelIn(context: CaptureContext | null): { readonly level?: Level } {
+  const level = levelOf(guard(() => context?.level));
   return level === undefined ? {} : { level };
 }
-
-/** The levels Sentry takes. A JavaScript SDK has `log` beside them, which Sentry stores as `info`. */
-const LEVELS: ReadonlyMap<unknown, Level> = new Map<unknown, Level>([
-  ['fatal', 'fatal'],
-  ['error', 'error'],
-  ['warning', 'warning'],
-  ['info', 'info'],
-  ['log', 'info'],
-  ['debug', 'debug'],
-]);
 
 function surroundingsHere(error: unknown, status: SpanStatus, context: CaptureContext | null): Omit<Captured, 'level'> {
   const here = contextApi.active();

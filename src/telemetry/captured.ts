@@ -4,6 +4,21 @@ import type { FailurePoint } from './failure-points.ts';
 /** How much a failure matters, in Sentry's words. */
 export type Level = 'fatal' | 'error' | 'warning' | 'info' | 'debug';
 
+/** The levels Sentry takes. A JavaScript SDK has `log` beside them, which Sentry stores as `info`. */
+const LEVELS: ReadonlyMap<unknown, Level> = new Map<unknown, Level>([
+  ['fatal', 'fatal'],
+  ['error', 'error'],
+  ['warning', 'warning'],
+  ['info', 'info'],
+  ['log', 'info'],
+  ['debug', 'debug'],
+]);
+
+/** What Sentry takes for a level; nothing where it is none. */
+export function levelOf(value: unknown): Level | undefined {
+  return LEVELS.get(value);
+}
+
 /** One step of a run, kept to tell how it came to a failure. */
 export interface Breadcrumb {
   /** Epoch milliseconds. Absent where nobody asked the clock: in a trace that is not sampled, of what went well. */

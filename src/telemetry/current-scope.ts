@@ -2,7 +2,8 @@ import { context as contextApi } from '@opentelemetry/api';
 
 import { active, isSetUp } from './active.ts';
 import { textOf } from './attributes/text.ts';
-import type { Breadcrumb } from './captured.ts';
+import { levelOf, type Breadcrumb } from './captured.ts';
+import { defined } from './config/records.ts';
 import { guard } from './guard.ts';
 import { frameOf, type RunFrame } from './run-frame.ts';
 import { Scope, type User } from './scope.ts';
@@ -40,13 +41,16 @@ export function addBreadcrumb(breadcrumb: Omit<Breadcrumb, 'timestampMs'>): void
   guard(() => currentScope()?.addBreadcrumb(readableBreadcrumb({ timestampMs: Date.now(), ...breadcrumb })));
 }
 
-/** With a category and a message that are texts, whatever was given for them: one with others would be left out. */
+/**
+ * With a category and a message that are texts, whatever was given for them: one with others would be left out. And
+ * with a level that is one, or none: for any other a tracker may refuse the whole Issue.
+ */
 function readableBreadcrumb(given: DatedBreadcrumb): DatedBreadcrumb {
-  const { category, message: said, ...others } = given;
-  if (typeof category === 'string' && (said === undefined || typeof said === 'string')) return given;
-  const readable = { ...others, category: textOf(category) ?? 'default' };
-  const message = textOf(said);
-  return message === undefined ? readable : { ...readable, message };
+  const { category, message: said, level: important, ...others } = given;
+  const level = levelOf(important);
+  const isText = typeof category === 'string' && (said === undefined || typeof said === 'string');
+  if (isText && level === important) return given;
+  return { ...others, category: textOf(category) ?? 'default', ...defined({ message: textOf(said), level }) };
 }
 
 /**

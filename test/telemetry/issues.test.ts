@@ -971,6 +971,26 @@ describe('what an Issue tells of the way to a failure', () => {
     ]);
   });
 
+  it('has a level that Sentry takes, or none', async () => {
+    const { flush } = setup();
+    traceAgent({ name: 'helper' }, () => {
+      for (const level of ['fatal', 'log', 'critical', 3, null]) {
+        addBreadcrumb({ category: 'app', message: String(level), level } as never);
+      }
+      quietly(failingTool);
+    });
+    await flush();
+    expect(onlyEvent().breadcrumbs?.values.slice(1, -1)).toEqual([
+      expect.objectContaining({ message: 'fatal', level: 'fatal' }),
+      expect.objectContaining({ message: 'log', level: 'info' }),
+      ...['critical', '3', 'null'].map((message) => ({
+        category: 'app',
+        message,
+        timestamp: expect.any(Number) as number,
+      })),
+    ]);
+  });
+
   it('is nothing of what others do', async () => {
     const { flush } = setup();
     traceTool({ name: 'of_another_request' }, () => undefined);
