@@ -20,6 +20,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { startReceiver } from '../../src/receiver/server.ts';
 import { captureException } from '../../src/telemetry/capture.ts';
+import { withRunContext } from '../../src/telemetry/context.ts';
+import { setContext } from '../../src/telemetry/current-scope.ts';
 import { continueTrace, traceHeaders } from '../../src/telemetry/propagation.ts';
 import { findRegisteredProvider } from '../../src/telemetry/export/registered-provider.ts';
 import { setupTracing, type SetupOptions, type Tracing } from '../../src/telemetry/setup.ts';
@@ -130,6 +132,28 @@ describe('a DSN', () => {
     expect(sentry.stored.length).toBeGreaterThan(0);
     expect(sentry.stored.length).toBeLessThan(160);
     for (const { attributes } of sentry.stored) expect(attributes['sentry.client_sample_rate']).toBe(0.5);
+  });
+});
+
+describe('a text that is cut in the middle of a character', () => {
+  /** Sentry answers 200 to JSON that holds half of a surrogate pair, and drops all of it. */
+  const requests = (): string => sentry.requests.map(({ body }) => Buffer.from(body).toString()).join('\n');
+
+  it.each([499, 500])('arrives without half of it: an error message of %i characters and an emoji', async (length) => {
+    const { flush } = setup({ dsn: sentry.dsn, errorMessages: 'redacted' });
+    const message = `${'x'.repeat(length)}🚀`;
+    withRunContext({}, () => {
+      setContext('question', { message });
+      captureException(new Error(message));
+    });
+    expect(() =>
+      traceTool({ name: 'get_weather' }, () => {
+        throw new Error(message);
+      }),
+    ).toThrow(message);
+    await flush();
+    expect(sentry.requests).toHaveLength(3);
+    expect(requests()).not.toMatch(/\\ud[89a-f]/);
   });
 });
 

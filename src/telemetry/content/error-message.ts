@@ -46,9 +46,9 @@ export function safeText(text: string, redactor: TextRedactor): string {
   return shortened(redactor.text(beginning(text)));
 }
 
-/** A text that was redacted, as long as an error message may be. */
+/** A text that was redacted, as long as an error message may be. A backend refuses the JSON that half a character is in. */
 export function shortened(text: string): string {
-  return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text;
+  return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH).toWellFormed()}…` : text;
 }
 
 /**
