@@ -1,3 +1,5 @@
+import { guard } from '../guard.ts';
+
 /** How deep a value is copied: the frames of a stack are on the sixth level of an event. */
 const MAX_DEPTH = 12;
 /** Most entries that are copied of one object or list. */
@@ -11,16 +13,21 @@ const SHORT_TEXT_LENGTH = 200;
 
 /**
  * JSON text of a value. What JSON cannot write is replaced by a word in brackets: a circle, a property that
- * throws when it is read, what lies too deep. Never throws.
+ * throws when it is read, what lies too deep. So is half of a surrogate pair, by U+FFFD: Sentry refuses the whole
+ * text it is in. Never throws.
  */
 export function safeJson(value: unknown): string {
-  try {
-    const text = JSON.stringify(value) as string | undefined;
-    if (text !== undefined) return text;
-  } catch {
-    // Nearly every value can be written as it is, so only one that cannot is copied.
-  }
-  return JSON.stringify(new JsonCopy().copy(value)) ?? 'null';
+  // Nearly every value can be written as it is, so only one that cannot is copied.
+  const text = guard(() => JSON.stringify(value) as string | undefined) ?? JSON.stringify(new JsonCopy().copy(value));
+  return withoutHalves(text ?? 'null');
+}
+
+/** An escape. Only half of a surrogate pair is written as one that begins with `ud`; a backslash is one of its own. */
+const ESCAPE = /\\(?:ud[0-9a-f]{3}|.)/g;
+
+function withoutHalves(json: string): string {
+  if (!json.includes('\\ud')) return json;
+  return json.replace(ESCAPE, (escape) => (escape.startsWith('\\ud') ? '\ufffd' : escape));
 }
 
 /** Copies a value into one that holds nothing but what JSON can write. */

@@ -162,6 +162,11 @@ describe('what JSON cannot write', () => {
     ['a property that throws', throwing, { secret: '[unreadable]', beside: 1 }],
     ['a toJSON that throws', refusing, '[unreadable]'],
     ['a proxy that was revoked', revoked(), '[unreadable]'],
+    [
+      'half of a surrogate pair',
+      { 'ab\ud83d': ['\udc00\\', '\\ud83d', '🎉'] },
+      { 'ab\ufffd': ['\ufffd\\', '\\ud83d', '🎉'] },
+    ],
     ['a function that says how to write it', Object.assign(() => {}, refusing), undefined],
   ])('is replaced, and all beside it is sent: %s', (_, value, expected) => {
     const event = anEvent(contexts(value));
