@@ -771,7 +771,7 @@ describe('a process', () => {
 
   it('is not kept alive by the pause before the next attempt, nor by a connection that is kept', async () => {
     sentry.answerNextEnvelope(status(429, { 'retry-after': '3600' }));
-    const source = `${SENDER} sender.send(event()); await sender.flush(100); console.log(sender.status.pending);`;
+    const source = `${SENDER} sender.send(event()); await sender.flush(60_000); console.log(sender.status.pending);`;
     const ended = await runScript(source, { env: { DSN: sentry.dsn }, timeoutMs: 8_000 });
     expect(ended).toEqual({ code: 0, signal: null, stdout: '1\n', stderr: '' });
   });
