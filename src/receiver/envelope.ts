@@ -73,8 +73,16 @@ function jsonObject(bytes: Uint8Array, what: string): JsonObject {
 
 function jsonOrUndefined(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    const value: unknown = JSON.parse(text);
+    return HALF_A_CHARACTER.test(text) && HALF_A_CHARACTER.test(JSON.stringify(value)) ? undefined : value;
   } catch {
     return undefined;
   }
 }
+
+/**
+ * An escape of a surrogate. What is parsed and written anew has one only where the other half is missing, which is no
+ * JSON to Relay (`InvalidJsonError` of sentry-relay 0.10).
+ */
+const HALF_A_CHARACTER = /(?<!\\)(?:\\\\)*\\ud[89a-f]/i;

@@ -52,3 +52,14 @@ test('random bytes either parse or are malformed, never anything else', () => {
     }),
   );
 });
+
+test('a payload with half a character in it is no JSON, as it is none to Relay', () => {
+  const payloadOf = (text: string): unknown =>
+    parseEnvelope(bytes(`{}\n{"type":"event"}\n${text}\n`)).items[0]?.payload;
+
+  expect(payloadOf(String.raw`{"message":"cut \ud83d"}`)).toBeUndefined();
+  expect(payloadOf(String.raw`{"message":"cut \uDE00 here"}`)).toBeUndefined();
+  expect(payloadOf(String.raw`{"message":"whole \ud83d\ude00, and written: \\ud83d"}`)).toEqual({
+    message: 'whole 😀, and written: \\ud83d',
+  });
+});
