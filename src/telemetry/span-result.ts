@@ -222,17 +222,22 @@ function dataWithin(answer: unknown): unknown {
 
 /** Subclasses of Promise have methods of their own and are often lazy. */
 function isPlainPromise(value: unknown): value is Promise<unknown> {
-  return value instanceof Promise && value.constructor === Promise;
+  return says(() => value instanceof Promise && value.constructor === Promise);
 }
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+  return says(() => typeof (value as { then?: unknown } | null | undefined)?.then === 'function');
 }
 
 type Followed = AsyncIterable<unknown>;
 
 function isFollowed(value: unknown): value is Followed {
-  return value instanceof ReadableStream || (isAsyncIterable(value) && !isPage(value));
+  return says(() => value instanceof ReadableStream || (isAsyncIterable(value) && !isPage(value)));
+}
+
+/** Getters and proxies may throw at whoever asks: what does not say what it is counts as a value. */
+function says(ask: () => boolean): boolean {
+  return guard(ask) === true;
 }
 
 /** Node streams are async iterable too, but are consumed by events; they count as values. */
@@ -243,13 +248,12 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
 
 /** One page of a list is a value: it has come, and whoever iterates it asks for further ones. */
 function isPage(value: object): boolean {
-  const looksLikeOne = guard(() => {
+  return says(() => {
     if (hasMethod(value, 'next')) return false;
     // A getter may start work.
     const isList = Array.isArray(Object.getOwnPropertyDescriptor(value, 'data')?.value);
     return isList || hasMethod(value, 'getNextPage') || hasMethod(value, 'hasNextPage');
   });
-  return looksLikeOne === true;
 }
 
 function hasMethod(object: object, name: string): boolean {

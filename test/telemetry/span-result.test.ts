@@ -299,6 +299,26 @@ describe('a page of results', () => {
   });
 });
 
+describe('an object that throws when it is asked what it is', () => {
+  const refuse = (): never => {
+    throw new Error('ask me nothing');
+  };
+
+  it.each([
+    ['as a proxy that has nothing but what is declared', new Proxy({}, { get: refuse })],
+    ['as a proxy that lists nothing', new Proxy({}, { has: refuse })],
+    ['as a proxy without a class', new Proxy({}, { getPrototypeOf: refuse })],
+  ])('is a value, %s', (_, result) => {
+    expect(
+      Object.is(
+        traceMemory({ store: 'rows' }, () => result),
+        result,
+      ),
+    ).toBe(true);
+    expectSuccess();
+  });
+});
+
 describe('an object that is followed', () => {
   it('may have a method `next` that is not that of an iterator, as the cursor of a database has', async () => {
     class Cursor {

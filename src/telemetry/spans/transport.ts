@@ -43,7 +43,7 @@ export function traceTransport<T>(options: TransportSpanOptions, run: () => T): 
     if (isStopped() !== true) crashed(error);
     throw error;
   }
-  if (guard(() => isThenable(result)) !== true) return result;
+  if (!isThenable(result)) return result;
   return observeResult(result, context, {
     isOnlyAwaited: true,
     onResult() {
