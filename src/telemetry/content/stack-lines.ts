@@ -81,10 +81,22 @@ function readFrameLine(line: string): FrameLine | undefined {
   if (!PLACE.test(line.length > MAX_LINE ? line.slice(-MAX_LINE) : line)) return undefined;
   if (line.length <= MAX_LINE && !isPlace(partsOf(line).place)) return undefined;
   return {
-    safeLine: withoutTexts(line.slice(0, MAX_LINE)).replace(DATA_URL, 'data:$1$2').replace(QUERY, ''),
+    safeLine: withoutTexts(inBounds(line)).replace(DATA_URL, 'data:$1$2').replace(QUERY, ''),
     isFirstCall: FIRST_CALL.test(line),
     isAsync: line.startsWith(`${FRAME}async `),
   };
+}
+
+/**
+ * A line is too long by the source of a module that is its place, of which the middle is not missed, or by the name of
+ * a function, which is a text then. Of all others nothing tells what is in them.
+ */
+function inBounds(line: string): string {
+  if (line.length <= MAX_LINE) return line;
+  const short = `${line.slice(0, MAX_LINE / 2)}${line.slice(-MAX_LINE / 2)}`;
+  const { place } = partsOf(short);
+  if (place.startsWith('data:')) return short;
+  return place.length > MAX_LINE / 2 ? `${FRAME}<anonymous>` : `${FRAME}<anonymous> (${place})`;
 }
 
 function isPlace(place: string): boolean {

@@ -166,6 +166,16 @@ describe('the frames of a stack', () => {
   });
 
   it.each([
+    ['in words', 'canary said '.repeat(100)],
+    ['in one word', 'canary-'.repeat(300)],
+    ['with parentheses', 'canary (so) '.repeat(100)],
+  ])('name no function by a text that is longer than a line is kept, %s', (_, text) => {
+    const property = { [text]: () => new Error('x') };
+    const [line] = stackLines(property[text]!().stack!);
+    expect(line).toMatch(/^ {4}at <anonymous> \(.*error-text\.test\.ts:\d+:\d+\)$/);
+  });
+
+  it.each([
     ['a sentence', '    at noon the canary sang (in tune:1:1)\n    at canary:12:30'],
     ['a stack of another turn', '    at canary (/canary.js:1:1)\n    at async canary (/canary.js:2:2)'],
     ['a stack with its end', '    at canary (/canary.js:1:1)\n    at node:internal/main/run_main_module:36:49'],
@@ -187,6 +197,25 @@ describe('the frames of a stack', () => {
     const stack =
       'Error: x\n    at run (data:text/javascript,const canary = (1):1:1)\n    at file:///app/a.js?token=canary:2:3';
     expect(stackLines(stack)).toEqual(['    at run (data:text/javascript:1:1)', '    at file:///app/a.js:2:3']);
+  });
+
+  it('have nothing of a source or of a place that is longer than a line is kept', () => {
+    const source = 'const canary = (1);'.repeat(100);
+    const stack = [
+      'Error: x',
+      `    at run (data:text/javascript,${source}:1:1)`,
+      `    at data:text/javascript,${source}:2:2`,
+      `    at canary said (data:text/javascript,${source}:3:3)`,
+      `    at /canary/${'canary '.repeat(200)}:4:4`,
+      `    at run (/${'canary/'.repeat(200)}app.js:5:5)`,
+    ].join('\n');
+    expect(stackLines(stack)).toEqual([
+      '    at run (data:text/javascript:1:1)',
+      '    at data:text/javascript:2:2',
+      '    at <anonymous> (data:text/javascript:3:3)',
+      '    at <anonymous>',
+      '    at <anonymous>',
+    ]);
   });
 });
 
