@@ -25,6 +25,7 @@ const MAX_LINKED_ERRORS = 10;
 const MAX_MEMBERS = 50;
 /** Most members that are looked at: a list says that it is as long as it likes. */
 const MAX_LISTED = 1_000;
+/** Longest class name. */
 const MAX_TYPE_LENGTH = 120;
 
 /**
@@ -178,15 +179,15 @@ export function errorType(error: unknown): string {
     const { name } = error as { name?: unknown };
     const constructorName = (error.constructor as { name?: unknown } | undefined)?.name;
     const type = isClassName(name) && name !== 'Error' ? name : constructorName;
-    return isClassName(type) ? type.slice(0, MAX_TYPE_LENGTH) : 'Error';
+    return isClassName(type) ? type : 'Error';
   } catch {
     return 'Error';
   }
 }
 
-/** A name is one word; what has spaces in it is a message that somebody put in its place. */
+/** A name is one word; what is longer or has spaces in it is a message that somebody put in its place. */
 function isClassName(name: unknown): name is string {
-  return typeof name === 'string' && className().test(name);
+  return typeof name === 'string' && name.length <= MAX_TYPE_LENGTH && className().test(name);
 }
 
 const className = latePattern(String.raw`^[\p{L}_$][^\s"'\x60]*$`, 'u');

@@ -26,6 +26,8 @@ import { startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.
 
 const SECRET = 'Q7f3kP9xLm2vTz8R';
 const KEY = ['sk-', 'proj-', SECRET].join('');
+/** One that is known by its length. */
+const TOKEN = ['ghp', '_', SECRET, SECRET, 'b5Wd'].join('');
 
 let sentry: FakeSentry;
 let tracing: Tracing | undefined;
@@ -451,6 +453,18 @@ describe('what people write into an Issue', () => {
     expect(events()).toHaveLength(1);
     expect(bytes()).not.toContain(SECRET);
     expect(bytes()).toContain('files.test/app.js');
+  });
+
+  it('has no part of a secret in the class name of an error, nor has the span, wherever that would be cut', async () => {
+    const { flush } = setup();
+    for (let before = 80; before < 120; before += 1) {
+      const error = Object.assign(new Error('no'), { name: `${'x'.repeat(before)}:${TOKEN}` });
+      traceTool({ name: 'get' }, (span) => span.fail(error));
+    }
+    await flush();
+    expect(sentry.spans).toHaveLength(40);
+    expect(events()).not.toHaveLength(0);
+    expect(bytes()).not.toContain(TOKEN.slice(0, 8));
   });
 
   it('is withheld where the run withholds it, also in an error among the facts', async () => {
