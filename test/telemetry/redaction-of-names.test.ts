@@ -455,6 +455,18 @@ describe('what people write into an Issue', () => {
     expect(bytes()).toContain('files.test/app.js');
   });
 
+  it('has no part of a secret in a frame, nor has the span, wherever that would be cut', async () => {
+    const { flush } = setup();
+    for (const before of [225, 235, 245]) {
+      const [error, path] = [new Error('no'), 'x'.repeat(before)];
+      error.stack = `Error: no\n    at ${path}.${TOKEN} (/app/${path}/${TOKEN}/app.js:1:2)`;
+      traceTool({ name: 'get' }, (span) => span.fail(error));
+    }
+    await flush();
+    expect(events()).not.toHaveLength(0);
+    expect(bytes()).not.toContain(TOKEN.slice(0, 8));
+  });
+
   it('has no part of a secret in the class name of an error, nor has the span, wherever that would be cut', async () => {
     const { flush } = setup();
     for (let before = 80; before < 120; before += 1) {

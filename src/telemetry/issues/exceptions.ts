@@ -11,6 +11,8 @@ export interface Mechanism {
 
 /** Longest mechanism type and source Relay stores. */
 const MAX_TYPE = 128;
+/** Longest function name and path Relay stores, in its own words `symbol` and `path`. */
+const MAX_NAME = 256;
 
 /**
  * The errors of a failure in Sentry's order: what was thrown last, and in front of it whatever it was linked
@@ -45,10 +47,16 @@ function exceptionValue(
 /** Paths and names of functions are texts of people, too: an address may hold a password. */
 function safeFrame(frame: Readonly<SentryFrame>, redactor: Redactor): SentryFrame {
   const { function: name, filename, abs_path: path, module } = frame;
-  const safe = { ...frame, function: redactor.label(name), filename: redactor.label(filename) };
-  if (path !== undefined) safe.abs_path = redactor.label(path);
-  if (module !== undefined) safe.module = redactor.label(module);
+  const safe = { ...frame, function: safeName(name, redactor), filename: safeName(filename, redactor) };
+  if (path !== undefined) safe.abs_path = safeName(path, redactor);
+  if (module !== undefined) safe.module = safeName(module, redactor);
   return safe;
+}
+
+/** Cut when the secrets are out of it: of half a secret nothing tells what it is. */
+function safeName(text: string, redactor: Redactor): string {
+  const safe = redactor.label(text);
+  return safe.length <= MAX_NAME ? safe : safe.slice(0, MAX_NAME).toWellFormed();
 }
 
 function mechanismOf(

@@ -4,8 +4,6 @@ import type { SentryFrame } from './sentry-event.ts';
 
 /** Most frames that are kept of one stack: those nearest to where the error was thrown. */
 const MAX_FRAMES = 50;
-/** Longest function name and path Relay stores, in its own words `symbol` and `path`. */
-const MAX_NAME = 256;
 
 /** What decides whose code a file is, and what it is called. */
 export interface CodePlaces {
@@ -47,8 +45,7 @@ function functionName(text: string): string {
   const name = alias === -1 ? text : text.slice(0, alias);
   if (name === '') return '<anonymous>';
   // A function without a name is known by nothing but that property.
-  const called = alias === -1 ? name : name.replace(/<(?:anonymous|computed)>$/, text.slice(alias + 5, -1));
-  return called.slice(0, MAX_NAME);
+  return alias === -1 ? name : name.replace(/<(?:anonymous|computed)>$/, text.slice(alias + 5, -1));
 }
 
 interface Position {
@@ -91,11 +88,11 @@ function describeFile(location: string, { workingDirectory, ownFolders }: CodePl
   if (location.startsWith('data:')) return { filename: `<${/^[^;,]{0,60}/.exec(location)![0]}>`, in_app: false };
   const path = filePath(location);
   const comparable = path.replaceAll('\\', '/');
-  const short = shortPath(comparable, workingDirectory.replaceAll('\\', '/')).slice(0, MAX_NAME);
+  const short = shortPath(comparable, workingDirectory.replaceAll('\\', '/'));
   const npmPackage = npmPackageOf(comparable);
   return {
     filename: short,
-    ...(short === path ? undefined : { abs_path: path.slice(0, MAX_NAME) }),
+    ...(short === path ? undefined : { abs_path: path }),
     ...(npmPackage === undefined ? undefined : { module: npmPackage }),
     in_app:
       (isFile(comparable) || FROM_COMMAND_LINE.test(path)) &&
