@@ -57,6 +57,31 @@ describe('spans that end', () => {
     expect(arrived()).toHaveLength(5_000);
   });
 
+  it('arrive with those that hold whole numbers larger than OTLP has room for, which are texts', async () => {
+    const { flush } = setup();
+    endSpans(1);
+    const numbers = { wei: 2 ** 63, least: -(2 ** 63), most: Number.MAX_VALUE, list: [1, 2 ** 64] };
+    traceTool({ name: 'pay', attributes: numbers }, () => {
+      const span = trace.getActiveSpan()!;
+      span.setAttribute('later', -Number.MAX_VALUE);
+      span.addEvent('paid', numbers);
+      span.addLink({ context: span.spanContext(), attributes: numbers });
+    });
+    await flush();
+    const texts = {
+      wei: '9223372036854776000',
+      least: -(2n ** 63n),
+      most: '1.7976931348623157e+308',
+      list: ['1', '18446744073709552000'],
+    };
+    const [, { attributes, events, links } = expect.fail()] = sentry.spans;
+    // Sentry gets lists as JSON.
+    const list = JSON.stringify(texts.list);
+    expect(attributes).toMatchObject({ ...texts, list, later: '-1.7976931348623157e+308' });
+    expect(events[0]?.attributes).toEqual(texts);
+    expect(links[0]?.attributes).toEqual(texts);
+  });
+
   it('are sent in requests of no more spans than was asked for', async () => {
     const { flush } = setup({ batch: { maxExportBatchSize: 100 } });
     endSpans(250);

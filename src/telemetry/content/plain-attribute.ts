@@ -15,7 +15,7 @@ export function plainAttributes(attributes: Attributes, redactor: Redactor): Att
   const plain: Attributes = {};
   for (const [key, value] of Object.entries(attributes)) {
     const name = attributeName(key, redactor);
-    const safe = value === undefined ? undefined : plainValue(value, key, redactor.secretKind(key), redactor);
+    const safe = value === undefined ? undefined : writable(plainValue(value, key, redactor.secretKind(key), redactor));
     isSame &&= safe === value && name === key;
     plain[name] = safe;
   }
@@ -46,6 +46,17 @@ export function plainValue(
   if (typeof value === 'string') return bounded(value, key, redactor);
   if (typeof value === 'number') return redactor.number(value);
   return Array.isArray(value) ? plainList(value, key, redactor) : value;
+}
+
+/** A value as OTLP can write it, which has whole numbers of 64 bits: larger ones are texts, as is a list with one. */
+export function writable(value: AttributeValue): AttributeValue {
+  if (typeof value === 'number') return isTooLarge(value) ? String(value) : value;
+  return Array.isArray(value) && value.some(isTooLarge) ? value.map(String) : value;
+}
+
+/** A backend refuses the request that has such a number in it, with all its spans. */
+function isTooLarge(value: unknown): boolean {
+  return Number.isInteger(value) && (Number(value) >= 2 ** 63 || Number(value) < -(2 ** 63));
 }
 
 function bounded(text: string, key: string, redactor: Redactor): string {

@@ -13,7 +13,7 @@ import { cutBetweenWords } from '../content/cut.ts';
 import { messageText, WITHHELD } from '../content/error-text.ts';
 import { eventAttributeRole, eventNeeds, EVERYTHING_SAID, settledRole } from '../content/foreign-names.ts';
 import { foreignContentWithin } from '../content/messages.ts';
-import { plainValue } from '../content/plain-attribute.ts';
+import { plainValue, writable } from '../content/plain-attribute.ts';
 import { MAX_PLAIN_BYTES, type ContentKind, type ContentPolicy } from '../content/policy.ts';
 import type { SecretKind } from '../content/redaction/secret-names.ts';
 import type { Redactor } from '../content/redactor.ts';
@@ -205,7 +205,8 @@ class SpanReview {
       facts = this.#factsOf(key, facts);
       const isRenamed = facts.name !== key;
       if (plain === undefined && !isRenamed && isClean(value, facts)) continue;
-      const safe = this.#attribute(key, value, facts, attributes, plain);
+      const given = this.#attribute(key, value, facts, attributes, plain);
+      const safe = given === undefined ? undefined : writable(given);
       if (safe === value && !isRenamed) continue;
       changes ??= { ...attributes };
       if (safe === undefined || isRenamed) delete changes[key];
@@ -450,7 +451,7 @@ function isClean(value: AttributeValue, { clean, numbersAreClean, role }: Attrib
   // On another span it may be content.
   if (role.role === 'dependent') return false;
   if (value === clean) return true;
-  if (typeof value === 'number') return numbersAreClean;
+  if (typeof value === 'number') return numbersAreClean && writable(value) === value;
   return clean !== undefined && onlyText(value) === clean;
 }
 
