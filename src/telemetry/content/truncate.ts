@@ -174,7 +174,7 @@ class BoundedCopy {
         copy.push(['…', `[${keys.length - index} more left out]`]);
         break;
       }
-      const name = key.slice(0, MAX_KEY);
+      const name = this.#redactor.name(key).slice(0, MAX_KEY);
       room.left -= Buffer.byteLength(name) + PUNCTUATION;
       const read = (): unknown => (holdsFile ? withoutFile(key, record[key]) : record[key]);
       const member = this.#member(read, room, index === keys.length - 1);

@@ -190,6 +190,14 @@ describe('a value that is recorded', () => {
 });
 
 describe('a text that is cut', () => {
+  it('has no part of a secret in the name of a member, wherever that is cut', () => {
+    const token = ['ghp', '_', 'Q7f3kP9xLm2v'.repeat(3)].join('');
+    for (let before = 150; before < 200; before += 1) {
+      const { value } = fitted({ [`${'.'.repeat(before)} ${token}`]: 1 }, 1_000);
+      expect(JSON.stringify(value)).not.toContain(token.slice(0, 8));
+    }
+  });
+
   it('never shows a part of a secret, wherever it is cut', () => {
     for (let before = 0; before < 120; before += 1) {
       const text = `${'.'.repeat(before)} ${KEY} ${'word '.repeat(5_000)}`;
