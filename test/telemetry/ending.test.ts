@@ -210,6 +210,23 @@ describe('a library that leaves a signal to every other listener, and is left it
   });
 });
 
+describe('a listener that nobody is to see', () => {
+  it('hears a signal before the spans are sent, which holds the process: who waits for it may kill the process', async () => {
+    /** What `tsx` does, whose own process asks for an answer within 30 milliseconds. */
+    const hiding = `
+      const { listenerCount } = process;
+      process.listenerCount = (name) => listenerCount.call(process, name) - (name === 'SIGTERM' ? 1 : 0);
+      process.prependListener('SIGTERM', () => {
+        console.log('waiting spans:', setupTracing().status.destinations[0].pending);
+        if (process.listenerCount('SIGTERM') === 0) process.exit(143);
+      });
+    `;
+    const ended = await runScript(signalled(hiding, ''), { env: { SENTRY_DSN: sentry.dsn } });
+    expect(ended).toEqual({ code: 143, signal: null, stdout: 'waiting spans: 1\nwaiting spans: 0\n', stderr: '' });
+    expect(names()).toEqual(['execute_tool get_weather']);
+  });
+});
+
 /** Makes a process the first one of its own, where the machine has the command and allows it. */
 const AS_FIRST = 'unshare --pid --fork --kill-child';
 

@@ -65,10 +65,14 @@ export function sendAtTheEnd(sending: Sending, { naturalMs, abruptMs }: EndingLi
     };
     const onSignal = (): void => {
       if (process.listenerCount(signal) - 1 > yieldingListeners()) return;
+      // Once all have heard it: `tsx` has a listener nobody sees, and kills a process in which it is not heard at once.
+      process.nextTick(end);
+    };
+    const end = (): void => {
       process.off(signal, onSignal);
       sending.sendNow(signal === 'SIGINT' ? Math.min(abruptMs, INTERRUPT_MS) : abruptMs);
       if (process.pid !== INIT_PID) sending.close();
-      process.kill(process.pid, signal);
+      if (!process.emit(signal, signal)) process.kill(process.pid, signal);
       // Still here, because of the kernel or of somebody who has called the signal off.
       setImmediate(listen).unref();
     };
