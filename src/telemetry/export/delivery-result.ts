@@ -30,6 +30,8 @@ export type DeliveryFailure = Explanation &
         readonly kind: 'passing';
         /** Whether the backend may have the spans all the same, because only its answer is missing. */
         readonly mayHaveArrived: boolean;
+        /** Whether only a connection that was kept broke off. Absent when not. */
+        readonly wasKept?: boolean;
       }
     /** There was too much in one request. */
     | { readonly kind: 'too_large' }

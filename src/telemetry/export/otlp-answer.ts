@@ -116,10 +116,10 @@ function failed(failure: DeliveryFailure, pauseMs = 0): Verdict {
 
 function failureWithoutAnswer(answer: Exclude<Answer, Answered>, destination: FailedDestination): DeliveryFailure {
   if (answer.kind === 'timeout') return passing(explainMissingAnswer('timeout', destination), true);
-  const { error } = answer;
+  const { error, wasKept = false } = answer;
   const explanation = explainMissingAnswer(error, destination);
   if (isProxyRefusal(error)) return failure('misconfigured', explanation);
-  return passing(explanation, !neverArrived(error));
+  return { ...passing(explanation, !neverArrived(error)), ...(wasKept ? { wasKept } : undefined) };
 }
 
 /** The connection was not made, so nothing went over it. */

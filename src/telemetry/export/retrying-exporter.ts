@@ -150,7 +150,9 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
     one.undecided = result.undecided;
     one.failure = result.undecided.length > 0 ? result.failure : undefined;
     for (const other of pending) other.giveUpAtMs += longestPauseMs(result.pauseMs ?? 0);
-    pass.leave({ isTroubled, pauseMs: result.pauseMs ?? 0 });
+    // It says nothing of the backend, which a new connection is to ask at once.
+    const wasKept = result.failure?.kind === 'passing' && result.failure.wasKept === true;
+    pass.leave({ isTroubled: isTroubled && !wasKept, pauseMs: result.pauseMs ?? 0 });
     return isTroubled;
   };
 

@@ -28,7 +28,15 @@ export type Answer =
     }
   | { readonly kind: 'timeout' }
   /** The connection could not be made, or broke off. */
-  | { readonly kind: 'broken'; readonly error: Error };
+  | {
+      readonly kind: 'broken';
+      readonly error: Error;
+      /**
+       * Whether the connection was kept from an earlier request. It had most likely been closed since, which only the
+       * next request on it learns, and a new one may do at once.
+       */
+      readonly wasKept?: boolean;
+    };
 
 /** An answer says what it has to say in less; of an endless one no more than this is read. */
 export const MAX_ANSWER_BYTES: number = 64 * 1024;
@@ -89,7 +97,8 @@ function start(target: PostTarget, body: Uint8Array): Promise<Answer> {
     });
     outgoing.on('error', (error) => {
       const isProxys = askedProxy !== undefined && 'code' in error;
-      settle({ kind: 'broken', error: isProxys ? unreachableProxy(askedProxy, error) : error });
+      const { reusedSocket: wasKept } = outgoing;
+      settle({ kind: 'broken', error: isProxys ? unreachableProxy(askedProxy, error) : error, wasKept });
     });
     // An answer that is no answer, such as an upgrade, closes the connection without an error. Of a real one there
     // may still be something to read.

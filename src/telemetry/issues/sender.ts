@@ -256,7 +256,8 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
       if (pauseMs > 0) limitedUntilMs = clock.now() + pauseMs;
       if (!pending.has(event)) return;
       if (isAccepted(answer)) return accepted(event);
-      retryAtMs = pauseMs > 0 ? limitedUntilMs : clock.now() + nextBackoffMs();
+      const wasKept = answer.kind === 'broken' && answer.wasKept === true;
+      retryAtMs = pauseMs > 0 ? limitedUntilMs : clock.now() + (wasKept ? 0 : nextBackoffMs());
       giveUpAtMs += pauseMs;
       const isLastAttempt = retryAtMs > giveUpAtMs;
       if (!isPassing(answer) || (isLastAttempt && !event.isKept)) return refused(event, answer);

@@ -70,6 +70,23 @@ describe('a failure that may pass', () => {
     expect(exporter.history).toMatchObject({ retried: 6, possibleDuplicates: 6 });
   });
 
+  it('is followed by another attempt at once where a connection was kept and is gone by now', async () => {
+    const clock = hurriedClock();
+    const exporter = retrying({ clock });
+    await exported(exporter, someSpans(1));
+    sentry.answerNext({ kind: 'reset' });
+    expect(await exported(exporter, someSpans(3))).toMatchObject({ code: 0, accepted: 3 });
+    expect(clock.waited).toEqual([]);
+    expect(exporter.history).toMatchObject({ retried: 3, possibleDuplicates: 3 });
+  });
+
+  it('is followed by a wait where a new connection breaks off', async () => {
+    sentry.answerNext({ kind: 'reset' });
+    const clock = hurriedClock();
+    expect(await exported(retrying({ clock }), someSpans(3))).toMatchObject({ code: 0, accepted: 3 });
+    expect(clock.waited).toEqual([between(500, 1_000)]);
+  });
+
   it('is not tried for longer than the time for it', async () => {
     sentry.answerNext(status(500), 1_000);
     const clock = hurriedClock();

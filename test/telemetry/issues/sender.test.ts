@@ -254,6 +254,18 @@ describe('a failure that may pass', () => {
     ]);
   });
 
+  it('is tried again at once where a connection was kept and is gone by now', async () => {
+    const clock = hurriedClock();
+    const sender = createSender({ clock });
+    sender.send(anEvent());
+    await sender.flush();
+    sentry.answerNextEnvelope({ kind: 'reset' });
+    sender.send(anEvent());
+    await sender.flush();
+    expect(clock.waited).toEqual([]);
+    expect(sender.status).toMatchObject({ sent: 2, failed: 0 });
+  });
+
   it('is tried again after a second at most while somebody flushes', async () => {
     sentry.answerNextEnvelope(status(503), 4);
     const clock = hurriedClock();
