@@ -33,9 +33,10 @@ export const SEND_NOW_PROGRAM: string = `'use strict';
 const { workerData } = require('node:worker_threads');
 
 const inWorker = workerData !== null && workerData !== undefined;
-const { requests, timeoutMs, port, shared } = inWorker
+const { requests, timeoutMs, authorities, port, shared } = inWorker
   ? workerData
   : JSON.parse(require('node:fs').readFileSync(0, 'utf8'));
+if (authorities !== undefined) require('node:tls').setDefaultCACertificates(authorities);
 const agents = new Map();
 let open = requests.length;
 

@@ -69,7 +69,7 @@ function inWorker(requests: readonly NowRequest[], timeoutMs: number): readonly 
     // Whatever Node has to say in there is not the program's own output.
     stdout: true,
     stderr: true,
-    workerData: { requests, timeoutMs, port: there, shared: isDone.buffer },
+    workerData: { requests, timeoutMs, authorities: authoritiesFor(requests), port: there, shared: isDone.buffer },
     transferList: [there],
   });
   worker.on('error', () => {});
@@ -90,7 +90,7 @@ function inProcess(requests: readonly NowRequest[], timeoutMs: number): readonly
   if (timeoutMs <= 0) return [];
   const encoded = requests.map((request) => ({ ...request, body: Buffer.from(request.body).toString('base64') }));
   const { stdout, error } = nodeModules.childProcess.spawnSync(process.execPath, ['-e', SEND_NOW_PROGRAM], {
-    input: JSON.stringify({ requests: encoded, timeoutMs }),
+    input: JSON.stringify({ requests: encoded, timeoutMs, authorities: authoritiesFor(requests) }),
     env: { ...environment(), ELECTRON_RUN_AS_NODE: '1' },
     encoding: 'utf8',
     timeout: Math.ceil(timeoutMs),
@@ -102,6 +102,25 @@ function inProcess(requests: readonly NowRequest[], timeoutMs: number): readonly
   // The last line may be torn.
   const lines = (stdout ?? '').split('\n').slice(0, -1);
   return lines.map((line) => JSON.parse(line) as Told);
+}
+
+/** Of Node 22.19 and newer. */
+interface Authorities {
+  readonly getCACertificates: (which: 'default' | 'bundled' | 'extra') => readonly string[];
+  readonly setDefaultCACertificates: (authorities: readonly string[]) => void;
+}
+
+/**
+ * The authorities whose certificates the application takes, where it has chosen them with
+ * `tls.setDefaultCACertificates`: that holds for its own thread alone. To choose them anew takes time.
+ */
+function authoritiesFor(requests: readonly NowRequest[]): readonly string[] | undefined {
+  if (!requests.some(({ url }) => url.startsWith('https:'))) return undefined;
+  const { getCACertificates, setDefaultCACertificates } = nodeModules.tls as Partial<Authorities>;
+  if (getCACertificates === undefined || setDefaultCACertificates === undefined) return undefined;
+  const chosen = getCACertificates('default');
+  const usual = new Set([...getCACertificates('bundled'), ...getCACertificates('extra')]);
+  return chosen.length === usual.size && chosen.every((one) => usual.has(one)) ? undefined : chosen;
 }
 
 function answersOf(requests: readonly NowRequest[], all: readonly Told[]): readonly Answer[] {

@@ -4,6 +4,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import tls from 'node:tls';
 
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 
@@ -97,6 +98,25 @@ describe('requests of a process that cannot wait', () => {
       sender === 'a worker'
         ? {}
         : { NODE_OPTIONS: `${permission} --allow-fs-read=* --allow-child-process --no-warnings` };
+
+    it.skipIf(!('setDefaultCACertificates' in tls))(
+      'go to an authority that the application has chosen while it ran',
+      async () => {
+        const { cert, key } = selfSigned();
+        const server = createHttpsServer({ cert, key }, (request, response) => {
+          request.resume().on('end', () => response.end('{}'));
+        });
+        await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+        onTestFinished(() => void server.close());
+        const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+        const source = "import tls from 'node:tls'; tls.setDefaultCACertificates([process.env.AUTHORITY]);";
+        const choosing = `--import=data:text/javascript,${encodeURIComponent(source)}`;
+        const options = `${env['NODE_OPTIONS'] ?? ''} ${choosing}`;
+
+        const ended = await sendNowTo([url], 5_000, { NODE_OPTIONS: options, AUTHORITY: cert });
+        expect(ended).toMatchObject({ code: 0, stderr: '', statuses: [200] });
+      },
+    );
 
     it('tell the whole answer, of an endless one its start', async () => {
       const server = createServer((request, response) => {
