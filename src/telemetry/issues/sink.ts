@@ -15,7 +15,7 @@ import type { EventJournal } from './sender.ts';
 import { findSentrySdk, type SentrySdk } from './sentry-sdk.ts';
 import type { StormGuard } from './storm.ts';
 import { createSurvivedFailures, type SurvivedFailure } from './survived-failures.ts';
-import { hasEndedRun, isAnotherFailure, isLateEnd, isOfTold, runOf, type Taken } from './taken.ts';
+import { hasEndedRun, isAnotherFailure, isOfTold, runOf, type Taken } from './taken.ts';
 
 export type { IssueOptions } from './options.ts';
 
@@ -104,7 +104,6 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
       at: performance.now(),
       isSurvived: isSurvivedFailure(captured),
       isIssue: false,
-      fingerprint: last !== undefined && isLateEnd(captured, last) ? last.fingerprint : undefined,
     };
     if (typeof error === 'object' && error !== null) taken.set(error, now);
     now.isIssue = hooks.isIssue(error, (isIssue) => {
@@ -116,12 +115,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
   const takenAs = (error: unknown): Taken | undefined =>
     typeof error === 'object' && error !== null ? taken.get(error) : undefined;
 
-  /** What comes of an error that is told already, as part of that Issue. */
-  const inItsIssue = <T extends CapturedFailure | CapturedMessage>(captured: T): T => {
-    const fingerprint = 'error' in captured ? takenAs(captured.error)?.fingerprint : undefined;
-    return fingerprint === undefined ? captured : { fingerprint, ...captured };
-  };
-
+  /** So that what comes of it later can be told as part of its Issue. */
   const rememberIssue = (captured: CapturedFailure | CapturedMessage, { fingerprint }: EventOutline): void => {
     const itsTaking = 'error' in captured ? takenAs(captured.error) : undefined;
     if (itsTaking !== undefined) itsTaking.fingerprint = fingerprint;
@@ -134,7 +128,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
   /** `strike` takes what the journal has of it from before, should the process end here. */
   const draw = (captured: CapturedFailure | CapturedMessage, strike = () => {}): Drawn => {
     if (!isSampled()) return { event: null };
-    const event = createEvent(inItsIssue(captured), environment);
+    const event = createEvent(captured, environment);
     rememberIssue(captured, event);
     const detail = detailOf(captured, event);
     const answer = hooks.review(event, () => {
@@ -174,12 +168,11 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     // What `beforeSend` is to see has to be whole; of anything else the guard judges before most of the work is done.
     if (sdk === undefined && options.beforeSend) return sendFewOfAKind(draw(captured, strike));
     if (sdk === undefined && !isSampled()) return;
-    const known = inItsIssue(captured);
-    const outline = outlineOf(known);
-    rememberIssue(known, outline);
-    const admitted = admit(guard, outline, detailOf(known, outline));
+    const outline = outlineOf(captured);
+    rememberIssue(captured, outline);
+    const admitted = admit(guard, outline, detailOf(captured, outline));
     if (admitted === undefined) return;
-    const told = withFaultlineContext(known, admitted.contexts?.['faultline']);
+    const told = withFaultlineContext(captured, admitted.contexts?.['faultline']);
     if (sdk === undefined) send(createEvent(told, environment, outline));
     else handOver(told, reserved ?? sdk.capture);
   };
@@ -253,11 +246,12 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
       undisturbed(() => sdkInForce()?.reserve(crash.error));
       return;
     }
+    const last = takenAs(crash.error);
     if (undisturbed(() => claim(crash)) !== true) return;
     const told = toldWith(crash.error);
     const parts = waiting.filter(({ failure }) => told.has(failure.error));
     for (const { decide } of parts) decide('dropped');
-    undisturbed(() => deliver(crashWith(parts.at(-1)?.failure, crash)));
+    undisturbed(() => deliver(inIssueOf(last, crashWith(parts.at(-1)?.failure, crash))));
   };
 
   const captureError = (captured: CapturedFailure): void => {
@@ -332,6 +326,13 @@ function crashWith(part: CapturedFailure | undefined, crash: CapturedFailure): C
     contexts: { ...part.contexts, ...crash.contexts },
     breadcrumbs: [...part.breadcrumbs, ...breadcrumbsSince(part, crash.breadcrumbs)],
   };
+}
+
+/** A crash of an error that was told as survived is one more event of that Issue. */
+function inIssueOf(last: Taken | undefined, crash: CapturedFailure): CapturedFailure {
+  return last?.isSurvived === true && last.fingerprint !== undefined
+    ? { fingerprint: last.fingerprint, ...crash }
+    : crash;
 }
 
 /** Those that are not told of the way to a failure, and not because they were too old for that. */

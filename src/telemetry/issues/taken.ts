@@ -37,17 +37,9 @@ export function isOfTold(error: unknown, isTold: (part: unknown) => boolean): bo
  * outside of runs, and the crash that comes of a run's failure, is the failure it was.
  */
 export function isAnotherFailure(captured: CapturedFailure, last: Taken): boolean {
-  if (isUncaught(captured)) return last.isSurvived;
+  const isUncaught = captured.point === undefined && !captured.handled;
+  if (isUncaught) return last.isSurvived;
   return isAnotherRun(captured, last);
-}
-
-/** Whether an error that was survived, and told, has ended the process or a transport after all: it is its Issue again. */
-export function isLateEnd(captured: CapturedFailure, last: Taken): boolean {
-  return last.isSurvived && (isUncaught(captured) || captured.point === 'transport.crash');
-}
-
-function isUncaught({ point, handled }: CapturedFailure): boolean {
-  return point === undefined && !handled;
 }
 
 function isAnotherRun(captured: CapturedFailure, last: Taken): boolean {
