@@ -23,8 +23,16 @@ export interface App {
   readonly remove: () => Promise<void>;
 }
 
+export interface InstallOptions {
+  /** Versions of what the dependencies depend on. */
+  readonly overrides?: Readonly<Record<string, string>>;
+}
+
 /** Installs Faultline and these exact versions with npm, in one go, as a user would. */
-export async function installApp(dependencies: Readonly<Record<string, string>> = {}): Promise<App> {
+export async function installApp(
+  dependencies: Readonly<Record<string, string>> = {},
+  { overrides = {} }: InstallOptions = {},
+): Promise<App> {
   const directory = await mkdtemp(join(tmpdir(), 'faultline-app-'));
   const manifest = {
     name: 'shop',
@@ -32,6 +40,7 @@ export async function installApp(dependencies: Readonly<Record<string, string>> 
     private: true,
     type: 'module',
     dependencies: { ...dependencies, faultline: `file:${inject('tarball')}` },
+    overrides,
   };
   await writeFile(join(directory, 'package.json'), JSON.stringify(manifest));
   await npmInstall(directory);
