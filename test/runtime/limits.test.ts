@@ -73,25 +73,28 @@ describe('the limits of a run', () => {
     expect(error).toMatchObject({ message: 'helper has spent $0.5 of $0.4' });
   });
 
-  test('say once that a model without a price costs nothing', async () => {
+  test.each([
+    ['has no price', 'unheard-of-1', { maxCostUsd: 0.01 }, 'it has no known price: give setupTracing one in pricing'],
+    ['reports no usage', 'silent-1', { maxTotalTokens: 1 }, 'its provider reports no usage'],
+  ])('say once that the calls of a model that %s are not counted', async (_, modelId, limit, why) => {
     const warnings: string[] = [];
     const listener = (warning: Error): unknown => warnings.push(warning.message);
     process.on('warning', listener);
-    const unknown = { modelId: 'unheard-of-1', provider: 'gateway' };
-    const helper = createAgent({
-      name: 'helper',
-      models: [scriptedModel([echoes(9_000_000), 'done'], unknown)],
-      tools: [echo()],
-      maxCostUsd: 0.01,
-    });
+    const usage = 'maxCostUsd' in limit ? { inputTokens: 9_000_000 } : {};
+    const turns = [
+      { toolCalls: [{ name: 'echo', input: { text: 'a' } }], usage },
+      { text: 'done', usage },
+    ];
+    const model = scriptedModel(turns, { modelId, provider: 'gateway' });
+    const helper = createAgent({ name: 'helper', models: [model], tools: [echo()], ...limit });
 
     expect(await helper.run('hi')).toMatchObject({ text: 'done' });
     // Warnings are emitted in a tick of their own.
     await new Promise((resolve) => setImmediate(resolve));
     process.off('warning', listener);
 
-    expect(warnings.filter((text) => text.includes('unheard-of-1'))).toEqual([
-      'maxCostUsd does not count the calls of unheard-of-1, because it has no known price: give setupTracing one in pricing',
+    expect(warnings.filter((text) => text.includes(modelId))).toEqual([
+      `${Object.keys(limit)[0]} does not count the calls of ${modelId}, because ${why}`,
     ]);
   });
 

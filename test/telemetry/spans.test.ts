@@ -139,6 +139,26 @@ describe('an agent run', () => {
     expect(telemetry.spans.map(({ status }) => status.code)).toEqual([UNSET, UNSET, UNSET, UNSET]);
   });
 
+  it('costs what the caller knows that a call has cost, and by the price table where nothing is known', () => {
+    const usage = { inputTokens: 1_000_000, outputTokens: 0 };
+    traceAgent({ name: 'helper' }, () => {
+      traceChat({ ...GPT, model: 'discounted' }, (chat) => chat.record({ model: 'gpt-5-mini', usage, costUsd: 0.125 }));
+      traceChat({ ...GPT, model: 'given away' }, (chat) => chat.record({ model: 'gpt-5-mini', usage, costUsd: 0 }));
+      traceChat(GPT, (chat) => chat.record({ usage }));
+    });
+    const costs = (name: string) =>
+      Object.entries(span(name).attributes).filter(([attribute]) => attribute.includes('cost'));
+    expect(costs('chat discounted')).toEqual([
+      ['gen_ai.cost.total_tokens', 0.125],
+      ['gen_ai.cost_usd', 0.125],
+    ]);
+    expect(costs('chat given away')).toEqual([
+      ['gen_ai.cost.total_tokens', 0],
+      ['gen_ai.cost_usd', 0],
+    ]);
+    expect(costs('agent.invoke helper')).toEqual([['faultline.cost_usd.total', 0.375]]);
+  });
+
   it('nests a sub-agent below the tool that called it, one level deeper and with totals of its own', () => {
     traceAgent({ name: 'lead' }, () => {
       traceChat(GPT, (chat) => chat.record({ usage: { inputTokens: 5, outputTokens: 1 } }));

@@ -129,6 +129,40 @@ describe('an outage of ten minutes', () => {
   });
 });
 
+describe('a batch that is too large for one request', () => {
+  it('and is refused in part and given up in part says both, each for its own spans', async () => {
+    const clock = turnedClock();
+    server = createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        const spans = decodeTraceRequest(Buffer.concat(chunks), 'json');
+        const status = spans.length > 1 ? 413 : spans[0]!.name === 'refused' ? 400 : 503;
+        response.writeHead(status).end();
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`;
+    const config = resolveConfig({ endpoint, batch: { scheduleDelayMs: 1_000 } }, {}, () => {});
+    const lines: string[] = [];
+    pipeline = createPipeline(config.destinations[0]!, config, ({ message }) => lines.push(message), { clock });
+    const memory = new InMemorySpanExporter();
+    const tracer = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(memory)] }).getTracer('test');
+    for (const name of ['refused', 'unlucky']) tracer.startSpan(name).end();
+    for (const span of memory.getFinishedSpans()) pipeline.outlet(span, undefined);
+    while (pipeline.status.pending > 0) {
+      clock.turn(10_000);
+      await new Promise(setImmediate);
+    }
+
+    expect(lines.filter((line) => line.includes('not delivered'))).toEqual([
+      expect.stringMatching(/^1 span was not delivered: 127\.0\.0\.1:\d+ .*400/),
+      expect.stringMatching(/^1 span was not delivered: 127\.0\.0\.1:\d+ .*503/),
+    ]);
+    expect(pipeline.status).toMatchObject({ exported: 0, failed: 2 });
+  });
+});
+
 describe('a destination that is closed while its answer is awaited', () => {
   /** A server that says once that it cannot, and then nothing any more. `asked` are the requests it has. */
   const startServer = async (): Promise<{ endpoint: string; asked: readonly ServerResponse[] }> => {
