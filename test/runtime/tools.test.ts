@@ -72,6 +72,11 @@ describe('defining a tool', () => {
     );
   });
 
+  test('takes a schema that leaves open what arguments are', () => {
+    const jsonSchema = { anyOf: [{ type: 'object' }] };
+    expect(defineTool({ name: 'shout', input: plain, jsonSchema, execute: () => '' }).jsonSchema).toBe(jsonSchema);
+  });
+
   test('fails for arguments that are no object', () => {
     expect(() => defineTool({ name: 'shout', input: z.string(), execute: () => '' })).toThrow(
       'the input of tool shout must be an object; its schema says "string"',
@@ -279,6 +284,20 @@ describe('a tool call that fails', () => {
           'InvalidToolArgumentsError: the arguments of plan do not fit its schema at days, to.city' +
           '\n- days: Too big: expected number to be <=7' +
           '\n- to.city: Invalid input: expected string, received undefined',
+      },
+    ]);
+  });
+
+  test('for its arguments keeps names the model made up out of what is said beyond the model', async () => {
+    const budget = z.object({ costs: z.record(z.string(), z.number()) });
+    const tool = defineTool({ name: 'plan', input: budget, execute: () => 'unreachable' });
+
+    expect(await outputs([{ name: 'plan', input: { costs: { 'gift for Ada': 'dear' } } }], [tool])).toEqual([
+      {
+        type: 'error-text',
+        value:
+          'InvalidToolArgumentsError: the arguments of plan do not fit its schema at costs.*' +
+          '\n- costs.gift for Ada: Invalid input: expected number, received string',
       },
     ]);
   });

@@ -1,10 +1,14 @@
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+
 import { context, metrics, propagation, trace } from '@opentelemetry/api';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 
 import { flushAfter } from '../../src/telemetry/flush-after.ts';
 import { setupTracing, type DestinationStatus, type SetupOptions, type Tracing } from '../../src/telemetry/setup.ts';
 import { traceTool } from '../../src/telemetry/spans.ts';
 import { rateLimited, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
+import { selfSigned } from './http/certificate.ts';
 
 let sentry: FakeSentry;
 let tracing: Tracing | undefined;
@@ -163,6 +167,31 @@ describe('a backend in every kind of trouble, one after the other', () => {
     expect(destination().retried).toBeGreaterThan(0);
     expect(mostBytes).toBeLessThanOrEqual(maxQueueBytes);
   }, 40_000);
+});
+
+describe('a backend whose certificate nobody vouches for', () => {
+  it.each([
+    ['Sentry', 'NODE_EXTRA_CA_CERTS', (host: string): SetupOptions => ({ dsn: `https://public@${host}/1` })],
+    [
+      'a collector',
+      'OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE',
+      (host: string): SetupOptions => ({ dsn: '', endpoint: `https://${host}/v1/traces` }),
+    ],
+  ])('is not sent to, and where it is %s, %s is named to trust it', async (_, variable, options) => {
+    const server = createServer(selfSigned(), (_request, response) => response.end('{}'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const { flush } = setup(options(`127.0.0.1:${(server.address() as AddressInfo).port}`));
+    endSpans(1);
+    void flush();
+    while (destination().lastError === undefined) await nextTurn();
+    expect(destination()).toMatchObject({
+      exported: 0,
+      lastError: expect.stringMatching(
+        new RegExp(`^the certificate of 127\\.0\\.0\\.1:\\d+ is not trusted .*; set ${variable} to its authority$`),
+      ),
+    });
+  });
 });
 
 describe('a flush', () => {

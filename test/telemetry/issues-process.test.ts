@@ -103,6 +103,33 @@ describe('Issues of a process', () => {
     expect(fatal?.breadcrumbs?.values.map(({ message }) => message)).toContain('execute_tool book: failed');
   });
 
+  it('say of what ended it, outside of every run, what is known of the failure that a run had got over before', async () => {
+    await endsAlike(`
+      const { setContext, setTag, setUser } = await import('DIST/index.js');
+      const survive = () => traceAgent({ name: 'helper' }, () => {
+        setUser({ id: 'u-1' });
+        setTag('tier', 'gold');
+        setContext('order', { id: 7 });
+        try { traceTool({ name: 'book' }, book); } catch (error) { return error; }
+      });
+      throw new RangeError('job failed', { cause: survive() });
+    `);
+    const all = sentry.envelopes.flatMap(({ items }) => items.map(({ payload }) => payload as SentryEvent));
+    expect(all).toMatchObject([
+      {
+        level: 'fatal',
+        exception: { values: [{ type: 'BookingError' }, { type: 'RangeError' }] },
+        transaction: 'agent.invoke helper',
+        tags: { agent: 'helper', tool: 'book', tier: 'gold' },
+        user: { id: 'u-1' },
+        contexts: { order: { id: 7 }, trace: { op: 'gen_ai.execute_tool', status: 'internal_error' } },
+      },
+    ]);
+    expect(all[0]?.contexts['trace']?.['span_id']).toBe(
+      sentry.spans.find(({ name }) => name === 'execute_tool book')?.spanId,
+    );
+  });
+
   it('whose agent fails with an error that is wrapped before it ends the process, are one', async () => {
     await endsAlike(`
       const run = () => traceAgent({ name: 'helper' }, async () => book());

@@ -288,6 +288,17 @@ describe('content that is recorded', () => {
     });
   });
 
+  it('is what was found in a memory also where only its number is recorded', async () => {
+    decide({ captureContent: true });
+    await traceMemory({ store: 'notes' }, async (memory) => {
+      memory.record({ recordCount: 1 });
+      return [{ id: 'n1', text: 'packs light' }];
+    });
+    expect(contentOf('search_memory notes')).toEqual({
+      'gen_ai.memory.records': [{ id: 'n1', text: 'packs light' }],
+    });
+  });
+
   it('leaves a stream alone: only its consumer reads it', async () => {
     decide({ captureContent: true });
     let reads = 0;

@@ -131,6 +131,13 @@ describe('an event larger than Sentry takes', () => {
     });
   });
 
+  it('keeps the beginning of a grouping that is too large itself', () => {
+    const fingerprint = Array.from({ length: 100 }, (_, index) => String(index).padEnd(20_000, 'x'));
+    expect(received(anEvent({ fingerprint })).fingerprint).toEqual(
+      fingerprint.slice(0, 10).map((part) => part.slice(0, 1_000)),
+    );
+  });
+
   it('keeps its id', () => {
     const event = anEvent({ tags: { huge: 'x'.repeat(2_000_000) } });
     expect(encodeEvent(event).eventId).toBe(event.event_id);
