@@ -196,6 +196,27 @@ describe('a caller that passes', () => {
       'the content of message 2 of the input must be a text or a list of parts; part 1 is none',
     ],
     [
+      'a call without an id',
+      message({ role: 'assistant', content: [{ type: 'tool-call', toolName: 'look', input: {} }] }),
+      'the content of message 2 of the input must be a text or a list of parts; part 1 is none',
+    ],
+    [
+      'a result without the id of its call',
+      message({
+        role: 'tool',
+        content: [{ type: 'tool-result', toolName: 'look', output: { type: 'json', value: 1 } }],
+      }),
+      'the content of message 2 of the input must be a list of parts; part 1 is none',
+    ],
+    [
+      'a result of no tool',
+      message({
+        role: 'tool',
+        content: [{ type: 'tool-result', toolCallId: 'a', output: { type: 'json', value: 1 } }],
+      }),
+      'the content of message 2 of the input must be a list of parts; part 1 is none',
+    ],
+    [
       'results that are texts',
       message({ role: 'tool', content: ['secret'] }),
       'the content of message 2 of the input must be a list of parts; part 1 is none',

@@ -18,6 +18,15 @@ describe('withholdContent', () => {
     );
   });
 
+  it('takes stretches of sixteen characters of a longer text out also where nothing marks them as quoted', () => {
+    const prompt = 'You are the assistant of Doctor Miller. Patient Jane Roe has a fever since Monday.';
+    expect(
+      withholdContent('too long at <Patient Jane Roe has a fever> (You are the assistant of Doctor Mi...)', [prompt]),
+    ).toBe('too long at <[content]> ([content]...)');
+    expect(withholdContent('stopped at <ane Roe has a fe> again', [prompt])).toBe('stopped at <[content]> again');
+    expect(withholdContent('stopped at <ane Roe has a f> again', [prompt])).toBe('stopped at <ane Roe has a f> again');
+  });
+
   it('takes short values out where they stand alone, and leaves words alone that hold one', () => {
     expect(withholdContent('no seat 7 in row A of the AA17 to Rio', { seat: 7, row: 'A', to: 'Rio' })).toBe(
       'no seat [content] in row [content] of the AA17 to [content]',

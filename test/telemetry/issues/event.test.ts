@@ -340,6 +340,13 @@ describe('what an application adds', () => {
     });
   });
 
+  it('is as much of the name of its transaction as Sentry takes, and no half of a character', () => {
+    const transaction = `agent.invoke ${'x'.repeat(186)}\u{1F4E6} and more`;
+    expect(createEvent(captured(new Error('x'), { transaction }), environment).transaction).toBe(
+      `agent.invoke ${'x'.repeat(186)}\uFFFD`,
+    );
+  });
+
   it('is copied as plain data where it is a context', () => {
     const loop: Record<string, unknown> = { name: 'loop' };
     loop['self'] = loop;
