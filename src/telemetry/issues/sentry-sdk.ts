@@ -75,6 +75,7 @@ interface Client {
 
 /** An event on its way through the SDK. Whatever else is in it stays. */
 interface SdkEvent {
+  readonly fingerprint?: readonly string[];
   readonly breadcrumbs?: readonly SentryBreadcrumb[];
   readonly contexts?: SentryEvent['contexts'];
   readonly tags?: Readonly<Record<string, unknown>>;
@@ -186,11 +187,17 @@ function eventOf(captured: CapturedFailure | CapturedMessage): SentryEvent {
 /** A scope for one event, which makes of it what we would have sent. */
 function scopeFor(known: SentryEvent, current: Scope): Scope {
   const scope = current.clone();
-  // Before the SDK drops what looks like the event before: the same error of another tool is another problem.
-  scope.setFingerprint(known.fingerprint);
+  // Before the SDK drops what looks like the event before: the same error of another tool is another problem, and so is
+  // the end it comes to after it was survived.
+  scope.setFingerprint([...known.fingerprint, levelMark(known)]);
   // Last of all processors: until then the SDK writes the span it takes for the active one into the event.
   scope.addEventProcessor((event) => complete(event, known));
   return scope;
+}
+
+/** Tells events of one Issue apart for the SDK alone. */
+function levelMark({ level }: SentryEvent): string {
+  return `faultline.level:${level}`;
 }
 
 function complete(event: SdkEvent, known: SentryEvent): SdkEvent {
@@ -198,6 +205,7 @@ function complete(event: SdkEvent, known: SentryEvent): SdkEvent {
   const { runtime: _runtime, os: _os, app: _app, trace, ...contexts } = known.contexts;
   return {
     ...event,
+    fingerprint: event.fingerprint?.filter((part) => part !== levelMark(known)),
     level,
     timestamp,
     logger,
