@@ -234,11 +234,14 @@ function fileWord(type: string | undefined, length: number): string {
 
 /** Where a run of base64 ends. A slash may have a backslash before it, as some write it in JSON. */
 function runEnd(text: string, from: number): number {
-  let end = from;
-  while (end < text.length && isEncoded(text, end)) end += 1;
+  NOT_ENCODED.lastIndex = from;
+  let end = NOT_ENCODED.exec(text)?.index ?? text.length;
   while (text[end] === '=') end += 1;
   return end;
 }
+
+/** What is no sign of base64, looked for several times faster than sign by sign. */
+const NOT_ENCODED = /[^\w+/\\-]|\\(?!\/)/g;
 
 function isEncoded(text: string, at: number): boolean {
   const code = text.charCodeAt(at);
