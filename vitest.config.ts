@@ -13,7 +13,10 @@ export default defineConfig({
     pool: 'forks',
     // Vitest leaves one core to itself, which of two is half.
     maxWorkers: 2,
-    testTimeout: 20_000,
+    // Far away, for no test is about being fast: what hangs fails here, and what a busy machine slows down does not.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 45_000 } },
     reporters: reportFile === undefined ? ['default'] : ['default', ['json', { outputFile: reportFile }]],
   },
 });

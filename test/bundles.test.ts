@@ -95,7 +95,7 @@ async function bundle(source: string, format: 'esm' | 'cjs', options: InputOptio
 }
 
 function start(file: string, env: Readonly<Record<string, string>> = { SENTRY_DSN: sentry.dsn }): Promise<Ended> {
-  return runNode([file], { cwd: directory, env, timeoutMs: 15_000 });
+  return runNode([file], { cwd: directory, env });
 }
 
 describe.each([

@@ -234,7 +234,7 @@ function environment(more: Environment = {}): Environment {
 function start({ program, cwd }: Place, env: Environment, ...args: readonly string[]): Promise<Ended> {
   const note = UNSAID['argument of the command line'];
   const secret = `--api-key=${SECRETS['API key under its name']}`;
-  return runNode([program, `--note=${note}`, secret, ...args], { cwd, env, timeoutMs: 15_000 });
+  return runNode([program, `--note=${note}`, secret, ...args], { cwd, env });
 }
 
 const KEPT_IN_HEADERS = ['header of the destination: headers to the collector'];

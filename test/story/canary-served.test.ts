@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 
 import { startStubProvider, type StubProvider } from '../../src/testing/stub-provider.ts';
+import { LONGEST_LIFE_MS } from '../support/run-node.ts';
 import { cli, startCli, type Finished } from '../cli/cli.ts';
 import { askInEveryWay, FAILED_ANSWER, PROVIDER } from './canary-http.ts';
 import {
@@ -201,7 +202,12 @@ const PROGRAM = `
 function talkToProgram(path: string, env: Readonly<Record<string, string>>, said: string): Promise<Finished> {
   const program = join(home, 'program.mjs');
   writeFileSync(program, PROGRAM);
-  const child = spawn(process.execPath, [program, path], { cwd: home, env, timeout: 15_000, killSignal: 'SIGKILL' });
+  const child = spawn(process.execPath, [program, path], {
+    cwd: home,
+    env,
+    timeout: LONGEST_LIFE_MS,
+    killSignal: 'SIGKILL',
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));

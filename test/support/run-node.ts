@@ -8,16 +8,25 @@ export interface Ended {
   readonly stderr: string;
 }
 
+/**
+ * A process that lives so long hangs. It says nothing of how long anything may take: whoever would show that something
+ * is not waited for lets that last longer.
+ */
+export const LONGEST_LIFE_MS = 45_000;
+
 export interface RunNodeOptions {
   readonly cwd: string;
   /** The whole environment of the process, but for PATH. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Longest life before the process is killed. */
-  readonly timeoutMs: number;
+  /** Longest life before the process is killed: by default less than a test has, and more than any process needs. */
+  readonly timeoutMs?: number;
 }
 
 /** Runs this version of Node to its end. */
-export function runNode(args: readonly string[], { cwd, env = {}, timeoutMs }: RunNodeOptions): Promise<Ended> {
+export function runNode(
+  args: readonly string[],
+  { cwd, env = {}, timeoutMs = LONGEST_LIFE_MS }: RunNodeOptions,
+): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, {
       cwd,

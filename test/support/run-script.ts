@@ -14,8 +14,6 @@ export interface ScriptOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Modules loaded before the script, relative to dist/. */
   readonly preload?: readonly string[];
-  /** Longest life before the process is killed. */
-  readonly timeoutMs?: number;
 }
 
 /**
@@ -28,8 +26,8 @@ export async function runScript(source: string, options: ScriptOptions = {}): Pr
   await writeFile(file, source.replaceAll('DIST/', DIST.href));
   const preload = (options.preload ?? []).flatMap((module) => ['--import', new URL(module, DIST).href]);
   try {
-    const { env = {}, timeoutMs = 15_000 } = options;
-    return await runNode([...preload, pathToFileURL(file).pathname], { cwd: directory, env, timeoutMs });
+    const { env = {} } = options;
+    return await runNode([...preload, pathToFileURL(file).pathname], { cwd: directory, env });
   } finally {
     await rm(directory, { recursive: true });
   }

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { rateLimited, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
+import { ONLY_SHORT_WAITS } from '../support/bent-time.ts';
 import { runScript } from '../support/run-script.ts';
 
 let sentry: FakeSentry;
@@ -198,7 +199,7 @@ describe('a library that leaves a signal to every other listener, and is left it
     ['loaded after it', signalled('', newer), 'cleaned up by the newer\n'],
     ['of an elder version', signalled(elder, ''), 'cleaned up by the elder\n'],
   ])('%s: it cleans up, the spans are delivered, and the process ends', async (_, source, stdout) => {
-    const ended = await runScript(source, { env: { SENTRY_DSN: sentry.dsn }, timeoutMs: 5_000 });
+    const ended = await runScript(source, { env: { SENTRY_DSN: sentry.dsn } });
     expect(ended).toEqual({ code: null, signal: 'SIGTERM', stdout, stderr: '' });
     expect(names()).toEqual(['execute_tool get_weather']);
   });
@@ -287,7 +288,7 @@ describe('a process that seemed to be over and was not', () => {
       setupTracing();
       traceTool({ name: 'first' }, () => 21);
     `;
-    const ended = await runScript(source, { env: { SENTRY_DSN: sentry.dsn }, timeoutMs: 5_000 });
+    const ended = await runScript(ONLY_SHORT_WAITS + source, { env: { SENTRY_DSN: sentry.dsn } });
     expect(ended).toMatchObject({ code: 0, signal: null });
     expect(ended.stderr).toMatch(/^faultline: 1 span was not delivered: .*\n$/);
   });
@@ -327,9 +328,8 @@ describe('a backend that does not answer holds the end no longer than the deadli
     ['SIGTERM', "process.kill(process.pid, 'SIGTERM');"],
   ])('at %s, and the loss is said in one line', async (_, end) => {
     sentry.answerNext({ kind: 'hang' }, 100);
-    const ended = await runScript(program(end, 'exitTimeoutMs: 300'), {
+    const ended = await runScript(ONLY_SHORT_WAITS + program(end, 'exitTimeoutMs: 300'), {
       env: { SENTRY_DSN: sentry.dsn },
-      timeoutMs: 5_000,
     });
     expect(ended.signal).not.toBe('SIGKILL');
     expect(ended.stderr).toMatch(/^faultline: 2 spans were not delivered: 127\.0\.0\.1:\d+ .*\n$/);

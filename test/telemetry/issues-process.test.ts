@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { SentryEvent } from '../../src/index.ts';
 import { startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
+import { ONLY_SHORT_WAITS } from '../support/bent-time.ts';
 import { runScript, type Ended } from '../support/run-script.ts';
 
 let sentry: FakeSentry;
@@ -376,10 +377,12 @@ describe('Issues of a process', () => {
 
     const quiet = await startFakeSentry();
     quiet.answerNextEnvelope({ kind: 'hang' }, 5);
-    const hung = await runScript(program(`${RECOVERS} console.log('answer');`, 'exitTimeoutMs: 300'), {
-      env: { SENTRY_DSN: quiet.dsn },
-      timeoutMs: 8_000,
-    });
+    const hung = await runScript(
+      ONLY_SHORT_WAITS + program(`${RECOVERS} console.log('answer');`, 'exitTimeoutMs: 300'),
+      {
+        env: { SENTRY_DSN: quiet.dsn },
+      },
+    );
     await quiet.close();
     expect(hung).toMatchObject({ code: 0, signal: null, stdout: 'answer\n' });
     expect(hung.stderr).toMatch(/^faultline: an Issue was not delivered: \S+ did not take it before the time .*\n$/);

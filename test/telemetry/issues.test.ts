@@ -318,7 +318,7 @@ describe('a failure becomes an Issue', () => {
   it('that was survived arrives by itself, a moment later', async () => {
     setup();
     survive(new RangeError('503'));
-    await expect.poll(() => events().length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => events().length).toBe(1);
   });
 
   it('that became the cause of a crash is told there and nowhere else', async () => {

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { FAKE_PUBLIC_KEY, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
+import { ONLY_SHORT_WAITS } from '../support/bent-time.ts';
 import { runScript } from '../support/run-script.ts';
 
 /** A program with an answer of its own on both outputs and an exit code of its own. */
@@ -103,17 +104,15 @@ describe('with nothing configured', () => {
 });
 
 describe('a backend in trouble leaves the program as it is, and is said in one line:', () => {
-  /** A process that lives longer than its deadline of 300 ms and its start together is killed. */
-  const IN_TIME_MS = 5_000;
   const lineOf = (stderr: string): string => stderr.replace('a note\n', '');
 
   it('nothing listens', async () => {
     const port = await freePort();
     const env = {
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `http://127.0.0.1:${port}/v1/traces`,
-      FAULTLINE_EXIT_TIMEOUT: '300',
+      FAULTLINE_EXIT_TIMEOUT: '2000',
     };
-    const ended = await runScript(PROGRAM, { env, preload: ['register.js'], timeoutMs: IN_TIME_MS });
+    const ended = await runScript(ONLY_SHORT_WAITS + PROGRAM, { env, preload: ['register.js'] });
     expect(ended).toMatchObject(UNCHANGED);
     expect(lineOf(ended.stderr)).toBe(
       `faultline: 2 spans were not delivered: nothing is listening at 127.0.0.1:${port} (ECONNREFUSED)\n`,
@@ -121,8 +120,8 @@ describe('a backend in trouble leaves the program as it is, and is said in one l
   });
 
   it('the name does not resolve', async () => {
-    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://no-such-host.invalid:4318', FAULTLINE_EXIT_TIMEOUT: '300' };
-    const ended = await runScript(PROGRAM, { env, preload: ['register.js'], timeoutMs: IN_TIME_MS });
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://no-such-host.invalid:4318', FAULTLINE_EXIT_TIMEOUT: '2000' };
+    const ended = await runScript(ONLY_SHORT_WAITS + PROGRAM, { env, preload: ['register.js'] });
     expect(ended).toMatchObject(UNCHANGED);
     expect(lineOf(ended.stderr)).toMatch(
       /^faultline: 2 spans were not delivered: the host of no-such-host\.invalid:4318 cannot be resolved \(\w+\)\n$/,
@@ -143,8 +142,8 @@ describe('a backend in trouble leaves the program as it is, and is said in one l
   it('the server hangs: the process ends at the deadline', async () => {
     sentry.answerNext({ kind: 'hang' }, 10);
     const ended = await runScript(
-      `import { setupTracing } from 'DIST/index.js'; setupTracing({ exitTimeoutMs: 300 }); ${PROGRAM}`,
-      { env: { SENTRY_DSN: sentry.dsn }, timeoutMs: IN_TIME_MS },
+      `${ONLY_SHORT_WAITS} import { setupTracing } from 'DIST/index.js'; setupTracing({ exitTimeoutMs: 300 }); ${PROGRAM}`,
+      { env: { SENTRY_DSN: sentry.dsn } },
     );
     expect(ended).toMatchObject(UNCHANGED);
     expect(lineOf(ended.stderr)).toMatch(
@@ -154,8 +153,8 @@ describe('a backend in trouble leaves the program as it is, and is said in one l
 
   it('the connection is reset', async () => {
     sentry.answerNext({ kind: 'reset' }, 100);
-    const env = { SENTRY_DSN: sentry.dsn, FAULTLINE_EXIT_TIMEOUT: '300' };
-    const ended = await runScript(PROGRAM, { env, preload: ['register.js'], timeoutMs: IN_TIME_MS });
+    const env = { SENTRY_DSN: sentry.dsn, FAULTLINE_EXIT_TIMEOUT: '2000' };
+    const ended = await runScript(ONLY_SHORT_WAITS + PROGRAM, { env, preload: ['register.js'] });
     expect(ended).toMatchObject(UNCHANGED);
     expect(lineOf(ended.stderr)).toMatch(
       /^faultline: 2 spans were not delivered: 127\.0\.0\.1:\d+ broke the connection off \(\w+\)\n$/,

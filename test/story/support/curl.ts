@@ -25,7 +25,7 @@ export interface Asking {
 }
 
 /** Headers are a part of the answer, and what arrives is passed on at once. */
-const FLAGS = ['--silent', '--show-error', '--include', '--no-buffer', '--noproxy', '*', '--max-time', '15'];
+const FLAGS = ['--silent', '--show-error', '--include', '--no-buffer', '--noproxy', '*', '--max-time', '45'];
 
 /** Asks for a URL. */
 export function startCurl(url: string, { headers = {}, body }: Asking = {}): RunningCurl {

@@ -33,8 +33,7 @@ function retrying({ clock, retryForMs = 300_000, timeoutMs = 5_000, onPause = ()
 }
 
 /** Resolves when a condition holds. */
-const until = (condition: () => boolean): Promise<void> =>
-  expect.poll(condition, { interval: 2, timeout: 10_000 }).toBe(true);
+const until = (condition: () => boolean): Promise<void> => expect.poll(condition, { interval: 2 }).toBe(true);
 
 const between = (low: number, high: number): unknown => ({
   asymmetricMatch: (value: number) => value >= low && value <= high,

@@ -246,7 +246,7 @@ describe('through a proxy', () => {
     connection.abort();
     expect(await answered).toMatchObject({ kind: 'broken', error: expect.any(DeadlinePassedError) });
     expect(await send(connection, url)).toMatchObject({ kind: 'broken', error: expect.any(DeadlinePassedError) });
-    await expect.poll(() => proxy.open, { interval: 2, timeout: 10_000 }).toBe(0);
+    await expect.poll(() => proxy.open, { interval: 2 }).toBe(0);
   });
 
   it('that says nothing keeps no process alive', async () => {
@@ -256,12 +256,11 @@ describe('through a proxy', () => {
       import { post } from 'DIST/telemetry/http/post.js';
       const url = 'https://sentry.test/';
       const connection = createConnection({ url, proxy: JSON.parse(process.env.GIVEN) });
-      void post({ url, headers: {}, connection, timeoutMs: 60_000 }, Buffer.from('spans'));
+      void post({ url, headers: {}, connection, timeoutMs: 600_000 }, Buffer.from('spans'));
       setTimeout(() => console.log('done'), 200);
     `;
     const ended = await runScript(source, {
       env: { GIVEN: JSON.stringify({ url, host, variable }) },
-      timeoutMs: 5_000,
     });
     expect(ended).toMatchObject({ code: 0, stdout: 'done\n', stderr: '' });
   });

@@ -25,6 +25,7 @@ import {
   type FakeAnswer,
   type FakeSentry,
 } from '../../../src/testing/fake-sentry.ts';
+import { ONLY_SHORT_WAITS } from '../../support/bent-time.ts';
 import { runScript } from '../../support/run-script.ts';
 import { selfSigned } from '../http/certificate.ts';
 import { hurriedClock, turnedClock } from '../http/clocks.ts';
@@ -768,6 +769,7 @@ describe('a sender that is closed', () => {
 
 describe('a process', () => {
   const SENDER = `
+    ${ONLY_SHORT_WAITS}
     import { createIssueSender } from 'DIST/telemetry/issues/sender.js';
     import { dsn } from 'DIST/telemetry/config/dsn.js';
     const sender = createIssueSender({ dsn: dsn.fromText(process.env.DSN).value, report: ({ message }) => console.error(message) });
@@ -777,21 +779,21 @@ describe('a process', () => {
   it('is not kept alive by an answer that never comes', async () => {
     sentry.answerNextEnvelope({ kind: 'hang' });
     const source = `${SENDER} sender.send(event()); process.on('beforeExit', () => console.log(sender.status.pending));`;
-    const ended = await runScript(source, { env: { DSN: sentry.dsn }, timeoutMs: 8_000 });
+    const ended = await runScript(source, { env: { DSN: sentry.dsn } });
     expect(ended).toEqual({ code: 0, signal: null, stdout: '1\n', stderr: '' });
   });
 
   it('is not kept alive by the pause before the next attempt, nor by a connection that is kept', async () => {
     sentry.answerNextEnvelope(status(429, { 'retry-after': '3600' }));
     const source = `${SENDER} sender.send(event()); await sender.flush(60_000); console.log(sender.status.pending);`;
-    const ended = await runScript(source, { env: { DSN: sentry.dsn }, timeoutMs: 8_000 });
+    const ended = await runScript(source, { env: { DSN: sentry.dsn } });
     expect(ended).toEqual({ code: 0, signal: null, stdout: '1\n', stderr: '' });
   });
 
   it('is kept alive by a flush no longer than its caller can wait', async () => {
     sentry.answerNextEnvelope({ kind: 'hang' });
     const source = `${SENDER} sender.send(event()); process.on('exit', () => console.log(sender.status.pending)); void sender.flush(100);`;
-    const ended = await runScript(source, { env: { DSN: sentry.dsn }, timeoutMs: 8_000 });
+    const ended = await runScript(source, { env: { DSN: sentry.dsn } });
     expect(ended).toEqual({ code: 0, signal: null, stdout: '1\n', stderr: '' });
   });
 

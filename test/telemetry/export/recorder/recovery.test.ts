@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { thisOwner } from '../../../../src/telemetry/export/recorder/owner.ts';
 import { formatSegmentName, parseSegmentName } from '../../../../src/telemetry/export/recorder/segment-name.ts';
@@ -244,7 +244,7 @@ describe('what a process that is gone left behind', () => {
     const { recorder, clock } = record({ directory, maxBytes: 64 * 1024 });
     clock.turn(60_000);
 
-    await vi.waitFor(() => expect(filesIn(directory)).toEqual([]));
+    await expect.poll(() => filesIn(directory)).toEqual([]);
     expect(recorder.status.dropped).toEqual({ bytes: 200 });
   });
 
@@ -269,7 +269,7 @@ describe('what a process that is gone left behind', () => {
       const { recorder, clock } = record({ directory, maxBytes: 1, wallClock });
       clock.turn(60_000);
 
-      await vi.waitFor(() => expect(filesIn(directory)).toEqual([]));
+      await expect.poll(() => filesIn(directory)).toEqual([]);
       expect(recorder.status.dropped).toEqual(dropped);
       expect(asked).toBeLessThan(60);
     },
@@ -343,7 +343,7 @@ describe('what is for others', () => {
     for (let count = 0; count < 50; count += 1) tracer.startSpan('b', { attributes }).end();
     await recorder.recover();
 
-    await vi.waitFor(() => expect(recorder.status.dropped).toEqual({ bytes: 200 }));
+    await expect.poll(() => recorder.status.dropped).toEqual({ bytes: 200 });
     expect(namesOf(recorder, tickets as number[])).toEqual(Array.from({ length: 50 }, () => 'b'));
   });
 
