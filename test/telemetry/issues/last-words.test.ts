@@ -44,7 +44,8 @@ describe('a sender in a process that dies', () => {
       sendLastWords(sender.lastWords(timeoutMs), timeoutMs);
       say();
     };
-    const sayLastWords = () => sayLastWordsWithin(5_000);
+    // Far more time than any of this may take: who waits for its end is killed.
+    const sayLastWords = () => sayLastWordsWithin(600_000);
     ${body}
   `;
   const arrived = (): unknown[] => receivedEvents(sentry).map(({ server_name: name }) => name);
@@ -140,7 +141,7 @@ describe('a sender in a process that dies', () => {
     const ended = await run(`
       sender.send(event('a'));
       sender.send(event('b'));
-      sayLastWordsWithin(800);
+      sayLastWordsWithin(3_000);
       sender.close();
       console.log(JSON.stringify(sender.status.dropped));
       process.exit();
@@ -166,9 +167,9 @@ describe('a sender in a process that dies', () => {
   });
 
   it('leaves a server alone that limits the rate, and says so once at the end', async () => {
-    sentry.answerNextEnvelope({ kind: 'status', status: 429, headers: { 'retry-after': '60' } });
+    sentry.answerNextEnvelope({ kind: 'status', status: 429, headers: { 'retry-after': '3600' } });
     const ended = await run(
-      `sender.send(event('a')); await sender.flush(5_000); sayLastWords(); sender.close(); process.exit();`,
+      `sender.send(event('a')); await sender.flush(600_000); sayLastWords(); sender.close(); process.exit();`,
     );
     expect(ended.stdout).toBe('{"sent":0,"failed":0,"pending":1}\n');
     expect(ended.stderr).toMatch(/^faultline: an Issue was not delivered: \S+ kept limiting the rate \(429\);.*\n$/);
@@ -177,18 +178,16 @@ describe('a sender in a process that dies', () => {
 
   it.each([
     ['asks for a pause first when the process is about to die', `sayLastWords();`],
-    ['asked for a pause before', `await sender.flush(5_000); sayLastWords();`],
+    ['asked for a pause before', `await sender.flush(600_000); sayLastWords();`],
   ])('does not wait for a server that %s', async (_, end) => {
-    const headers = { 'retry-after': '60', 'x-sentry-rate-limits': '60:error;transaction:key' };
+    const headers = { 'retry-after': '3600', 'x-sentry-rate-limits': '3600:error;transaction:key' };
     sentry.answerNextEnvelope({ kind: 'status', status: 429, headers });
     const ended = await run(`
       sender.send(event('a'));
-      const startedAtMs = performance.now();
       ${end}
-      console.log(performance.now() - startedAtMs < 3_000);
       process.exit();
     `);
-    expect(ended.stdout).toBe('{"sent":0,"failed":0,"pending":1}\ntrue\n');
+    expect(ended.stdout).toBe('{"sent":0,"failed":0,"pending":1}\n');
     expect(sentry.requests).toHaveLength(1);
   });
 
@@ -196,11 +195,11 @@ describe('a sender in a process that dies', () => {
     [429, 3],
     [200, 2],
   ])('waits out a short pause it was asked for before with a %i', async (status, requests) => {
-    const headers = { 'x-sentry-rate-limits': '2:error:organization' };
+    const headers = { 'x-sentry-rate-limits': '4:error:organization' };
     sentry.answerNextEnvelope({ kind: 'status', status, headers });
     const ended = await run(`
       sender.send(event('first'));
-      await sender.flush(1_500);
+      await sender.flush(3_500);
       sender.send(event('last'));
       sayLastWords();
       process.exit();
