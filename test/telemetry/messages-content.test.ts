@@ -136,10 +136,9 @@ describe('messages that do not fit', () => {
 
   it('cost no more than their number allows, however many they are', () => {
     decide(true);
-    const startedAt = performance.now();
-    const messages = messagesOf(asked(Array.from({ length: 160_000 }, () => ({ role: 'user', content: 'hello' }))));
-    expect(performance.now() - startedAt).toBeLessThan(1_500);
-    expect(JSON.stringify(messages)).toMatch(/\[1\d{5} messages left out: more than \d+ characters\]/);
+    // So many that whatever looks at all of them for each would not come to an end.
+    const messages = messagesOf(asked(Array.from({ length: 1_000_000 }, () => ({ role: 'user', content: 'hello' }))));
+    expect(JSON.stringify(messages)).toMatch(/\[9\d{5} messages left out: more than \d+ characters\]/);
     const content: unknown[] = [];
     content.length = 10_000_000;
     expect(asked([{ role: 'user', content }])).toContain('parts left out');

@@ -284,13 +284,14 @@ describe('a span of another instrumentation, while content is not recorded', () 
     expect(allowed.name).toBe('SELECT * FROM t WHERE a=?');
   });
 
-  it('reads a statement in time linear in its length', () => {
-    const started = performance.now();
-    for (const bait of ["'", '"', '$a$ $b$ ', '/*', '[', '`', '1', 'e+', 'copy from stdin', "q'", '\\', ';a', '(']) {
-      attributesOf({ 'db.query.text': `SELECT ${bait.repeat(100_000)}`, 'url.full': `/${bait.repeat(100_000)}` });
-    }
-    expect(performance.now() - started).toBeLessThan(3_000);
-  });
+  // As long as only what takes time linear in the length comes to an end with it.
+  it.each(["'", '"', '$a$ $b$ ', '/*', '[', '`', '1', 'e+', 'copy from stdin', "q'", '\\', ';a', '('])(
+    'reads a statement to its end that is made to be slow, of %j',
+    (bait) => {
+      const attributes = { 'db.query.text': `SELECT ${bait.repeat(1e6)}`, 'url.full': `/${bait.repeat(1e6)}` };
+      expect(Object.keys(attributesOf(attributes))).toEqual(Object.keys(attributes));
+    },
+  );
 
   it('keeps no value of an address, whatever it is called', () => {
     expect(
