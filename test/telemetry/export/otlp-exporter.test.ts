@@ -360,7 +360,7 @@ describe('an answer', () => {
       request.resume();
       response.writeHead(200, { 'content-type': 'application/json' }).write('{');
     });
-    expect(await exported(exporterTo(url, { timeoutMs: 400 }), someSpans(2))).toMatchObject({ code: 0, accepted: 2 });
+    expect(await exported(exporterTo(url, { timeoutMs: 2_000 }), someSpans(2))).toMatchObject({ code: 0, accepted: 2 });
   });
 
   it.each<[protocol: Protocol, body: string | Uint8Array]>([

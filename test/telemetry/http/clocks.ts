@@ -1,3 +1,5 @@
+import { onTestFinished, vi } from 'vitest';
+
 import type { Clock } from '../../../src/telemetry/http/clock.ts';
 
 /** A clock that stands still until it is turned. */
@@ -57,4 +59,14 @@ export function hurriedClock(): HurriedClock {
       return () => clearImmediate(timer);
     },
   };
+}
+
+/**
+ * Stops the timers of the process until the end of the test: those of requests under way, whose time is over when it
+ * is turned and not before, however slow the machine is. Answers what turns it.
+ */
+export function stoppedTimers(): (ms: number) => void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  return (ms) => void vi.advanceTimersByTime(ms);
 }

@@ -183,15 +183,17 @@ describe('what a process that is gone left behind', () => {
   test('believes no clock that was ahead for a moment: a span ends no later than its file was written', async () => {
     const directory = temporaryDirectory();
     const dead = record({ directory, owner: deadOwner() });
-    const inAMonth = Math.floor(Date.now() / 1000) + 30 * 86_400;
+    // The clock of a file system may be a little behind.
+    const startedAt = Math.floor(Date.now() / 1000) - 1;
+    const inAMonth = startedAt + 30 * 86_400;
     dead.tracer.startSpan('agent');
     dead.tracer.startSpan('ahead', { startTime: [inAMonth, 0] }).end([inAMonth, 0]);
     const { recorder } = record({ directory });
     const [, ticket = 0] = (await recorder.recover()).spans.get('one') ?? [];
 
     const [seconds = 0] = recorder.read(ticket)?.endTime ?? [];
-    expect(seconds - Date.now() / 1000).toBeLessThan(60);
-    expect(Date.now() / 1000 - seconds).toBeLessThan(60);
+    expect(seconds).toBeLessThanOrEqual(Math.ceil(Date.now() / 1000));
+    expect(seconds).toBeGreaterThanOrEqual(startedAt);
   });
 
   test('tells of an interrupted span once, also when the process that took it over is gone too', async () => {
@@ -419,7 +421,7 @@ describe('a file of somebody who may live', () => {
     utimesSync(onlyFile(directory), 1, 1);
     clock.turn(60_000);
 
-    expect(Date.now() - statSync(onlyFile(directory)).mtimeMs).toBeLessThan(60_000);
+    expect(statSync(onlyFile(directory)).mtimeMs).toBeGreaterThan(1_000);
   });
 
   test('is left alone by an owner that lost it, who begins another with the spans that are open', async () => {
