@@ -88,7 +88,7 @@ describe('what destinations are authorized by', () => {
     ['that are in trouble', 503],
   ])('goes in the headers of their own requests and nowhere else, to destinations %s', async (_which, status) => {
     if (status !== undefined) stage.refuse(status);
-    const left = await stage.play(everything, { exitTimeoutMs: 500 }, env());
+    const left = await stage.play(everything, { exitTimeoutMs: 2_000 }, env());
     expect(found(left, { ...ANYTHING, 'public key': FAKE_PUBLIC_KEY })).toEqual(IN_ITS_OWN_HEADERS);
   });
 });

@@ -124,7 +124,7 @@ interface Exceptions {
 const ONE_TOOL = `
   import { setupTracing } from 'DIST/index.js';
   import { traceTool } from 'DIST/telemetry/spans.js';
-  setupTracing({ exitTimeoutMs: 200 });
+  setupTracing({ exitTimeoutMs: 2_000 });
   await traceTool({ name: 'get_weather' }, async () => 21);
   console.log('done');
 `;
@@ -201,7 +201,7 @@ describe('processes that share a directory', () => {
 const FAILED = `
   import { captureException, setupTracing } from 'DIST/index.js';
   import { traceTool } from 'DIST/telemetry/spans.js';
-  setupTracing({ exitTimeoutMs: 200 });
+  setupTracing({ exitTimeoutMs: 2_000 });
   await traceTool({ name: 'of_the_first' }, async () => 21);
   captureException(new Error('of the first'));
 `;

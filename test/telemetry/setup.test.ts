@@ -681,7 +681,11 @@ describe('trouble on the way', () => {
     captureException(new FirstError('first'));
     expect(await flush()).toEqual({ status: 'delivered', exported: 0, issues: 1 });
     captureException(new SecondError('second'));
-    expect(await flush(500)).toMatchObject({ status: 'failed', pending: 1, reason: expect.stringContaining('pause') });
+    expect(await flush(30_000)).toMatchObject({
+      status: 'failed',
+      pending: 1,
+      reason: expect.stringContaining('pause'),
+    });
   });
 
   it('does not lose count of what a full queue drops', async () => {
