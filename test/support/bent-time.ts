@@ -6,8 +6,9 @@ export const ONLY_SHORT_WAITS = `
   {
     const { setTimeout } = globalThis;
     const { wait } = Atomics;
-    const bent = (ms) => (ms > 5_000 ? 2 ** 31 - 1 : ms);
-    globalThis.setTimeout = (run, ms, ...given) => setTimeout(run, bent(ms), ...given);
-    Atomics.wait = (cells, index, value, ms) => wait(cells, index, value, bent(ms));
+    const nobody = new Int32Array(new SharedArrayBuffer(4));
+    globalThis.setTimeout = (run, ms, ...given) => setTimeout(run, ms > 5_000 ? 2 ** 31 - 1 : ms, ...given);
+    // Whoever would wake it does not either.
+    Atomics.wait = (cells, index, value, ms) => (ms > 5_000 ? wait(nobody, 0, 0) : wait(cells, index, value, ms));
   }
 `;

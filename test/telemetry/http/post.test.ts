@@ -256,7 +256,7 @@ describe('through a proxy', () => {
       import { post } from 'DIST/telemetry/http/post.js';
       const url = 'https://sentry.test/';
       const connection = createConnection({ url, proxy: JSON.parse(process.env.GIVEN) });
-      void post({ url, headers: {}, connection, timeoutMs: 600_000 }, Buffer.from('spans'));
+      post({ url, headers: {}, connection, timeoutMs: 600_000 }, Buffer.from('spans')).then(console.log);
       setTimeout(() => console.log('done'), 200);
     `;
     const ended = await runScript(source, {
