@@ -30,7 +30,7 @@ import type {
   RunStream,
   Tool,
 } from './types.ts';
-import { requireTimeoutOrNone, requireToolName } from './validate.ts';
+import { kindOf, requireList, requireMethod, requireTimeoutOrNone, requireToolName } from './validate.ts';
 
 /** Creates an agent. Throws when an option is wrong; models known by name are loaded when first asked. */
 export function createAgent(options: AgentOptions): Agent {
@@ -65,7 +65,14 @@ interface AgentDefinition extends LoopSettings {
 function defineAgent(options: AgentOptions): AgentDefinition {
   const { name, description, instructions, models, memory, modelTimeoutMs, shouldFallback } = options;
   const { settings = {}, maxRetries = 1, captureContent, tools = [], handoffs = [] } = options;
-  if (name === '') throw new TypeError('an agent must have a name; got an empty one');
+  if (typeof name !== 'string' || name === '') {
+    throw new TypeError(`an agent must have a name; got ${name === '' ? 'an empty one' : kindOf(name)}`);
+  }
+  requireList(`models of agent ${name}`, models);
+  requireList(`tools of agent ${name}`, tools);
+  if (!['undefined', 'string', 'function'].includes(typeof instructions)) {
+    throw new TypeError(`instructions of agent ${name} must be a text or a function; got ${kindOf(instructions)}`);
+  }
   if (models.length === 0) throw new TypeError(`agent ${name} must have at least one model; got none`);
   // A list is checked now; one that is made later may speak of agents that are not there yet.
   if (typeof handoffs !== 'function') toolsByName(name, [...tools, ...openHandoffs(handoffs).tools]);
@@ -89,6 +96,7 @@ function toolsByName(agent: string, tools: readonly Tool[]): ReadonlyMap<string,
   for (const tool of tools) {
     requireToolName(tool.name);
     requireTimeoutOrNone(`timeoutMs of tool ${tool.name}`, tool.timeoutMs);
+    requireMethod(`tool ${tool.name}`, tool, 'execute');
     if (byName.has(tool.name)) throw new TypeError(`agent ${agent} has two tools called ${tool.name}`);
     byName.set(tool.name, tool);
   }

@@ -10,7 +10,7 @@ import { openScope, untilAborted } from './signals.ts';
 import type { Time } from './time.ts';
 import { requireNoReport, writeResult } from './tool-output.ts';
 import type { AgentEvent, JsonSchema, Message, Tool, ToolContext, ToolOutput, ToolResultPart } from './types.ts';
-import { isToolName, requireTimeoutOrNone, requireToolName } from './validate.ts';
+import { isToolName, kindOf, requireMethod, requireTimeoutOrNone, requireToolName } from './validate.ts';
 
 // --- Defining a tool
 
@@ -35,6 +35,8 @@ export function defineTool<Schema extends StandardSchemaV1>(
   const { name, description, timeoutMs, attributes } = definition;
   requireToolName(name);
   requireTimeoutOrNone(`timeoutMs of tool ${name}`, timeoutMs);
+  requireMethod(`tool ${name}`, definition, 'execute');
+  requireSchema(name, definition.input);
   return {
     ...defined({ description, timeoutMs, attributes }),
     name,
@@ -42,6 +44,15 @@ export function defineTool<Schema extends StandardSchemaV1>(
     jsonSchema: wireSchema(name, definition.input, definition.jsonSchema),
     execute: (input, context) => definition.execute(input, context),
   };
+}
+
+/** What stands there in place of one is often a JSON Schema, as other SDKs take it. */
+function requireSchema(tool: string, input: unknown): void {
+  if ((input as Partial<StandardSchemaV1> | null | undefined)?.['~standard'] !== undefined) return;
+  throw new TypeError(
+    `the input of tool ${tool} must be a Standard Schema, such as z.object({ city: z.string() }); got ${kindOf(input)}; ` +
+      'a tool with a JSON Schema alone is { name, jsonSchema, execute }, without defineTool',
+  );
 }
 
 /** The JSON Schema the model is told. Made here, so that a schema that has none fails at definition. */

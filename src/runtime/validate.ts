@@ -22,6 +22,16 @@ export function requireTimeoutOrNone(what: string, value: number | undefined): v
   );
 }
 
+export function requireList(what: string, value: unknown): void {
+  if (Array.isArray(value)) return;
+  throw new TypeError(`${what} must be a list; got ${kindOf(value)}`);
+}
+
+export function requireMethod<Owner extends object>(what: string, owner: Owner, name: keyof Owner & string): void {
+  if (typeof owner[name] === 'function') return;
+  throw new TypeError(`${name} of ${what} must be a function; got ${kindOf(owner[name])}`);
+}
+
 /** What a value is, in words that say nothing of what is in it. */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
@@ -32,11 +42,11 @@ export function kindOf(value: unknown): string {
 const TOOL_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** What every vendor accepts. */
-export function isToolName(name: string): boolean {
-  return TOOL_NAME.test(name);
+export function isToolName(name: unknown): boolean {
+  return typeof name === 'string' && TOOL_NAME.test(name);
 }
 
-export function requireToolName(name: string): void {
+export function requireToolName(name: unknown): void {
   if (isToolName(name)) return;
   throw new TypeError(`a tool name has 1 to 64 of A-Z a-z 0-9 _ -; got ${JSON.stringify(name)}`);
 }

@@ -427,4 +427,35 @@ describe('an agent', () => {
     ];
     for (const [options, message] of wrong) expect(() => createAgent(options)).toThrow(message);
   });
+
+  test.each([
+    ['no name', { name: undefined }, 'an agent must have a name; got undefined'],
+    ['a model that is no list', { models: 'openai/gpt-5-mini' }, 'models of agent a must be a list; got a string'],
+    ['no models', { models: undefined }, 'models of agent a must be a list; got undefined'],
+    ['a tool that is no list', { tools: echo() }, 'tools of agent a must be a list; got an object'],
+    [
+      'a tool as OpenAI has it',
+      { tools: [{ type: 'function', function: { name: 'echo' } }] },
+      'a tool name has 1 to 64 of',
+    ],
+    [
+      'a tool that does nothing',
+      { tools: [{ name: 'echo', jsonSchema: {} }] },
+      'execute of tool echo must be a function; got undefined',
+    ],
+    [
+      'instructions that are a number',
+      { instructions: 7 },
+      'instructions of agent a must be a text or a function; got a number',
+    ],
+    [
+      'a memory that finds nothing',
+      { memory: { id: 'notes' } },
+      'search of memory notes must be a function; got undefined',
+    ],
+  ])('is not created with %s, which is said', (_what, options, message) => {
+    expect(() => createAgent({ name: 'a', models: [model('m')], ...options } as unknown as AgentOptions)).toThrow(
+      message,
+    );
+  });
 });

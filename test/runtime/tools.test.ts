@@ -6,7 +6,15 @@ import { z } from 'zod';
 
 import { createAgentWith } from '../../src/runtime/agent.ts';
 import { createAgent, defineTool } from '../../src/runtime/index.ts';
-import type { AgentEvent, AgentOptions, RunLimits, Tool, ToolContext, ToolOutput } from '../../src/runtime/index.ts';
+import type {
+  AgentEvent,
+  AgentOptions,
+  RunLimits,
+  Tool,
+  ToolContext,
+  ToolDefinition,
+  ToolOutput,
+} from '../../src/runtime/index.ts';
 import { scriptedModel, type ScriptedToolCall } from '../../src/testing/scripted-model.ts';
 import { gate, rejection } from './support/agents.ts';
 import { manualTime } from './support/manual-time.ts';
@@ -80,6 +88,26 @@ describe('defining a tool', () => {
   test('fails for arguments that are no object', () => {
     expect(() => defineTool({ name: 'shout', input: z.string(), execute: () => '' })).toThrow(
       'the input of tool shout must be an object; its schema says "string"',
+    );
+  });
+
+  test.each([
+    ['nothing', undefined, 'undefined'],
+    ['a JSON Schema', { type: 'object', properties: {} }, 'an object'],
+  ])('fails for arguments that are described by %s, and names the way out', (_what, input, got) => {
+    const definition = { name: 'greet', input, jsonSchema: { type: 'object' }, execute: () => '' };
+
+    expect(() => defineTool(definition as unknown as ToolDefinition<StandardSchemaV1>)).toThrow(
+      `the input of tool greet must be a Standard Schema, such as z.object({ city: z.string() }); got ${got}; ` +
+        'a tool with a JSON Schema alone is { name, jsonSchema, execute }, without defineTool',
+    );
+  });
+
+  test('fails without anything to execute', () => {
+    const definition = { name: 'greet', input: z.object({}) };
+
+    expect(() => defineTool(definition as unknown as ToolDefinition<StandardSchemaV1>)).toThrow(
+      'execute of tool greet must be a function; got undefined',
     );
   });
 

@@ -5,7 +5,7 @@ import { MemoryTimeoutError } from '../errors.ts';
 import { openScope, untilAborted } from '../signals.ts';
 import type { Time } from '../time.ts';
 import type { MemoryOptions, MemoryStore } from '../types.ts';
-import { requireCount, requireTimeout } from '../validate.ts';
+import { requireCount, requireMethod, requireTimeout } from '../validate.ts';
 import { notesOf, readRecords, type MemoryNote } from './notes.ts';
 
 /** What came back from a memory. A memory that fails costs the run its memories, never the run. */
@@ -20,6 +20,7 @@ export interface Memory extends Omit<Required<MemoryOptions>, 'scopes'> {
 
 export function resolveMemory(memory: MemoryStore | MemoryOptions): Memory {
   const { store, limit = 5, timeoutMs = 2_000, scopes } = 'store' in memory ? memory : { store: memory };
+  requireMethod(`memory ${store.id}`, store, 'search');
   requireCount(`limit of memory ${store.id}`, limit, 1);
   requireTimeout(`timeoutMs of memory ${store.id}`, timeoutMs);
   return { store, limit, timeoutMs, scopes };
