@@ -66,6 +66,10 @@ agents:
     ['agents: {}', '1:9: agents must be an object of at least one agent by name, but is an empty object'],
     ['agents: { helper: }', '1:19: agents.helper must be an object with any of'],
     [`${AGENTS}\nruntime:\n  on_crash:`, '3:12: runtime.on_crash must be stop or restart, but is nothing'],
+    [
+      'agents: { a: { models: [openai/a], description: [] } }',
+      '1:49: agents.a.description must be a text, but is an empty list',
+    ],
     [`${AGENTS}\n${AGENTS}`, '2:1: not valid YAML: Map keys must be unique'],
     ['agents: [', '1:10: not valid YAML: '],
     [`${AGENTS}\n---\na: 1`, '2:1: a second document begins here: a configuration file is one'],
