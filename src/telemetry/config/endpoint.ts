@@ -31,10 +31,12 @@ export function isSentryTracesUrl(url: string): boolean {
 
 function readEndpoint(text: string, variable?: string): Reading<string> {
   const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isBase = variable === BASE_ENDPOINT_VARIABLE;
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
-    return { problem: `must be an http or https URL such as ${DEFAULT_ENDPOINT}, but is not` };
+    const example = isBase ? new URL(DEFAULT_ENDPOINT).origin : DEFAULT_ENDPOINT;
+    return { problem: `must be an http or https URL such as ${example}, but is not` };
   }
-  if (variable === BASE_ENDPOINT_VARIABLE) url.pathname = `${url.pathname.replace(/\/+$/, '')}/v1/traces`;
+  if (isBase) url.pathname = `${url.pathname.replace(/\/+$/, '')}/v1/traces`;
   if (/(?:^|\.)sentry\.io$/.test(url.hostname) && !SENTRY_TRACES_PATH.test(url.pathname)) {
     return {
       problem:

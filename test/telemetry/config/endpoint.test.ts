@@ -23,6 +23,12 @@ describe('an OTLP endpoint', () => {
     });
   });
 
+  test('is refused in the variable for all signals with an example that has no path, which is appended there', () => {
+    expect(endpoint.fromText('localhost:4318', BASE)).toEqual({
+      problem: 'must be an http or https URL such as http://localhost:4318, but is not',
+    });
+  });
+
   test('is used without the credentials in it, and says where they belong', () => {
     expect(endpoint.fromText('https://user:pass@c/v1/traces', TRACES)).toEqual({
       value: 'https://c/v1/traces',
