@@ -3,8 +3,9 @@ import type { SpanProcessor } from '@opentelemetry/sdk-trace-node';
 
 import { activate } from './active.ts';
 import { createPricing } from './attributes/cost.ts';
-import { describe, isRecord } from './config/kinds.ts';
+import { describe, flag, isRecord } from './config/kinds.ts';
 import { checkSdkObjects } from './config/sdk-objects.ts';
+import { checkOptionNames } from './config/option-names.ts';
 import type { TracingOptions } from './config/options.ts';
 import { resolveConfig, type TelemetryConfig } from './config/resolve.ts';
 import { createContentPolicy, type ContentPolicy } from './content/policy.ts';
@@ -43,6 +44,15 @@ export interface SetupOptions extends TracingOptions, IssueOptions {
   /** Where tracing shows how it fares, as metrics under `faultline.*`. Default: the registered meter provider. */
   readonly meterProvider?: MeterProvider;
 }
+
+const CODE_ONLY = Object.keys({
+  spanProcessors: true,
+  captureUncaught: true,
+  meterProvider: true,
+  ignoreErrors: true,
+  classify: true,
+  beforeSend: true,
+} satisfies Record<Exclude<keyof SetupOptions, keyof TracingOptions>, true>);
 
 /** What tracing is doing. */
 export type TracingStatus =
@@ -131,6 +141,8 @@ function setUp(options: SetupOptions): Tracing {
     return current.tracing;
   }
   const report = createReporter(options.onDiagnostic);
+  checkOptionNames(options, CODE_ONLY);
+  checkCaptureUncaught(options.captureUncaught);
   checkIssueOptions(options);
   checkSdkObjects(options);
   const config = resolveConfig(options, options.env ?? process.env, report);
@@ -140,6 +152,12 @@ function setUp(options: SetupOptions): Tracing {
       : startTracing(config, options, report);
   holder[SLOT] = { tracing, report };
   return tracing;
+}
+
+/** A text such as `'false'` of a variable would not do what it says. */
+function checkCaptureUncaught(value: boolean | null = null): void {
+  const { problem } = flag.fromCode(value ?? false);
+  if (problem !== undefined) throw new TypeError(`captureUncaught ${problem}.`);
 }
 
 const SECOND_SETUP: Problem = {

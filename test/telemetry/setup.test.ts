@@ -760,6 +760,28 @@ describe('a meter provider that throws', () => {
   });
 });
 
+describe('an option nobody knows', () => {
+  it.each([
+    [{ captureUncaugt: true }, 'setupTracing has no option "captureUncaugt": see SetupOptions.'],
+    [{ redact: () => '' }, 'setupTracing has no option "redact": see SetupOptions.'],
+    [{ defaults: { sample_rate: 1 } }, 'defaults of setupTracing have no option "sample_rate": see SetupOptions.'],
+    [{ defaults: { env: {} } }, 'defaults of setupTracing have no option "env": see SetupOptions.'],
+  ])('is refused, because it would have no effect: %o', (wrong, message) => {
+    expect(() => setupUnchecked(wrong)).toThrow(new TypeError(message));
+    expect(() => setupUnchecked({ ...wrong, dsn: undefined })).toThrow(new TypeError(message));
+    expect(setupUnchecked({}).status).toMatchObject({ state: 'on' });
+  });
+});
+
+describe('captureUncaught', () => {
+  it('is refused when it is neither true nor false', () => {
+    expect(() => setupUnchecked({ captureUncaught: 'yes' })).toThrow(
+      new TypeError('captureUncaught must be true or false, but is "yes".'),
+    );
+    expect(setupUnchecked({ captureUncaught: null }).status).toMatchObject({ state: 'on' });
+  });
+});
+
 describe('options as a whole', () => {
   it('that are null count as none', () => {
     process.env['SENTRY_DSN'] = sentry.dsn;

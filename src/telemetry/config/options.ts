@@ -82,7 +82,7 @@ export interface ModelPrice {
  *
  * Every field is optional. A setting is looked up here first, then in the process environment, in the
  * `.env` file, in `defaults`, and last among the built-in defaults. A wrong value here throws a
- * `TypeError`; a wrong value in the environment is reported once and the next source is used. Empty
+ * `TypeError`, as an option of another name does; a wrong value in the environment is reported once and the next source is used. Empty
  * strings and `null` count as not set, so `dsn: process.env.SENTRY_DSN ?? ''` does what it says.
  */
 export interface TracingOptions {
