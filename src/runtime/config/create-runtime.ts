@@ -14,7 +14,7 @@ import { connectSlack } from './slack-app.ts';
 
 export interface CreateRuntimeOptions extends ConfigOptions {
   /**
-   * Serves HTTP. With it every agent answers over HTTP, whatever its transport is, and none at the command line:
+   * Serves HTTP, as `listen` of `httpTransport` does. With it every agent answers over HTTP, whatever its transport is, and none at the command line:
    * nobody sits in front of a server. Without it no agent answers over HTTP.
    */
   readonly listen?: NonNullable<HttpTransportOptions['listen']>;
@@ -46,16 +46,24 @@ export async function createConfiguredRuntime(
     const statusOfAll = (): RuntimeStatus => runtime.status();
     const http =
       listen === undefined ? [] : [{ transport: httpTransport(httpOptions(config, agents, statusOfAll, options)) }];
+    const transports = [...http, ...own];
     const runtime: Runtime = createRuntime({
       ...config.runtime,
       ...defined({ onLog: options.onLog }),
       agents,
-      transports: [...http, ...own],
+      transports,
     });
+    const start = async (): Promise<void> => {
+      // It would be over at once, and with it, without a word, the program.
+      if (transports.length === 0) {
+        throw new TypeError(`no agent of ${config.file} has a transport besides HTTP, which needs the option listen`);
+      }
+      await runtime.start();
+    };
     return {
       ...runtime,
       agents,
-      start: () => runtime.start().finally(close),
+      start: () => start().finally(close),
       stop: (stopOptions) => runtime.stop(stopOptions).finally(close),
     };
   } catch (error) {

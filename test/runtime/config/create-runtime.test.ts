@@ -138,6 +138,15 @@ describe('the runtime of a configuration file', () => {
   });
 });
 
+test('the runtime of a configuration file does not start where nobody could ask its agents', async () => {
+  const { config } = await load('agents: { one: { models: [openai/m-1] } }');
+  runtime = await createRuntimeFromConfig(config, loading({ OPENAI_API_KEY: 'k-1' }).options);
+
+  await expect(runtime.start()).rejects.toThrow(
+    /^no agent of .*faultline\.yaml has a transport besides HTTP, which needs the option listen$/,
+  );
+});
+
 describe('the health checks of a configuration file', () => {
   type Options = Parameters<typeof createRuntimeFromConfig>[1];
 
