@@ -9,6 +9,7 @@ import {
 
 import { active } from './active.ts';
 import { textOf } from './attributes/text.ts';
+import { defined } from './config/records.ts';
 import { overridePolicy, type CaptureContent, type ContentPolicy } from './content/policy.ts';
 import type { Redactor } from './content/redactor.ts';
 import { scopeOf } from './current-scope.ts';
@@ -73,7 +74,8 @@ class RunFrameContext implements Context {
 
 /**
  * Runs a function with more known about the run: every span of ours made inside it carries the values.
- * Values given here win over those of the surrounding context. Returns what `run` returns.
+ * Values given here win over those of the surrounding context; what is `undefined` is not given. Returns what `run`
+ * returns.
  */
 export function withRunContext<T>(context: RunContext, run: () => T): T {
   const current = contextApi.active();
@@ -94,7 +96,7 @@ function frameWithin(outer: RunFrame | undefined, context: RunContext): RunFrame
 const TEXTS = ['agent', 'runId', 'conversationId', 'transport'] as const;
 
 function runWithin(outer: RunContext | undefined, context: RunContext): RunContext {
-  const run: { -readonly [Key in keyof RunContext]: RunContext[Key] } = { ...outer, ...context };
+  const run: { -readonly [Key in keyof RunContext]: RunContext[Key] } = { ...outer, ...defined(context) };
   for (const name of TEXTS) {
     const given: unknown = run[name];
     if (given === undefined || typeof given === 'string') continue;

@@ -226,6 +226,18 @@ describe('an agent run', () => {
     }
   });
 
+  it('keeps of the surrounding run context what an inner one does not know', () => {
+    const inner = { agent: 'helper', conversationId: undefined, transport: undefined } as never;
+    withRunContext({ transport: 'slack', conversationId: 'c-42' }, () =>
+      withRunContext(inner, () => traceTool({ name: 'get_weather' }, () => undefined)),
+    );
+    expect(span('execute_tool get_weather').attributes).toMatchObject({
+      'gen_ai.agent.name': 'helper',
+      'gen_ai.conversation.id': 'c-42',
+      'faultline.transport': 'slack',
+    });
+  });
+
   it('says which models of a fallback chain failed before the one that answered', () => {
     traceAgent({ name: 'helper' }, () => {
       expect(() =>
