@@ -16,28 +16,59 @@ interface Ended {
   readonly stderr: string;
 }
 
-it('the declarations of every entry hold for an application that checks those of its libraries, too', async () => {
-  const { exports } = (await import('../package.json', { with: { type: 'json' } })).default;
-  const entries = Object.values(exports).flatMap((entry) => (typeof entry === 'string' ? [] : [entry.types]));
+const COMPILED: Ended = { code: 0, stdout: '', stderr: '' };
+
+/** Compiles these files, and a program if there is one, as a strict application with these options does. */
+async function compile(files: readonly string[], options: object, program = ''): Promise<Ended> {
   const directory = await mkdtemp(join(tmpdir(), 'faultline-declarations-'));
   const project = {
     compilerOptions: {
       module: 'nodenext',
       target: 'es2022',
       strict: true,
-      skipLibCheck: false,
       noEmit: true,
       types: ['node'],
       typeRoots: [join(PACKAGE, 'node_modules/@types')],
+      ...options,
     },
-    files: entries.map((entry) => join(PACKAGE, entry)),
+    files: [...files, 'program.mts'],
   };
   await writeFile(join(directory, 'tsconfig.json'), JSON.stringify(project));
+  await writeFile(join(directory, 'program.mts'), program);
   const ended = await promisify(execFile)(process.execPath, [COMPILER, '-p', directory]).then(
     (output) => ({ code: 0, ...output }),
     ({ code, stdout, stderr }: Ended) => ({ code, stdout, stderr }),
   );
   await rm(directory, { recursive: true });
-  expect(ended).toEqual({ code: 0, stdout: '', stderr: '' });
+  return ended;
+}
+
+it('the declarations of every entry hold for an application that checks those of its libraries, too', async () => {
+  const { exports } = (await import('../package.json', { with: { type: 'json' } })).default;
+  const entries = Object.values(exports).flatMap((entry) => (typeof entry === 'string' ? [] : [entry.types]));
+  const files = entries.map((entry) => join(PACKAGE, entry));
+  expect(await compile(files, { skipLibCheck: false })).toEqual(COMPILED);
   expect(entries).toHaveLength(5);
+});
+
+it('what may be left out may be undefined, also where exactOptionalPropertyTypes tells the two apart', async () => {
+  const program = `
+    import { captureException, setupTracing, setUser, traceAgent, traceChat, withRunContext } from '${PACKAGE}/dist/index.js';
+    import type { Agent } from '${PACKAGE}/dist/runtime/index.js';
+    declare const request: { id?: string; user?: string; signal: AbortSignal | undefined };
+    declare const response: { id: string; usage: object | undefined; model: string | undefined };
+    declare const helper: Agent;
+    setupTracing({ dsn: process.env.SENTRY_DSN, beforeSend: undefined, captureUncaught: undefined });
+    setUser({ id: request.user });
+    withRunContext({ conversationId: request.id }, () =>
+      traceAgent({ name: 'helper', conversationId: request.id, signal: request.signal }, () =>
+        traceChat({ model: 'm-1', provider: 'openai', server: undefined, messages: undefined }, (chat) => {
+          chat.record({ id: response.id, model: response.model, usage: response.usage });
+        }),
+      ),
+    );
+    captureException(new Error(), { level: undefined, user: { id: request.user } });
+    await helper.run('hi', { conversationId: request.id, signal: request.signal });
+  `;
+  expect(await compile([], { exactOptionalPropertyTypes: true }, program)).toEqual(COMPILED);
 });

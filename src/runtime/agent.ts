@@ -154,7 +154,7 @@ function startRun(
 
   const inSpan = async (handle: AgentSpan): Promise<RunResult> => {
     spanContext = validContext(handle.span.spanContext());
-    context = { ...context, ...getRunContext() };
+    context = { ...context, ...defined(getRunContext() ?? {}) };
     whole.signal.throwIfAborted();
     emit({ type: 'run.start', runId, ...defined({ spanContext }) });
     if (lineage.context.depth > lineage.deepest) throw new MaxDepthError(name, lineage.deepest);

@@ -104,11 +104,11 @@ export type ModelRef = ModelLike | string;
 export interface ModelEntry {
   readonly model: ModelRef;
   /** Default: the agent's. */
-  readonly maxRetries?: number;
+  readonly maxRetries?: number | undefined;
   /** Default: the agent's `modelTimeoutMs`. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Laid over the agent's. */
-  readonly settings?: CallSettings;
+  readonly settings?: CallSettings | undefined;
 }
 
 /** What is asked of a model besides the conversation. What is left out is the provider's default. */
@@ -272,31 +272,33 @@ export interface PartialAnswer {
 
 export interface AgentOptions extends RunLimits {
   readonly name: string;
-  readonly description?: string;
+  readonly description?: string | undefined;
   /** The system prompt, or a function that makes it for one run. */
-  readonly instructions?: string | ((run: RunContext) => string | Promise<string>);
+  readonly instructions?: string | ((run: RunContext) => string | Promise<string>) | undefined;
   /** The fallback chain: the first model is asked first. */
   readonly models: readonly (ModelRef | ModelEntry)[];
-  readonly tools?: readonly Tool[];
+  readonly tools?: readonly Tool[] | undefined;
   /**
    * Agents the model may hand the conversation over to, with a tool `transfer_to_{agent}` for each: the other agent
    * answers, with everything said so far. A function for agents that hand over to each other. Depth, tokens and cost
    * count on, so that no conversation goes round for ever.
    */
-  readonly handoffs?: readonly Agent[] | (() => readonly Agent[]);
-  readonly memory?: MemoryStore | MemoryOptions;
-  readonly settings?: CallSettings;
+  readonly handoffs?: readonly Agent[] | (() => readonly Agent[]) | undefined;
+  readonly memory?: MemoryStore | MemoryOptions | undefined;
+  readonly settings?: CallSettings | undefined;
   /** How often a call that failed for a passing reason is repeated on the same model. Default: 1. */
-  readonly maxRetries?: number;
+  readonly maxRetries?: number | undefined;
   /** Longest one model call may take. Default: as long as the provider lets it. */
-  readonly modelTimeoutMs?: number;
+  readonly modelTimeoutMs?: number | undefined;
   /** Which content of its runs is recorded, over what `setupTracing` was told. */
-  readonly captureContent?: CaptureContent;
+  readonly captureContent?: CaptureContent | undefined;
   /**
    * Decides whether a failure is worth asking the next model. Default: yes, unless the request itself is
    * at fault. Never asked about an aborted run. Must not throw.
    */
-  readonly shouldFallback?: (failure: ModelFailure, attempt: { model: string; attempt: number }) => boolean;
+  readonly shouldFallback?:
+    | ((failure: ModelFailure, attempt: { model: string; attempt: number }) => boolean)
+    | undefined;
 }
 
 /** Something that answers, with models, tools and memory of its own. Any number of runs at the same time. */
@@ -323,22 +325,25 @@ export type InputMessage = Message | { readonly role: 'user'; readonly content: 
 /** The limits of a run go before those of the agent. */
 export interface RunOptions extends RunLimits {
   /** Aborts the run. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Default: the surrounding run context's. */
-  readonly conversationId?: string;
-  readonly user?: User;
+  readonly conversationId?: string | undefined;
+  readonly user?: User | undefined;
   /** Which content of this run is recorded, over what the agent was told. */
-  readonly captureContent?: CaptureContent;
+  readonly captureContent?: CaptureContent | undefined;
   /** What was said before, or a function that loads it: one that fails is a failure of the run. */
-  readonly history?: readonly InputMessage[] | (() => readonly InputMessage[] | Promise<readonly InputMessage[]>);
+  readonly history?:
+    | readonly InputMessage[]
+    | (() => readonly InputMessage[] | Promise<readonly InputMessage[]>)
+    | undefined;
   /** Whether models are asked for streams, so that text arrives as it is written. Default: only by `stream`. */
-  readonly stream?: boolean;
+  readonly stream?: boolean | undefined;
   /** Told everything that happens. What it throws is reported as a process warning, once per run. */
-  readonly onEvent?: (event: AgentEvent) => void;
+  readonly onEvent?: ((event: AgentEvent) => void) | undefined;
   /** Told what happens, as lines of a log; so are the runs of agents below this one. See `jsonLog`. */
-  readonly onLog?: LogListener;
+  readonly onLog?: LogListener | undefined;
   /** The last step of the run, such as sending the answer: when it fails, the run has failed. */
-  readonly deliver?: (result: RunResult) => void | Promise<void>;
+  readonly deliver?: ((result: RunResult) => void | Promise<void>) | undefined;
 }
 
 export interface RunResult {

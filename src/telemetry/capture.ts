@@ -189,16 +189,16 @@ function isIssue(held: readonly HeldFailure[], error: unknown, place: FailurePla
 
 /** What an application says of something it captures by itself, and of nothing else. */
 export interface CaptureContext {
-  readonly level?: Level;
-  readonly tags?: Readonly<Record<string, string>>;
+  readonly level?: Level | undefined;
+  readonly tags?: Readonly<Record<string, string>> | undefined;
   /** By the rules of `setUser`. */
-  readonly user?: User;
+  readonly user?: User | undefined;
   /** By the rules of `setContext`, each in place of what was set by its name. */
-  readonly contexts?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly contexts?: Readonly<Record<string, Readonly<Record<string, unknown>>>> | undefined;
   /** The context named `extra`. */
-  readonly extra?: Readonly<Record<string, unknown>>;
+  readonly extra?: Readonly<Record<string, unknown>> | undefined;
   /** What the Issue is grouped by. Sentry puts its own grouping in place of `{{ default }}`. */
-  readonly fingerprint?: readonly string[];
+  readonly fingerprint?: readonly string[] | undefined;
 }
 
 /**

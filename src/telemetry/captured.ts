@@ -22,12 +22,12 @@ export function levelOf(value: unknown): Level | undefined {
 /** One step of a run, kept to tell how it came to a failure. */
 export interface Breadcrumb {
   /** Epoch milliseconds. Absent where nobody asked the clock: in a trace that is not sampled, of what went well. */
-  readonly timestampMs?: number;
-  readonly type?: string;
+  readonly timestampMs?: number | undefined;
+  readonly type?: string | undefined;
   readonly category: string;
-  readonly message?: string;
-  readonly level?: Level;
-  readonly data?: Readonly<Record<string, string | number | boolean>>;
+  readonly message?: string | undefined;
+  readonly level?: Level | undefined;
+  readonly data?: Readonly<Record<string, string | number | boolean>> | undefined;
 }
 
 /** Where and in which run something was captured. */

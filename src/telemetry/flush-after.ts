@@ -3,9 +3,9 @@ import { currentTracing } from './setup.ts';
 
 export interface FlushAfterOptions {
   /** What the platform offers to go on after the answer, such as `context.waitUntil`. */
-  readonly waitUntil?: (work: Promise<unknown>) => void;
+  readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined;
   /** Longest time to send what waits. Default: `exitTimeoutMs`. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 /**

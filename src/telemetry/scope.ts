@@ -19,10 +19,10 @@ import {
 
 /** The person a run is made for. Everything but the id leaves the process only with `sendDefaultPii`. */
 export interface User {
-  readonly id?: string;
-  readonly email?: string;
-  readonly name?: string;
-  readonly ipAddress?: string;
+  readonly id?: string | undefined;
+  readonly email?: string | undefined;
+  readonly name?: string | undefined;
+  readonly ipAddress?: string | undefined;
 }
 
 /** Most scopes inside one another that are kept apart where no run is. */

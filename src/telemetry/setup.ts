@@ -35,14 +35,14 @@ import { OPERATIONS, SEMCONV_AGENT_SPAN_NAME } from './semconv.ts';
 /** Options of `setupTracing`: everything the configuration knows, and what only code can say. */
 export interface SetupOptions extends TracingOptions, IssueOptions {
   /** Further span processors for the provider, beside the one that sends to the destinations. */
-  readonly spanProcessors?: readonly SpanProcessor[];
+  readonly spanProcessors?: readonly SpanProcessor[] | undefined;
   /**
    * Makes an Issue of an uncaught exception or an unhandled rejection, without changing what Node does about
    * it. A rejection that Node was told to warn of at most, or that a listener takes, makes none. Default false.
    */
-  readonly captureUncaught?: boolean;
+  readonly captureUncaught?: boolean | undefined;
   /** Where tracing shows how it fares, as metrics under `faultline.*`. Default: the registered meter provider. */
-  readonly meterProvider?: MeterProvider;
+  readonly meterProvider?: MeterProvider | undefined;
 }
 
 const CODE_ONLY = Object.keys({

@@ -23,7 +23,7 @@ import type { TokenUsage } from './usage.ts';
 
 /** What an agent run is known by when it starts; its name and ids come from the run context. */
 export interface AgentDescription {
-  readonly description?: string;
+  readonly description?: string | undefined;
 }
 
 /**

@@ -47,17 +47,17 @@ import type { TokenUsage } from './usage.ts';
 
 /** Settings of one model call, as far as they are sent to the provider. */
 export interface ChatRequest {
-  readonly temperature?: number;
-  readonly topP?: number;
-  readonly topK?: number;
-  readonly maxTokens?: number;
-  readonly frequencyPenalty?: number;
-  readonly presencePenalty?: number;
-  readonly seed?: number;
-  readonly stopSequences?: readonly string[];
-  readonly reasoningLevel?: string;
+  readonly temperature?: number | undefined;
+  readonly topP?: number | undefined;
+  readonly topK?: number | undefined;
+  readonly maxTokens?: number | undefined;
+  readonly frequencyPenalty?: number | undefined;
+  readonly presencePenalty?: number | undefined;
+  readonly seed?: number | undefined;
+  readonly stopSequences?: readonly string[] | undefined;
+  readonly reasoningLevel?: string | undefined;
   /** `text`, `json`, `image` or `speech`. */
-  readonly outputType?: string;
+  readonly outputType?: string | undefined;
 }
 
 /** One model call as it is known before it starts. */
@@ -65,30 +65,30 @@ export interface ChatDescription {
   readonly model: string;
   /** `gen_ai.provider.name`, such as `openai`, `anthropic` or `gcp.gemini`. */
   readonly provider: string;
-  readonly stream?: boolean;
+  readonly stream?: boolean | undefined;
   /** 1 for the first try of this model in this turn. */
-  readonly attempt?: number;
-  readonly request?: ChatRequest;
-  readonly server?: { readonly address: string; readonly port?: number };
+  readonly attempt?: number | undefined;
+  readonly request?: ChatRequest | undefined;
+  readonly server?: { readonly address: string; readonly port?: number } | undefined;
 }
 
 /** One model call as it is known when the provider has answered. */
 export interface ChatResponse {
-  readonly id?: string;
-  readonly model?: string;
-  readonly finishReasons?: readonly string[];
+  readonly id?: string | undefined;
+  readonly model?: string | undefined;
+  readonly finishReasons?: readonly string[] | undefined;
   /** The provider's usage object as it came: see `normalizeUsage` for the shapes that are read. */
   readonly usage?: unknown;
   /** What the call cost in US dollars, when you know it better than the price table. */
-  readonly costUsd?: number;
+  readonly costUsd?: number | undefined;
 }
 
 /** A step of the fallback chain: `from` failed, so `to` was asked. */
 export interface FallbackHop {
   readonly from: string;
-  readonly fromProvider?: string;
+  readonly fromProvider?: string | undefined;
   readonly to: string;
-  readonly toProvider?: string;
+  readonly toProvider?: string | undefined;
   /** A short class or status such as `429` or `TimeoutError`, never an error message. */
   readonly reason: string;
 }

@@ -25,9 +25,9 @@ export type ContentBuilder<Given> = (given: Given, policy: ContentPolicy) => Con
 
 /** What a model is shown. */
 export interface ChatContent {
-  readonly messages?: Content;
-  readonly systemInstructions?: Content;
-  readonly toolDefinitions?: Content;
+  readonly messages?: Content | undefined;
+  readonly systemInstructions?: Content | undefined;
+  readonly toolDefinitions?: Content | undefined;
 }
 
 /** Content of a `chat` span that is known when it starts. */
@@ -48,8 +48,8 @@ export const chatContent: ContentBuilder<ChatContent> = (chat, policy) => {
 
 /** Content of a `chat` span that comes with the answer. */
 export const chatOutput: ContentBuilder<{
-  readonly output?: Content;
-  readonly finishReasons?: readonly string[];
+  readonly output?: Content | undefined;
+  readonly finishReasons?: readonly string[] | undefined;
 }> = ({ output, finishReasons }, policy) => outputMessages(output, finishReasons?.[0] ?? 'stop', policy);
 
 /** Content of an `agent.invoke` span: what it was asked. */

@@ -9,7 +9,7 @@ export interface MemoryDescription {
   /** Id of the store. */
   readonly store: string;
   /** `db.system.name` of the engine behind it, such as `sqlite`. */
-  readonly system?: string;
+  readonly system?: string | undefined;
 }
 
 /** Adds what a `search_memory` span says at its creation. */

@@ -16,10 +16,10 @@ import { textOf } from './text.ts';
 export interface ToolDescription {
   readonly name: string;
   /** `function` (default), `extension` or `datastore`. */
-  readonly type?: string;
+  readonly type?: string | undefined;
   /** The id the model gave the call. */
-  readonly callId?: string;
-  readonly description?: string;
+  readonly callId?: string | undefined;
+  readonly description?: string | undefined;
 }
 
 /** Adds what an `execute_tool` span says at its creation. */

@@ -82,95 +82,96 @@ export interface ModelPrice {
  *
  * Every field is optional. A setting is looked up here first, then in the process environment, in the
  * `.env` file, in `defaults`, and last among the built-in defaults. A wrong value here throws a
- * `TypeError`, as an option of another name does; a wrong value in the environment is reported once and the next source is used. Empty
- * strings and `null` count as not set, so `dsn: process.env.SENTRY_DSN ?? ''` does what it says.
+ * `TypeError`, as an option of another name does; a wrong value in the environment is reported once and
+ * the next source is used. `undefined`, `null` and empty strings count as not set, so
+ * `dsn: process.env.SENTRY_DSN` does what it says.
  */
 export interface TracingOptions {
   // --- Where to send
   /** Sentry DSN; endpoint, region and key come from it. Nothing is sent without it or `endpoint`. `SENTRY_DSN`. */
-  readonly dsn?: string;
+  readonly dsn?: string | undefined;
   /** Full URL of an OTLP traces endpoint, used as is; wins over the DSN for traces. `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`. */
-  readonly endpoint?: string;
+  readonly endpoint?: string | undefined;
   /** Request headers for `endpoint`, never for the DSN. `OTEL_EXPORTER_OTLP_TRACES_HEADERS`. */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Default: `otlp` when an endpoint is set, else `sentry` when a DSN is set. `FAULTLINE_DESTINATIONS`. */
-  readonly destinations?: readonly DestinationName[];
+  readonly destinations?: readonly DestinationName[] | undefined;
   /** Default `http/json`. `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`. */
-  readonly protocol?: Protocol;
+  readonly protocol?: Protocol | undefined;
   /** Default `gzip` to Sentry, `none` elsewhere. `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`. */
-  readonly compression?: Compression;
+  readonly compression?: Compression | undefined;
   /** Longest time for one request. Default 10000. `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Names written to the `otlp` destination. Default: `sentry` when it is Sentry's own OTLP endpoint, else `otel`. */
-  readonly dialect?: Dialect;
+  readonly dialect?: Dialect | undefined;
   /** `false` turns everything off, and so does `OTEL_SDK_DISABLED=true`. Default true. */
-  readonly enabled?: boolean;
+  readonly enabled?: boolean | undefined;
 
   // --- Who is sending
   /** `service.name`. Default: name of the npm package, else of the main script. `OTEL_SERVICE_NAME`. */
-  readonly serviceName?: string;
+  readonly serviceName?: string | undefined;
   /** `service.version`. Default: version of the npm package. */
-  readonly serviceVersion?: string;
+  readonly serviceVersion?: string | undefined;
   /** Default `production`. `SENTRY_ENVIRONMENT`. */
-  readonly environment?: string;
+  readonly environment?: string | undefined;
   /** Default: `name@version` of the npm package, else the git commit. `SENTRY_RELEASE`. */
-  readonly release?: string;
+  readonly release?: string | undefined;
   /** Further resource attributes, merged over `OTEL_RESOURCE_ATTRIBUTES`; the named options above win over them. */
-  readonly resourceAttributes?: Attributes;
+  readonly resourceAttributes?: Attributes | undefined;
 
   // --- What to send
   /** Share of traces, 0 to 1. Default 1. `OTEL_TRACES_SAMPLER`, else `SENTRY_TRACES_SAMPLE_RATE`. */
-  readonly tracesSampleRate?: number;
+  readonly tracesSampleRate?: number | undefined;
   /** Share of Issues, 0 to 1. Default 1. `SENTRY_SAMPLE_RATE`. */
-  readonly sampleRate?: number;
+  readonly sampleRate?: number | undefined;
   /** Lets e-mail, name and IP address of the user leave the process. Default false. `SENTRY_SEND_DEFAULT_PII`. */
-  readonly sendDefaultPii?: boolean;
+  readonly sendDefaultPii?: boolean | undefined;
   /**
    * Records prompts, completions, tool arguments and results: all of them, or the kinds that are `true`. What is
    * recorded is redacted first. Default false. `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`.
    */
-  readonly captureContent?: CaptureContent;
+  readonly captureContent?: CaptureContent | undefined;
   /**
    * What is sent of an error message that may quote content: nothing, the redacted message, or that for the
    * classes of errors that are listed. Default `withheld`, and `redacted` when all content is recorded.
    * `FAULTLINE_ERROR_MESSAGES`.
    */
-  readonly errorMessages?: ErrorMessages;
+  readonly errorMessages?: ErrorMessages | undefined;
   /** What is taken out of everything that is sent. Default: everything `RedactionOptions` knows. */
-  readonly redaction?: RedactionOptions;
+  readonly redaction?: RedactionOptions | undefined;
   /** Default `faultline`. */
-  readonly spanNames?: SpanNames;
+  readonly spanNames?: SpanNames | undefined;
   /** Default `chat`. */
-  readonly toolSpanParent?: ToolSpanParent;
-  readonly spanLimits?: SpanLimits;
+  readonly toolSpanParent?: ToolSpanParent | undefined;
+  readonly spanLimits?: SpanLimits | undefined;
   /** Prices by model name, in USD per million tokens; they win over the built-in price list. */
-  readonly pricing?: Readonly<Record<string, ModelPrice>>;
+  readonly pricing?: Readonly<Record<string, ModelPrice>> | undefined;
 
   // --- How to run
-  readonly batch?: BatchOptions;
+  readonly batch?: BatchOptions | undefined;
   /** Keeps what is not delivered yet on disk, so that no outage and no crash loses it. */
-  readonly recorder?: RecorderOptions;
+  readonly recorder?: RecorderOptions | undefined;
   /** Default both; an empty list installs none. `OTEL_PROPAGATORS`. */
-  readonly propagators?: readonly Propagator[];
+  readonly propagators?: readonly Propagator[] | undefined;
   /** `false` builds the provider without making it the global one. Default true. */
-  readonly register?: boolean;
+  readonly register?: boolean | undefined;
   /**
    * Longest time the end of the process waits for what is still to be sent. Default 10000; 0 does not wait.
    * `FAULTLINE_EXIT_TIMEOUT`.
    */
-  readonly exitTimeoutMs?: number;
+  readonly exitTimeoutMs?: number | undefined;
   /** Log of the OpenTelemetry SDK, on the console. Default false. `SENTRY_DEBUG`. */
-  readonly debug?: boolean;
+  readonly debug?: boolean | undefined;
   /** Receives every diagnostic line; by default it goes to standard error, beginning with `faultline:`. Must not throw. */
-  readonly onDiagnostic?: (message: string) => void;
+  readonly onDiagnostic?: ((message: string) => void) | undefined;
 
   // --- Where settings come from
   /** Replaces `process.env`, and with it the `.env` of the working directory; `envFile` brings a file back. */
-  readonly env?: Environment;
+  readonly env?: Environment | undefined;
   /** Path of the file of variables; `false` reads none. Default `.env` when there is one. */
-  readonly envFile?: string | false;
+  readonly envFile?: string | false | undefined;
   /** The same options, used where neither code nor environment says anything: the place of a configuration file. */
-  readonly defaults?: DefaultOptions;
+  readonly defaults?: DefaultOptions | undefined;
 }
 
 /** Options a configuration file may provide. */

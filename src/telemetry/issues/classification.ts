@@ -19,8 +19,8 @@ export interface ClassificationOptions {
    * Decides for one error, at once; `undefined` leaves it to `ignoreErrors`. One that throws, or answers anything
    * else, decides nothing.
    */
-  readonly classify?: (error: unknown) => ErrorClass | undefined;
-  readonly ignoreErrors?: readonly ErrorPattern[];
+  readonly classify?: ((error: unknown) => ErrorClass | undefined) | undefined;
+  readonly ignoreErrors?: readonly ErrorPattern[] | undefined;
 }
 
 /** Creates the decision whether a failure becomes an Issue. It never throws: what cannot be decided does. */

@@ -10,7 +10,7 @@ export interface IssueOptions extends ClassificationOptions {
    * it sees a failure when it happens, and again only when its run ends otherwise than was assumed then: twice for the
    * one Issue of a tool error that ends its run.
    */
-  readonly beforeSend?: (event: SentryEvent) => SentryEvent | null;
+  readonly beforeSend?: ((event: SentryEvent) => SentryEvent | null) | undefined;
 }
 
 /**

@@ -33,7 +33,7 @@ export interface IssuePipeline {
 export function createIssuePipeline(
   dsn: Dsn,
   config: TelemetryConfig,
-  options: IssueOptions & { readonly captureUncaught?: boolean },
+  options: IssueOptions & { readonly captureUncaught?: boolean | undefined },
   report: Reporter,
   journal: EventJournal | undefined,
 ): IssuePipeline {

@@ -10,19 +10,19 @@ import type { CaptureContent } from '../content/policy.ts';
 /** Options every helper takes. */
 export interface SpanOptions {
   /** Attributes of your own. The names of the span contract cannot be overridden. */
-  readonly attributes?: Attributes;
+  readonly attributes?: Attributes | undefined;
   /** The span to hang below, when it is not the active one. */
-  readonly parent?: SpanContext;
+  readonly parent?: SpanContext | undefined;
   /**
    * A signal the work listens to. When it is aborted by the time the work fails, the span says
    * `faultline.outcome=aborted` and counts as no failure. Inside an agent its signal is the default.
    */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /**
    * Further content the work is about, besides what has a name here. It is never sent: it is called when the
    * work fails and `errorMessages` lets its message leave, to take echoes of it out of the message.
    */
-  readonly withhold?: Content;
+  readonly withhold?: Content | undefined;
 }
 
 /** What every helper hands to the function it traces. It can be taken apart: `({ record }) => …`. */
@@ -35,23 +35,23 @@ export interface SpanHandle {
 
 export interface AgentSpanOptions extends SpanOptions, AgentDescription {
   readonly name: string;
-  readonly conversationId?: string;
+  readonly conversationId?: string | undefined;
   /** Default: the surrounding run's id, else a new one of eight hexadecimal digits. */
-  readonly runId?: string;
+  readonly runId?: string | undefined;
   /** Default: one more than the surrounding agent's, else 0. */
-  readonly depth?: number;
+  readonly depth?: number | undefined;
   /** What the agent was asked: a text, or messages. Called only when inputs are recorded, or when the run fails. */
-  readonly input?: Content;
+  readonly input?: Content | undefined;
   /** Decides for this run which content is recorded, over what `setupTracing` was told. */
-  readonly captureContent?: CaptureContent;
+  readonly captureContent?: CaptureContent | undefined;
 }
 
 /** What an agent run came to. */
 export interface AgentResult {
   /** Corrects what is otherwise counted from the spans inside: one turn per model call that answered. */
-  readonly turns?: number;
+  readonly turns?: number | undefined;
   /** What the agent answered: a text, or messages. Called only when outputs are recorded. */
-  readonly output?: Content;
+  readonly output?: Content | undefined;
 }
 
 export interface AgentSpan extends SpanHandle {
@@ -64,17 +64,17 @@ export interface ChatSpanOptions extends SpanOptions, ChatDescription {
    * The messages the model is shown, oldest first, in the shape of the GenAI conventions, OpenAI, Anthropic,
    * Gemini or the AI SDK; a text is a message of the user.
    */
-  readonly messages?: Content;
+  readonly messages?: Content | undefined;
   /** The system prompt, when it goes apart from the messages. */
-  readonly systemInstructions?: Content;
+  readonly systemInstructions?: Content | undefined;
   /** The tools the model can ask for, as they are sent to the provider. */
-  readonly toolDefinitions?: Content;
+  readonly toolDefinitions?: Content | undefined;
 }
 
 /** One model call as it is known when the provider has answered. */
 export interface ChatResponse extends ChatMetadata {
   /** What the model wrote: a text, or messages in any shape `messages` may have. Called only when outputs are recorded. */
-  readonly output?: Content;
+  readonly output?: Content | undefined;
 }
 
 export interface ChatSpan extends SpanHandle {
@@ -87,15 +87,15 @@ export interface ChatSpan extends SpanHandle {
 
 export interface ToolSpanOptions extends SpanOptions, ToolDescription {
   /** What the tool is called with. Called only when tool arguments are recorded, or when the call fails. */
-  readonly arguments?: Content;
+  readonly arguments?: Content | undefined;
 }
 
 /** What a tool call came to. */
 export interface ToolResult {
   /** Bytes of the serialised result. */
-  readonly resultBytes?: number;
+  readonly resultBytes?: number | undefined;
   /** The result, when it is not what the traced function returns. Called only when tool results are recorded. */
-  readonly result?: Content;
+  readonly result?: Content | undefined;
 }
 
 export interface ToolSpan extends SpanHandle {
@@ -104,14 +104,14 @@ export interface ToolSpan extends SpanHandle {
 
 export interface MemorySpanOptions extends SpanOptions, MemoryDescription {
   /** What is looked for. Called only when memory is recorded, or when the search fails. */
-  readonly query?: Content;
+  readonly query?: Content | undefined;
 }
 
 /** What a memory search came to. */
 export interface MemoryResult {
-  readonly recordCount?: number;
+  readonly recordCount?: number | undefined;
   /** The records, when they are not the list the traced function returns. Called only when memory is recorded. */
-  readonly records?: Content;
+  readonly records?: Content | undefined;
 }
 
 export interface MemorySpan extends SpanHandle {
@@ -120,9 +120,9 @@ export interface MemorySpan extends SpanHandle {
 
 export interface TransportSpanOptions {
   readonly name: string;
-  readonly attributes?: Attributes;
+  readonly attributes?: Attributes | undefined;
   /** The signal that stops the transport. Ending before it is aborted is a crash. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** The agent runs the transport was carrying; the crash span links to them. */
-  readonly runsInFlight?: () => readonly SpanContext[];
+  readonly runsInFlight?: (() => readonly SpanContext[]) | undefined;
 }
