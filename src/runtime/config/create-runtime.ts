@@ -14,8 +14,8 @@ import { connectSlack } from './slack-app.ts';
 
 export interface CreateRuntimeOptions extends ConfigOptions {
   /**
-   * Serves HTTP, as `listen` of `httpTransport` does. With it every agent answers over HTTP, whatever its transport is, and none at the command line:
-   * nobody sits in front of a server. Without it no agent answers over HTTP.
+   * Serves HTTP, as `listen` of `httpTransport` does. With it every agent answers over HTTP, whatever its transport
+   * is, and none at the command line: nobody sits in front of a server. Without it no agent answers over HTTP.
    */
   readonly listen?: NonNullable<HttpTransportOptions['listen']>;
   /** What `/readyz` says besides how the runtime is. */
