@@ -152,7 +152,7 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
     for (const other of pending) other.giveUpAtMs += longestPauseMs(result.pauseMs ?? 0);
     // It says nothing of the backend, which a new connection is to ask at once.
     const wasKept = result.failure?.kind === 'passing' && result.failure.wasKept === true;
-    pass.leave({ isTroubled: isTroubled && !wasKept, pauseMs: result.pauseMs ?? 0 });
+    pass.leave({ isTroubled: wasKept ? undefined : isTroubled, pauseMs: result.pauseMs ?? 0 });
     return isTroubled;
   };
 

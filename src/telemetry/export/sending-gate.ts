@@ -22,8 +22,8 @@ export interface GatePass {
 }
 
 export interface AttemptEnd {
-  /** Whether it failed in a way that may pass. */
-  readonly isTroubled: boolean;
+  /** Whether it failed in a way that may pass. `undefined` where that says nothing of the destination. */
+  readonly isTroubled: boolean | undefined;
   /** How long the destination asked to be sent nothing. */
   readonly pauseMs: number;
 }
@@ -60,13 +60,13 @@ export function createSendingGate(clock: Clock, onPause: () => void): SendingGat
 
   const leave = (enteredIn: number, wasProbe: boolean, { isTroubled, pauseMs }: AttemptEnd): void => {
     const nowMs = clock.now();
-    if (wasProbe || !isTroubled) isProbing = false;
+    if (wasProbe || isTroubled === false) isProbing = false;
     const isPaused = pauseMs > 0;
     if (isPaused) pausedUntilMs = Math.max(pausedUntilMs, nowMs + jittered(pauseMs));
-    if (!isTroubled) {
+    if (isTroubled === false) {
       failures = 0;
       restUntilMs = -Infinity;
-    } else if (enteredIn === round) {
+    } else if (isTroubled === true && enteredIn === round) {
       round += 1;
       failures += 1;
       restUntilMs = nowMs + restMs(nowMs);

@@ -85,6 +85,14 @@ describe('a failure that may pass', () => {
     expect(exporter.history).toMatchObject({ retried: 3, possibleDuplicates: 3 });
   });
 
+  it('is followed by longer and longer waits, also where the backend drops every connection it has said so on', async () => {
+    const [drops, busy]: FakeAnswer[] = [{ kind: 'reset' }, status(503)];
+    for (const answer of [busy!, drops!, busy!, drops!, busy!, drops!]) sentry.answerNext(answer);
+    const clock = hurriedClock();
+    expect(await exported(retrying({ clock }), someSpans(3))).toMatchObject({ code: 0, accepted: 3 });
+    expect(clock.waited).toEqual([between(500, 1_000), between(1_000, 2_000), between(2_000, 4_000)]);
+  });
+
   it('is followed by a wait where a new connection breaks off', async () => {
     sentry.answerNext({ kind: 'reset' });
     const clock = hurriedClock();
