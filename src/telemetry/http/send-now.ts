@@ -119,8 +119,15 @@ function authoritiesFor(requests: readonly NowRequest[]): readonly string[] | un
   const { getCACertificates, setDefaultCACertificates } = nodeModules.tls as Partial<Authorities>;
   if (getCACertificates === undefined || setDefaultCACertificates === undefined) return undefined;
   const chosen = getCACertificates('default');
-  const usual = new Set([...getCACertificates('bundled'), ...getCACertificates('extra')]);
-  return chosen.length === usual.size && chosen.every((one) => usual.has(one)) ? undefined : chosen;
+  const extra = getCACertificates('extra');
+  // With `--use-openssl-ca`, which holds for every thread, OpenSSL has authorities of its own, and tells none of them.
+  const isUsual = [extra, [...getCACertificates('bundled'), ...extra]].some((usual) => areSame(chosen, usual));
+  return isUsual ? undefined : chosen;
+}
+
+function areSame(some: readonly string[], others: readonly string[]): boolean {
+  const [one, other] = [new Set(some), new Set(others)];
+  return one.size === other.size && [...one].every((authority) => other.has(authority));
 }
 
 function answersOf(requests: readonly NowRequest[], all: readonly Told[]): readonly Answer[] {

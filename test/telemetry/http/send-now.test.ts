@@ -89,6 +89,8 @@ describe('requests of a process that cannot wait', () => {
 
     expect(await sendNowTo([url])).toMatchObject({ code: 0, stderr: '', statuses: ['DEPTH_ZERO_SELF_SIGNED_CERT'] });
     expect(await sendNowTo([url], undefined, { NODE_EXTRA_CA_CERTS: authority })).toMatchObject({ statuses: [200] });
+    const ofOpenssl = { NODE_OPTIONS: '--use-openssl-ca', SSL_CERT_FILE: authority };
+    expect(await sendNowTo([url], undefined, ofOpenssl)).toMatchObject({ statuses: [200] });
   });
 
   describe.each(['a worker', 'a process of its own'])('of %s', (sender) => {
