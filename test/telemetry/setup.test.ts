@@ -2,7 +2,9 @@ import {
   context,
   diag,
   propagation,
+  ROOT_CONTEXT,
   trace,
+  type Baggage,
   type MeterProvider,
   type Span,
   type TextMapPropagator,
@@ -398,6 +400,14 @@ describe('a Sentry SDK as the caller', () => {
     await flush();
     expect(sentry.stored).toHaveLength(4);
     expect(sentry.stored[0]?.attributes).not.toHaveProperty('sentry.client_sample_rate');
+  });
+
+  it('has a span begun also where its baggage is of a kind that nobody can read', () => {
+    setup({ dsn: sentry.dsn });
+    // As versions of the API before 1.0 leave it.
+    const baggage = { 'sentry-trace_id': { value: traceId } } as unknown as Baggage;
+    const span = trace.getTracer('mine').startSpan('mine', {}, propagation.setBaggage(ROOT_CONTEXT, baggage));
+    expect(span.isRecording()).toBe(true);
   });
 
   it('is followed where another trace was continued around it', async () => {

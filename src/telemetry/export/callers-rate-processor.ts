@@ -1,6 +1,7 @@
 import { propagation, type Context } from '@opentelemetry/api';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace-node';
 
+import { guard } from '../guard.ts';
 import { SENTRY_CLIENT_SAMPLE_RATE } from '../semconv.ts';
 
 /**
@@ -12,7 +13,8 @@ import { SENTRY_CLIENT_SAMPLE_RATE } from '../semconv.ts';
 export function createCallersRateProcessor(): SpanProcessor {
   return {
     onStart(span, parentContext) {
-      const rate = callersRate(parentContext, span.spanContext().traceId);
+      // Anybody may have put anything there.
+      const rate = guard(() => callersRate(parentContext, span.spanContext().traceId));
       if (rate !== undefined) span.setAttribute(SENTRY_CLIENT_SAMPLE_RATE, rate);
     },
     onEnd() {},
