@@ -86,6 +86,27 @@ describe('spans that end', () => {
     expect(links[0]?.attributes).toEqual(texts);
   });
 
+  it('arrive with those that hold numbers JSON has no room for, which are texts', async () => {
+    const { flush } = setup();
+    traceTool({ name: 'divide', attributes: { none: Number.NaN, most: Infinity, least: -Infinity } }, () => {
+      trace.getActiveSpan()?.addEvent('divided', { ratios: [0.5, null, Number.NaN] });
+    });
+    await flush();
+    const [{ attributes, events } = expect.fail()] = sentry.spans;
+    expect(attributes).toMatchObject({ none: 'NaN', most: 'Infinity', least: '-Infinity' });
+    expect(events[0]?.attributes).toEqual({ ratios: ['0.5', null, 'NaN'] });
+  });
+
+  it('arrive from a process whose resource holds numbers larger than OTLP has room for', async () => {
+    const { flush } = setup({ resourceAttributes: { wei: 2 ** 64, list: [1, 2 ** 64] } });
+    endSpans(1);
+    await flush();
+    expect(sentry.spans[0]?.resource).toMatchObject({
+      wei: '18446744073709552000',
+      list: ['1', '18446744073709552000'],
+    });
+  });
+
   it('are sent in requests of no more spans than was asked for', async () => {
     const { flush } = setup({ batch: { maxExportBatchSize: 100 } });
     endSpans(250);

@@ -48,15 +48,24 @@ export function plainValue(
   return Array.isArray(value) ? plainList(value, key, redactor) : value;
 }
 
-/** A value as OTLP can write it, which has whole numbers of 64 bits: larger ones are texts, as is a list with one. */
+/**
+ * A value as OTLP can write it. Its whole numbers have 64 bits, and its JSON has neither NaN nor an infinity: such a
+ * number is a text, as are all of a list with one.
+ */
 export function writable(value: AttributeValue): AttributeValue {
-  if (typeof value === 'number') return isTooLarge(value) ? String(value) : value;
-  return Array.isArray(value) && value.some(isTooLarge) ? value.map(String) : value;
+  if (typeof value === 'number') return isUnwritable(value) ? String(value) : value;
+  return Array.isArray(value) && value.some(isUnwritable) ? inTexts(value) : value;
 }
 
 /** A backend refuses the request that has such a number in it, with all its spans. */
-function isTooLarge(value: unknown): boolean {
-  return Number.isInteger(value) && (Number(value) >= 2 ** 63 || Number(value) < -(2 ** 63));
+function isUnwritable(value: unknown): boolean {
+  if (typeof value !== 'number') return false;
+  return Number.isInteger(value) ? value >= 2 ** 63 || value < -(2 ** 63) : !Number.isFinite(value);
+}
+
+/** What is missing in a list of numbers stays missing. */
+function inTexts(list: readonly unknown[]): AttributeValue {
+  return list.map((element) => (typeof element === 'number' ? String(element) : element)) as AttributeValue;
 }
 
 function bounded(text: string, key: string, redactor: Redactor): string {

@@ -2,7 +2,7 @@ import type { Attributes, AttributeValue } from '@opentelemetry/api';
 import type { InstrumentationScope } from '@opentelemetry/core';
 import { resourceFromAttributes, type Resource } from '@opentelemetry/resources';
 
-import { plainAttributes, plainValue } from '../content/plain-attribute.ts';
+import { plainAttributes, plainValue, writable } from '../content/plain-attribute.ts';
 import type { Redactor } from '../content/redactor.ts';
 
 /** Where spans come from, without the secrets that people put there: on command lines, in environments. */
@@ -65,7 +65,9 @@ type RawValue = ReturnType<Resource['getRawAttributes']>[number][1];
 
 /** What a detector still looks for is redacted when it is found. */
 function safeValue(key: string, value: RawValue, redactor: Redactor): RawValue {
-  const redact = (found: AttributeValue | undefined): AttributeValue | undefined =>
-    found === undefined || found === null ? undefined : plainValue(found, key, redactor.secretKind(key), redactor);
+  const redact = (found: AttributeValue | undefined): AttributeValue | undefined => {
+    if (found === undefined || found === null) return undefined;
+    return writable(plainValue(found, key, redactor.secretKind(key), redactor));
+  };
   return value instanceof Promise ? value.then(redact, () => undefined) : redact(value);
 }
