@@ -268,6 +268,7 @@ describe('an answer', () => {
     ["can't read 'the users\\' prompt', don't resend", `can't read "…", don't resend`],
     ["can't decode b'the prompt', nor rb'it'", `can't decode "…", nor "…"`],
     ['no ‘prompt that isn’t short’, no „prompt“, no “prompt”', 'no "…", no "…", no "…"'],
+    ['kein ‚Prompt‘, »Prompt« oder ›Prompt‹, ni «prompt» ni ‹prompt›', 'kein "…", "…" oder "…", ni "…" ni "…"'],
     ['value "of a prompt that is cut o', 'value "…"'],
     ['red \u001b[31m\u202Eabc\u2066\u0000d', 'red [31m abc d'],
   ])('that refuses with %j is told without what it quotes, in plain characters', async (message, told) => {
