@@ -74,7 +74,7 @@ function stacktrace(linked: readonly LinkedError[], { secretsRedactor }: Content
     const heading = relation === 'itself' ? '' : relation === 'cause' ? '\nCaused by: ' : '\nWith: ';
     text += `${heading}${type}: ${message}${writtenFrames(frames, secretsRedactor)}`;
   }
-  return text.slice(0, MAX_STACK_LENGTH);
+  return text.slice(0, MAX_STACK_LENGTH).toWellFormed();
 }
 
 function writtenFrames(frames: readonly string[] = [], redactor: Redactor): string {

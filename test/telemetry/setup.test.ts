@@ -157,6 +157,26 @@ describe('a text that is cut in the middle of a character', () => {
     expect(sentry.requests).toHaveLength(3);
     expect(requests()).not.toMatch(/\\ud[89a-f]/);
   });
+
+  it.each(['', 'x'])(
+    'arrives without half of it: a stack of long causes in a folder of emojis, "%s"',
+    async (before) => {
+      const { flush } = setup({ dsn: sentry.dsn });
+      const stack = `Error\n${`    at run (/app/${'🚀'.repeat(95)}.js:1:1)\n`.repeat(10)}`;
+      let error = new Error();
+      for (let depth = 0; depth < 10; depth += 1) error = Object.assign(new Error('', { cause: error }), { stack });
+      error.stack = `Error\n    at ${before}run (/app/a.js:1:1)`;
+      expect(() =>
+        traceTool({ name: 'get_weather' }, () => {
+          throw error;
+        }),
+      ).toThrow(error);
+      await flush();
+      const trace = sentry.requests.find(({ path }) => path.endsWith('/traces/'));
+      expect(Buffer.from(trace!.body).toString()).toMatch(/Caused by: .*🚀/);
+      expect(requests()).not.toMatch(/\\ud[89a-f]/);
+    },
+  );
 });
 
 describe('an OTLP endpoint', () => {
