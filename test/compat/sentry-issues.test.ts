@@ -497,6 +497,16 @@ describe.each([
     expect(new Set(events().map(({ fingerprint }) => fingerprint?.join())).size).toBe(1);
   });
 
+  it('a failure is an Issue also where a processor of the application leaves no list as its fingerprint', async () => {
+    await run(`
+      Sentry.init(INIT);
+      Sentry.addEventProcessor((event) => ({ ...event, fingerprint: 'checkout' }));
+      findSentrySdk().capture(failure(new Error('no weather')));
+      await Sentry.flush(2000);
+    `);
+    expect(events().map(({ logger, fingerprint }) => [logger, fingerprint])).toEqual([['faultline', 'checkout']]);
+  });
+
   it('an uncaught error is one Issue, and the process ends as it does with the SDK alone', async () => {
     // On the same line in both programs, because its number is printed.
     const crash = `setImmediate(() => { throw new Error('nobody caught this'); }); Sentry.init(INIT);`;

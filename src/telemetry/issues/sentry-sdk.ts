@@ -75,7 +75,8 @@ interface Client {
 
 /** An event on its way through the SDK. Whatever else is in it stays. */
 interface SdkEvent {
-  readonly fingerprint?: readonly string[];
+  /** Whatever a processor of the application has made of it. */
+  readonly fingerprint?: unknown;
   readonly breadcrumbs?: readonly SentryBreadcrumb[];
   readonly contexts?: SentryEvent['contexts'];
   readonly tags?: Readonly<Record<string, unknown>>;
@@ -200,12 +201,17 @@ function levelMark({ level }: SentryEvent): string {
   return `faultline.level:${level}`;
 }
 
+/** What throws in a processor loses the event. */
+function withoutMark(fingerprint: unknown, mark: string): unknown {
+  return Array.isArray(fingerprint) ? fingerprint.filter((part) => part !== mark) : fingerprint;
+}
+
 function complete(event: SdkEvent, known: SentryEvent): SdkEvent {
   const { level, timestamp, logger, tags, transaction, user, breadcrumbs } = known;
   const { runtime: _runtime, os: _os, app: _app, trace, ...contexts } = known.contexts;
   return {
     ...event,
-    fingerprint: event.fingerprint?.filter((part) => part !== levelMark(known)),
+    fingerprint: withoutMark(event.fingerprint, levelMark(known)),
     level,
     timestamp,
     logger,
