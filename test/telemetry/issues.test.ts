@@ -889,6 +889,31 @@ describe('what an Issue tells of the way to a failure', () => {
     },
   );
 
+  it.each([1, 0])(
+    'is told as often as it was taken where a crash comes of a survived failure, with %d of the traces sampled',
+    async (share) => {
+      const { flush } = setup({ tracesSampleRate: share });
+      const cause = new RangeError('503');
+      const crash = (): unknown =>
+        traceTransport({ name: 'slack' }, () => {
+          traceTool({ name: 'prepare' }, () => undefined);
+          traceAgent({ name: 'helper' }, () => quietly(() => failingTool(cause)));
+          traceTool({ name: 'prepare' }, () => undefined);
+          throw new Error('no answer', { cause });
+        });
+      expect(() => withRunContext({ transport: 'slack' }, crash)).toThrow('no answer');
+      await flush();
+      expect(steps(onlyEvent())).toEqual([
+        ['gen_ai.execute_tool', 'execute_tool prepare'],
+        ['gen_ai.execute_tool', 'execute_tool prepare: done'],
+        ['gen_ai.invoke_agent', 'agent.invoke helper'],
+        ['gen_ai.execute_tool', 'execute_tool get_weather'],
+        ['gen_ai.execute_tool', 'execute_tool prepare'],
+        ['gen_ai.execute_tool', 'execute_tool prepare: done'],
+      ]);
+    },
+  );
+
   it('is in the order in which it happened, in whichever part of the run', async () => {
     const { flush } = setup();
     const say = (message: string): void => addBreadcrumb({ category: 'app', message });

@@ -337,9 +337,14 @@ function inIssueOf(last: Taken | undefined, crash: CapturedFailure): CapturedFai
 
 /** Those that are not told of the way to a failure, and not because they were too old for that. */
 function breadcrumbsSince({ breadcrumbs: told }: CapturedFailure, later: readonly Breadcrumb[]): readonly Breadcrumb[] {
-  const known = new Set(told.map(identityOf));
+  const known = told.map(identityOf);
   const oldest = told.find(({ timestampMs }) => timestampMs !== undefined)?.timestampMs ?? -Infinity;
-  return later.filter((each) => !known.has(identityOf(each)) && !(each.timestampMs! < oldest));
+  return later.filter((each) => {
+    const place = known.indexOf(identityOf(each));
+    // Where steps have no time, the next one of a name looks like the one that is told.
+    if (place !== -1) known.splice(place, 1);
+    return place === -1 && !(each.timestampMs! < oldest);
+  });
 }
 
 /** What tells breadcrumbs apart. Those of a step are made anew whenever they are told, and have no data. */
