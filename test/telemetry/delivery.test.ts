@@ -74,7 +74,7 @@ describe('spans that end', () => {
     await flush();
     const texts = {
       wei: '9223372036854776000',
-      least: -(2n ** 63n),
+      least: '-9223372036854776000',
       most: '1.7976931348623157e+308',
       list: ['1', '18446744073709552000'],
     };

@@ -60,7 +60,8 @@ export function writable(value: AttributeValue): AttributeValue {
 /** A backend refuses the request that has such a number in it, with all its spans. */
 function isUnwritable(value: unknown): boolean {
   if (typeof value !== 'number') return false;
-  return Number.isInteger(value) ? value >= 2 ** 63 || value < -(2 ** 63) : !Number.isFinite(value);
+  // The least number of 64 bits is one that JavaScript writes in the digits of a lesser one.
+  return Number.isInteger(value) ? value >= 2 ** 63 || value <= -(2 ** 63) : !Number.isFinite(value);
 }
 
 /** What is missing in a list of numbers stays missing. */
