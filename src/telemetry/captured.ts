@@ -70,6 +70,8 @@ export interface CapturedFailure extends Captured {
   readonly safeMessage?: string;
   /** Absent for an error the application captured by itself. */
   readonly point?: FailurePoint;
+  /** The fingerprint of the Issue it is one more event of, as that was told. */
+  readonly issue?: readonly string[];
   /** Whether the run went on. */
   readonly handled: boolean;
   /** What caught it, such as `faultline.tool.execution`. */

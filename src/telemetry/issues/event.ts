@@ -70,12 +70,15 @@ export function outlineOf(captured: CapturedFailure | CapturedMessage): EventOut
   return { level, tags, ...(happening ?? unreadable()), ...givenFingerprint(captured, policy) };
 }
 
-/** What an application groups by. `{{ default }}` in it is for Sentry to replace. */
+/**
+ * What an application groups by, else the Issue it is part of, of which a function of the application has seen the
+ * words already. `{{ default }}` in it is for Sentry to replace.
+ */
 function givenFingerprint(
-  { fingerprint }: Captured,
+  { fingerprint, issue }: Captured & Partial<CapturedFailure>,
   { secretsRedactor }: ContentPolicy,
 ): Partial<Pick<EventOutline, 'fingerprint'>> {
-  if (fingerprint === undefined) return {};
+  if (fingerprint === undefined) return issue === undefined ? {} : { fingerprint: [...issue] };
   return { fingerprint: fingerprint.map((part) => safeText(part, secretsRedactor)) };
 }
 

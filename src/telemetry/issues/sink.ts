@@ -330,9 +330,7 @@ function crashWith(part: CapturedFailure | undefined, crash: CapturedFailure): C
 
 /** A crash of an error that was told as survived is one more event of that Issue. */
 function inIssueOf(last: Taken | undefined, crash: CapturedFailure): CapturedFailure {
-  return last?.isSurvived === true && last.fingerprint !== undefined
-    ? { fingerprint: last.fingerprint, ...crash }
-    : crash;
+  return last?.isSurvived === true && last.fingerprint !== undefined ? { ...crash, issue: last.fingerprint } : crash;
 }
 
 /** Those that are not told of the way to a failure, and not because they were too old for that. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { HeldFailure } from '../../../src/telemetry/active.ts';
 import type { Breadcrumb, CapturedFailure } from '../../../src/telemetry/captured.ts';
+import { createContentPolicy } from '../../../src/telemetry/content/policy.ts';
 import type { SentryEvent } from '../../../src/telemetry/issues/sentry-event.ts';
 import { createIssueSink, type IssueSinkParts, type ReleasableSink } from '../../../src/telemetry/issues/sink.ts';
 import { createStormGuard, type StormGuard } from '../../../src/telemetry/issues/storm.ts';
@@ -389,6 +390,17 @@ describe('one error object', () => {
     sink.crash(uncaught);
     expect(events.map(({ level }) => level)).toEqual(end === 'survived' ? ['warning', 'fatal'] : ['warning']);
     expect(new Set(events.map(({ fingerprint }) => fingerprint.join())).size).toBe(1);
+  });
+
+  it('that crashes a transport after it was survived is the same Issue, whatever a redaction makes of its own words', () => {
+    const { sink, events } = createSink();
+    const redact = (text: string): string => text.replaceAll('weather', '<weather>');
+    const policy = createContentPolicy({ redaction: { redact } });
+    sink.capture({ ...inRun('1'), policy });
+    sink.settleSurvived();
+    sink.capture({ ...inRun('2'), policy, point: 'transport.crash', handled: false });
+    expect(events[0]?.fingerprint).toContain('tool:get_<weather>');
+    expect(events[1]?.fingerprint).toEqual(events[0]?.fingerprint);
   });
 
   it.each([undefined, (event: SentryEvent) => event])(
