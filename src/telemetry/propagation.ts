@@ -31,7 +31,10 @@ function callersContext(headers: IncomingHeaders): Context {
   const current = contextApi.active();
   // A trace that was continued around this one must not pass for the one the headers tell of.
   const extracted = propagation.extract(trace.deleteSpan(current), carrier);
-  const caller = callersSpan(trace.getSpanContext(extracted), parseSentryTrace(carrier['sentry-trace']));
+  const stated = trace.getSpanContext(extracted);
+  // A propagator that reads other headers, as that of a Sentry SDK does, has a sampler that knows what they leave open.
+  const isOfOther = stated !== undefined && carrier['traceparent'] === undefined;
+  const caller = isOfOther ? stated : callersSpan(stated, parseSentryTrace(carrier['sentry-trace']));
   if (caller !== undefined) return trace.setSpanContext(extracted, caller);
   const span = trace.getSpan(current);
   return span === undefined ? extracted : trace.setSpan(extracted, span);

@@ -507,6 +507,18 @@ describe.each([
     expect(events().map(({ logger, fingerprint }) => [logger, fingerprint])).toEqual([['faultline', 'checkout']]);
   });
 
+  it('the SDK decides by its own rate on the traces it traces itself, also those that are continued by Faultline', async () => {
+    const { stdout } = await run(`
+      const tracing = { skipOpenTelemetrySetup: false, enableOpenTelemetrySetup: true, tracesSampleRate: 0 };
+      Sentry.init({ ...INIT, ...tracing });
+      const header = 'a'.repeat(32) + '-' + 'b'.repeat(16);
+      const of = (span) => [span.spanContext().traceId[0], span.isRecording()];
+      continueTrace({ 'sentry-trace': header }, () => console.log(...Sentry.startSpan({ name: 'x' }, of)));
+      continueTrace({ 'sentry-trace': header + '-1' }, () => console.log(...Sentry.startSpan({ name: 'x' }, of)));
+    `);
+    expect(stdout).toBe('a false\na true\n');
+  });
+
   it('an uncaught error is one Issue, and the process ends as it does with the SDK alone', async () => {
     // On the same line in both programs, because its number is printed.
     const crash = `setImmediate(() => { throw new Error('nobody caught this'); }); Sentry.init(INIT);`;
@@ -613,7 +625,7 @@ const DIST = new URL('../../dist/', import.meta.url).href;
 
 const PRELUDE = `
   import * as Sentry from '@sentry/node';
-  import { setupTracing, traceAgent, traceTool, traceTransport, withRunContext } from 'faultline';
+  import { continueTrace, setupTracing, traceAgent, traceTool, traceTransport, withRunContext } from 'faultline';
   import { activate } from '${DIST}telemetry/active.js';
   import { createContentPolicy } from '${DIST}telemetry/content/policy.js';
   import { findSentrySdk } from '${DIST}telemetry/issues/sentry-sdk.js';
