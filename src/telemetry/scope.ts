@@ -119,7 +119,7 @@ export class Scope {
 
   /**
    * Says that an operation begins. In a trace that is not sampled it has no time: remembering it costs next to nothing,
-   * asking the clock does not, and a run that goes well pays nothing for Issues.
+   * asking the clock does not, and a run that goes well has no use for either.
    */
   beginStep(operation: Operation, name: string, span: Span): Step {
     const startedAt = (span as SpanTimes).startTime ?? (span.isRecording() ? Date.now() : undefined);

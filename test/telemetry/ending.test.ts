@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { rateLimited, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
-import { ONLY_SHORT_WAITS } from '../support/bent-time.ts';
+import { ONLY_SHORT_WAITS } from '../support/only-short-waits.ts';
 import { runScript } from '../support/run-script.ts';
 import { TURNED_TIME } from '../support/turned-time.ts';
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { SentryEvent } from '../../src/index.ts';
 import { startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
-import { ONLY_SHORT_WAITS } from '../support/bent-time.ts';
+import { ONLY_SHORT_WAITS } from '../support/only-short-waits.ts';
 import { runScript, type Ended } from '../support/run-script.ts';
 
 let sentry: FakeSentry;

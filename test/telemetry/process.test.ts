@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { FAKE_PUBLIC_KEY, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
-import { ONLY_SHORT_WAITS } from '../support/bent-time.ts';
+import { ONLY_SHORT_WAITS } from '../support/only-short-waits.ts';
 import { runScript } from '../support/run-script.ts';
 
 /** A program with an answer of its own on both outputs and an exit code of its own. */

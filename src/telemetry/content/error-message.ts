@@ -46,7 +46,7 @@ export function safeText(text: string, redactor: TextRedactor): string {
   return shortened(redactor.text(beginning(text)));
 }
 
-/** A text that was redacted, as long as an error message may be. A backend refuses the JSON that half a character is in. */
+/** A redacted text, as long as an error message may be. A backend refuses JSON with half a character in it. */
 export function shortened(text: string): string {
   return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH).toWellFormed()}…` : text;
 }

@@ -240,7 +240,7 @@ function runEnd(text: string, from: number): number {
   return end;
 }
 
-/** What is no sign of base64, looked for several times faster than sign by sign. */
+/** What `isEncoded` does not take, found in less than half the time of asking that of every sign of a long text. */
 const NOT_ENCODED = /[^\w+/\\-]|\\(?!\/)/g;
 
 function isEncoded(text: string, at: number): boolean {

@@ -5,8 +5,8 @@ import { guard } from '../guard.ts';
 import { SENTRY_CLIENT_SAMPLE_RATE } from '../semconv.ts';
 
 /**
- * Writes the rate of a caller that has decided whether its trace is sampled on the spans of that trace. Sentry multiplies
- * its counts by it, and our own rate has decided nothing there.
+ * Writes the rate of a caller that has decided whether its trace is sampled on the spans of that trace. Sentry
+ * multiplies its counts by it, and our own rate has decided nothing there.
  *
  * @see https://develop.sentry.dev/sdk/foundations/trace-propagation/dynamic-sampling-context/
  */

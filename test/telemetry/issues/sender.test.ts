@@ -25,7 +25,7 @@ import {
   type FakeAnswer,
   type FakeSentry,
 } from '../../../src/testing/fake-sentry.ts';
-import { ONLY_SHORT_WAITS } from '../../support/bent-time.ts';
+import { ONLY_SHORT_WAITS } from '../../support/only-short-waits.ts';
 import { runScript } from '../../support/run-script.ts';
 import { selfSigned } from '../http/certificate.ts';
 import { hurriedClock, stoppedTimers, turnedClock } from '../http/clocks.ts';
