@@ -1,11 +1,12 @@
 import type * as http from 'node:http';
 import type { Socket } from 'node:net';
+import { urlToHttpOptions } from 'node:url';
 
 import type { Tls } from '../config/destinations.ts';
 import { lookupOnce } from './lookup-once.ts';
 import { nodeModules } from './node-modules.ts';
 import type { Proxy } from './proxy.ts';
-import { openTunnel, type TunnelOptions } from './tunnel.ts';
+import { openTunnel, proxyAuthorization, type TunnelOptions } from './tunnel.ts';
 
 /** What the connections are for. */
 export interface ConnectionOptions {
@@ -21,6 +22,10 @@ export interface Connection {
   /** Keeps sockets between requests. */
   readonly agent: http.Agent;
   readonly proxy: Proxy | undefined;
+  /** The proxy, when it is asked in place of the server: one for an http URL is. */
+  readonly askedProxy: Proxy | undefined;
+  /** Begins a POST to the URL. Throws when a header is none that HTTP allows. */
+  request(headers: Readonly<Record<string, string>>): http.ClientRequest;
   /** Breaks off every request, and refuses further ones. */
   abort(): void;
 }
@@ -48,11 +53,14 @@ type Connect = (
  */
 export function createConnection({ url, tls = {}, proxy }: ConnectionOptions): Connection {
   const isTunnelled = proxy !== undefined && url.startsWith('https:');
-  const isSecure = (isTunnelled ? url : (proxy?.url ?? url)).startsWith('https:');
+  const askedProxy = isTunnelled ? undefined : proxy;
+  const isSecure = (askedProxy?.url ?? url).startsWith('https:');
   const kept = { keepAlive: true, lookup: lookupOnce };
   const agent = isSecure
-    ? new nodeModules.https.Agent({ ...kept, ...(proxy === undefined || isTunnelled ? tls : {}) })
+    ? new nodeModules.https.Agent({ ...kept, ...(askedProxy === undefined ? tls : {}) })
     : new nodeModules.http.Agent(kept);
+  const transport = isSecure ? nodeModules.https : nodeModules.http;
+  const { options, headers: ownHeaders } = address(url, askedProxy);
   const tunnels = new Set<http.ClientRequest>();
   let aborted = false;
 
@@ -77,12 +85,28 @@ export function createConnection({ url, tls = {}, proxy }: ConnectionOptions): C
   return {
     agent,
     proxy,
+    askedProxy,
+    request: (headers) =>
+      transport.request({ ...options, method: 'POST', headers: { ...headers, ...ownHeaders }, agent }),
     abort() {
       aborted = true;
       for (const tunnel of tunnels) tunnel.destroy(new DeadlinePassedError());
       for (const socket of socketsOf(agent)) socket.destroy(new DeadlinePassedError());
       agent.destroy();
     },
+  };
+}
+
+/** Where requests go, parsed once. A proxy that is asked itself is asked for the whole URL. */
+function address(
+  url: string,
+  askedProxy: Proxy | undefined,
+): { readonly options: http.RequestOptions; readonly headers: Readonly<Record<string, string>> } {
+  const target = new URL(url);
+  if (askedProxy === undefined) return { options: urlToHttpOptions(target), headers: {} };
+  return {
+    options: { ...urlToHttpOptions(new URL(askedProxy.url)), path: url },
+    headers: { host: target.host, ...proxyAuthorization(askedProxy) },
   };
 }
 

@@ -1,10 +1,7 @@
 import type * as http from 'node:http';
 
-import { nodeModules } from './node-modules.ts';
 import type { Connection } from './connection.ts';
 import { ProxyError, unreachableProxy } from './proxy-error.ts';
-import type { Proxy } from './proxy.ts';
-import { proxyAuthorization } from './tunnel.ts';
 
 /** Where requests go, and how. */
 export interface PostTarget {
@@ -61,8 +58,8 @@ export function isWebPage(answer: Answer): boolean {
 
 function start(target: PostTarget, body: Uint8Array): Promise<Answer> {
   return new Promise((resolve) => {
-    const askedProxy = target.url.startsWith('http:') ? target.connection.proxy : undefined;
-    const outgoing = createRequest(target, askedProxy);
+    const { askedProxy } = target.connection;
+    const outgoing = target.connection.request(target.headers);
     let response: http.IncomingMessage | undefined;
     const chunks: Uint8Array[] = [];
     let left = MAX_ANSWER_BYTES;
@@ -112,19 +109,3 @@ function start(target: PostTarget, body: Uint8Array): Promise<Answer> {
 }
 
 const WITHOUT_ANSWER: Answer = { kind: 'broken', error: new Error('the connection was closed without an answer') };
-
-/** A proxy for http URLs is asked itself, for the whole URL. */
-function createRequest({ url, headers, connection }: PostTarget, askedProxy: Proxy | undefined): http.ClientRequest {
-  const { agent } = connection;
-  if (askedProxy === undefined) {
-    const { request } = url.startsWith('https:') ? nodeModules.https : nodeModules.http;
-    return request(url, { method: 'POST', headers, agent });
-  }
-  const { request } = askedProxy.url.startsWith('https:') ? nodeModules.https : nodeModules.http;
-  return request(askedProxy.url, {
-    method: 'POST',
-    path: url,
-    headers: { ...headers, host: new URL(url).host, ...proxyAuthorization(askedProxy) },
-    agent,
-  });
-}
