@@ -214,6 +214,52 @@ describe('content that is recorded', () => {
       ],
     ],
     [
+      'Bedrock',
+      [
+        { role: 'user', content: [{ text: 'Hi' }, { image: { format: 'png', source: { bytes: new Uint8Array(9) } } }] },
+        {
+          role: 'assistant',
+          content: [
+            { reasoningContent: { reasoningText: { text: 'I must look.', signature: 'abc' } } },
+            { toolUse: { toolUseId: 'c1', name: 'look', input: { q: 1 } } },
+          ],
+        },
+        { role: 'user', content: [{ toolResult: { toolUseId: 'c1', content: [{ text: 'found' }] } }] },
+      ],
+      [
+        { role: 'user', parts: [text('Hi'), { type: 'unknown' }] },
+        {
+          role: 'assistant',
+          parts: [
+            { type: 'reasoning', content: 'I must look.' },
+            { type: 'tool_call', id: 'c1', name: 'look', arguments: { q: 1 } },
+          ],
+        },
+        { role: 'user', parts: [{ type: 'tool_call_response', id: 'c1', response: [{ text: 'found' }] }] },
+      ],
+    ],
+    [
+      'Mistral and Cohere',
+      [
+        {
+          role: 'assistant',
+          content: [{ type: 'thinking', thinking: [{ type: 'text', text: 'I must look.' }] }],
+          toolCalls: [{ id: 'c1', type: 'function', function: { name: 'look', arguments: '{"q":1}' } }],
+        },
+        { role: 'tool', toolCallId: 'c1', content: 'found' },
+      ],
+      [
+        {
+          role: 'assistant',
+          parts: [
+            { type: 'reasoning', content: 'I must look.' },
+            { type: 'tool_call', id: 'c1', name: 'look', arguments: { q: 1 } },
+          ],
+        },
+        { role: 'tool', parts: [{ type: 'tool_call_response', id: 'c1', response: 'found' }] },
+      ],
+    ],
+    [
       'the AI SDK',
       [
         {
@@ -249,6 +295,55 @@ describe('content that is recorded', () => {
     decide({ captureContent: true });
     traceChat({ ...GPT, messages: () => given }, () => undefined);
     expect(contentOf('chat gpt-5-mini')).toEqual({ 'gen_ai.input.messages': expected });
+  });
+
+  it.each<[string, unknown]>([
+    [
+      'Bedrock',
+      {
+        output: {
+          message: { role: 'assistant', content: [{ toolUse: { toolUseId: 'c1', name: 'look', input: { q: 1 } } }] },
+        },
+        stopReason: 'tool_use',
+      },
+    ],
+    [
+      'Mistral',
+      {
+        choices: [
+          {
+            index: 0,
+            message: {
+              role: 'assistant',
+              content: '',
+              toolCalls: [{ id: 'c1', function: { name: 'look', arguments: { q: 1 } } }],
+            },
+          },
+        ],
+      },
+    ],
+    [
+      'Cohere',
+      {
+        id: 'a1',
+        message: {
+          role: 'assistant',
+          toolCalls: [{ id: 'c1', type: 'function', function: { name: 'look', arguments: '{"q":1}' } }],
+        },
+      },
+    ],
+  ])('may be the answer of %s as a whole', (_name, answer) => {
+    decide({ captureContent: true });
+    traceChat(GPT, (chat) => chat.record({ finishReasons: ['tool_call'], output: () => answer }));
+    expect(contentOf('chat gpt-5-mini')).toEqual({
+      'gen_ai.output.messages': [
+        {
+          role: 'assistant',
+          parts: [{ type: 'tool_call', id: 'c1', name: 'look', arguments: { q: 1 } }],
+          finish_reason: 'tool_call',
+        },
+      ],
+    });
   });
 
   it('is what a tool was given and what it returns, as objects', async () => {

@@ -290,7 +290,9 @@ function listOf(given: unknown): readonly unknown[] {
 /** What providers put their messages into. */
 function unwrapped(given: unknown): unknown {
   if (Array.isArray(given)) return given;
-  return ['choices', 'candidates', 'output', 'messages'].map((key) => field(given, key)).find(Array.isArray) ?? given;
+  const list = ['choices', 'candidates', 'output', 'messages'].map((key) => field(given, key)).find(Array.isArray);
+  const output = field(given, 'output');
+  return list ?? (field(output, 'message') === undefined ? given : output);
 }
 
 const ROLES: Readonly<Record<string, string>> = {
@@ -354,7 +356,7 @@ function partsOf(given: unknown, role: string): readonly PlainPart[] {
   const content = ['parts', 'content', 'text', 'message'].map((key) => field(speaker, key)).find(isGiven);
   const id = text(speaker, 'tool_call_id') ?? text(speaker, 'toolCallId');
   if (role === 'tool' && (id !== undefined || typeof content === 'string')) return [toolAnswer(content, id)];
-  const calls = field(speaker, 'tool_calls');
+  const calls = field(speaker, 'tool_calls') ?? field(speaker, 'toolCalls');
   const refusal = text(speaker, 'refusal');
   const parts = [
     ...firstParts(content),
@@ -374,7 +376,8 @@ function isGiven(value: unknown): boolean {
 function isNoMessage(given: unknown): boolean {
   if (typeof given !== 'object' || given === null) return given !== undefined && given !== null;
   return (
-    !['role', 'type', 'content', 'parts', 'tool_calls'].some((key) => key in given) && Object.keys(given).length > 0
+    !['role', 'type', 'content', 'parts', 'tool_calls', 'toolCalls'].some((key) => key in given) &&
+    Object.keys(given).length > 0
   );
 }
 
@@ -395,9 +398,9 @@ function asToolCall(call: unknown): object {
 
 /** Calls of tools, those of the provider's own among them. */
 const TOOL_CALL =
-  /^(?:(?:custom_|server_)?tool[_-]call|(?:[a-z]+_)?tool_use|function_call|functionCall|executableCode)$/;
+  /^(?:(?:custom_|server_)?tool[_-]call|(?:[a-z]+_)?tool_use|toolUse|function_call|functionCall|executableCode)$/;
 const TOOL_RESPONSE =
-  /^(?:(?:server_)?tool_call_response|tool-(?:result|error)|(?:[a-z_]{1,40}_)?tool_result|(?:function|custom_tool)_call_output|functionResponse|codeExecutionResult)$/;
+  /^(?:(?:server_)?tool_call_response|tool-(?:result|error)|(?:[a-z_]{1,40}_)?tool_result|(?:function|custom_tool)_call_output|functionResponse|codeExecutionResult|toolResult)$/;
 
 function readPart(given: unknown): PlainPart {
   if (typeof given === 'string') return { type: 'text', content: given };
@@ -413,6 +416,7 @@ function readPart(given: unknown): PlainPart {
       return { type: field(given, 'thought') === true ? 'reasoning' : 'text', content };
     }
     case 'reasoning':
+    case 'reasoningContent':
     case 'thinking':
       return { type: 'reasoning', content: reasoningOf(given) };
     case 'redacted_thinking':
@@ -424,28 +428,38 @@ function readPart(given: unknown): PlainPart {
 
 function readToolCall(given: unknown): PlainPart {
   const code = field(given, 'executableCode');
-  const call = field(given, 'functionCall') ?? given;
+  const call = field(given, 'functionCall') ?? field(given, 'toolUse') ?? given;
   const name = code === undefined ? nameOf(call) : 'code_execution';
   return { type: 'tool_call', ...defined({ id: idOf(call) }), name, arguments: code ?? argumentsOf(call) };
 }
 
 function readToolAnswer(given: unknown): PlainPart {
-  const answer = field(given, 'functionResponse') ?? field(given, 'codeExecutionResult') ?? given;
+  const answer =
+    ['functionResponse', 'codeExecutionResult', 'toolResult'].map((key) => field(given, key)).find(isGiven) ?? given;
   const id = idOf(answer);
   // Where no id says which call is answered, the name does.
   const name = id === undefined ? text(answer, 'name') : undefined;
   return { type: 'tool_call_response', ...defined({ id, name }), response: responseOf(answer) };
 }
 
-/** Gemini's parts have no type, but one property that tells it. */
+/** What the parts of Gemini and Bedrock have in place of a type. */
+const SHAPES = [
+  'text',
+  'functionCall',
+  'functionResponse',
+  'executableCode',
+  'codeExecutionResult',
+  'toolUse',
+  'toolResult',
+  'reasoningContent',
+];
+
 function shapeOf(given: unknown): string | undefined {
-  return ['text', 'functionCall', 'functionResponse', 'executableCode', 'codeExecutionResult'].find(
-    (key) => field(given, key) !== undefined,
-  );
+  return SHAPES.find((key) => field(given, key) !== undefined);
 }
 
 function idOf(given: unknown): string | undefined {
-  return ['id', 'toolCallId', 'tool_call_id', 'tool_use_id', 'call_id']
+  return ['id', 'toolCallId', 'tool_call_id', 'tool_use_id', 'toolUseId', 'call_id']
     .map((key) => text(given, key))
     .findLast((id) => id !== undefined);
 }
@@ -475,10 +489,11 @@ function responseOf(given: unknown): unknown {
 }
 
 function reasoningOf(given: unknown): unknown {
-  const found = field(given, 'content') ?? field(given, 'text') ?? field(given, 'thinking');
-  if (found !== undefined) return found;
-  const summary = firstParts(field(given, 'summary')).map((part) => text(part, 'text') ?? '');
-  return summary.join('\n');
+  const ofBedrock = field(field(field(given, 'reasoningContent'), 'reasoningText'), 'text');
+  const found = field(given, 'content') ?? field(given, 'text') ?? field(given, 'thinking') ?? ofBedrock;
+  if (found !== undefined && !Array.isArray(found)) return found;
+  const parts = firstParts(found ?? field(given, 'summary'));
+  return parts.map((part) => text(part, 'text') ?? '').join('\n');
 }
 
 /** Longest text that is parsed, in UTF-16 units: nothing longer is kept whole. */

@@ -62,7 +62,7 @@ export interface AgentSpan extends SpanHandle {
 export interface ChatSpanOptions extends SpanOptions, ChatDescription {
   /**
    * The messages the model is shown, oldest first, in the shape of the GenAI conventions, OpenAI, Anthropic,
-   * Gemini or the AI SDK; a text is a message of the user.
+   * Gemini, Bedrock, Mistral, Cohere or the AI SDK; a text is a message of the user.
    */
   readonly messages?: Content | undefined;
   /** The system prompt, when it goes apart from the messages. */
