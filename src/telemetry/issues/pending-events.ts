@@ -7,15 +7,25 @@ export interface PendingEvent extends EncodedEvent {
   readonly generation: number;
   /** Whether the journal has it too. */
   readonly isKept: boolean;
+  readonly attempts: Attempts;
+}
+
+/** How an event has fared so far. */
+export interface Attempts {
+  failures: number;
+  /** How long it has been tried for, without the time in which others failed as well. */
+  triedForMs: number;
+  /** When it failed last, else was tried first, and how many events had been accepted by then. */
+  last?: { readonly atMs: number; readonly sent: number };
 }
 
 /**
- * The events that are not decided yet: one that is under way, a bounded number that wait in memory, oldest first,
- * and those that wait in the journal alone, of which only the ids are in memory. Who takes an event out counts it,
- * so that each is counted once, whoever decides it.
+ * The events that are not decided yet: one that is under way, a bounded number that wait in memory, and those that wait
+ * in the journal alone, of which only the ids are in memory. Who takes an event out counts it, so that each is counted
+ * once, whoever decides it.
  */
 export interface PendingEvents extends Iterable<PendingEvent> {
-  /** Those in the journal alone are among them; the iterator has only the others. */
+  /** Those in the journal alone are among them; the iterator has only the others, oldest first. */
   readonly size: number;
   /** The lowest generation of them. */
   readonly oldestGeneration: number | undefined;
@@ -29,17 +39,15 @@ export interface PendingEvents extends Iterable<PendingEvent> {
   /** Adds an event that the journal alone has. */
   addKept(id: string): void;
   /**
-   * The oldest one in memory, or else in the journal, which is under way from now on and does not have to go for
-   * others.
+   * The one that is under way, or else the oldest in memory, else in the journal, else the first of those that were put
+   * behind. It is under way from now on, and does not have to go for others.
    */
   next(): PendingEvent | undefined;
   has(event: PendingEvent): boolean;
   /** Takes an event out; false when somebody else has. */
   take(event: PendingEvent): boolean;
-  /** Lets an event that the journal has wait there, behind the others. False when somebody has taken it out. */
-  putOff(event: PendingEvent): boolean;
-  /** Lets the event that is under way wait behind the others. False when there are none, or somebody has taken it out. */
-  putBehind(event: PendingEvent): boolean;
+  /** Lets the event that is under way wait behind all others, also those that are still to come. */
+  putBehind(event: PendingEvent): void;
   /** Takes all out, and counts them. */
   clear(): { readonly kept: number; readonly unkept: number };
 }
@@ -60,19 +68,21 @@ export interface KeptEvents {
 }
 
 /** An event that the journal alone has. */
-interface Place {
-  readonly id: string;
-  readonly generation: number;
-}
+type Place = Pick<PendingEvent, 'generation' | 'attempts'> & { readonly id: string };
 
 /** Creates an empty queue. */
 export function createPendingEvents({ maxCount, maxBytes }: PendingLimits, journal: KeptEvents): PendingEvents {
   const events = new Set<PendingEvent>();
   const places = createFifo<Place>();
+  /** Those that were put behind, the first of which is next. The journal alone has those it has at all. */
+  const behind = new Set<PendingEvent | Place>();
   const generations = createGenerations();
   let underWay: PendingEvent | undefined;
+  let placesBehind = 0;
   let waitingCount = 0;
   let waitingBytes = 0;
+
+  const size = (): number => events.size + places.size + placesBehind;
 
   const countAsWaiting = (event: PendingEvent, sign: 1 | -1): void => {
     waitingCount += sign;
@@ -82,7 +92,9 @@ export function createPendingEvents({ maxCount, maxBytes }: PendingLimits, journ
   /** Takes an event out of the memory. */
   const remove = (event: PendingEvent): boolean => {
     if (!events.delete(event)) return false;
-    if (event !== underWay) countAsWaiting(event, -1);
+    behind.delete(event);
+    if (event === underWay) underWay = undefined;
+    else countAsWaiting(event, -1);
     return true;
   };
 
@@ -92,36 +104,55 @@ export function createPendingEvents({ maxCount, maxBytes }: PendingLimits, journ
     return true;
   };
 
-  const putOff = (event: PendingEvent): boolean => {
-    if (!remove(event)) return false;
-    places.push({ id: event.eventId ?? '', generation: event.generation });
-    return true;
+  const placeOf = ({ eventId: id = '', generation, attempts }: PendingEvent): Place => ({ id, generation, attempts });
+
+  const read = (place: Place): PendingEvent | undefined => {
+    const { id, generation, attempts } = place;
+    const payload = journal.read(id);
+    if (payload !== undefined) {
+      const event = { eventId: id, payload: Buffer.from(payload), generation, attempts, isKept: true };
+      events.add(event);
+      return event;
+    }
+    generations.remove(place);
+    journal.onGone();
+    return undefined;
   };
 
-  const putBehind = (event: PendingEvent): boolean => {
-    if (event.isKept) return events.size + places.size > 1 && putOff(event);
-    if (events.size < 2 || !events.delete(event)) return false;
-    underWay = undefined;
-    events.add(event);
-    countAsWaiting(event, 1);
-    return true;
+  const nextInMemory = (): PendingEvent | undefined => {
+    for (const event of events) if (!behind.has(event)) return started(event);
+    return undefined;
   };
 
-  const readNext = (): PendingEvent | undefined => {
+  const nextInJournal = (): PendingEvent | undefined => {
     for (let place = places.shift(); place !== undefined; place = places.shift()) {
-      const { id, generation } = place;
-      const payload = journal.read(id);
-      if (payload !== undefined) return { eventId: id, payload: Buffer.from(payload), generation, isKept: true };
-      generations.remove(place);
-      journal.onGone();
+      const event = read(place);
+      if (event !== undefined) return event;
     }
     return undefined;
+  };
+
+  const nextBehind = (): PendingEvent | undefined => {
+    for (const one of behind) {
+      behind.delete(one);
+      if ('payload' in one) return started(one);
+      placesBehind -= 1;
+      const event = read(one);
+      if (event !== undefined) return event;
+    }
+    return undefined;
+  };
+
+  /** An event that waited in memory. */
+  const started = (event: PendingEvent): PendingEvent => {
+    countAsWaiting(event, -1);
+    return event;
   };
 
   return {
     [Symbol.iterator]: () => events.values(),
     get size() {
-      return events.size + places.size;
+      return size();
     },
     get oldestGeneration() {
       return generations.oldest;
@@ -132,43 +163,55 @@ export function createPendingEvents({ maxCount, maxBytes }: PendingLimits, journ
       for (const older of events) {
         if (waitingCount < maxCount && waitingBytes + event.payload.length <= maxBytes) break;
         if (older === underWay) continue;
-        if (older.isKept) putOff(older);
-        else if (take(older)) gone.push(older);
+        if (!older.isKept) {
+          take(older);
+          gone.push(older);
+        } else if (remove(older)) places.push(placeOf(older));
       }
-      const newest = { ...event, isKept, generation: generations.add() };
+      const newest = { ...event, isKept, generation: generations.add(), attempts: noAttempts() };
       events.add(newest);
       countAsWaiting(newest, 1);
       return gone;
     },
     addKept(id) {
-      places.push({ id, generation: generations.add() });
+      places.push({ id, generation: generations.add(), attempts: noAttempts() });
     },
     next() {
-      const [oldest] = events;
-      if (oldest !== undefined) {
-        if (oldest !== underWay) countAsWaiting(oldest, -1);
-        underWay = oldest;
-        return oldest;
-      }
-      underWay = readNext();
-      if (underWay !== undefined) events.add(underWay);
+      underWay ??= nextInMemory() ?? nextInJournal() ?? nextBehind();
       return underWay;
     },
     has: (event) => events.has(event),
     take,
-    putOff,
-    putBehind,
+    putBehind(event) {
+      if (event !== underWay) return;
+      underWay = undefined;
+      if (event.isKept) {
+        events.delete(event);
+        behind.add(placeOf(event));
+        placesBehind += 1;
+      } else {
+        behind.add(event);
+        countAsWaiting(event, 1);
+      }
+    },
     clear() {
-      const kept = places.size + [...events].filter(({ isKept }) => isKept).length;
-      const unkept = events.size + places.size - kept;
+      const unkept = [...events].filter(({ isKept }) => !isKept).length;
+      const kept = size() - unkept;
       events.clear();
+      behind.clear();
       while (places.shift() !== undefined);
       generations.clear();
+      underWay = undefined;
+      placesBehind = 0;
       waitingCount = 0;
       waitingBytes = 0;
       return { kept, unkept };
     },
   };
+}
+
+function noAttempts(): Attempts {
+  return { failures: 0, triedForMs: 0 };
 }
 
 /** How many events there are of each generation. */

@@ -4,7 +4,7 @@ import { isProxyRefusal } from '../http/proxy-error.ts';
 import type { RateLimitRules } from '../http/rate-limits.ts';
 import { kindOfStatus } from '../http/status-policy.ts';
 
-/** Longest time one event is tried for, without the pauses the server asks for. */
+/** Longest time one event is tried for, without the pauses the server asks for, and while others fail as well. */
 export const RETRY_BUDGET_MS = 3_600_000;
 /** After so many failures of one event it is the turn of the others: the server may fail on it alone. */
 export const FAILURES_IN_TURN = 3;

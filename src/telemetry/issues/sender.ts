@@ -110,14 +110,6 @@ export interface IssueSenderOptions {
   readonly clock?: Clock;
 }
 
-/** What has become of an event so far. */
-interface Attempts {
-  failures: number;
-  giveUpAtMs: number;
-  /** How many events had been accepted when it was tried first. */
-  readonly sentBefore: number;
-}
-
 /**
  * Creates the way from an event to Sentry: bounded queue → envelope → one request at a time, tried again after
  * passing failures. It keeps no process alive unless someone flushes.
@@ -162,11 +154,12 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
   let closed = false;
   /** Sentry takes nothing before this. */
   let limitedUntilMs = -Infinity;
+  /** How long it has asked for that in all. */
+  let limitedForMs = 0;
   /** Nothing is tried before this, because something has failed. */
   let retryAtMs = -Infinity;
   /** Failures since an event was decided: those while nobody waited, and those while somebody did. */
   let backoff = { patient: 0, hurried: 0 };
-  const attempts = new WeakMap<PendingEvent, Attempts>();
   /** The pause before the next attempt. */
   let rest: { readonly untilMs: number; readonly isAskedFor: boolean; readonly end: () => void } | undefined;
 
@@ -224,12 +217,21 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
     retryAtMs = -Infinity;
   };
 
-  const attemptsOf = (event: PendingEvent): Attempts => {
-    const known = attempts.get(event);
-    if (known !== undefined) return known;
-    const first = { failures: 0, giveUpAtMs: clock.now() + RETRY_BUDGET_MS, sentBefore: sent };
-    attempts.set(event, first);
-    return first;
+  /** Without the pauses Sentry has asked for. */
+  const unlimitedMs = (): number => clock.now() - limitedForMs;
+
+  const limit = (pauseMs: number): void => {
+    if (pauseMs <= 0) return;
+    limitedUntilMs = clock.now() + pauseMs;
+    limitedForMs += pauseMs;
+  };
+
+  const noteFailure = ({ attempts }: PendingEvent, atMs: number): void => {
+    const { last = { atMs, sent } } = attempts;
+    // Where all that wait fail, the reason is none of them.
+    if (sent > last.sent || pending.size === 1) attempts.triedForMs += atMs - last.atMs;
+    attempts.failures += 1;
+    attempts.last = { atMs, sent };
   };
 
   const accepted = (event: PendingEvent): void => {
@@ -268,40 +270,36 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
     });
   };
 
-  /** Tries until the event is decided, here or by somebody else, or it is the turn of others. */
-  const deliver = async (event: PendingEvent): Promise<void> => {
-    for (;;) {
-      await restUntil(Math.max(retryAtMs, limitedUntilMs));
-      const tried = attemptsOf(event);
-      const body = await gzip(createEnvelope(event, new Date()));
-      if (!pending.has(event)) return;
-      // Not in the context of whatever failed: its baggage would travel along, and the request be traced.
-      const answer = await context.with(suppressTracing(ROOT_CONTEXT), () => post(target, body));
-      const pauseMs = jittered(answer.kind === 'answered' ? askedPauseMs(answer, RATE_LIMITS, Date.now()) : 0);
-      if (pauseMs > 0) limitedUntilMs = clock.now() + pauseMs;
-      if (!pending.has(event)) return;
-      if (!isPassing(answer)) {
-        endBackoff();
-        return isAccepted(answer) ? accepted(event) : refused(event, answer);
-      }
-      const wasKept = answer.kind === 'broken' && answer.wasKept === true;
-      retryAtMs = pauseMs > 0 ? limitedUntilMs : clock.now() + (wasKept ? 0 : nextBackoffMs());
-      tried.failures += 1;
-      tried.giveUpAtMs += pauseMs;
-      const isLastAttempt = retryAtMs > tried.giveUpAtMs;
-      if (isLastAttempt && !event.isKept) return refused(event, answer);
-      noteTrouble(answer);
-      if (isLastAttempt) return void pending.putOff(event);
-      if (tried.failures < FAILURES_IN_TURN || !pending.putBehind(event)) continue;
-      // In an outage, which is not about this event, the time for it begins anew.
-      if (sent === tried.sentBefore) attempts.delete(event);
-      return;
+  /** Tries once. When that fails, the event stays under way, or it is the turn of others. */
+  const attempt = async (event: PendingEvent): Promise<void> => {
+    const { attempts, isKept } = event;
+    attempts.last ??= { atMs: unlimitedMs(), sent };
+    const body = await gzip(createEnvelope(event, new Date()));
+    if (!pending.has(event)) return;
+    // Not in the context of whatever failed: its baggage would travel along, and the request be traced.
+    const answer = await context.with(suppressTracing(ROOT_CONTEXT), () => post(target, body));
+    const answeredAtMs = unlimitedMs();
+    const pauseMs = jittered(answer.kind === 'answered' ? askedPauseMs(answer, RATE_LIMITS, Date.now()) : 0);
+    limit(pauseMs);
+    if (!pending.has(event)) return;
+    if (!isPassing(answer)) {
+      endBackoff();
+      return isAccepted(answer) ? accepted(event) : refused(event, answer);
     }
+    const wasKept = answer.kind === 'broken' && answer.wasKept === true;
+    retryAtMs = pauseMs > 0 ? limitedUntilMs : clock.now() + (wasKept ? 0 : nextBackoffMs());
+    noteFailure(event, answeredAtMs);
+    if (attempts.triedForMs >= RETRY_BUDGET_MS && !isKept) return refused(event, answer);
+    noteTrouble(answer);
+    if (attempts.failures >= FAILURES_IN_TURN) pending.putBehind(event);
   };
 
   const run = async (): Promise<void> => {
-    for (let event = pending.next(); event !== undefined; event = pending.next()) {
-      await deliver(event).catch((error: Error) => refused(event, { kind: 'broken', error }));
+    while (pending.size > 0) {
+      await restUntil(Math.max(retryAtMs, limitedUntilMs));
+      const event = pending.next();
+      if (event === undefined) break;
+      await attempt(event).catch((error: Error) => refused(event, { kind: 'broken', error }));
       checkFlushes();
     }
     running = false;
@@ -329,7 +327,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
       pauseMs: askedBeforeMs,
       settle(answer) {
         const pauseMs = answer.kind === 'answered' ? askedPauseMs(answer, LAST_RATE_LIMITS, Date.now()) : 0;
-        if (pauseMs > 0) limitedUntilMs = clock.now() + pauseMs;
+        limit(pauseMs);
         if (isPassing(answer)) {
           // How long the answer may have taken was not the server's choice.
           if (answer.kind !== 'timeout') noteTrouble(answer);

@@ -342,9 +342,10 @@ describe('a failure that may pass', () => {
       clock,
       requestTimeoutMs: sentence.source.includes('50') ? 50 : 10_000,
     });
-    sender.send(anEvent());
-    sender.send(anEvent());
-    await sender.flush();
+    for (let event = 0; event < 2; event += 1) {
+      sender.send(anEvent());
+      await sender.flush();
+    }
 
     expect(requests).toBe(6);
     expect(sender.status).toMatchObject({ sent: 0, failed: 2, pending: 0 });
@@ -391,6 +392,77 @@ describe('a failure that may pass', () => {
     expect(sender.status).toMatchObject({ sent: 3, failed: 1 });
     expect(sum(clock.waited)).toBeGreaterThan(50 * MINUTE_MS);
     expect(lines).toEqual([`an Issue was not delivered: ${sender.status.lastError}`]);
+  });
+
+  it('of many events, whenever they come, holds up no others', async () => {
+    const clock = hurriedClock();
+    const asked: unknown[] = [];
+    const server = await startServer((request, response) => {
+      void nameOf(request).then((name) => {
+        asked.push(name);
+        return response.writeHead(name === 'bad' ? 500 : 200).end('{}');
+      });
+    });
+    const sendLater: Clock = {
+      now: () => clock.now(),
+      after(delayMs, run) {
+        if (asked.length === 20) sender.send(anEvent({ server_name: 'good' }));
+        return clock.after(delayMs, run);
+      },
+    };
+    const sender = createSender({ dsn: server.dsn, clock: sendLater });
+    for (let event = 0; event < 5; event += 1) sender.send(anEvent({ server_name: 'bad' }));
+    await expect.poll(() => sender.status.sent).toBe(1);
+    expect(asked.indexOf('good')).toBe(20);
+  });
+
+  it('of some events, whenever they come, is the end of each of them where others are accepted now and then', async () => {
+    const asked: unknown[] = [];
+    const server = await startServer((request, response) => {
+      void nameOf(request).then((name) => {
+        asked.push(name);
+        if (asked.length % 9 === 0) sender.send(anEvent({ server_name: 'good' }));
+        return response.writeHead(name === 'bad' ? 500 : 200).end('{}');
+      });
+    });
+    const sender = createSender({ dsn: server.dsn, clock: hurriedClock() });
+    for (let event = 0; event < 3; event += 1) sender.send(anEvent({ server_name: 'bad' }));
+    await expect.poll(() => sender.status.failed, { timeout: 10_000 }).toBe(3);
+  });
+
+  it('of one event ends it after an hour without the pauses that were asked for in answer to others', async () => {
+    const clock = hurriedClock();
+    let goodAsked = 0;
+    const server = await startServer((request, response) => {
+      void nameOf(request).then((name) => {
+        if (name === 'bad') return response.writeHead(500).end('{}');
+        goodAsked += 1;
+        return response.writeHead(goodAsked === 1 ? 429 : 200, { 'retry-after': goodAsked === 1 ? '3600' : '0' }).end();
+      });
+    });
+    const sender = createSender({ dsn: server.dsn, clock });
+    for (const name of ['bad', 'good']) sender.send(anEvent({ server_name: name }));
+    await expect.poll(() => sender.status).toMatchObject({ sent: 1, failed: 1 });
+    expect(sum(clock.waited.filter((waitMs) => waitMs < 60 * MINUTE_MS))).toBeGreaterThan(50 * MINUTE_MS);
+  });
+
+  it('leaves the newest event the first that a process which dies sends', async () => {
+    const asked: unknown[] = [];
+    const lastNames = (): unknown[] =>
+      sender.lastWords(1_000).map(({ request }) => eventOf(Buffer.from(request.body)).server_name);
+    let names: unknown[] | undefined;
+    const server = await startServer((request, response) => {
+      void nameOf(request).then((name) => {
+        asked.push(name);
+        if (name === 'new') names ??= lastNames();
+        return response.writeHead(names === undefined ? 500 : 200).end('{}');
+      });
+    });
+    const sender = createSender({ dsn: server.dsn, clock: hurriedClock() });
+    for (const name of ['old', 'new']) sender.send(anEvent({ server_name: name }));
+    await sender.flush();
+    expect(asked).toEqual(['old', 'old', 'old', 'new', 'old']);
+    expect(names).toEqual(['new', 'old']);
   });
 
   it('of all events that wait is no reason to give one of them up', async () => {
@@ -639,25 +711,45 @@ describe('events that are kept in a journal', () => {
     expect(lines).toEqual([`an Issue was left on disk for the next start: ${sender.status.lastError}`]);
   });
 
-  it('let others have their turn after an hour of trouble, and are tried again after them', async () => {
-    const clock = hurriedClock();
+  it('let others have their turn after some failures, and are tried again after them', async () => {
     const asked: unknown[] = [];
     const server = await startServer((request, response) => {
       void nameOf(request).then((name) => {
         asked.push(name);
-        if (asked.length === 1) clock.turn(60 * MINUTE_MS);
-        return response.writeHead(asked.length === 1 ? 503 : 200).end('{}');
+        return response.writeHead(asked.length <= 3 ? 503 : 200).end('{}');
       });
     });
     const journal = aJournal();
-    const sender = createSender({ dsn: server.dsn, clock, journal });
+    const sender = createSender({ dsn: server.dsn, clock: hurriedClock(), journal });
     sender.send(anEvent({ server_name: 'a' }));
     sender.send(anEvent({ server_name: 'b' }));
     await sender.flush();
-    expect(asked).toEqual(['a', 'b', 'a']);
+    expect(asked).toEqual(['a', 'a', 'a', 'b', 'a']);
     expect(journal.kept.size).toBe(0);
     expect(sender.status).toMatchObject({ sent: 2, failed: 0, pending: 0, leftOnDisk: 0 });
     expect(lines).toEqual([]);
+  });
+
+  it('have their turn also when one that fails could not be kept', async () => {
+    const asked: unknown[] = [];
+    const server = await startServer((request, response) => {
+      void nameOf(request).then((name) => {
+        asked.push(name);
+        return response.writeHead(name === 'bad' ? 500 : 200).end('{}');
+      });
+    });
+    const journal = aJournal();
+    const events = ['a', 'b'].map((name) => anEvent({ server_name: name }));
+    for (const event of events) journal.keepIssue(event.event_id, JSON.stringify(event));
+    const sender = createSender({
+      dsn: server.dsn,
+      clock: hurriedClock(),
+      journal: { ...journal, keepIssue: () => false },
+    });
+    sender.restore(events.map(({ event_id: id }) => id));
+    sender.send(anEvent({ server_name: 'bad' }));
+    await expect.poll(() => sender.status.sent).toBe(2);
+    expect(asked.slice(0, 5)).toEqual(['bad', 'bad', 'bad', 'a', 'b']);
   });
 
   it('are left for the next start when the sender is closed', async () => {
@@ -1043,8 +1135,11 @@ async function startServer(
 
 /** The name of the server an event was sent with. */
 async function nameOf(request: IncomingMessage): Promise<unknown> {
-  const event = parseEnvelope(gunzipSync(await buffer(request))).items[0]?.payload as ReturnType<typeof anEvent>;
-  return event.server_name;
+  return eventOf(await buffer(request)).server_name;
+}
+
+function eventOf(body: Uint8Array): ReturnType<typeof anEvent> {
+  return parseEnvelope(gunzipSync(body)).items[0]?.payload as ReturnType<typeof anEvent>;
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
