@@ -1,12 +1,14 @@
 import { createContextKey, type Context } from '@opentelemetry/api';
 
+import { isUnawaited } from './content/unawaited.ts';
+
 /**
  * Some work, and the content that is known of it.
  *
  * @internal
  */
 export interface KnownWork {
-  readonly hasEnded: () => boolean;
+  hasEnded: boolean;
   /** What errors may quote and must not say. */
   readonly content: () => readonly unknown[];
 }
@@ -20,7 +22,7 @@ const KEY = createContextKey('faultline.content');
  * @internal
  */
 export function withKnownContent(context: Context, work: KnownWork): Context {
-  return context.setValue(KEY, [...worksOf(context).filter(({ hasEnded }) => !hasEnded()), work]);
+  return context.setValue(KEY, [...worksOf(context).filter(({ hasEnded }) => !hasEnded), work]);
 }
 
 /**
@@ -30,7 +32,8 @@ export function withKnownContent(context: Context, work: KnownWork): Context {
  * @internal
  */
 export function knownContent(context: Context): () => unknown {
-  return () => worksOf(context).map(({ content }) => content());
+  // What is promised is not waited for.
+  return () => worksOf(context).map(({ content }) => content().filter((given) => !isUnawaited(given)));
 }
 
 function worksOf(context: Context): readonly KnownWork[] {

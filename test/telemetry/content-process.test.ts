@@ -76,3 +76,34 @@ it('keeps no long text in memory for a name that was cut out of it', async () =>
     await sentry.close();
   }
 });
+
+it('keeps no content of operations that started one another and have ended', async () => {
+  const sentry = await startFakeSentry();
+  try {
+    const { stdout } = await runScript(
+      `
+      import { setFlagsFromString } from 'node:v8';
+      import { runInNewContext } from 'node:vm';
+      import { setupTracing, traceTool } from 'DIST/index.js';
+      setFlagsFromString('--expose-gc');
+      const heap = () => { runInNewContext('gc')(); return process.memoryUsage().heapUsed; };
+      const tracing = setupTracing({ env: {}, dsn: process.env.DSN, errorMessages: 'redacted' });
+      const before = heap();
+      const poll = (number) => {
+        const page = Buffer.alloc(500_000, String(number)).toString('latin1');
+        return traceTool({ name: 'poll', arguments: () => page }, async () => {
+          await null;
+          if (number < 40) setImmediate(poll, number + 1);
+          else setImmediate(tell);
+        });
+      };
+      const tell = () => console.log(heap() - before < 10_000_000 ? 'let go' : 'kept');
+      poll(1);
+    `,
+      { env: { DSN: sentry.dsn } },
+    );
+    expect(stdout).toBe('let go\n');
+  } finally {
+    await sentry.close();
+  }
+});

@@ -58,9 +58,9 @@ class AgentOperation extends OperationSpan implements AgentSpan {
     });
   }
 
-  protected override content(): readonly unknown[] {
-    const { withhold, input } = this.#agent;
-    return [withhold?.(), input?.()];
+  protected override content(): () => readonly unknown[] {
+    const agent = this.#agent;
+    return () => [agent.withhold?.(), agent.input?.()];
   }
 
   protected override describeError(error: unknown): { readonly point: FailurePoint } {

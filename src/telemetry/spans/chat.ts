@@ -36,9 +36,9 @@ class ChatOperation extends OperationSpan implements ChatSpan {
     this.write(chatContent, this.#chat);
   }
 
-  protected override content(): readonly unknown[] {
-    const { withhold, messages, systemInstructions } = this.#chat;
-    return [withhold?.(), messages?.(), systemInstructions?.()];
+  protected override content(): () => readonly unknown[] {
+    const chat = this.#chat;
+    return () => [chat.withhold?.(), chat.messages?.(), chat.systemInstructions?.()];
   }
 
   get record(): (response: ChatResponse) => void {

@@ -25,8 +25,9 @@ class MemoryOperation extends OperationSpan implements MemorySpan {
     this.write(memoryQuery, this.#memory.query);
   }
 
-  protected override content(): readonly unknown[] {
-    return [this.#memory.withhold?.(), this.#memory.query?.()];
+  protected override content(): () => readonly unknown[] {
+    const memory = this.#memory;
+    return () => [memory.withhold?.(), memory.query?.()];
   }
 
   protected override issueTags(): Readonly<Record<string, string>> {

@@ -5,13 +5,12 @@ import type { ContentBuilder } from '../attributes/content.ts';
 import { reportFailure } from '../capture.ts';
 import type { ContentPolicy } from '../content/policy.ts';
 import { seal } from '../content/seal.ts';
-import { isUnawaited } from '../content/unawaited.ts';
 import { contentPolicyOf, failurePlace } from '../context.ts';
 import { frameOf, type AgentFrame, type RunFrame } from '../run-frame.ts';
 import { recordSpanFailure } from '../failure.ts';
 import type { FailurePoint } from '../failure-points.ts';
 import { guard, guarded } from '../guard.ts';
-import { knownContent, withKnownContent } from '../known-content.ts';
+import { knownContent, withKnownContent, type KnownWork } from '../known-content.ts';
 import { errorType } from '../linked-errors.ts';
 import type { ResultObserver } from '../result-observation.ts';
 import type { Scope } from '../scope.ts';
@@ -150,12 +149,13 @@ function isAbortOf(signal: AbortSignal | undefined, error: unknown): boolean {
 export abstract class OperationSpan implements SpanHandle, ResultObserver {
   readonly span: Span;
   /** The context the work runs in. Where messages of errors may leave, it knows what those must not say. */
-  readonly inside: Context;
+  inside: Context;
   protected readonly policy: ContentPolicy;
   protected abstract readonly operation: Operation;
   /** The agent run this span is part of. */
   protected readonly within: AgentFrame | undefined;
   readonly #opened: Opened;
+  #known: KnownWork | undefined;
   #error: { readonly value: unknown } | undefined;
   #aborted = false;
   #ended = false;
@@ -165,11 +165,12 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
     this.policy = opened.policy;
     this.within = opened.within;
     this.#opened = opened;
-    this.inside = opened.policy.errorMessages === 'withheld' ? opened.context : this.#withContent(opened.context);
+    this.inside = opened.context;
   }
 
-  /** Writes the content that is known before the work starts. */
+  /** Writes the content that is known before the work starts, and lets the work know it. */
   begin(): void {
+    if (this.policy.errorMessages !== 'withheld') guard(() => this.#tellContent());
     if (this.policy.capturesAny) guard(() => this.beforeStart());
   }
 
@@ -209,6 +210,7 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
   onSettled(): void {
     if (this.#ended) return;
     this.#ended = true;
+    if (this.#known !== undefined) this.#known.hasEnded = true;
     const outcome = this.#outcome();
     guard(() => this.beforeEnd(outcome === 'done', this.#error));
     guard(() => this.span.end());
@@ -239,8 +241,11 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
     if (value !== undefined && Number.isFinite(value)) guard(() => this.span.setAttribute(name, value));
   }
 
-  /** The content this operation is about, for its error not to repeat. */
-  protected abstract content(): readonly unknown[];
+  /**
+   * What gives the content this operation is about, for errors not to repeat. It must not hold on to the operation,
+   * whose context knows of others in turn.
+   */
+  protected abstract content(): () => readonly unknown[];
 
   /** Tags of an Issue that say what this operation was about. */
   protected issueTags(): Readonly<Record<string, string>> {
@@ -252,12 +257,9 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
   /** Last chance to write attributes. */
   protected beforeEnd(_succeeded: boolean, _error: { readonly value: unknown } | undefined): void {}
 
-  #withContent(context: Context): Context {
-    return withKnownContent(context, {
-      hasEnded: () => this.#ended,
-      // What is promised is not waited for.
-      content: () => this.content().filter((given) => !isUnawaited(given)),
-    });
+  #tellContent(): void {
+    this.#known = { hasEnded: false, content: this.content() };
+    this.inside = withKnownContent(this.inside, this.#known);
   }
 
   #recordOnce(error: unknown): void {

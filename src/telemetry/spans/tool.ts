@@ -26,8 +26,9 @@ class ToolOperation extends OperationSpan implements ToolSpan {
     this.write(toolArguments, this.#tool.arguments);
   }
 
-  protected override content(): readonly unknown[] {
-    return [this.#tool.withhold?.(), this.#tool.arguments?.()];
+  protected override content(): () => readonly unknown[] {
+    const tool = this.#tool;
+    return () => [tool.withhold?.(), tool.arguments?.()];
   }
 
   protected override issueTags(): Readonly<Record<string, string>> {
