@@ -96,8 +96,9 @@ export function createFlush(delivery: Delivery): (timeoutMs: number) => Promise<
     const pending = now.pending + left;
     before = now;
     const isPaused = pipelines.some((pipeline) => pipeline.isPaused) || issues?.isPaused === true;
-    // What still waits when a flush was in time, and nothing is paused, came since it began.
-    if (inTime && failed + left === 0 && !isPaused) {
+    const isStuck = pipelines.some((pipeline) => pipeline.isStuck);
+    // What still waits when a flush was in time, and nothing is paused or stuck, came since it began.
+    if (inTime && failed + left === 0 && !isPaused && !isStuck) {
       return { status: exported + issuesSent === 0 ? 'nothing' : 'delivered', exported, issues: issuesSent };
     }
     const errors = [...pipelines.map(({ status }) => status.lastError), issues?.status?.lastError];

@@ -56,6 +56,8 @@ export interface Pipeline {
   readonly status: DestinationStatus;
   /** Whether spans wait because the destination asked for a pause. */
   readonly isPaused: boolean;
+  /** Whether spans are left that the destination fails on for certain, which no flush waits for. */
+  readonly isStuck: boolean;
   /** Takes spans only the recorder has. */
   offerFromDisk(tickets: readonly Ticket[]): void;
   /** Sends everything that waits, and waits for what is under way, as long as that can end within the time. */
@@ -151,7 +153,8 @@ export function createPipeline(
     clock,
     // What is on disk is kept for as long as the recorder keeps it.
     retryForMs: recorder === undefined ? config.batch.retryForMs : Infinity,
-    onPause: () => dispatcher.checkFlushes(),
+    onPause: () => dispatcher.goOn(),
+    onChange: () => dispatcher.goOn(),
     onTrouble({ sentence }, forMs) {
       if (forMs < OUTAGE_MS) return;
       report({
@@ -225,6 +228,9 @@ export function createPipeline(
     },
     get isPaused() {
       return exporter.pausedUntilMs > clock.now() && dispatcher.counts.queued + dispatcher.counts.inFlight > 0;
+    },
+    get isStuck() {
+      return exporter.stuck.size > 0;
     },
     offerFromDisk: (tickets) => dispatcher.offerFromDisk(tickets),
     flush: (withinMs) => dispatcher.flush(withinMs),

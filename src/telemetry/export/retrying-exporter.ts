@@ -3,16 +3,15 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 import { longestPauseMs } from '../http/backoff.ts';
 import { systemClock, type Clock } from '../http/clock.ts';
 import {
-  callBack,
-  combined,
   deliver,
+  deliveryResult,
   type DeliveringExporter,
   type DeliveryFailure,
   type DeliveryResult,
   type Outcome,
 } from './delivery-result.ts';
 import { createPassingSet } from './passing-set.ts';
-import { createSendingGate } from './sending-gate.ts';
+import { createSendingGate, type SuspectTurn } from './sending-gate.ts';
 
 export interface RetryingOptions {
   /** How the backend is called in what is said. */
@@ -22,6 +21,8 @@ export interface RetryingOptions {
   readonly clock?: Clock;
   /** Called whenever the backend has asked for a pause, which `pausedUntilMs` then knows of. */
   readonly onPause?: () => void;
+  /** Called whenever `busy` or `stuck` has changed. */
+  readonly onChange?: () => void;
   /**
    * Called after a failure that may pass, unless somebody waits who is told in another way.
    *
@@ -30,8 +31,13 @@ export interface RetryingOptions {
   readonly onTrouble?: (failure: DeliveryFailure, forMs: number) => void;
 }
 
-/** A span exporter that tries again, as long as that may help. */
-export interface RetryingExporter extends DeliveringExporter {
+/** Hears what became of some spans that were to be sent. */
+export type OnDecided = (spans: readonly ReadableSpan[], result: DeliveryResult) => void;
+
+/** What sends spans, and tries again as long as that may help. */
+export interface RetryingExporter {
+  /** Sends spans. Of each of them is told once what became of it, of some maybe long before the others. */
+  send(spans: readonly ReadableSpan[], onDecided: OnDecided): void;
   /**
    * Somebody waits until this moment of the clock; `undefined`: nobody does any more. Waits between attempts end at
    * once, and take a second at most from now on. Pauses the backend asked for stay.
@@ -41,9 +47,11 @@ export interface RetryingExporter extends DeliveringExporter {
   readonly pausedUntilMs: number;
   /** What was sent and is not decided. */
   readonly sentBefore: SentBefore;
-  /** Exports of which nothing is left but spans the backend seems to fail on. */
-  readonly stuck: number;
-  /** Ends every export at once, undecided where nothing was decided, and takes nothing further. */
+  /** How often it was given spans that are not all decided, not counting single spans the backend seems to fail on. */
+  readonly busy: number;
+  /** Spans the backend fails on for certain. They are still tried, but nobody should wait for them. */
+  readonly stuck: ReadonlySet<ReadableSpan>;
+  /** Ends everything at once, undecided where nothing was decided, and takes nothing further. */
   close(): void;
   readonly history: RetryHistory;
 }
@@ -71,22 +79,22 @@ interface Part {
   readonly spans: readonly ReadableSpan[];
   /** Why they were not accepted before. */
   readonly failure?: DeliveryFailure | undefined;
-  /** Of a single span that has failed alone. */
-  readonly alone?: LoneFailure;
+  /** How the backend stood when it last failed on them. */
+  readonly standing?: number | undefined;
 }
 
-interface LoneFailure {
-  /** How often it has failed while the backend was in order. */
-  readonly blames: number;
-  /** How the backend stood when it failed last. */
-  readonly standing: number;
+/** What speaks against a single span. */
+interface Suspicion {
+  /** How often the backend has failed on it alone. */
+  failures: number;
+  /** How often it did so while more of the others were accepted than failed. */
+  blames: number;
 }
 
-/** An export whose spans are not all decided. */
+/** Spans that were given together and are not decided, or one of them that is suspected. */
 interface Pending {
   /** Attempts that failed, in a row. */
   failures: number;
-  outcome: Outcome;
   /** The first one is sent next. */
   parts: readonly Part[];
   /** Whether an attempt is made at this moment. */
@@ -94,27 +102,46 @@ interface Pending {
   isSettled: boolean;
   /** Gives up when this moment has come. */
   giveUpAtMs: number;
-  readonly settle: (outcome: Outcome) => void;
+  readonly suspicion?: Suspicion;
+  readonly onDecided: OnDecided;
 }
 
-/** After so many failures of an export in a row, what fails is sent in halves. */
-const HALVED_AFTER = 2;
-/** A span the backend fails on is given up then. With the waits between this takes three minutes. */
+/** After so many failures in a row what fails is sent in parts, or suspected, also where nothing else is accepted. */
+const DIVIDED_AFTER = 4;
+/** What is divided goes on in so many. Few large ones would all fail where the backend fails on some spans in a hundred. */
+const PARTS = 8;
+/** After so many the backend fails on a span for certain. */
 const MAX_BLAMES = 10;
+/** Longest time such a span is still tried for, whatever the time for others is. */
+const STUCK_FOR_MS = 3_600_000;
+/** Of more the one that was blamed most often is given up. Where none was, nothing further is taken. */
+const MAX_SUSPECTS = 256;
 
 /**
  * Sends through `exporter`, and sends again what is undecided while its failures may pass: after about 1, 2, 4 … 30
- * seconds, or after the pause the backend asked for. While it is in trouble one export at a time probes, first those
- * that have failed least often. Keeps no process alive.
+ * seconds, or after the pause the backend asked for. While it is in trouble one request at a time probes, first of what
+ * has failed least often. Keeps no process alive.
  *
- * A backend may also fail on a single span, whatever the time. So an export that keeps failing is sent in smaller and
- * smaller parts, and a span that fails alone, again and again while others are accepted, is given up.
+ * A backend may also fail on a single span, whatever the time. So what fails while others are accepted is sent in
+ * smaller and smaller parts, and a span that fails alone is suspected: it is tried behind all others, longer and longer
+ * waits apart, and says nothing of the backend.
  */
 export function createRetryingExporter(exporter: DeliveringExporter, options: RetryingOptions): RetryingExporter {
-  const { host, retryForMs, clock = systemClock, onPause = () => {}, onTrouble = () => {} } = options;
+  const {
+    host,
+    retryForMs,
+    clock = systemClock,
+    onPause = () => {},
+    onChange = () => {},
+    onTrouble = () => {},
+  } = options;
   const gate = createSendingGate(clock, onPause);
   const pending = createPassingSet<Pending>();
-  /** Attempts that were accepted, less those that failed: it has grown where the backend is in order. */
+  const suspects = new Set<Pending>();
+  /**
+   * Attempts that were accepted, less those that failed, but for suspects: it has grown where the backend is in order. A
+   * failure of many spans counts little, as it may be due to any of them.
+   */
   let standing = 0;
   let isClosed = false;
   let retried = 0;
@@ -143,8 +170,18 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
     mayHaveArrived: false,
   };
 
+  const tell = (one: Pending, spans: readonly ReadableSpan[], outcome: Outcome): void => {
+    if (spans.length === 0) return;
+    try {
+      one.onDecided(spans, deliveryResult(outcome));
+    } catch {
+      // The spans are decided all the same.
+    }
+  };
+
   const settle = (one: Pending): void => {
     if (!pending.delete(one)) return;
+    suspects.delete(one);
     one.isSettled = true;
     const { isUnderWay } = one;
     const undecided = one.parts.flatMap(({ spans }) => spans);
@@ -152,34 +189,51 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
     const failure = lastFailure ?? (isUnderWay ? closedFailure : { ...closedFailure, sentence: NO_TIME_LEFT });
     const isNews = isUnderWay || lastFailure !== undefined || lastError === undefined;
     if (undecided.length > 0 && isNews) lastError = failure.sentence;
-    one.settle(undecided.length === 0 ? one.outcome : combined(one.outcome, { undecided, failure }));
+    tell(one, undecided, { undecided, failure });
+  };
+
+  /** Tries a span behind all others from now on. */
+  const suspect = ({ giveUpAtMs, onDecided }: Pending, part: Part, blames: number): void => {
+    const [most] = [...suspects].filter(({ isUnderWay }) => !isUnderWay).toSorted((a, b) => blamesOf(b) - blamesOf(a));
+    if (suspects.size >= MAX_SUSPECTS && most !== undefined && blamesOf(most) > 0) settle(most);
+    const suspicion: Suspicion = { failures: 1, blames };
+    suspects.add(begin({ parts: [part], giveUpAtMs, onDecided, suspicion }));
+  };
+
+  const suspectMore = (one: Pending, suspicion: Suspicion, isBlamed: boolean): void => {
+    suspicion.failures += 1;
+    if (!isBlamed) return;
+    suspicion.blames += 1;
+    if (suspicion.blames !== MAX_BLAMES) return;
+    one.giveUpAtMs = Math.min(one.giveUpAtMs, clock.now() + STUCK_FOR_MS);
+    onChange();
   };
 
   /** What is to be sent again of a part that was not accepted whole. */
-  const again = (one: Pending, sent: Part, { undecided: spans, failure }: DeliveryResult): readonly Part[] => {
-    if (spans.length === 0) return [];
-    const part: Part = { ...sent, spans, failure };
-    if (failure?.kind !== 'passing' || failure.isFault !== true) return [part];
-    if (spans.length > 1) return one.failures < HALVED_AFTER ? [part] : halvesOf(part);
-    const { alone } = sent;
-    const isBlamed = alone !== undefined && alone.standing < standing;
-    const blames = (alone?.blames ?? 0) + (isBlamed ? 1 : 0);
-    // Its own failure is none of the others.
-    if (blames < MAX_BLAMES) return [{ ...part, alone: { blames, standing: standing - 1 } }];
-    one.outcome = combined(one.outcome, { undecided: spans, failure });
+  const again = (one: Pending, part: Part, isBlamed: boolean): readonly Part[] => {
+    if (part.spans.length === 0) return [];
+    if (!isFault(part.failure)) return [part];
+    if (one.suspicion !== undefined) {
+      suspectMore(one, one.suspicion, isBlamed);
+      return [part];
+    }
+    if (!isBlamed && one.failures < Math.max(DIVIDED_AFTER, one.parts.length)) return [part];
+    if (part.spans.length > 1) return partsOf(part);
+    suspect(one, part, isBlamed ? 1 : 0);
     return [];
   };
 
   /** One attempt. Answers whether another one may help. */
   const attempt = async (one: Pending): Promise<boolean> => {
-    const { giveUpAtMs } = one;
+    const { giveUpAtMs, failures, suspicion } = one;
     const [sent, ...others] = one.parts;
     if (sent === undefined) return false;
-    // A span that has failed alone would keep others from showing that the backend is in order.
-    const failures = sent.alone === undefined ? one.failures : Number.MAX_SAFE_INTEGER;
-    const blames = sent.alone?.blames ?? 0;
-    const pass = await gate.enter({ untilMs: giveUpAtMs, failures, blames });
-    if (isClosed) return false;
+    const pass = await gate.enter({ untilMs: giveUpAtMs, failures, suspect: suspicion && turnOf(suspicion, sent) });
+    // It was given up for another suspect, or with everything else.
+    if (one.isSettled) {
+      pass?.leave({ isTroubled: undefined, pauseMs: 0 });
+      return false;
+    }
     // A pause the backend asked for meanwhile does not count.
     if (pass === undefined) return one.giveUpAtMs > giveUpAtMs;
     if (one.giveUpAtMs === Infinity) one.giveUpAtMs = clock.now() + retryForMs;
@@ -192,45 +246,47 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
     one.isUnderWay = false;
     // It was told as undecided when this exporter was closed.
     if (one.isSettled) return false;
-    const isTroubled = result.failure?.kind === 'passing' && result.undecided.length > 0;
-    const { accepted, rejected, refusal } = result;
+    const { accepted, rejected, refusal, undecided, failure, pauseMs = 0 } = result;
+    const isTroubled = failure?.kind === 'passing' && undecided.length > 0;
+    // It says nothing of the backend, which a new connection is to ask at once.
+    const isGone = isTroubled && wasKept(failure);
     note(result);
     noteTrouble(result);
-    one.outcome = combined(one.outcome, { accepted, rejected, refusal });
-    for (const other of pending) other.giveUpAtMs += longestPauseMs(result.pauseMs ?? 0);
-    // It says nothing of the backend, which a new connection is to ask at once.
-    const wasKept = result.failure?.kind === 'passing' && result.failure.wasKept === true;
+    for (const other of pending) other.giveUpAtMs += longestPauseMs(pauseMs);
+    // Nor does it where the backend fails on these spans and not on others.
+    const isBlamed = isFault(failure) && sent.standing !== undefined && sent.standing < standing;
+    const saysNothing = isGone || (isFault(failure) && (isBlamed || blamesOf(one) > 0));
+    if (suspicion === undefined && accepted > 0) standing += 1;
+    else if (suspicion === undefined && isTroubled && !isGone) standing -= 1 / sent.spans.length;
     one.failures = isTroubled ? one.failures + 1 : 0;
-    const parts = again(one, sent, result);
-    if (accepted > 0) standing += 1;
-    else if (isTroubled) standing -= 1;
+    const part: Part = { spans: undecided, failure, standing: isFault(failure) ? standing : sent.standing };
+    const left = again(one, part, isBlamed);
     // What failed goes behind what has not been tried.
-    one.parts = [...others, ...parts];
-    // Nor does it when only this span fails.
-    const isBlamed = isTroubled && parts.every(({ alone }) => alone !== undefined && alone.blames > blames);
-    pass.leave({ isTroubled: wasKept || isBlamed ? undefined : isTroubled, pauseMs: result.pauseMs ?? 0 });
-    return isTroubled || parts.length === 0;
+    one.parts = [...others, ...left];
+    const open = new Set(undecided);
+    const decided = open.size === 0 ? sent.spans : sent.spans.filter((span) => !open.has(span));
+    tell(one, decided, { accepted, rejected, refusal });
+    pass.leave({ isTroubled: saysNothing ? undefined : isTroubled, pauseMs });
+    return isTroubled || left.length === 0;
   };
 
   const run = async (one: Pending): Promise<void> => {
     while (await attempt(one));
     settle(one);
+    onChange();
+  };
+
+  const begin = (given: Pick<Pending, 'parts' | 'giveUpAtMs' | 'onDecided' | 'suspicion'>): Pending => {
+    const one: Pending = { ...given, failures: 0, isUnderWay: false, isSettled: false };
+    pending.add(one);
+    if (isClosed) settle(one);
+    else void run(one);
+    return one;
   };
 
   return {
-    export(spans, done) {
-      const one: Pending = {
-        failures: 0,
-        outcome: {},
-        parts: [{ spans }],
-        isUnderWay: false,
-        isSettled: false,
-        giveUpAtMs: Infinity,
-        settle: (outcome) => callBack(done, outcome),
-      };
-      pending.add(one);
-      if (isClosed) settle(one);
-      else void run(one);
+    send(spans, onDecided) {
+      begin({ parts: [{ spans }], giveUpAtMs: Infinity, onDecided });
     },
     hurry(untilMs) {
       isHurried = untilMs !== undefined;
@@ -249,8 +305,12 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
       );
       return new Map(sent);
     },
+    get busy() {
+      return pending.size - Math.min(suspects.size, MAX_SUSPECTS);
+    },
     get stuck() {
-      return [...pending].filter(({ parts: [next] }) => next?.alone !== undefined).length;
+      const certain = [...suspects].filter((one) => blamesOf(one) >= MAX_BLAMES);
+      return new Set(certain.flatMap(({ parts }) => parts.flatMap(({ spans }) => spans)));
     },
     close() {
       isClosed = true;
@@ -268,9 +328,29 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
   };
 }
 
-function halvesOf({ spans, failure }: Part): readonly Part[] {
-  const half = Math.ceil(spans.length / 2);
-  return [spans.slice(0, half), spans.slice(half)].map((part) => ({ spans: part, failure }));
+function partsOf({ spans, ...others }: Part): readonly Part[] {
+  const size = Math.ceil(spans.length / PARTS);
+  return Array.from({ length: Math.ceil(spans.length / size) }, (_, index) => ({
+    ...others,
+    spans: spans.slice(index * size, (index + 1) * size),
+  }));
+}
+
+function blamesOf({ suspicion }: Pending): number {
+  return suspicion?.blames ?? 0;
+}
+
+/** How long a suspect waits for itself: not at all where only a connection was gone, as a new one may do. */
+function turnOf({ failures, blames }: Suspicion, { failure }: Part): SuspectTurn {
+  return { failures: wasKept(failure) ? 0 : failures, isCertain: blames >= MAX_BLAMES };
+}
+
+function wasKept(failure: DeliveryFailure | undefined): boolean {
+  return failure?.kind === 'passing' && failure.wasKept === true;
+}
+
+function isFault(failure: DeliveryFailure | undefined): boolean {
+  return failure?.kind === 'passing' && failure.isFault === true;
 }
 
 function mayHaveArrived(failure: DeliveryFailure | undefined): boolean {

@@ -21,8 +21,15 @@ export interface Turn {
   readonly untilMs: number;
   /** How often it has failed: those that have least often go first, and of these the oldest. */
   readonly failures: number;
-  /** How often the destination has failed on it and not on others: it waits for itself then, longer and longer. */
-  readonly blames: number;
+  /** Present where the destination seems to fail on it, and not on others. Such go last, and one at a time. */
+  readonly suspect?: SuspectTurn | undefined;
+}
+
+export interface SuspectTurn {
+  /** How often the destination has failed on it: it waits for itself then, longer and longer. */
+  readonly failures: number;
+  /** Whether there is no doubt: then it goes last, and nobody waits for it. */
+  readonly isCertain: boolean;
 }
 
 export interface GatePass {
@@ -40,6 +47,10 @@ export interface AttemptEnd {
 const BACKOFF: Backoff = { firstMs: 1_000, factor: 2, maxMs: 30_000 };
 /** The same while somebody waits. */
 const HURRIED_BACKOFF_MS = 1_000;
+/** What the destination surely fails on is tried about so often, whoever waits. */
+const CERTAIN_REST_MS = 300_000;
+/** Of those that have failed more often none goes before another, so that each has its turn. */
+const MAX_COUNTED = 3;
 /** Longer waits are made of several: a timer takes no more than 24 days. */
 const MAX_SLEEP_MS = 3_600_000;
 
@@ -60,6 +71,7 @@ export function createSendingGate(clock: Clock, onPause: () => void): SendingGat
   let failures = 0;
   let round = 0;
   let isProbing = false;
+  let isTryingSuspect = false;
   let pausedUntilMs = -Infinity;
   let restUntilMs = -Infinity;
   let hurriedUntilMs = -Infinity;
@@ -88,16 +100,25 @@ export function createSendingGate(clock: Clock, onPause: () => void): SendingGat
     return halfJittered(clock.now() < hurriedUntilMs ? Math.min(longMs, HURRIED_BACKOFF_MS) : longMs);
   };
 
+  /** When somebody may go, as far as that depends on nobody else. */
+  const fromMsOf = ({ suspect }: Turn): number => {
+    if (suspect === undefined || suspect.failures === 0) return -Infinity;
+    return clock.now() + (suspect.isCertain ? halfJittered(CERTAIN_REST_MS) : restMs(suspect.failures));
+  };
+
   const letIn = (one: Waiting): void => {
     waiting.delete(one);
     const enteredIn = round;
     const isProbe = failures > 0;
     if (isProbe) isProbing = true;
+    const isSuspect = one.suspect !== undefined;
+    if (isSuspect) isTryingSuspect = true;
     let hasLeft = false;
     one.settle({
       leave(end) {
         if (hasLeft) return;
         hasLeft = true;
+        if (isSuspect) isTryingSuspect = false;
         leave(enteredIn, isProbe, end);
       },
     });
@@ -108,6 +129,9 @@ export function createSendingGate(clock: Clock, onPause: () => void): SendingGat
     one.settle(undefined);
   };
 
+  /** Whether somebody waits for what another one is told. */
+  const isHeld = ({ suspect }: Turn): boolean => isProbing || (suspect !== undefined && isTryingSuspect);
+
   /** Lets in who may go, turns away who cannot go in time, and comes back when that may have changed. */
   const admit = (): void => {
     cancelTimer?.();
@@ -115,12 +139,12 @@ export function createSendingGate(clock: Clock, onPause: () => void): SendingGat
     const nowMs = clock.now();
     const openAtMs = Math.max(pausedUntilMs, restUntilMs);
     const startsAtMs = ({ fromMs }: Waiting): number => Math.max(openAtMs, fromMs);
-    for (const one of [...waiting].toSorted((a, b) => a.failures - b.failures)) {
+    for (const one of [...waiting].toSorted(inOrder)) {
       if (isClosed || one.untilMs <= nowMs || one.untilMs < startsAtMs(one)) turnAway(one);
-      else if (startsAtMs(one) <= nowMs && !isProbing) letIn(one);
+      else if (startsAtMs(one) <= nowMs && !isHeld(one)) letIn(one);
     }
     const nextMs = Math.min(
-      ...[...waiting].map((one) => Math.min(isProbing ? Infinity : startsAtMs(one), one.untilMs)),
+      ...[...waiting].map((one) => Math.min(isHeld(one) ? Infinity : startsAtMs(one), one.untilMs)),
     );
     if (waiting.size > 0 && nextMs < Infinity) cancelTimer = clock.after(Math.min(nextMs - nowMs, MAX_SLEEP_MS), admit);
   };
@@ -128,8 +152,7 @@ export function createSendingGate(clock: Clock, onPause: () => void): SendingGat
   return {
     enter: (turn) =>
       new Promise((resolve) => {
-        const fromMs = turn.blames === 0 ? -Infinity : clock.now() + restMs(turn.blames);
-        waiting.add({ ...turn, fromMs, settle: resolve });
+        waiting.add({ ...turn, fromMs: fromMsOf(turn), settle: resolve });
         admit();
       }),
     get pausedUntilMs() {
@@ -139,7 +162,7 @@ export function createSendingGate(clock: Clock, onPause: () => void): SendingGat
       hurriedUntilMs = untilMs;
       if (untilMs <= clock.now()) return;
       restUntilMs = -Infinity;
-      for (const one of waiting) one.fromMs = -Infinity;
+      for (const one of waiting) if (one.suspect?.isCertain === false) one.fromMs = -Infinity;
       admit();
     },
     close() {
@@ -147,4 +170,13 @@ export function createSendingGate(clock: Clock, onPause: () => void): SendingGat
       admit();
     },
   };
+}
+
+function inOrder(one: Turn, other: Turn): number {
+  return rankOf(one) - rankOf(other);
+}
+
+function rankOf({ failures, suspect }: Turn): number {
+  if (suspect === undefined) return Math.min(failures, MAX_COUNTED);
+  return suspect.isCertain ? MAX_COUNTED + 1 : MAX_COUNTED;
 }

@@ -12,7 +12,7 @@ import { sizeOf } from './span-size.ts';
 export type SpanDropReason =
   /** More came than could be sent and held. */
   | 'queue_full'
-  /** The destination could not be reached for too long, or failed on this very span again and again. */
+  /** The destination could not be reached for too long, or failed on this very span all the while. */
   | 'expired'
   /** The flight recorder, which alone had it, has it no more. */
   | 'recorder'
@@ -43,8 +43,8 @@ export interface SpanDispatcher {
   /** Takes spans that only the recorder has. */
   offerFromDisk(tickets: readonly Ticket[]): void;
   /**
-   * Sends everything offered before. Resolves when all of it is decided, or when nothing further can be
-   * before `withinMs` are over, because the destination asked for a longer pause.
+   * Sends everything offered before. Resolves when all of it is decided but what the destination fails on for certain,
+   * or when nothing further can be before `withinMs` are over, because the destination asked for a longer pause.
    */
   flush(withinMs: number): Promise<void>;
   /** Ends every flush now. What waits goes on waiting. */
@@ -55,8 +55,8 @@ export interface SpanDispatcher {
   settle(spans: readonly QueuedSpan[], outcome: Outcome): Loss;
   /** Gives up everything under way at once, and takes nothing further. */
   close(): void;
-  /** To be called when the destination has asked for a pause: somebody may wait in vain. */
-  checkFlushes(): void;
+  /** To be called when the exporter takes more, or what it has is stuck or paused: somebody may wait in vain. */
+  goOn(): void;
   readonly counts: DispatcherCounts;
 }
 
@@ -94,8 +94,6 @@ const MAX_BATCH_BYTES = 512 * 1024;
 const MAX_BATCH_FROM_DISK = 100;
 /** A second request is on its way while the answer to the first one is awaited. */
 const MAX_IN_FLIGHT = 2;
-/** So many more where spans the backend seems to fail on would hold all others up. */
-const MAX_STUCK = 16;
 
 const GONE: DeliveryFailure = {
   kind: 'misconfigured',
@@ -180,8 +178,7 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
 
   const pump = (): void => {
     pumping = false;
-    const busy = underWay.size - Math.min(exporter.stuck, MAX_STUCK);
-    if (closed || busy >= MAX_IN_FLIGHT || !mustSend()) return waitForMore();
+    if (closed || exporter.busy >= MAX_IN_FLIGHT || !mustSend()) return waitForMore();
     const batch = next();
     if (queue.count === 0) due = false;
     if (batch !== undefined && batch.spans.length > 0) send(batch);
@@ -191,15 +188,17 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
 
   const send = (batch: Batch): void => {
     underWay.add(batch);
-    exporter.export(
+    exporter.send(
       batch.spans.map(({ span }) => span),
-      (result) => {
-        if (!underWay.delete(batch)) return;
-        const { lost, left } = decide(batch.spans, result, closed ? 'closed' : 'expired');
+      (decided, result) => {
+        const spans = takeOut(batch, decided);
+        if (spans.length === 0) return;
+        const { lost, left } = decide(spans, result, closed ? 'closed' : 'expired');
         if (result.failure ?? result.refusal) onFailure(result, lost, left);
+        if (batch.spans.length > 0) return;
+        underWay.delete(batch);
         for (const flush of flushes) flush.batches?.delete(batch);
         checkFlushes();
-        pumpSoon();
       },
     );
   };
@@ -220,14 +219,22 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
   };
 
   const checkFlushes = (): void => {
+    if (flushes.size === 0) return;
     const { removed, removedFromDisk } = queue.progress;
+    const { stuck } = exporter;
+    const isStuck = ({ spans }: Batch): boolean => spans.every(({ span }) => stuck.has(span));
     for (const flush of flushes) {
       if (flush.batches === undefined && removed >= flush.added && removedFromDisk >= flush.addedToDisk) {
         flush.batches = new Set(underWay);
       }
-      const isDone = flush.batches?.size === 0;
+      const isDone = flush.batches !== undefined && [...flush.batches].every(isStuck);
       if (isDone || exporter.pausedUntilMs > flush.untilMs || closed) end(flush);
     }
+  };
+
+  const goOn = (): void => {
+    checkFlushes();
+    pumpSoon();
   };
 
   const end = (flush: Flush): void => {
@@ -280,12 +287,12 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
       for (const flush of flushes) end(flush);
     },
     takeAll() {
-      const spans = [...[...underWay].flatMap((batch) => batch.spans), ...takeQueued()];
+      const spans = [...[...underWay].flatMap((batch) => takeOut(batch)), ...takeQueued()];
       underWay.clear();
       return spans;
     },
     settle: (spans, outcome) => decide(spans, deliveryResult(outcome), 'closed'),
-    checkFlushes,
+    goOn,
     close() {
       if (closed) return;
       closed = true;
@@ -312,9 +319,22 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
   };
 }
 
-/** What goes out in one export. */
+/** What goes out together. */
 interface Batch {
-  readonly spans: readonly QueuedSpan[];
+  /** Those that are not decided. */
+  spans: readonly QueuedSpan[];
+}
+
+/** Takes some of its spans out of a batch, by default all. Answers those that were in it. */
+function takeOut(batch: Batch, some?: readonly ReadableSpan[]): readonly QueuedSpan[] {
+  const { spans } = batch;
+  if (some === undefined || some.length === spans.length) {
+    batch.spans = [];
+    return spans;
+  }
+  const taken = new Set(some);
+  batch.spans = spans.filter(({ span }) => !taken.has(span));
+  return spans.filter(({ span }) => taken.has(span));
 }
 
 /** Somebody who waits. */

@@ -10,7 +10,7 @@ import { sizeOf } from '../../../src/telemetry/export/span-size.ts';
 import { createSplittingExporter } from '../../../src/telemetry/export/splitting-exporter.ts';
 import { createConnection } from '../../../src/telemetry/http/connection.ts';
 import { hurriedClock } from '../http/clocks.ts';
-import { destinationAt, exported, someSpans } from './exporting.ts';
+import { destinationAt, sent, someSpans } from './exporting.ts';
 import { fc } from '../../support/properties.ts';
 import { BEHAVIOUR, plannedServer } from './planned-server.ts';
 
@@ -34,7 +34,7 @@ it('whatever a server does, every export ends, and every span is where its resul
       });
       let from = 0;
       const batches = sizes.map((size) => SPANS.slice(from, (from += size)));
-      const results = await Promise.all(batches.map((batch) => exported(exporter, batch)));
+      const results = await Promise.all(batches.map((batch) => sent(exporter, batch)));
       connection.abort();
       for (const [index, result] of results.entries()) checkResult(batches[index] ?? [], result);
       const { possibleDuplicates } = exporter.history;

@@ -8,8 +8,15 @@ import { resourceFromAttributes } from '@opentelemetry/resources';
 import { onTestFinished } from 'vitest';
 
 import type { Destination } from '../../../src/telemetry/config/destinations.ts';
-import type { DeliveringExporter, DeliveryResult } from '../../../src/telemetry/export/delivery-result.ts';
+import {
+  combined,
+  deliveryResult,
+  type DeliveringExporter,
+  type DeliveryResult,
+  type Outcome,
+} from '../../../src/telemetry/export/delivery-result.ts';
 import { createOtlpExporter, type OtlpExporter } from '../../../src/telemetry/export/otlp-exporter.ts';
+import type { RetryingExporter } from '../../../src/telemetry/export/retrying-exporter.ts';
 import { createConnection } from '../../../src/telemetry/http/connection.ts';
 import { FAKE_PUBLIC_KEY, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
 
@@ -61,6 +68,20 @@ export function exported(exporter: DeliveringExporter, spans: readonly ReadableS
       calls += 1;
       if (calls === 1) resolve(result);
       else reject(new Error('the exporter called back twice'));
+    });
+  });
+}
+
+/** Sends, and resolves when all of it is decided. To decide more than was sent is an error. */
+export function sent(exporter: RetryingExporter, spans: readonly ReadableSpan[]): Promise<DeliveryResult> {
+  return new Promise((resolve, reject) => {
+    let outcome: Outcome = {};
+    const open = new Set(spans);
+    if (open.size === 0) resolve(deliveryResult(outcome));
+    exporter.send(spans, (decided, result) => {
+      if (!decided.every((span) => open.delete(span))) reject(new Error('a span was decided twice'));
+      outcome = combined(outcome, result);
+      if (open.size === 0) resolve(deliveryResult(outcome));
     });
   });
 }

@@ -160,24 +160,30 @@ describe('a backend that fails on some spans, whenever they come', () => {
     const spans = someSpans(1_500);
     const first = spans.splice(0, 1_100);
     for (const span of first) pipeline.outlet(span, undefined);
-    for (let turn = 0; spans.length > 0 || pipeline.status.pending > 0; turn += 1) {
+    for (let turn = 0; pipeline.status.exported < 1_496; turn += 1) {
       const next = turn % 20 === 0 ? spans.shift() : undefined;
       if (next !== undefined) pipeline.outlet(next, undefined);
       clock.turn(100);
       await new Promise((resolve) => setImmediate(resolve));
     }
-    expect(pipeline.status).toMatchObject({ exported: 1_496, dropped: { expired: 4 }, pending: 0 });
+    expect(pipeline.status).toMatchObject({ exported: 1_496, dropped: {}, pending: 4 });
+    // In an hour they are still tried, in case they come through after all.
+    clock.turn(3_600_000);
+    await expect.poll(() => pipeline.status).toMatchObject({ exported: 1_496, dropped: { expired: 4 }, pending: 0 });
     expect(new Set(taken).size).toBe(1_496);
     expect(taken).toHaveLength(1_496);
     expect(lines.at(-1)).toMatch(/^\d spans? (?:was|were) not delivered: .* in trouble \(500\)$/);
   });
 
-  it('gets what comes later, also where nothing is under way but what it fails on', async () => {
-    const bad = new Set(['span 1', 'span 3']);
+  it.each([
+    ['a few', 2, 4],
+    ['many', 8, 320],
+  ])('gets what comes later, also where nothing is under way but %s it fails on', async (_, every, count) => {
+    const isBad = (name: string): boolean => Number(name.slice(5)) < count && Number(name.slice(5)) % every === 1;
     const clock = turnedClock();
     const taken = new Set<string>();
     const endpoint = await startBackend((names) => {
-      if (names.some((name) => bad.has(name))) return 500;
+      if (names.some(isBad)) return 500;
       for (const name of names) taken.add(name);
       return 200;
     });
@@ -185,8 +191,9 @@ describe('a backend that fails on some spans, whenever they come', () => {
     const config = resolveConfig({ endpoint, batch }, {}, () => {});
     pipeline = createPipeline(config.destinations[0]!, config, () => {}, { clock });
 
-    const spans = someSpans(24);
-    for (const span of spans.splice(0, 4)) pipeline.outlet(span, undefined);
+    const spans = someSpans(count + 20);
+    const good = spans.filter(({ name }) => !isBad(name)).length;
+    for (const span of spans.splice(0, count)) pipeline.outlet(span, undefined);
     for (let turn = 0; turn < 6_000; turn += 1) {
       // The others come when the first ones have failed for minutes.
       const next = turn >= 3_000 ? spans.shift() : undefined;
@@ -194,7 +201,111 @@ describe('a backend that fails on some spans, whenever they come', () => {
       clock.turn(100);
       await new Promise((resolve) => setImmediate(resolve));
     }
-    expect(taken.size).toBe(22);
+    expect(taken.size).toBe(good);
+  });
+
+  it('gets all others that only the recorder has, also where it fails on some of every batch on its way', async () => {
+    const bad = new Set(['span 50', 'span 150']);
+    const clock = turnedClock();
+    const taken = new Set<string>();
+    const endpoint = await startBackend((names) => {
+      if (names.some((name) => bad.has(name))) return 500;
+      for (const name of names) taken.add(name);
+      return 200;
+    });
+    const config = resolveConfig({ endpoint }, {}, () => {});
+    const directory = await mkdtemp(join(tmpdir(), 'faultline-pipeline-'));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const key = destinationKey(config.destinations[0]!);
+    const recorderOf = (): Recorder => createRecorder({ directory, destinations: [key], report: () => {} });
+    const before = recorderOf();
+    for (const span of someSpans(400)) before.ended(span);
+    before.close();
+    const recorder = recorderOf();
+    onTestFinished(() => recorder.close());
+    pipeline = createPipeline(config.destinations[0]!, config, () => {}, { clock, recorder });
+    pipeline.offerFromDisk((await recorder.recover()).spans.get(key) ?? []);
+    for (let turn = 0; turn < 6_000 && pipeline.status.pending > 2; turn += 1) {
+      clock.turn(100);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(taken.size).toBe(398);
+    // What was taken is struck at once, and sent by no later start, should this process be killed.
+    expect(recorder.status.spans).toBe(2);
+  });
+
+  it('gets the others no second time from a process that ends meanwhile', async () => {
+    const clock = turnedClock();
+    const taken = new Set<string>();
+    const endpoint = await startBackend((names) => {
+      if (names.includes('span 3')) return 500;
+      for (const name of names) taken.add(name);
+      return 200;
+    });
+    const config = resolveConfig({ endpoint }, {}, () => {});
+    pipeline = createPipeline(config.destinations[0]!, config, () => {}, { clock });
+    for (const span of someSpans(40)) pipeline.outlet(span, undefined);
+    while (taken.size < 39) {
+      clock.turn(100);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    const words = pipeline.lastWords(1_000);
+    const names = words.flatMap(({ request }) => decodeTraceRequest(request.body, 'json').map(({ name }) => name));
+    expect(names).toEqual(['span 3']);
+    for (const word of words) word.giveUp();
+    expect(pipeline.status).toMatchObject({ exported: 39, dropped: { closed: 1 }, pending: 0 });
+  });
+
+  it.each([
+    ['answers 500 to it', (response: ServerResponse) => response.writeHead(500).end()],
+    ['drops the connection', (response: ServerResponse) => response.destroy()],
+  ])('and %s holds up no flush for longer than it takes to be sure', async (_, fail) => {
+    const clock = turnedClock();
+    server = createServer((request, response) => {
+      void buffer(request).then((body) => {
+        const isBad = decodeTraceRequest(body, 'json').some(({ name }) => name === 'span 0');
+        return isBad ? fail(response) : response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`;
+    const config = resolveConfig({ endpoint, batch: { scheduleDelayMs: 1_000 } }, {}, () => {});
+    pipeline = createPipeline(config.destinations[0]!, config, () => {}, { clock });
+    const spans = someSpans(400);
+    for (let turn = 0; turn < 10_000 && !pipeline.isStuck; turn += 1) {
+      const next = turn % 40 === 0 ? spans.shift() : undefined;
+      if (next !== undefined) pipeline.outlet(next, undefined);
+      clock.turn(100);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const last = spans.pop()!;
+    pipeline.outlet(last, undefined);
+    // The clock stands still.
+    await pipeline.flush(10_000);
+    expect(pipeline.status).toMatchObject({ dropped: {}, pending: 1 });
+  });
+
+  it('for a while gets them afterwards, however often somebody flushes meanwhile', async () => {
+    const clock = turnedClock();
+    const endMs = clock.now() + 60_000;
+    const endpoint = await startBackend((names) => (names.includes('span 0') && clock.now() < endMs ? 500 : 200));
+    const config = resolveConfig({ endpoint }, {}, () => {});
+    pipeline = createPipeline(config.destinations[0]!, config, () => {}, { clock });
+    for (const span of someSpans(300)) {
+      pipeline.outlet(span, undefined);
+      void pipeline.flush(10_000);
+      const { exported } = pipeline.status;
+      for (let turn = 0; turn < 30 && pipeline.status.exported === exported; turn += 1) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      clock.turn(200);
+    }
+    while (pipeline.status.pending > 0) {
+      clock.turn(1_000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(pipeline.status).toMatchObject({ exported: 300, dropped: {} });
   });
 });
 

@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import type { DeliveryResult } from '../../../src/telemetry/export/delivery-result.ts';
 import { createRetryingExporter, type RetryingExporter } from '../../../src/telemetry/export/retrying-exporter.ts';
 import { sizeOf } from '../../../src/telemetry/export/span-size.ts';
 import { createSplittingExporter } from '../../../src/telemetry/export/splitting-exporter.ts';
 import type { Clock } from '../../../src/telemetry/http/clock.ts';
 import { rateLimited, startFakeSentry, type FakeAnswer, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
 import { hurriedClock, stoppedTimers, turnedClock } from '../http/clocks.ts';
-import { exported, exporterTo, someSpans, tracesUrlOf } from './exporting.ts';
+import { exporterTo, sent, someSpans, tracesUrlOf } from './exporting.ts';
 
 let sentry: FakeSentry;
 beforeEach(async () => {
@@ -47,7 +48,7 @@ describe('a failure that may pass', () => {
     const clock = hurriedClock();
     const exporter = retrying({ clock });
     const startedAtMs = Date.now();
-    const result = await exported(exporter, someSpans(3));
+    const result = await sent(exporter, someSpans(3));
     expect(result).toEqual({ code: 0, accepted: 3, rejected: 0, undecided: [] });
     expect(clock.waited).toEqual([
       between(500, 1_000),
@@ -69,7 +70,7 @@ describe('a failure that may pass', () => {
     sentry.answerNext({ kind: 'hang' });
     const turn = stoppedTimers();
     const exporter = retrying({ clock: hurriedClock(), timeoutMs: 400 });
-    const result = exported(exporter, someSpans(3));
+    const result = sent(exporter, someSpans(3));
     await sentry.waitForRequests(2);
     turn(400);
     expect(await result).toMatchObject({ code: 0, accepted: 3 });
@@ -79,9 +80,9 @@ describe('a failure that may pass', () => {
   it('is followed by another attempt at once where a connection was kept and is gone by now', async () => {
     const clock = hurriedClock();
     const exporter = retrying({ clock });
-    await exported(exporter, someSpans(1));
+    await sent(exporter, someSpans(1));
     sentry.answerNext({ kind: 'reset' });
-    expect(await exported(exporter, someSpans(3))).toMatchObject({ code: 0, accepted: 3 });
+    expect(await sent(exporter, someSpans(3))).toMatchObject({ code: 0, accepted: 3 });
     expect(clock.waited).toEqual([]);
     expect(exporter.history).toMatchObject({ retried: 3, possibleDuplicates: 3 });
   });
@@ -90,14 +91,14 @@ describe('a failure that may pass', () => {
     const [drops, busy]: FakeAnswer[] = [{ kind: 'reset' }, status(503)];
     for (const answer of [busy!, drops!, busy!, drops!, busy!, drops!]) sentry.answerNext(answer);
     const clock = hurriedClock();
-    expect(await exported(retrying({ clock }), someSpans(3))).toMatchObject({ code: 0, accepted: 3 });
+    expect(await sent(retrying({ clock }), someSpans(3))).toMatchObject({ code: 0, accepted: 3 });
     expect(clock.waited).toEqual([between(500, 1_000), between(1_000, 2_000), between(2_000, 4_000)]);
   });
 
   it('is followed by a wait where a new connection breaks off', async () => {
     sentry.answerNext({ kind: 'reset' });
     const clock = hurriedClock();
-    expect(await exported(retrying({ clock }), someSpans(3))).toMatchObject({ code: 0, accepted: 3 });
+    expect(await sent(retrying({ clock }), someSpans(3))).toMatchObject({ code: 0, accepted: 3 });
     expect(clock.waited).toEqual([between(500, 1_000)]);
   });
 
@@ -106,7 +107,7 @@ describe('a failure that may pass', () => {
     const clock = hurriedClock();
     const startedAtMs = clock.now();
     const spans = someSpans(2);
-    const result = await exported(retrying({ clock, retryForMs: 20_000 }), spans);
+    const result = await sent(retrying({ clock, retryForMs: 20_000 }), spans);
     expect(result).toMatchObject({ code: 1, accepted: 0, rejected: 0, failure: { kind: 'passing', cause: '500' } });
     expect(new Set(result.undecided)).toEqual(new Set(spans));
     expect(clock.now() - startedAtMs).toBeLessThanOrEqual(20_000);
@@ -115,25 +116,31 @@ describe('a failure that may pass', () => {
 
   it('loses nothing when it passes, however often the backend has failed on each span alone', async () => {
     sentry.answerNext(status(500), 100);
-    const exporter = retrying({ clock: hurriedClock(), retryForMs: 3_600_000 });
-    const result = await exported(exporter, someSpans(3));
-    expect(result).toMatchObject({ code: 0, accepted: 3, undecided: [] });
+    const clock = turnedClock();
+    const exporter = retrying({ clock, retryForMs: Infinity });
+    const results: DeliveryResult[] = [];
+    void sent(exporter, someSpans(3)).then((result) => results.push(result));
+    while (results.length === 0) {
+      clock.turn(10_000);
+      await new Promise(setImmediate);
+    }
+    expect(results).toMatchObject([{ code: 0, accepted: 3, undecided: [] }]);
     expect(exporter.history.possibleDuplicates).toBe(0);
   });
 
   it('counts once what the backend may have had of an export that goes on in parts', async () => {
-    sentry.answerNext({ kind: 'reset' }, 2);
+    sentry.answerNext({ kind: 'reset' }, 4);
     sentry.answerNext(status(500));
     const exporter = retrying({ clock: hurriedClock() });
-    expect(await exported(exporter, someSpans(4))).toMatchObject({ code: 0, accepted: 4 });
-    // All of them twice, then in halves, of which the first one failed once more.
-    expect(exporter.history).toMatchObject({ retried: 10, possibleDuplicates: 8 });
+    expect(await sent(exporter, someSpans(16))).toMatchObject({ code: 0, accepted: 16 });
+    // All of them four times, then in eighths, of which the first one failed once more.
+    expect(exporter.history).toMatchObject({ retried: 66, possibleDuplicates: 64 });
   });
 
   it.each([400, 401, 404, 501])('is not one: %i is not asked for twice', async (code) => {
     sentry.answerNext(status(code));
     const clock = hurriedClock();
-    const result = await exported(retrying({ clock }), someSpans(2));
+    const result = await sent(retrying({ clock }), someSpans(2));
     expect(result.code).toBe(1);
     expect(result.rejected + result.undecided.length).toBe(2);
     expect(sentry.requests).toHaveLength(1);
@@ -149,7 +156,7 @@ describe('a failure that may pass', () => {
       retryForMs: 300_000,
       clock: hurriedClock(),
     });
-    const result = await exported(exporter, someSpans(4, 4_000));
+    const result = await sent(exporter, someSpans(4, 4_000));
     expect(result).toMatchObject({ code: 1, accepted: 3, rejected: 1, undecided: [], failure: { kind: 'refused' } });
     expect(exporter.history.retried).toBe(2);
   });
@@ -160,7 +167,7 @@ describe('while the backend is in trouble', () => {
     sentry.answerNext(status(503), 3);
     const clock = turnedClock();
     const exporter = retrying({ clock });
-    const results = [2, 3, 4].map((count) => exported(exporter, someSpans(count)));
+    const results = [2, 3, 4].map((count) => sent(exporter, someSpans(count)));
     // All of these were under way together.
     await until(() => sentry.requests.length === 3 && clock.waits.length === 1);
     expect(clock.waits).toEqual([between(0, 1_000)]);
@@ -170,7 +177,7 @@ describe('while the backend is in trouble', () => {
     // While the probe is out, the others only wait for their own time to be over.
     await until(() => sentry.requests.length === 4 && clock.waits.some((ms) => ms <= 2_000));
     expect(clock.waits).toEqual([between(0, 2_000)]);
-    const late = exported(exporter, someSpans(1));
+    const late = sent(exporter, someSpans(1));
     clock.turn(2_000);
     const all = await Promise.all([...results, late]);
     expect(all.map(({ accepted }) => accepted)).toEqual([2, 3, 4, 1]);
@@ -185,8 +192,8 @@ describe('while the backend is in trouble', () => {
     sentry.answerNext({ kind: 'hang' });
     const clock = turnedClock();
     const exporter = retrying({ clock, retryForMs: 10_000 });
-    const first = exported(exporter, someSpans(1));
-    const second = exported(exporter, someSpans(2));
+    const first = sent(exporter, someSpans(1));
+    const second = sent(exporter, someSpans(2));
     await until(() => sentry.requests.length === 2 && clock.waits.length === 1);
     clock.turn(1_000);
     await until(() => sentry.requests.length === 3);
@@ -208,13 +215,13 @@ describe('a pause the backend asks for', () => {
     const exporter = retrying({ clock, onPause: () => (pauses += 1) });
     expect(exporter.pausedUntilMs).toBe(-Infinity);
     let isDone = false;
-    const first = exported(exporter, someSpans(1)).finally(() => (isDone = true));
+    const first = sent(exporter, someSpans(1)).finally(() => (isDone = true));
     await until(() => pauses === 1);
     expect(exporter.pausedUntilMs - clock.now()).toEqual(between(30_000, 36_000));
     await new Promise(setImmediate);
     expect(isDone).toBe(isAccepted);
 
-    const second = exported(exporter, someSpans(1));
+    const second = sent(exporter, someSpans(1));
     clock.turn(29_999);
     exporter.hurry(clock.now() + 5);
     await new Promise(setImmediate);
@@ -229,7 +236,7 @@ describe('a pause the backend asks for', () => {
     sentry.answerNext(rateLimited(86_400));
     const clock = turnedClock();
     const exporter = retrying({ clock, retryForMs: 60_000 });
-    const result = exported(exporter, someSpans(1));
+    const result = sent(exporter, someSpans(1));
     await until(() => clock.waits.length === 1);
     expect(exporter.pausedUntilMs - clock.now()).toEqual(between(3_600_000, 4_320_000));
     // The longest wait is an hour, so there are two of them.
@@ -241,7 +248,7 @@ describe('a pause the backend asks for', () => {
   it.each(['0', '-1', 'soon', 'Thu, 01 Jan 1970 00:00:00 GMT'])('of "%s" is no reason to hammer', async (value) => {
     sentry.answerNext(status(429, { 'retry-after': value }), 3);
     const clock = hurriedClock();
-    expect(await exported(retrying({ clock }), someSpans(1))).toMatchObject({ accepted: 1 });
+    expect(await sent(retrying({ clock }), someSpans(1))).toMatchObject({ accepted: 1 });
     expect(clock.waited).toHaveLength(3);
     expect(Math.min(...clock.waited)).toBeGreaterThanOrEqual(500);
   });
@@ -252,7 +259,7 @@ describe('when somebody waits', () => {
     sentry.answerNext(status(503), 6);
     const clock = turnedClock();
     const exporter = retrying({ clock });
-    const result = exported(exporter, someSpans(1));
+    const result = sent(exporter, someSpans(1));
     for (const requests of [1, 2, 3, 4]) {
       await until(() => sentry.requests.length === requests && clock.waits.length === 1);
       if (requests < 4) clock.turn(10_000);
@@ -275,7 +282,7 @@ describe('when somebody waits', () => {
     const exporter = retrying({ clock });
     exporter.hurry(clock.now() + 1);
     exporter.hurry(undefined);
-    await exported(exporter, someSpans(1));
+    await sent(exporter, someSpans(1));
     expect(clock.waited[4]).toEqual(between(8_000, 16_000));
   });
 
@@ -284,7 +291,7 @@ describe('when somebody waits', () => {
     const clock = turnedClock();
     const told: number[] = [];
     const exporter = retrying({ clock, onTrouble: () => told.push(sentry.requests.length) });
-    const result = exported(exporter, someSpans(1));
+    const result = sent(exporter, someSpans(1));
     for (const requests of [1, 2, 3]) {
       await until(() => sentry.requests.length === requests && clock.waits.length === 1);
       exporter.hurry(requests === 1 ? clock.now() + 60_000 : undefined);
@@ -298,12 +305,12 @@ describe('when somebody waits', () => {
 describe('an exporter that is closed', () => {
   it('sends nothing of what it was given just before, which is undecided', async () => {
     const exporter = retrying({ clock: turnedClock() });
-    const result = exported(exporter, someSpans(1));
+    const result = sent(exporter, someSpans(1));
     exporter.close();
     expect((await result).undecided).toHaveLength(1);
     expect(exporter.sentBefore.size).toBe(0);
     // Whoever is asked later is asked alone.
-    await exported(retrying({ clock: turnedClock() }), someSpans(2));
+    await sent(retrying({ clock: turnedClock() }), someSpans(2));
     expect(sentry.spans).toHaveLength(2);
   });
 
@@ -312,13 +319,13 @@ describe('an exporter that is closed', () => {
     const clock = turnedClock();
     const exporter = retrying({ clock });
     const ended: number[] = [];
-    exporter.export(someSpans(1), ({ undecided }) => ended.push(undecided.length));
-    exporter.export(someSpans(2), ({ undecided }) => ended.push(undecided.length));
+    exporter.send(someSpans(1), (_, { undecided }) => ended.push(undecided.length));
+    exporter.send(someSpans(2), (_, { undecided }) => ended.push(undecided.length));
     await until(() => sentry.requests.length === 2);
     exporter.close();
     expect(ended).toEqual([1, 2]);
 
-    const late = await exported(exporter, someSpans(3));
+    const late = await sent(exporter, someSpans(3));
     expect(late).toMatchObject({ code: 1, accepted: 0, rejected: 0, failure: { kind: 'passing', cause: 'deadline' } });
     expect(late.undecided).toHaveLength(3);
     expect(exporter.history.lastError).toBe('sentry.test did not take them before the time for it was over');
@@ -329,7 +336,7 @@ describe('an exporter that is closed', () => {
     sentry.answerNext(status(503));
     const clock = turnedClock();
     const exporter = retrying({ clock });
-    const result = exported(exporter, someSpans(1));
+    const result = sent(exporter, someSpans(1));
     await until(() => clock.waits.length === 1);
     exporter.close();
     expect(await result).toMatchObject({ failure: { cause: '503' } });
