@@ -1,5 +1,7 @@
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 
 import { context, metrics, propagation, trace } from '@opentelemetry/api';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
@@ -393,5 +395,26 @@ describe('a serverless function', () => {
   it('is left as it is where nobody set tracing up', async () => {
     const response = new Response('answer');
     expect(await (await flushAfter(response)).text()).toBe('answer');
+  });
+});
+
+describe('a backend that fails on a certain span', () => {
+  it('is said to have the others by a flush, which does not wait for that one any more once it is certain', async () => {
+    const server = createHttpServer((request, response) => {
+      const answer = (body: string): void =>
+        void response.writeHead(body.includes('"bad"') ? 500 : 200, { 'content-type': 'application/json' }).end('{}');
+      void text(request).then(answer, () => {});
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`;
+    const { flush } = (tracing = setupTracing({ env: {}, endpoint, onDiagnostic: () => {} }));
+    trace.getTracer('test').startSpan('bad').end();
+    let flushed = await flush(200);
+    while (flushed.status === 'timeout') {
+      endSpans(1);
+      flushed = await flush(200);
+    }
+    expect(flushed).toMatchObject({ status: 'failed', failed: 0, pending: 1, reason: expect.stringMatching(/500/) });
   });
 });
