@@ -1,6 +1,6 @@
 import type { Destination } from '../config/destinations.ts';
 import { explainBroken, explainTimeout, type Explanation, type Server } from '../http/explain-connection.ts';
-import { refusedKeySentence, statusSentence } from '../http/explain-status.ts';
+import { redirectSentence, refusedKeySentence, statusSentence } from '../http/explain-status.ts';
 import type { Proxy } from '../http/proxy.ts';
 
 /** What is said about a destination. */
@@ -24,20 +24,14 @@ export function explainStatus(status: number, destination: FailedDestination, sa
   return { cause: String(status), sentence: said === '' ? sentence : `${sentence}; it says: ${said}` };
 }
 
-/** Says that the endpoint is elsewhere. Of its URL the query is left out, which may hold a key. */
+/** Says that the endpoint is elsewhere. */
 export function explainRedirect(
   status: number,
   location: string | undefined,
   destination: FailedDestination,
 ): Explanation {
-  const { host } = serverOf(destination);
-  const url =
-    location !== undefined && URL.canParse(location, destination.url) ? new URL(location, destination.url) : undefined;
-  const where = url === undefined ? '' : ` to ${url.origin}${url.pathname}`;
-  return {
-    cause: String(status),
-    sentence: `${host} redirects${where} (${status}); set ${endpointSource(destination)} to where the spans must go`,
-  };
+  const fix = `set ${endpointSource(destination)} to where the spans must go`;
+  return { cause: String(status), sentence: redirectSentence(status, location, destination.url, fix) };
 }
 
 /** Says that something accepted the request which is no OTLP endpoint. */

@@ -18,6 +18,17 @@ export function statusSentence(status: number, { host, proxy }: Server): string 
   }
 }
 
+/**
+ * Says that the endpoint is elsewhere. Of its URL the query is left out, which may hold a key.
+ *
+ * @param fix what to do about it
+ */
+export function redirectSentence(status: number, location: string | undefined, url: string, fix: string): string {
+  const target = location !== undefined && URL.canParse(location, url) ? new URL(location, url) : undefined;
+  const where = target === undefined ? '' : ` to ${target.origin}${target.pathname}`;
+  return `${new URL(url).host} redirects${where} (${status}); ${fix}`;
+}
+
 /** Says that Sentry does not know the key. */
 export function refusedKeySentence(status: number, { host }: Server): string {
   return `${host} refused the key (${status}); ${COPY_THE_DSN}`;

@@ -5,8 +5,15 @@ import {
   type Explanation,
   type Server,
 } from '../http/explain-connection.ts';
-import { COPY_THE_DSN, isTrouble, refusedKeySentence, statusSentence } from '../http/explain-status.ts';
+import {
+  COPY_THE_DSN,
+  isTrouble,
+  redirectSentence,
+  refusedKeySentence,
+  statusSentence,
+} from '../http/explain-status.ts';
 import { isWebPage, type Answer, type PostTarget } from '../http/post.ts';
+import { kindOfStatus, type StatusKind } from '../http/status-policy.ts';
 
 /** Explains why an Issue was not delivered: names the cause and the fix. */
 export function explainAnswer(answer: Answer, { url, timeoutMs, connection }: PostTarget): Explanation {
@@ -18,13 +25,25 @@ export function explainAnswer(answer: Answer, { url, timeoutMs, connection }: Po
     case 'broken':
       return explainBrokenConnection(answer.error, server);
     case 'answered':
-      return isWebPage(answer) ? explainWebPage(server) : explainStatus(answer.status, server);
+      return explainAnswered(answer, url, server);
   }
 }
 
-function explainStatus(status: number, server: Server): Explanation {
+function explainAnswered(answer: Answered, url: string, server: Server): Explanation {
+  const { status, headers } = answer;
+  const kind = kindOfStatus(status);
+  if (kind === 'redirected') {
+    const sentence = redirectSentence(status, headers.location, url, 'set the DSN to where the Issues must go');
+    return { cause: String(status), sentence };
+  }
+  if (isWebPage(answer) && !SAID_BY_PAGES.has(kind)) return explainWebPage(server);
   return { cause: isTrouble(status) ? 'unavailable' : String(status), sentence: sentenceOf(status, server) };
 }
+
+type Answered = Extract<Answer, { readonly kind: 'answered' }>;
+
+/** What a server in front of Sentry says on pages of its own. On any other one nobody has asked Sentry. */
+const SAID_BY_PAGES: ReadonlySet<StatusKind> = new Set(['passing', 'too_large']);
 
 function sentenceOf(status: number, server: Server): string {
   switch (status) {

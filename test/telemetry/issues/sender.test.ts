@@ -183,7 +183,7 @@ describe('an answer that means no', () => {
     [403, /refused the key \(403\); copy the DSN whole/],
     [404, /takes no Issues for this project \(404\); copy the DSN whole/],
     [413, /found the request too large \(413\); put less into setContext/],
-    [302, /answered 302/],
+    [302, /redirects \(302\); set the DSN to where the Issues must go/],
     [418, /answered 418/],
   ])('%i is not asked for twice, and said once', async (code, sentence) => {
     sentry.answerNextEnvelope(status(code), 2);
@@ -215,6 +215,31 @@ describe('an answer that means no', () => {
       `an Issue was not delivered: ${host()} answered with a web page, as a proxy or login page in between does`,
     ]);
   });
+
+  it('is a redirect, said with where it leads to and without what may be secret there', async () => {
+    const location = 'https://elsewhere.example/api/1/envelope/?sentry_key=hidden';
+    sentry.answerNextEnvelope(status(301, { 'content-type': 'text/html', location }));
+    const sender = createSender();
+    sender.send(anEvent());
+    await sender.flush();
+    expect(lines).toEqual([
+      `an Issue was not delivered: ${host()} redirects to https://elsewhere.example/api/1/envelope/ (301); set the DSN to where the Issues must go`,
+    ]);
+  });
+
+  it.each([
+    [413, /found the request too large \(413\); put less into setContext/],
+    [502, /kept answering that it is in trouble \(502\)/],
+  ])(
+    'is said as what it is where a server in front of Sentry has a page of its own for it: %i',
+    async (code, sentence) => {
+      sentry.answerNextEnvelope(status(code, { 'content-type': 'text/html' }));
+      const sender = createSender({ clock: hurriedClock() });
+      sender.send(anEvent());
+      await sender.flush();
+      expect(sender.status.lastError).toMatch(sentence);
+    },
+  );
 
   it('is never said with the key', async () => {
     sentry.answerNextEnvelope(status(401));
