@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 
 import type { Tls } from '../config/destinations.ts';
@@ -32,7 +33,7 @@ export function sendNow(requests: readonly NowRequest[], timeoutMs: number): rea
   const waitMs = timerMs(timeoutMs);
   const startedAtMs = performance.now();
   try {
-    return answersOf(requests, inWorker(requests, waitMs));
+    if (!isWorkingDirectoryGone()) return answersOf(requests, inWorker(requests, waitMs));
   } catch {
     // Workers can be forbidden (`--permission`), or too many.
   }
@@ -54,6 +55,19 @@ export class CannotSendError extends Error {
   constructor(code: string) {
     super('nothing could be started that sends');
     this.code = code;
+  }
+}
+
+/**
+ * Whether the working directory was removed, as that of an old release is while it still runs. Every worker fails there
+ * before it runs anything, and says so in a callback alone. What `process.cwd()` tells here may be from before.
+ */
+function isWorkingDirectoryGone(): boolean {
+  try {
+    realpathSync.native('.');
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
   }
 }
 

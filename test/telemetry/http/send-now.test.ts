@@ -39,8 +39,10 @@ async function sendNowTo(
   targets: readonly (string | Target)[],
   timeoutMs: number | string = 600_000,
   env: Readonly<Record<string, string>> = {},
+  before = '',
 ): Promise<Told> {
   const source = `
+    ${before}
     import { sendNow } from 'DIST/telemetry/http/send-now.js';
     const { TARGETS, KEY } = process.env;
     const headers = { 'x-sentry-auth': 'sentry sentry_key=' + KEY, 'content-type': 'application/x-sentry-envelope' };
@@ -87,6 +89,16 @@ describe('requests of a process that cannot wait', () => {
   it('are many, over a few connections', async () => {
     const ended = await sendNowTo(Array.from({ length: 100 }, envelopeUrl));
     expect(ended.statuses).toEqual(Array.from({ length: 100 }, () => 200));
+  });
+
+  it.skipIf(process.platform === 'win32')('are sent also where the working directory is gone', async () => {
+    const removed = `
+      import { mkdtempSync, rmdirSync } from 'node:fs';
+      process.chdir(mkdtempSync('gone-'));
+      rmdirSync(process.cwd());
+    `;
+    const ended = await sendNowTo([envelopeUrl()], 20_000, {}, removed);
+    expect(ended).toMatchObject({ code: 0, stderr: '', statuses: [200] });
   });
 
   it('go over TLS as well, to an authority this process trusts', async () => {
