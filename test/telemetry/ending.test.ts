@@ -265,34 +265,67 @@ describe('a listener that nobody is to see', () => {
 /** Makes a process the first one of its own, where the machine has the command and allows it. */
 const AS_FIRST = 'unshare --pid --fork --kill-child';
 
+/** Runs the source as the first process of its own, with tracing set up. */
+const asFirst = (source: string): string => `
+  import { spawnSync } from 'node:child_process';
+  import { setupTracing, traceAgent, traceTool } from 'DIST/index.js';
+  if (process.argv[2] === undefined) {
+    const command = ['${AS_FIRST}', process.execPath, process.argv[1], 'inside'].join(' ');
+    process.exitCode = spawnSync(command, { shell: true, stdio: 'inherit' }).status;
+  } else {
+    const tracing = setupTracing();
+    const working = setInterval(() => {}, 1_000);
+    /** It listens anew when it has heard a signal. */
+    const signalled = async () => {
+      const heard = new Promise((resolve) => {
+        process.on('newListener', (name) => name === 'SIGTERM' && resolve());
+      });
+      process.kill(process.pid, 'SIGTERM');
+      await heard;
+    };
+    ${source}
+    clearInterval(working);
+    console.log('process', process.pid);
+  }
+`;
+
 describe.skipIf(spawnSync(`${AS_FIRST} true`, { shell: true }).status !== 0)('the first process of a container', () => {
   it('lives on after a signal that the kernel keeps from it, and its later spans are delivered', async () => {
-    const source = `
-      import { spawnSync } from 'node:child_process';
-      import { setupTracing, traceTool } from 'DIST/index.js';
-      if (process.argv[2] === undefined) {
-        const command = ['${AS_FIRST}', process.execPath, process.argv[1], 'inside'].join(' ');
-        process.exitCode = spawnSync(command, { shell: true, stdio: 'inherit' }).status;
-      } else {
-        setupTracing();
-        traceTool({ name: 'before' }, () => 21);
-        const working = setInterval(() => {}, 1_000);
-        for (const time of ['once', 'twice']) {
-          // It listens anew when it has sent.
-          const sent = new Promise((resolve) => {
-            process.on('newListener', (name) => name === 'SIGTERM' && resolve());
-          });
-          process.kill(process.pid, 'SIGTERM');
-          await sent;
-          traceTool({ name: time }, () => 21);
-        }
-        clearInterval(working);
-        console.log('process', process.pid);
+    const source = asFirst(`
+      traceTool({ name: 'before' }, () => 21);
+      for (const time of ['once', 'twice']) {
+        await signalled();
+        traceTool({ name: time }, () => 21);
       }
-    `;
+    `);
     const ended = await runScript(source, { env: { SENTRY_DSN: sentry.dsn } });
     expect(ended).toEqual({ code: 0, signal: null, stdout: 'process 1\n', stderr: '' });
     expect(names()).toEqual(['execute_tool before', 'execute_tool once', 'execute_tool twice']);
+  });
+
+  it('has a run that goes on after such a signal delivered once, as what became of it', async () => {
+    const source = asFirst(`
+      await traceAgent({ name: 'helper' }, async () => {
+        traceTool({ name: 'get_weather' }, () => 21);
+        await signalled();
+      });
+    `);
+    const ended = await runScript(source, { env: { SENTRY_DSN: sentry.dsn } });
+    expect(ended).toEqual({ code: 0, signal: null, stdout: 'process 1\n', stderr: '' });
+    expect(names()).toEqual(BOTH);
+    expect(sentry.stored.find(({ name }) => name === 'agent.invoke helper')).toMatchObject({ status: 'ok' });
+  });
+
+  it('is not held up by such a signal while the backend does not answer', async () => {
+    sentry.answerNext({ kind: 'hang' });
+    const source = asFirst(`
+      traceTool({ name: 'before' }, () => 21);
+      await signalled();
+      console.log('waiting spans:', tracing.status.destinations[0].pending);
+      await tracing.shutdown(0);
+    `);
+    const ended = await runScript(source, { env: { SENTRY_DSN: sentry.dsn } });
+    expect(ended).toMatchObject({ code: 0, signal: null, stdout: 'waiting spans: 1\nprocess 1\n' });
   });
 });
 

@@ -70,8 +70,12 @@ export function sendAtTheEnd(sending: Sending, { naturalMs, abruptMs }: EndingLi
     };
     const end = (): void => {
       process.off(signal, onSignal);
-      sending.sendNow(signal === 'SIGINT' ? Math.min(abruptMs, INTERRUPT_MS) : abruptMs);
-      if (process.pid !== INIT_PID) sending.close();
+      if (process.pid === INIT_PID) {
+        void sending.flush(naturalMs);
+      } else {
+        sending.sendNow(signal === 'SIGINT' ? Math.min(abruptMs, INTERRUPT_MS) : abruptMs);
+        sending.close();
+      }
       if (!process.emit(signal, signal)) process.kill(process.pid, signal);
       // Still here, because of the kernel or of somebody who has called the signal off.
       setImmediate(listen).unref();
@@ -103,7 +107,7 @@ function isExiting(): boolean {
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
-/** The kernel keeps signals from the first process of a container, so that one goes on. */
+/** The kernel keeps signals from the first process of a container, so that one goes on, and so do its runs. */
 const INIT_PID = 1;
 
 /**
