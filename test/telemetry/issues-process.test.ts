@@ -66,6 +66,13 @@ describe('Issues of a process', () => {
     expect(issues()).toEqual([['BookingError', 'warning', 'faultline.tool.execution', true]]);
   });
 
+  it('are delivered also where a polyfill has put less in place of the crypto of Node', async () => {
+    const polyfilled = `Object.defineProperty(globalThis, 'crypto', { value: { getRandomValues: (list) => list } });`;
+    const ended = await runScript(polyfilled + program(RECOVERS), { env: { SENTRY_DSN: sentry.dsn } });
+    expect(ended).toEqual({ code: 0, signal: null, stdout: '', stderr: '' });
+    expect(issues()).toEqual([['BookingError', 'warning', 'faultline.tool.execution', true]]);
+  });
+
   it('that dies of an uncaught exception are delivered, and it dies as it would have', async () => {
     const { code } = await endsAlike(DIES_IN_A_RUN);
     expect(code).toBe(1);

@@ -9,6 +9,7 @@ import { plainAttributes } from '../content/plain-attribute.ts';
 import type { ContentPolicy } from '../content/policy.ts';
 import type { Redactor } from '../content/redactor.ts';
 import type { Breadcrumb, Captured, CapturedFailure, CapturedMessage } from '../captured.ts';
+import { nodeModules } from '../http/node-modules.ts';
 import { linkedErrors } from '../linked-errors.ts';
 import { SCOPE_NAME } from '../semconv.ts';
 import { guard } from '../guard.ts';
@@ -126,7 +127,7 @@ function circumstances(
   const breadcrumbs = guard(() => eventBreadcrumbs(captured.breadcrumbs, policy)) ?? [];
   const resource = plainAttributes(environment.resource as Attributes, secretsRedactor);
   return {
-    event_id: crypto.randomUUID().replaceAll('-', ''),
+    event_id: nodeModules.crypto.randomUUID().replaceAll('-', ''),
     timestamp: occurredAtMs / 1000,
     platform: 'node',
     logger: SCOPE_NAME,
