@@ -1,7 +1,7 @@
 /**
  * The names other instrumentations write content under, as data: the GenAI conventions now and before
  * (`gen_ai.prompt.N.*`), the AI SDK, OpenInference, OpenLLMetry, Langfuse, LangSmith, Genkit, Google's ADK, MLflow,
- * Laminar, Mastra, Braintrust, Pydantic and MCP, and what HTTP and database instrumentations can be told to record.
+ * Laminar, Mastra, VoltAgent, Braintrust, Pydantic and MCP, and what HTTP and database instrumentations can be told to record.
  */
 import { isWrittenBy, type Writer, type WrittenSpan } from './foreign-writers.ts';
 import type { ContentKind } from './policy.ts';
@@ -95,6 +95,13 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'crewai.agent.goal',
     'crewai.agent.backstory',
     'agent.goal',
+    'agent.context',
+    'agent.messages.ui',
+    'agent.summary.preview',
+    'workflow.stateSnapshot',
+    'planagent.todos',
+    'planagent.task.description',
+    'planagent.task.response_preview',
     'smolagents.task',
     'prompt',
     'completion',
@@ -105,7 +112,12 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'user_prompt',
     'user_message',
   ]),
-  ...content(WHOLE_REQUEST, ['ai.request.body', 'llm.invocation_parameters', 'model_request_parameters']),
+  ...content(WHOLE_REQUEST, [
+    'ai.request.body',
+    'llm.invocation_parameters',
+    'model_request_parameters',
+    'agent.stateSnapshot',
+  ]),
   // Tool calls have names of their own there.
   ...content(
     ['outputs'],
@@ -128,6 +140,7 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'stream.response.text',
     'stream.response.object',
     'stream.response.toolCalls',
+    'guardrail.chunk.text',
     'ai.texts',
     'gen_ai.evaluation.explanation',
     'llm.completions',
@@ -248,12 +261,23 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
   ]),
   ...same({ role: 'stack' }, ['exception.stacktrace', 'error.stack']),
   // LangChain copies into it what an agent is configured with.
-  metadata: {
-    role: 'dependent',
-    writer: 'openInference',
-    theirs: roleOfContent(EVERYTHING_SAID),
-    otherwise: { role: 'plain' },
-  },
+  ...contentOf('openInference', EVERYTHING_SAID, ['metadata']),
+  ...contentOf('voltAgent', EVERYTHING_SAID, [
+    'workflow.context',
+    'suspension.data',
+    'resume.data',
+    'guardrail.message',
+    'guardrail.result.metadata',
+    'eval.input',
+    'eval.output',
+    'eval.expected',
+    'eval.scorer.metadata',
+  ]),
+  ...contentOf(
+    'voltAgent',
+    ['toolArguments'],
+    ['workspace.search.query', 'workspace.sandbox.command', 'workspace.sandbox.args'],
+  ),
   // Here the name of a system is meant.
   ...same({ role: 'plain' }, ['gen_ai.system', 'llm.system']),
 };
@@ -294,6 +318,10 @@ const PREFIXES: readonly (readonly [prefix: string, role: SettledRole])[] = [
     'rpc.request.body',
     'messaging.message.body',
     'mcp.prompt.',
+    'guardrail.input.',
+    'guardrail.output.',
+    'middleware.input.',
+    'middleware.output.',
   ]),
   ...prefixes(roleOfContent(ANSWER), [
     'gen_ai.completion.',
@@ -430,6 +458,16 @@ function roleOfContent(needs: readonly ContentKind[]): SettledRole {
 
 function content(needs: readonly ContentKind[], names: readonly string[]): Record<string, SettledRole> {
   return same(roleOfContent(needs), names);
+}
+
+/** Names that are content where a certain library writes them, and anything else where another one does. */
+function contentOf(
+  writer: Writer,
+  needs: readonly ContentKind[],
+  names: readonly string[],
+): Record<string, DependentRole> {
+  const role: DependentRole = { role: 'dependent', writer, theirs: roleOfContent(needs), otherwise: { role: 'plain' } };
+  return Object.fromEntries(names.map((name) => [name, role]));
 }
 
 function same(role: SettledRole, names: readonly string[]): Record<string, SettledRole> {

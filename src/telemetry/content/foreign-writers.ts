@@ -2,7 +2,7 @@
 import { SCOPE_NAME } from '../semconv.ts';
 
 /** A library that writes content under names anybody may use. */
-export type Writer = 'mastra' | 'openInference';
+export type Writer = 'mastra' | 'openInference' | 'voltAgent';
 
 /** What a span says of who wrote it. */
 export interface WrittenSpan {
@@ -26,6 +26,9 @@ const WRITERS: Readonly<Record<Writer, (attribute: string, span: WrittenSpan) =>
     (attribute.startsWith(`${span.name}.`) ||
       'componentName' in span.attributes ||
       span.instrumentationScope.name === 'default-tracer'),
+  // The name of its scope can be changed.
+  voltAgent: (_attribute, span) =>
+    !isOurs(span) && ('entity.type' in span.attributes || span.instrumentationScope.name === '@voltagent/core'),
 };
 
 function isOurs({ instrumentationScope }: WrittenSpan): boolean {

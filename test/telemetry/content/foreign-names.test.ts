@@ -165,6 +165,80 @@ describe('what database instrumentations write of the values of a statement', ()
   });
 });
 
+/** What `@voltagent/core` 2.10 writes, by the kind of content. */
+const VOLT_AGENT = {
+  everything: {
+    'agent.messages': '[{"role":"user","content":"canary"}]',
+    'agent.messages.ui': '[{"role":"user","parts":[{"type":"text","text":"canary"}]}]',
+    'agent.context': '{"tier":"canary"}',
+    'agent.summary.preview': 'canary',
+    'workflow.context': '{"tier":"canary"}',
+    'workflow.stateSnapshot': '{"result":"canary"}',
+    'suspension.data': '{"question":"canary"}',
+    'resume.data': '{"answer":"canary"}',
+    'guardrail.input.original': 'canary',
+    'guardrail.output.after': 'canary',
+    'guardrail.message': 'canary',
+    'guardrail.result.metadata': '{"found":"canary"}',
+    'middleware.input.current': 'canary',
+    'middleware.output.after': 'canary',
+    'eval.input': 'canary',
+    'eval.output': 'canary',
+    'eval.expected': 'canary',
+    'eval.scorer.metadata': '{"payload":"canary"}',
+    'planagent.todos': '[{"content":"canary"}]',
+    'planagent.task.description': 'canary',
+    'planagent.task.response_preview': 'canary',
+  },
+  request: { 'agent.stateSnapshot': '{"instructions":"canary","tools":[{"description":"canary"}]}' },
+  toolArguments: {
+    'workspace.search.query': 'canary',
+    'workspace.sandbox.command': 'echo canary',
+    'workspace.sandbox.args': ['canary'],
+  },
+};
+const VOLT_AGENT_PLAIN: Attributes = {
+  'entity.type': 'agent',
+  'entity.name': 'helper',
+  'operation.id': '28062c12-fefa-4738-b202-a7fadcf63ba6',
+  'span.label': 'weather',
+  'agent.state': 'completed',
+  'agent.workingMemory.enabled': false,
+  'guardrail.name': 'no numbers',
+  'guardrail.action': 'allow',
+  'middleware.name': 'trim',
+  'eval.scorer.name': 'helpfulness',
+  'workflow.state': 'suspended',
+  'workspace.search.mode': 'hybrid',
+  'llm.usage.prompt_tokens': 11,
+};
+const VOLT_AGENT_CONTENT: Attributes = Object.assign({}, ...Object.values(VOLT_AGENT)) as Attributes;
+
+describe('what VoltAgent writes of agents, guardrails and workflows', () => {
+  it('stays in while content is not recorded', () => {
+    expect(leaving({ ...VOLT_AGENT_PLAIN, ...VOLT_AGENT_CONTENT }).attributes).toEqual(VOLT_AGENT_PLAIN);
+  });
+
+  it('stays in on what says by its scope alone that it is of VoltAgent', () => {
+    expect(leaving(VOLT_AGENT_CONTENT, {}, undefined, { scope: '@voltagent/core' }).attributes).toEqual({});
+  });
+
+  it('stays in where it is in an event', () => {
+    const write = (span: Span): unknown =>
+      span.addEvent('guardrail.stream.process', { 'guardrail.chunk.index': 0, 'guardrail.chunk.text': 'canary' });
+    const [event] = leaving(VOLT_AGENT_PLAIN, {}, write).events;
+    expect(event).toMatchObject({ attributes: { 'guardrail.chunk.index': 0 } });
+    expect(event?.attributes).not.toHaveProperty(['guardrail.chunk.text']);
+  });
+
+  it('leaves with the kind it is of', () => {
+    const only = (kinds: CaptureContent): Attributes =>
+      leaving(VOLT_AGENT_CONTENT, { captureContent: kinds }, undefined, { scope: '@voltagent/core' }).attributes;
+    expect(only(true)).toEqual(VOLT_AGENT_CONTENT);
+    expect(only({ toolArguments: true })).toEqual(VOLT_AGENT.toolArguments);
+  });
+});
+
 /** What is said about an answer, or gathered beside it, by the instrumentation that says it. */
 const BESIDE_CONTENT: Attributes = {
   // OpenLLMetry
@@ -215,6 +289,9 @@ describe('what an application writes under a name that is content elsewhere', ()
     'workflow.deploy.result': 'success',
     'storage.upload.result': 'ok',
     'command.argument.0': '--fast',
+    'eval.expected': 'success',
+    'guardrail.message': 'within limits',
+    'workflow.context': 'nightly',
     'experiment.evaluation.explanation': 'baseline',
   };
 
