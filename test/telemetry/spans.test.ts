@@ -492,6 +492,20 @@ describe('a failure', () => {
     expect(span('chat gpt-5-mini').attributes['error.type']).toBe('aborted');
   });
 
+  it.each([
+    ['LangGraph', Object.create(new Error('[{"value":"approve?"}]'), { is_bubble_up: { get: () => true } }) as object],
+    ['Genkit', Object.assign(new Error('undefined'), { name: 'ToolInterruptError' })],
+  ])('is none when %s throws to leave a run for now, and comes out as it went in', async (_framework, pause) => {
+    const run = traceAgent({ name: 'helper' }, () => traceTool({ name: 'ask' }, () => Promise.reject(pause)));
+    await expect(run).rejects.toBe(pause);
+    for (const name of ['agent.invoke helper', 'execute_tool ask']) {
+      expect(span(name).status).toEqual({ code: UNSET });
+      expect(span(name).attributes).not.toHaveProperty('error.type');
+      expect(span(name).events).toEqual([]);
+    }
+    expect(span('agent.invoke helper').attributes).toMatchObject({ 'faultline.tool_errors': 0 });
+  });
+
   it('of a loop of your own is recorded on the active span', () => {
     trace.getTracer('app').startActiveSpan('turn', (turn) => {
       const error = new Error('every model failed');

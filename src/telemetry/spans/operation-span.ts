@@ -10,6 +10,7 @@ import { frameOf, type AgentFrame, type RunFrame } from '../run-frame.ts';
 import { recordSpanFailure } from '../failure.ts';
 import type { FailurePoint } from '../failure-points.ts';
 import { guard, guarded } from '../guard.ts';
+import { isInterruption } from '../interruption.ts';
 import { knownContent, withKnownContent, type KnownWork } from '../known-content.ts';
 import { errorType } from '../linked-errors.ts';
 import type { ResultObserver } from '../result-observation.ts';
@@ -179,7 +180,7 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
   }
 
   onError(error: unknown): void {
-    if (this.#ended || this.#error !== undefined) return;
+    if (this.#ended || this.#error !== undefined || isInterruption(error)) return;
     const { signal, opens } = this.#opened;
     if (signal?.aborted === true || isAbortOf((opens ?? this.within)?.leftBy, error)) {
       this.onCancel();

@@ -1,0 +1,16 @@
+import { guard } from './guard.ts';
+import { errorType } from './linked-errors.ts';
+import { isObject } from './recorded-failures.ts';
+
+/**
+ * Whether what was thrown is no failure: how work leaves a run that goes on later or somewhere else. LangGraph throws
+ * it at an `interrupt()` and for a command to the graph around, and marks it; of Genkit's there is the name.
+ */
+export function isInterruption(thrown: unknown): boolean {
+  return isBubblingUp(thrown) || errorType(thrown) === 'ToolInterruptError';
+}
+
+/** What its class has a getter for, as `isGraphBubbleUp` of LangGraph asks. */
+function isBubblingUp(thrown: unknown): boolean {
+  return guard(() => isObject(thrown) && (thrown as { is_bubble_up?: unknown }).is_bubble_up === true) === true;
+}
