@@ -254,6 +254,11 @@ const BESIDE_CONTENT: Attributes = {
   'langfuse.experiment.item.metadata': '{"question":"canary"}',
   'langfuse.experiment.item.expected_output': 'canary',
   'langfuse.experiment.metadata': '{"note":"canary"}',
+  // Genkit
+  'genkit:init': '{"question":"canary"}',
+  'genkit:metadata:context': '{"question":"canary"}',
+  'genkit:metadata:interrupt': '{"question":"canary"}',
+  'genkit:metadata:resumed': '{"answer":"canary"}',
 };
 const BESIDE_PLAIN: Attributes = {
   'openinference.span.kind': 'CHAIN',
@@ -266,6 +271,8 @@ const BESIDE_PLAIN: Attributes = {
   'ai.telemetry.metadata.team': 'search',
   'traceloop.association.properties.team': 'search',
   'langfuse.experiment.name': 'nightly',
+  'genkit:metadata:subtype': 'tool',
+  'genkit:metadata:agent:sessionId': '7cca4182-5603-4f9d-82c6-8d2dec253665',
 };
 
 describe('what is written beside an answer', () => {
