@@ -120,6 +120,7 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'ai.request.body',
     'llm.invocation_parameters',
     'model_request_parameters',
+    'langfuse.observation.model.parameters',
     'agent.stateSnapshot',
   ]),
   // Tool calls have names of their own there.

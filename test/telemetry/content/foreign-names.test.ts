@@ -254,6 +254,7 @@ const BESIDE_CONTENT: Attributes = {
   'langfuse.experiment.item.metadata': '{"question":"canary"}',
   'langfuse.experiment.item.expected_output': 'canary',
   'langfuse.experiment.metadata': '{"note":"canary"}',
+  'langfuse.observation.model.parameters': '{"response_format":"{\\"description\\":\\"canary\\"}"}',
   // Genkit
   'genkit:init': '{"question":"canary"}',
   'genkit:metadata:context': '{"question":"canary"}',
