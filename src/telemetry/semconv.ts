@@ -122,6 +122,8 @@ export const INTERRUPTED_ERROR_TYPE = 'interrupted';
 
 /** True on a span of another instrumentation inside of a model call of ours: what it traces of that is no second call. */
 export const FAULTLINE_INSIDE_CHAT = 'faultline.inside_chat';
+/** True on a span of another instrumentation in which another span tells of the same call: that one is the call. */
+export const FAULTLINE_TOLD_INSIDE = 'faultline.told_inside';
 
 /** Span event on the `chat` span that answered, one per hop of the fallback chain before it. */
 export const FALLBACK_EVENT = 'gen_ai.chat.fallback';

@@ -1,21 +1,24 @@
-import { trace, type Attributes } from '@opentelemetry/api';
+import { trace, type Attributes, type Span } from '@opentelemetry/api';
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-node';
 
-import { FAULTLINE_INSIDE_CHAT, OPERATIONS, SCOPE_NAME, SENTRY_OP } from '../semconv.ts';
-import { isForeignTool } from './dialects/foreign-spans.ts';
+import { FAULTLINE_INSIDE_CHAT, FAULTLINE_TOLD_INSIDE, OPERATIONS, SCOPE_NAME, SENTRY_OP } from '../semconv.ts';
+import { isForeignTool, onceToldCall } from './dialects/foreign-spans.ts';
 
 /**
  * Marks the spans that other instrumentations start inside of a model call of ours. Whoever traces that call with a
  * helper and has an instrumentation of the model SDK as well would have it twice, and each of its tokens. What a tool
  * does in it is no part of the call, and nobody else tells what the models it asks used.
+ *
+ * The other way round it marks the spans of others in which the same is told once more: a tool that is traced with a
+ * helper inside of the span its framework has for it, and an embedding inside of the one that asks for it.
  */
 export function createInnerCallProcessor(): SpanProcessor {
   return {
     onStart(span, context) {
-      if (isOurs(span)) return;
-      const parent = trace.getSpan(context) as Partial<ReadableSpan> | undefined;
-      if (parent?.attributes === undefined || !isInsideOf(parent, parent.attributes)) return;
-      span.setAttribute(FAULTLINE_INSIDE_CHAT, true);
+      const parent: (Span & Partial<ReadableSpan>) | undefined = trace.getSpan(context);
+      if (parent?.attributes === undefined) return;
+      if (!isOurs(span) && isInsideOf(parent, parent.attributes)) span.setAttribute(FAULTLINE_INSIDE_CHAT, true);
+      if (isToldBy(span, parent, parent.attributes)) parent.setAttribute(FAULTLINE_TOLD_INSIDE, true);
     },
     onEnd() {},
     forceFlush: () => Promise.resolve(),
@@ -30,4 +33,12 @@ function isOurs({ instrumentationScope }: Partial<ReadableSpan>): boolean {
 function isInsideOf(parent: Partial<ReadableSpan>, attributes: Attributes): boolean {
   if (!isOurs(parent)) return attributes[FAULTLINE_INSIDE_CHAT] === true && !isForeignTool(attributes);
   return attributes[SENTRY_OP] === OPERATIONS.chat.sentryOp;
+}
+
+/** What has ended cannot be marked any more. */
+function isToldBy(span: ReadableSpan, parent: Partial<ReadableSpan>, attributes: Attributes): boolean {
+  if (isOurs(parent) || parent.ended !== false) return false;
+  if (!isOurs(span) && span.instrumentationScope.name !== parent.instrumentationScope?.name) return false;
+  const call = onceToldCall(span);
+  return call !== undefined && call === onceToldCall({ name: parent.name ?? '', attributes });
 }

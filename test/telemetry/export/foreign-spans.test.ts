@@ -107,6 +107,48 @@ const AI_SDK_TOOL = {
   'ai.toolCall.id': 'call_1',
 };
 
+describe('a span of another instrumentation in which the same is told once more', () => {
+  it('is no second call of a tool where ours has its name, and one where ours is another', async () => {
+    const tracer = trace.getTracer('ai');
+    tracer.startActiveSpan('ai.toolCall', { attributes: AI_SDK_TOOL }, (tool) => {
+      traceTool({ name: 'weather' }, () => {});
+      tool.end();
+    });
+    tracer.startActiveSpan('ai.toolCall', { attributes: AI_SDK_TOOL }, (tool) => {
+      traceTool({ name: 'get_place' }, () => {});
+      tool.end();
+    });
+    await tracing.flush();
+    expect(counted(sentry.stored)).toEqual([
+      ['execute_tool weather', 'gen_ai.execute_tool', 'tool'],
+      ['execute_tool get_place', 'gen_ai.execute_tool', 'tool'],
+      ['ai.toolCall', 'function', undefined],
+      ['ai.toolCall', 'gen_ai.execute_tool', 'tool'],
+    ]);
+  });
+
+  it('is no second embedding, as the AI SDK 7 has it around its call', async () => {
+    const attributes = {
+      'gen_ai.operation.name': 'embeddings',
+      'gen_ai.provider.name': 'openai',
+      'gen_ai.request.model': 'text-embedding-3-small',
+    };
+    const tracer = trace.getTracer('gen_ai');
+    tracer.startActiveSpan('embeddings text-embedding-3-small', { attributes }, (embed) => {
+      const call = tracer.startSpan('embeddings text-embedding-3-small', { attributes });
+      call.setAttribute('gen_ai.usage.input_tokens', 5);
+      call.end();
+      embed.end();
+    });
+    await tracing.flush();
+    expect(counted(sentry.stored)).toEqual([
+      ['embeddings text-embedding-3-small', 'gen_ai.embeddings', 'ai_client'],
+      ['embeddings text-embedding-3-small', 'function', undefined],
+    ]);
+    expect(tokens(sentry.stored)).toEqual([5, 0]);
+  });
+});
+
 describe('spans inside of a model call of ours', () => {
   /** As the AI SDK nests them: a run, a call and a tool in it. */
   function generateText(): void {

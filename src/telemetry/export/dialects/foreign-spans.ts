@@ -4,6 +4,7 @@ import { providerName } from '../../attributes/provider-name.ts';
 import {
   DB_SYSTEM_NAME,
   FAULTLINE_INSIDE_CHAT,
+  FAULTLINE_TOLD_INSIDE,
   GEN_AI_AGENT_NAME,
   GEN_AI_CONVERSATION_ID,
   GEN_AI_COST_TOTAL_TOKENS,
@@ -181,6 +182,13 @@ export function isForeignTool(attributes: Attributes): boolean {
   return writtenOperation(attributes, instrumentationOf(attributes)) === TOOL;
 }
 
+/** What a span tells of that is one call, however many spans directly in each other do: a tool by its name, an embedding. */
+export function onceToldCall(span: SpanWords): string | undefined {
+  const operation = writtenOperation(span.attributes, instrumentationOf(span.attributes));
+  if (operation === TOOL) return `${TOOL} ${String(foreignAttributes(span)[GEN_AI_TOOL_NAME])}`;
+  return operation === 'embeddings' ? operation : undefined;
+}
+
 function instrumentationOf(attributes: Attributes): Instrumentation | undefined {
   return INSTRUMENTATIONS.find(({ sign }) => sign in attributes);
 }
@@ -190,9 +198,11 @@ function writtenOperation(attributes: Attributes, instrumentation: Instrumentati
   return knownOperation(attributes[GEN_AI_OPERATION_NAME]) ?? operationOf(attributes, instrumentation);
 }
 
-/** A model call of ours tells of everything in it but of the tools. */
+/** A model call of ours tells of everything in it but of the tools; a span directly inside, of the same. */
 function isToldAlready(operation: string | undefined, attributes: Attributes): boolean {
-  return attributes[FAULTLINE_INSIDE_CHAT] === true && operation !== TOOL;
+  return (
+    attributes[FAULTLINE_TOLD_INSIDE] === true || (attributes[FAULTLINE_INSIDE_CHAT] === true && operation !== TOOL)
+  );
 }
 
 function knownOperation(said: AttributeValue | undefined): string | undefined {
