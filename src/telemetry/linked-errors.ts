@@ -200,8 +200,8 @@ export function modelErrorType(error: unknown): string {
 
 /**
  * The HTTP status an error stands for, when it is one of a failure. Most SDKs have it on the error, Ollama's under a
- * name of its own, the AWS SDK in what it says of the answer, clients such as ky and got in the answer alone, and the AI
- * SDK on the last error of those it has tried again after.
+ * name of its own, the AWS SDK in what it says of the answer, clients such as ky and got in the answer alone, the AI SDK
+ * on the last error of those it has tried again after, and LangChain's middleware on the error whose message it repeats.
  */
 export function httpStatus(error: unknown): number | undefined {
   for (const statusAt of PLACES_OF_STATUS) {
@@ -220,6 +220,7 @@ const PLACES_OF_STATUS: readonly ((error: StatusPlaces) => unknown)[] = [
   ({ response }) => response?.status,
   ({ response }) => response?.statusCode,
   ({ lastError }) => lastError?.statusCode,
+  ({ '~brand': brand, cause }) => (brand === 'MiddlewareError' ? httpStatus(cause) : undefined),
 ];
 
 interface StatusPlaces {
@@ -229,6 +230,8 @@ interface StatusPlaces {
   readonly $metadata?: { readonly httpStatusCode?: unknown } | null;
   readonly response?: { readonly status?: unknown; readonly statusCode?: unknown } | null;
   readonly lastError?: { readonly statusCode?: unknown } | null;
+  readonly '~brand'?: unknown;
+  readonly cause?: unknown;
 }
 
 /** Providers also report 200 with an unreadable body; only a status that is a failure names one. */

@@ -543,6 +543,17 @@ describe('a failure', () => {
     expect(bytes).not.toContain('my secret');
     expect(bytes).not.toContain('wxyz');
   });
+
+  it('says no more of an answer that refuses the request where middleware of LangChain repeats it', () => {
+    const refusal = Object.assign(new Error('400 cannot read my secret plan'), { status: 400 });
+    const error = Object.assign(new Error(refusal.message, { cause: refusal }), { '~brand': 'MiddlewareError' });
+    expect(() =>
+      traceAgent({ name: 'helper' }, () => {
+        throw error;
+      }),
+    ).toThrow(error);
+    expect(span('agent.invoke helper').status).toEqual({ code: ERROR, message: 'Bad Request' });
+  });
 });
 
 /** A transport that connects when it is awaited, and tells meanwhile how it is. */

@@ -82,6 +82,9 @@ describe('the fingerprint of a failure', () => {
     expect(ofError({ status: 429 })).toEqual(ofError({ status: 401 }));
     expect(ofError({ $metadata: { httpStatusCode: 429 } })).toEqual(ofError({ status: 401 }));
     expect(ofError({ lastError: { statusCode: 503 } })).toEqual(ofError({ status: 503 }));
+    const wrapped = { '~brand': 'MiddlewareError', cause: { '~brand': 'MiddlewareError', cause: { status: 503 } } };
+    expect(ofError(wrapped)).toEqual(ofError({ status: 503 }));
+    expect(ofError({ cause: { status: 503 } })).toEqual(failureFingerprint(failure));
     expect(ofError({ status: 503 })).not.toEqual(ofError({ status: 401 }));
     expect(ofError({ code: 'ENOENT' })).toEqual(['tool.execution', 'Error', 'lookup in src/tools.ts', 'ENOENT']);
     expect(ofError({ code: 'EISDIR' })).not.toEqual(ofError({ code: 'ENOENT' }));
