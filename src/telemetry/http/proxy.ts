@@ -60,7 +60,7 @@ function named(lowerCase: string, environment: ProxyEnvironment): NamedProxy | u
 function readProxy({ variable, value }: NamedProxy): Proxy | undefined {
   const text = value.includes('://') ? value : `http://${value}`;
   const parsed = URL.canParse(text) ? new URL(text) : undefined;
-  if (parsed === undefined || !/^https?:$/.test(parsed.protocol) || parsed.hostname === '') return undefined;
+  if (parsed === undefined || !/^https?:$/.test(parsed.protocol)) return undefined;
   const { protocol, host, username, password } = parsed;
   const proxy = { url: `${protocol}//${host}`, host, variable };
   if (username === '' && password === '') return proxy;

@@ -45,7 +45,7 @@ export function openTunnel(proxy: Proxy, options: TunnelOptions, onTunnel: OnTun
   connecting.on('connect', ({ statusCode = 0 }, socket: Socket) => {
     if (statusCode >= 200 && statusCode < 300) {
       socket.setTimeout(0);
-      return settle(null, nodeModules.tls.connect({ ...options, path: undefined, socket }));
+      return settle(null, nodeModules.tls.connect({ ...options, socket }));
     }
     socket.destroy();
     settle(new ProxyError(proxy, { kind: 'refused', status: statusCode }));
