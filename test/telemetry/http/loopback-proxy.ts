@@ -1,9 +1,11 @@
 import { createServer, request as forward, type IncomingMessage } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 
 import { onTestFinished } from 'vitest';
 
 import type { Proxy } from '../../../src/telemetry/http/proxy.ts';
+import type { SelfSigned } from './certificate.ts';
 
 export interface LoopbackProxy extends Proxy {
   /** `CONNECT host:port` or `POST http://…` of every request, oldest first. */
@@ -23,6 +25,8 @@ export interface LoopbackProxyOptions {
   readonly leadsTo?: string;
   /** Takes everything and says nothing. */
   readonly isSilent?: boolean;
+  /** Is spoken to over TLS, and has this certificate. */
+  readonly tls?: SelfSigned;
 }
 
 /** Starts an HTTP proxy for this test: for tunnels, and for http URLs. */
@@ -36,9 +40,12 @@ export async function startProxy(options: LoopbackProxyOptions = {}): Promise<Lo
     noteFirst();
     const { authorization, refuseWith } = options;
     if (authorization !== undefined && request.headers['proxy-authorization'] !== authorization) return 407;
+    // As strict ones do: it names where the request is to go.
+    if (request.method === 'CONNECT' && request.headers.host !== request.url) return 400;
     return refuseWith;
   };
-  const server = createServer((request, response) => {
+  const server = options.tls === undefined ? createServer() : createTlsServer(options.tls);
+  server.on('request', (request, response) => {
     const status = refusal(request);
     if (options.isSilent === true) return;
     if (status !== undefined) return void request.resume().on('end', () => response.writeHead(status).end());
@@ -57,8 +64,10 @@ export async function startProxy(options: LoopbackProxyOptions = {}): Promise<Lo
   });
   server.on('connect', (request, socket: Socket) => {
     const status = refusal(request);
-    if (options.isSilent === true) return void socket.resume().on('end', () => socket.destroy());
-    if (status !== undefined) return void socket.end(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`);
+    const hasNoOtherEnd = options.isSilent === true || status !== undefined;
+    if (hasNoOtherEnd) socket.resume().on('end', () => socket.destroy());
+    if (options.isSilent === true) return;
+    if (status !== undefined) return void socket.write(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`);
     const { hostname, port } = new URL(`http://${options.leadsTo ?? request.url}`);
     const onward = connect(Number(port), hostname, () => {
       socket.write('HTTP/1.1 200 OK\r\n\r\n');
@@ -79,7 +88,7 @@ export async function startProxy(options: LoopbackProxyOptions = {}): Promise<Lo
   });
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
-    url: `http://${host}`,
+    url: `${options.tls === undefined ? 'http' : 'https'}://${host}`,
     host,
     variable: 'HTTPS_PROXY',
     asked,

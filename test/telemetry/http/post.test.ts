@@ -10,7 +10,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import { createServer as createTcpServer, type AddressInfo, type LookupFunction } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import type { Tls } from '../../../src/telemetry/config/destinations.ts';
 import { createConnection, DeadlinePassedError, type Connection } from '../../../src/telemetry/http/connection.ts';
@@ -24,6 +24,10 @@ import { stoppedTimers } from './clocks.ts';
 import { startProxy } from './loopback-proxy.ts';
 
 const BODY = Buffer.from('spans');
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
 async function listening(server: Server): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -39,14 +43,15 @@ interface Sent {
   readonly url: string | undefined;
   readonly host: string | undefined;
   readonly proxyAuthorization: string | undefined;
+  readonly key: unknown;
   readonly body: string;
 }
 
 /** A server that answers `{"ok":true}`, and what it was sent. */
 function answering(sent: Sent[]): RequestListener {
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const { host, 'proxy-authorization': proxyAuthorization } = request.headers;
-    sent.push({ url: request.url, host, proxyAuthorization, body: await text(request) });
+    const { host, 'proxy-authorization': proxyAuthorization, 'x-key': key } = request.headers;
+    sent.push({ url: request.url, host, proxyAuthorization, key, body: await text(request) });
     response.end('{"ok":true}');
   };
   return (request, response) => void answer(request, response);
@@ -233,6 +238,27 @@ describe('an answer', () => {
   });
 });
 
+describe('no answer', () => {
+  it('is an upgrade nobody has asked for', async () => {
+    const server = createTcpServer((socket) =>
+      socket.once('data', () => socket.write('HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: tea\r\n\r\n')),
+    );
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const answer = await send(connectionTo(url), url);
+    expect(answer).toMatchObject({ kind: 'broken', error: { message: expect.stringContaining('without an answer') } });
+  });
+
+  it('in time gives the request up', async () => {
+    let closed = false;
+    const server = createHttpServer((request) => request.socket.on('close', () => (closed = true)));
+    const url = `http://${await listening(server)}/`;
+    expect(await send(connectionTo(url), url, 50)).toEqual({ kind: 'timeout' });
+    await expect.poll(() => closed, { interval: 2 }).toBe(true);
+  });
+});
+
 describe('through a proxy', () => {
   it('an http URL is asked for whole, with the credentials for the proxy alone', async () => {
     const sent: Sent[] = [];
@@ -244,7 +270,13 @@ describe('through a proxy', () => {
     expect(textOf(await send(connection, url))).toBe('{"ok":true}');
 
     expect(proxy.asked).toEqual([`POST ${url}`, `POST ${url}`]);
-    expect(sent[0]).toEqual({ url: '/v1/traces?x=1', host, proxyAuthorization: undefined, body: 'spans' });
+    expect(sent[0]).toEqual({
+      url: '/v1/traces?x=1',
+      host,
+      proxyAuthorization: undefined,
+      key: 'secret',
+      body: 'spans',
+    });
     expect(proxy.open).toBe(1);
   });
 
@@ -252,14 +284,25 @@ describe('through a proxy', () => {
     const { cert, key } = selfSigned();
     const sent: Sent[] = [];
     const host = await listening(createHttpsServer({ cert, key }, answering(sent)));
-    const proxy = await startProxy({ authorization: 'Basic dTpw' });
-    const url = `https://${host}/v1/traces`;
+    const proxy = await startProxy({ authorization: 'Basic dTpw', leadsTo: host });
+    // Only the proxy gets anywhere with it.
+    const url = 'https://127.0.0.1:1/v1/traces';
     const connection = connectionTo(url, { proxy, tls: { ca: cert } });
     expect(textOf(await send(connection, url))).toBe('{"ok":true}');
     expect(textOf(await send(connection, url))).toBe('{"ok":true}');
 
-    expect(proxy.asked).toEqual([`CONNECT ${host}`]);
-    expect(sent).toMatchObject([{ host, proxyAuthorization: undefined }, { body: 'spans' }]);
+    expect(proxy.asked).toEqual(['CONNECT 127.0.0.1:1']);
+    expect(sent).toMatchObject([{ host: '127.0.0.1:1', proxyAuthorization: undefined }, { body: 'spans' }]);
+  });
+
+  it.each(['http', 'https'])('that is spoken to over TLS everything goes as well, for %s', async (protocol) => {
+    vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+    const own = selfSigned();
+    const server = protocol === 'https' ? createHttpsServer(own, answering([])) : createHttpServer(answering([]));
+    const proxy = await startProxy({ tls: own, leadsTo: await listening(server) });
+    const url = `${protocol}://127.0.0.1:1/`;
+    expect(textOf(await send(connectionTo(url, { proxy }), url))).toBe('{"ok":true}');
+    expect(proxy.asked).toEqual([protocol === 'https' ? 'CONNECT 127.0.0.1:1' : `POST ${url}`]);
   });
 
   it('the certificate of the server is checked as it is without one', async () => {
@@ -286,6 +329,13 @@ describe('through a proxy', () => {
       `the proxy ${proxy.host} of HTTPS_PROXY refused the connection to sentry.test (502); let it through, or add the host to NO_PROXY`,
     );
     expect(proxy.asked).toEqual(['CONNECT sentry.test:443']);
+    await expect.poll(() => proxy.open, { interval: 2 }).toBe(0);
+  });
+
+  it('an address with colons is asked for in brackets', async () => {
+    const proxy = await startProxy({ refuseWith: 502 });
+    await send(connectionTo('https://[fd12::1]/', { proxy }), 'https://[fd12::1]/');
+    expect(proxy.asked).toEqual(['CONNECT [fd12::1]:443']);
   });
 
   it.each(['http', 'https'])('that cannot be reached is said, for %s', async (protocol) => {

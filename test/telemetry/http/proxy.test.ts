@@ -42,8 +42,20 @@ describe('the proxy for a URL', () => {
     expect(proxy?.authorization).toBe(`Basic ${Buffer.from('u:50%').toString('base64')}`);
   });
 
-  it('is an http one when it names no protocol, also for https URLs', () => {
-    expect(proxyOf('https://sentry.test/', { HTTPS_PROXY: 'proxy.test:3128' })?.url).toBe(P);
+  it.each([
+    ['http://token@proxy.test', 'token:'],
+    ['http://:secret@proxy.test', ':secret'],
+  ])('takes half of the credentials as well, as in %s', (value, credentials) => {
+    const proxy = proxyOf('https://sentry.test/', { HTTPS_PROXY: value });
+    expect(proxy?.authorization).toBe(`Basic ${Buffer.from(credentials).toString('base64')}`);
+  });
+
+  it('is an http one when it names no protocol, also for https URLs, and given nothing it was not told', () => {
+    expect(proxyOf('https://sentry.test/', { HTTPS_PROXY: 'proxy.test:3128' })).toEqual({
+      url: P,
+      host: 'proxy.test:3128',
+      variable: 'HTTPS_PROXY',
+    });
   });
 
   it.each(['socks5://user:secret@proxy.test:1080', 'http://', 'http://a b', 'secret@@:'])(
@@ -85,12 +97,19 @@ describe('NO_PROXY', () => {
     ['10.0.0.0/8', 'http://11.1.2.3:4318/', false],
     ['10.0.0.0/8', 'https://sentry.test/', false],
     ['fd00::/8', 'http://[fd12::1]:4318/', true],
+    ['10.1.2.3/32', 'http://10.1.2.3/', true],
+    ['fd12::1/128', 'http://[fd12::1]/', true],
     ['fd12::1', 'http://[fd12::1]:4318/', true],
     ['[fd12::1]:4318', 'http://[fd12::1]:4318/', true],
     ['10.0.0.0/99', 'http://10.1.2.3/', false],
+    ['10.0.0.0/', 'http://10.1.2.3/', false],
+    ['10.0.0.0/x', 'http://10.1.2.3/', false],
+    ['fd12::1/129', 'http://[fd12::1]/', false],
     ['nonsense/8', 'http://10.1.2.3/', false],
+    ['nonsense/8', 'https://sentry.test/', false],
     ['1.2.3', 'http://10.1.2.3/', false],
     ['', 'https://sentry.test/', false],
+    [',', 'https://sentry.test./', false],
   ])('%s of %s: %s', (noProxy, url, isExempt) => {
     for (const name of ['NO_PROXY', 'no_proxy']) {
       expect(proxyOf(url, { ALL_PROXY: P, [name]: noProxy }) === undefined).toBe(isExempt);

@@ -79,6 +79,7 @@ describe('Retry-After', () => {
     ['-1', 60_000],
     ['soon', 60_000],
     ['Fri, 99 Nov', 60_000],
+    ['Fri, 99 Nov 2026 12:00:20 GMT', 60_000],
     ['1 day', 60_000],
     ['', 60_000],
   ])('of "%s" beside a 429 stops errors for %i ms', (value, expected) => {
