@@ -304,6 +304,18 @@ describe('a failure that may pass', () => {
     ]);
   });
 
+  it('is tried again after a short wait when others were accepted meanwhile', async () => {
+    sentry.answerNextEnvelope(status(503), 3);
+    const clock = hurriedClock();
+    const sender = createSender({ clock });
+    sender.send(anEvent());
+    await sentry.waitForEnvelopes(1);
+    sentry.answerNextEnvelope(status(503));
+    sender.send(anEvent());
+    await sentry.waitForEnvelopes(2);
+    expect(clock.waited.at(-1)).toEqual(between(1_000, 1_200));
+  });
+
   it('is tried again at once where a connection was kept and is gone by now', async () => {
     const clock = hurriedClock();
     const sender = createSender({ clock });
@@ -339,10 +351,11 @@ describe('a failure that may pass', () => {
     };
     const sender = createSender({ clock });
     sender.send(anEvent());
+    sender.send(anEvent());
     await isWaiting;
-    expect(sender.status).toMatchObject({ sent: 0, pending: 1 });
+    expect(sender.status).toMatchObject({ sent: 0, pending: 2 });
     await sender.flush();
-    expect(sender.status).toMatchObject({ sent: 1, pending: 0 });
+    expect(sender.status).toMatchObject({ sent: 2, pending: 0 });
   });
 
   it.each<[string, (response: ServerResponse) => void, RegExp]>([
@@ -544,12 +557,17 @@ describe('a server that limits the rate', () => {
     sender.send(events[1]!);
     await sender.flush(1_000);
     expect(clock.waits).toEqual([between(60_000, 72_000)]);
+    // Time enough for a request of the one that waits to arrive as well.
+    const other = createSender();
+    const othersEvent = anEvent();
+    other.send(othersEvent);
+    await other.flush();
     expect(sender.status).toMatchObject({ sent: 0, failed: 0, pending: 2 });
-    expect(sentry.requests).toHaveLength(1);
+    expect(sentry.requests).toHaveLength(2);
 
     clock.turn(72_000);
     await sender.flush();
-    expect(receivedIds()).toEqual(events.map(({ event_id: id }) => id));
+    expect(receivedIds()).toEqual([othersEvent, ...events].map(({ event_id: id }) => id));
     expect(sender.status).toMatchObject({ sent: 2, pending: 0 });
     expect(lines).toEqual([]);
   });
@@ -901,22 +919,26 @@ describe('events that are kept in a journal', () => {
 
 describe('a sender that is closed', () => {
   it('breaks off what is under way, counts it, and lets go whoever flushes', async () => {
+    // What has passed is not why.
+    sentry.answerNextEnvelope(status(503));
+    const sender = createSender({ clock: hurriedClock() });
+    sender.send(anEvent());
+    await sender.flush();
     sentry.answerNextEnvelope({ kind: 'hang' });
-    const sender = createSender();
     sender.send(anEvent());
     sender.send(anEvent());
-    await sentry.waitForRequests(1);
+    await sentry.waitForRequests(3);
     const flushed = sender.flush();
     sender.close();
     await flushed;
 
-    expect(sender.status).toMatchObject({ sent: 0, failed: 0, pending: 0, dropped: { closed: 2 } });
+    expect(sender.status).toMatchObject({ sent: 1, failed: 0, pending: 0, dropped: { closed: 2 } });
     expect(lines).toEqual([`2 Issues were not delivered: ${host()} did not take them before the time for it was over`]);
-    expect(sentry.requests).toHaveLength(1);
+    expect(sentry.requests).toHaveLength(3);
   });
 
   it('does not go on after a pause', async () => {
-    sentry.answerNextEnvelope(status(503));
+    sentry.answerNextEnvelope(status(429, { 'retry-after': '60' }));
     const clock = turnedClock();
     const sender = createSender({ clock });
     sender.send(anEvent());
