@@ -67,7 +67,7 @@ async function readBody(
   time: Time,
   signal: AbortSignal,
 ): Promise<Body> {
-  if (Number(request.headers.get('content-length') ?? 0) > maxBodyBytes) return { status: 'too-large' };
+  if (Number(request.headers.get('content-length')) > maxBodyBytes) return { status: 'too-large' };
   if (request.body === null) return { status: 'read', bytes: new Uint8Array() };
   const reader: ReadableStreamDefaultReader<Uint8Array> = request.body.getReader();
   const scope = openScope(signal, time, { ms: bodyTimeoutMs, onExpired: () => new Error('the body is late') });

@@ -6,23 +6,19 @@ export interface RecentIds {
   areNew(ids: readonly string[]): boolean;
 }
 
-/** Creates a memory for ids: each is kept for `windowMs`, and never more than `most` of them. */
+/** Creates a memory for ids: each is kept for `windowMs`, and no more than `most` of them when others come. */
 export function createRecentIds(time: Time, windowMs: number, most: number): RecentIds {
   /** When each was seen first, the oldest first. */
   const seenAt = new Map<string, number>();
-  const forget = (now: number): void => {
-    for (const [id, at] of seenAt) {
-      if (now - at < windowMs && seenAt.size <= most) return;
-      seenAt.delete(id);
-    }
-  };
   return {
     areNew: (ids) => {
       const now = time.now();
-      forget(now);
+      for (const [id, at] of seenAt) {
+        if (now - at < windowMs && seenAt.size <= most) break;
+        seenAt.delete(id);
+      }
       const isNew = !ids.some((id) => seenAt.has(id));
       for (const id of ids) if (!seenAt.has(id)) seenAt.set(id, now);
-      forget(now);
       return isNew;
     },
   };

@@ -160,8 +160,11 @@ describe('a question that cannot be understood', () => {
   const CASES: readonly (readonly [string, number, string, RequestInit & { path?: string }])[] = [
     ['that is not JSON', 400, 'malformed_json', { body: '{"input": "hi"' }],
     ['that is empty', 400, 'malformed_json', { body: '' }],
+    ['without a body', 400, 'malformed_json', { body: null }],
     ['that is not UTF-8', 400, 'malformed_json', { body: new Uint8Array([0x22, 0xff, 0x22]) }],
     ['that is a list', 400, 'invalid_request', { body: '["hi"]' }],
+    ['that is null', 400, 'invalid_request', { body: 'null' }],
+    ['that is a text', 400, 'invalid_request', { body: '"hi"' }],
     ['whose input is a number', 400, 'invalid_request', { body: '{"input": 1}' }],
     ['whose input is blank', 400, 'invalid_request', { body: '{"input": "  "}' }],
     ['whose conversation is a path', 400, 'invalid_request', { body: '{"input": "hi", "conversationId": "../x"}' }],
@@ -204,6 +207,17 @@ describe('a question that cannot be understood', () => {
 
     expect(await problem(response)).toMatchObject({ status: 413, type: 'body_too_large' });
     expect(await (await ask(origin, { input: 'hi' })).json()).toMatchObject({ text: 'Hello.' });
+  });
+
+  test('that says it is too large is refused before any of it arrives', async () => {
+    const { send } = without({ maxBodyBytes: 1_000 });
+    const response = await send('/agents/helper/run', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'content-length': '1001' },
+      body: new ReadableStream(),
+      duplex: 'half',
+    });
+    expect(await problem(response)).toMatchObject({ status: 413, type: 'body_too_large' });
   });
 
   test('that never arrives in full is given up on', async () => {

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test 
 
 import { createRuntime, type Agent } from '../../../src/runtime/index.ts';
 import { createSlackAnswer, piecesOf } from '../../../src/runtime/transports/slack-answer.ts';
+import { createRecentIds } from '../../../src/runtime/transports/recent-ids.ts';
 import { slackTransportWith, type SlackTransportOptions } from '../../../src/runtime/transports/slack.ts';
 import { gate, rejection } from '../support/agents.ts';
 import { manualTime } from '../support/manual-time.ts';
@@ -124,6 +125,19 @@ describe('the bot', () => {
 
     expect(shown(slack)).toEqual(['&lt;!channel&gt; &amp; &lt;@U1&gt;']);
   });
+});
+
+test('the ids of events are remembered for a while, and no more than so many of them', () => {
+  const time = manualTime();
+  const recent = createRecentIds(time, 1_000, 3);
+  expect(recent.areNew(['a', 'b'])).toBe(true);
+  time.advance(999);
+  expect(recent.areNew(['b', 'c'])).toBe(false);
+  expect(recent.areNew(['d'])).toBe(true);
+  expect(recent.areNew(['b'])).toBe(false);
+  expect(recent.areNew(['a'])).toBe(true);
+  time.advance(1_000);
+  expect(recent.areNew(['d'])).toBe(true);
 });
 
 describe('a conversation', () => {
