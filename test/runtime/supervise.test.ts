@@ -1,3 +1,5 @@
+import { getEventListeners } from 'node:events';
+
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { createAgentWith } from '../../src/runtime/agent.ts';
@@ -22,8 +24,9 @@ const receive = () => Promise.resolve();
 
 function supervise(time: ManualTime, transport: Transport, options: Partial<SuperviseOptions> = {}) {
   const controller = new AbortController();
-  const done = superviseTransportWith(time, transport, { receive, signal: controller.signal, ...options });
-  return { done, stop: (reason?: unknown) => controller.abort(reason) };
+  const { signal } = controller;
+  const done = superviseTransportWith(time, transport, { receive, signal, ...options });
+  return { signal, done, stop: (reason?: unknown) => controller.abort(reason) };
 }
 
 describe('a supervised transport', () => {
@@ -111,10 +114,12 @@ describe('a supervised transport', () => {
   test('is started again after 1, 2, 4 and at most 60 seconds', async () => {
     const time = manualTime();
     const transport: Transport = { name: 'slack', start: () => Promise.reject(new Error('no')) };
-    const { done, stop } = supervise(time, transport, { onCrash: 'restart' });
+    const { signal, done, stop } = supervise(time, transport, { onCrash: 'restart' });
     const delays: number[] = [];
     for (let crash = 0; crash < 8; crash += 1) {
       const delayMs = await time.nextTimer();
+      // The pause is what listens; nothing that has crashed does any more.
+      expect(getEventListeners(signal, 'abort')).toHaveLength(1);
       delays.push(delayMs);
       time.advance(delayMs);
     }
