@@ -62,24 +62,30 @@ export function exporterTo(url: string, overrides: Partial<Destination> = {}): O
 
 /** Exports, and resolves with the result. A second call back is an error. */
 export function exported(exporter: DeliveringExporter, spans: readonly ReadableSpan[]): Promise<DeliveryResult> {
-  return new Promise((resolve, reject) => {
-    let calls = 0;
+  let calls = 0;
+  onTestFinished(() => {
+    if (calls > 1) throw new Error('the exporter called back twice');
+  });
+  return new Promise((resolve) => {
     exporter.export([...spans], (result) => {
       calls += 1;
-      if (calls === 1) resolve(result);
-      else reject(new Error('the exporter called back twice'));
+      resolve(result);
     });
   });
 }
 
 /** Sends, and resolves when all of it is decided. To decide more than was sent is an error. */
 export function sent(exporter: RetryingExporter, spans: readonly ReadableSpan[]): Promise<DeliveryResult> {
-  return new Promise((resolve, reject) => {
+  let isDecidedTwice = false;
+  onTestFinished(() => {
+    if (isDecidedTwice) throw new Error('a span was decided twice');
+  });
+  return new Promise((resolve) => {
     let outcome: Outcome = {};
     const open = new Set(spans);
     if (open.size === 0) resolve(deliveryResult(outcome));
     exporter.send(spans, (decided, result) => {
-      if (!decided.every((span) => open.delete(span))) reject(new Error('a span was decided twice'));
+      if (!decided.every((span) => open.delete(span))) isDecidedTwice = true;
       outcome = combined(outcome, result);
       if (open.size === 0) resolve(deliveryResult(outcome));
     });

@@ -7,7 +7,7 @@ import { createSplittingExporter } from '../../../src/telemetry/export/splitting
 import type { Clock } from '../../../src/telemetry/http/clock.ts';
 import { rateLimited, startFakeSentry, type FakeAnswer, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
 import { hurriedClock, stoppedTimers, turnedClock } from '../http/clocks.ts';
-import { exporterTo, sent, someSpans, tracesUrlOf } from './exporting.ts';
+import { exported, exporterTo, sent, someSpans, tracesUrlOf } from './exporting.ts';
 
 let sentry: FakeSentry;
 beforeEach(async () => {
@@ -95,6 +95,17 @@ describe('a failure that may pass', () => {
     expect(clock.waited).toEqual([between(500, 1_000), between(1_000, 2_000), between(2_000, 4_000)]);
   });
 
+  it('is followed by a short wait again when something was accepted meanwhile', async () => {
+    sentry.answerNext(status(503), 3);
+    const clock = hurriedClock();
+    const exporter = retrying({ clock });
+    await sent(exporter, someSpans(1));
+    sentry.answerNext(status(503));
+    await sent(exporter, someSpans(1));
+    expect(clock.waited).toHaveLength(4);
+    expect(clock.waited[3]).toEqual(between(500, 1_000));
+  });
+
   it('is followed by a wait where a new connection breaks off', async () => {
     sentry.answerNext({ kind: 'reset' });
     const clock = hurriedClock();
@@ -140,9 +151,11 @@ describe('a failure that may pass', () => {
   it.each([400, 401, 404, 501])('is not one: %i is not asked for twice', async (code) => {
     sentry.answerNext(status(code));
     const clock = hurriedClock();
-    const result = await sent(retrying({ clock }), someSpans(2));
+    const exporter = retrying({ clock });
+    const result = await sent(exporter, someSpans(2));
     expect(result.code).toBe(1);
     expect(result.rejected + result.undecided.length).toBe(2);
+    expect(exporter.history.lastSuccessMs).toBeUndefined();
     expect(sentry.requests).toHaveLength(1);
     expect(clock.waited).toEqual([]);
   });
@@ -330,6 +343,11 @@ describe('an exporter that is closed', () => {
     expect(late.undecided).toHaveLength(3);
     expect(exporter.history.lastError).toBe('sentry.test did not take them before the time for it was over');
     expect(clock.waits).toEqual([]);
+
+    // What was under way fails by now, which nobody is told again.
+    await sentry.close();
+    await exported(exporterTo(tracesUrlOf(sentry)), someSpans(1));
+    expect(ended).toEqual([1, 2]);
   });
 
   it('says the failure that was last', async () => {
