@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test 
 import { createAgent, createRuntime, superviseTransport } from '../../../src/runtime/index.ts';
 import type { Runtime, Transport } from '../../../src/runtime/index.ts';
 import { createRuntimeWith } from '../../../src/runtime/runtime.ts';
+import { createEventStream } from '../../../src/runtime/transports/http-event-stream.ts';
 import type { AddressedMessage } from '../../../src/runtime/transports/http-run.ts';
 import { httpTransport, httpTransportWith, type HttpTransportOptions } from '../../../src/runtime/transports/http.ts';
 import { scriptedModel } from '../../../src/testing/scripted-model.ts';
@@ -367,6 +368,30 @@ describe('a stream', () => {
 
     expect(heartbeat.value).toBe(': still here\n\n');
     expect(rest).toContain('event: run.end');
+  });
+
+  test('says so again and again, but only to who reads, and no more once it has ended', async () => {
+    const time = manualTime();
+    const stream = createEventStream(time, { heartbeatMs: 7_000, maxWaiting: 1_000, onGone: () => {} });
+    const reader = stream.body.getReader();
+    const next = async (ms = 0): Promise<string> => {
+      const reading = reader.read();
+      await new Promise(setImmediate);
+      time.advance(ms);
+      return Buffer.from((await reading).value ?? []).toString();
+    };
+    expect([await next(7_000), await next(7_000)]).toEqual([': still here\n\n', ': still here\n\n']);
+
+    time.advance(7_000);
+    stream.sendText('Hello.');
+    expect(await next()).toContain('Hello.');
+    time.advance(7_000);
+    expect(await next(7_000)).toBe(': still here\n\n');
+
+    stream.end({ event: 'run.end', data: {} });
+    expect(await next()).toContain('run.end');
+    expect(await next()).toBe('');
+    expect(time.running).toBe(0);
   });
 
   test('for an EventSource comes with GET when that was allowed, and does not run twice', async () => {

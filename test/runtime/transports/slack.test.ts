@@ -63,6 +63,23 @@ describe('the bot', () => {
     });
   });
 
+  test.each([
+    [
+      mention('who &amp; what is <https://example.com|this>, &lt;b&gt; &amp;lt;?'),
+      'who & what is https://example.com, <b> &lt;?',
+    ],
+    [direct('write to <mailto:ada@example.com|Ada>'), 'write to mailto:ada@example.com'],
+    [direct(`does <@U7> know <@${BOT}>?`), 'does <@U7> know  ?'],
+  ])('asks the agent what a person typed, without its own name: %o', async (event, text) => {
+    let asked: unknown;
+    const agent = helper(({ prompt }) => {
+      asked = prompt.at(-1);
+      return 'Well.';
+    });
+    await connected(agent).slack.send(event);
+    expect(asked).toMatchObject({ role: 'user', content: [{ type: 'text', text }] });
+  });
+
   test('answers a direct message where it was written', async () => {
     const { slack } = connected(helper('Hello Ada.', 'In a thread.'));
 
