@@ -128,7 +128,10 @@ describe('what is sent of an error while content is not recorded', () => {
     ['of PgBouncer', { code: '08P01', severity: 'FATAL' }, '08P01'],
     ['of Prisma', { name: 'PrismaClientKnownRequestError', code: 'P2002', meta: 'canary' }, 'P2002'],
     ['of MCP, a number', { code: -32_602, data: 'canary' }, '-32602'],
+    ['of JSON-RPC, the lowest one', { code: -32_768 }, '-32768'],
+    ['of JSON-RPC, the highest one', { code: -32_000 }, '-32000'],
     ['of gRPC, a number', { code: 5, details: 'canary', metadata: {} }, '5'],
+    ['of gRPC, the highest one', { code: 16, details: 'canary', metadata: {} }, '16'],
     ['of MongoDB, a number', { name: 'MongoServerError', code: 11_000, keyValue: 'canary' }, '11000'],
     ['of MongoDB under another name, a number', { code: 13, codeName: 'Unauthorized' }, '13'],
     ['of a cause', { cause: named('error', 'canary', { code: '40P01', severity: 'ERROR' }) }, '40P01'],
@@ -150,6 +153,20 @@ describe('what is sent of an error while content is not recorded', () => {
       expect(said(inside)).toBe('[message withheld]');
       expect(said(named('Error', 'canary', { cause: inside }))).toBe('[message withheld]');
     }
+  });
+
+  it.each<[string, object]>([
+    ['a system', { code: 'SAVE5', syscall: 'open' }],
+    ['Postgres', { code: 'CANARY', severity: 'ERROR', routine: 'canary' }],
+    ['Prisma', { name: 'PrismaClientKnownRequestError', code: 'SAVE5' }],
+    ['gRPC', { code: 17, details: 'canary', metadata: {} }],
+    ['gRPC', { code: -1, details: 'canary', metadata: {} }],
+    ['gRPC without its metadata', { code: 5, details: 'canary' }],
+    ['gRPC without its details', { code: 5, metadata: {} }],
+    ['MongoDB', { name: 'MongoServerError', code: 100_000 }],
+    ['MongoDB', { name: 'MongoServerError', code: -1 }],
+  ])('is no code that %s does not have, also in an error of its: %o', (_name, fields) => {
+    expect(said(named('Error', 'canary', fields))).toBe('[message withheld]');
   });
 
   it('is nothing of the words a tool puts beside its error, with or without an HTTP status', () => {
