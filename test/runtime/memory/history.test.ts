@@ -31,7 +31,10 @@ describe('an in-process history', () => {
     await history.save('a', [user('1'), assistant('2'), tool, assistant('3'), user('4'), assistant('5')]);
     await history.save('b', [user('1'), assistant('2'), tool, assistant('3'), tool, assistant('4')]);
 
+    await history.save('c', [assistant('0'), user('1'), assistant('2'), user('3')]);
+
     expect(await history.load('a')).toEqual([user('4'), assistant('5')]);
+    expect(await history.load('c')).toEqual([user('1'), assistant('2'), user('3')]);
     expect((await history.load('b')).length).toBe(6);
   });
 });
