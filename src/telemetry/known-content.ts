@@ -1,6 +1,8 @@
 import { createContextKey, type Context } from '@opentelemetry/api';
 
+import type { Content } from './attributes/content.ts';
 import { isUnawaited } from './content/unawaited.ts';
+import { guard } from './guard.ts';
 
 /**
  * Some work, and the content that is known of it.
@@ -11,6 +13,8 @@ export interface KnownWork {
   hasEnded: boolean;
   /** What errors may quote and must not say. */
   readonly content: () => readonly unknown[];
+  /** What it has come to, which they may quote as well. */
+  answer?: Content | undefined;
 }
 
 const KEY = createContextKey('faultline.content');
@@ -32,8 +36,12 @@ export function withKnownContent(context: Context, work: KnownWork): Context {
  * @internal
  */
 export function knownContent(context: Context): () => unknown {
-  // What is promised is not waited for.
-  return () => worksOf(context).map(({ content }) => content().filter((given) => !isUnawaited(given)));
+  return () => worksOf(context).map(contentOf);
+}
+
+function contentOf({ content, answer }: KnownWork): readonly unknown[] {
+  // What is promised is not waited for, and what nobody can read was not quoted.
+  return [...content(), guard(() => answer?.())].filter((given) => !isUnawaited(given));
 }
 
 function worksOf(context: Context): readonly KnownWork[] {

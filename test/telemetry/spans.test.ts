@@ -1108,6 +1108,46 @@ describe('content given to a helper', () => {
       'is recorded inside of it',
       async () => traceTool({ name: 'failing', ...CITY }, () => recordFailure('tool.execution', new Error(WEATHER))),
     ],
+    [
+      'fails inside of a model call that has recorded it as its answer',
+      async () =>
+        traceChat(GPT, (chat) => {
+          chat.record({ output: () => 'Canary Wharf' });
+          chat.record({ id: 'r-1' });
+          traceTool({ name: 'failing' }, fail);
+        }),
+    ],
+    [
+      'fails of itself after it has recorded it as its result',
+      async () =>
+        traceTool({ name: 'failing' }, (tool) => {
+          tool.record({ result: () => ({ city: 'Canary Wharf' }) });
+          fail();
+        }),
+    ],
+    [
+      'fails inside of a search that has recorded it, and of an agent whose answer cannot be given',
+      async () =>
+        traceAgent({ name: 'helper' }, (agent) => {
+          agent.record({
+            output: () => {
+              throw new Error('no answer');
+            },
+          });
+          return traceMemory({ store: 'notes' }, async (memory) => {
+            memory.record({ records: () => ['Canary Wharf'] });
+            traceTool({ name: 'failing' }, fail);
+          });
+        }),
+    ],
+    [
+      'fails inside of an agent that has recorded it as its answer',
+      async () =>
+        traceAgent({ name: 'helper' }, (agent) => {
+          agent.record({ output: () => 'Canary Wharf' });
+          traceTool({ name: 'failing' }, fail);
+        }),
+    ],
   ])('is taken out of what is recorded of what %s', async (_, work) => {
     await work().catch(() => {});
     const { status, events } = span('execute_tool failing');

@@ -54,6 +54,7 @@ class AgentOperation extends OperationSpan implements AgentSpan {
   get record(): (result: AgentResult) => void {
     return guarded(({ turns, output }) => {
       if (isNumber(turns)) this.#totals.turns = turns;
+      this.answer = output ?? this.answer;
       this.write(agentOutput, output);
     });
   }

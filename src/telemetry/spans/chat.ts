@@ -44,6 +44,7 @@ class ChatOperation extends OperationSpan implements ChatSpan {
   get record(): (response: ChatResponse) => void {
     return guarded((response) => {
       this.#response = this.#response === undefined ? response : { ...this.#response, ...defined(response) };
+      this.answer = this.#response.output;
     });
   }
 

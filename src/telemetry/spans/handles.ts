@@ -50,7 +50,7 @@ export interface AgentSpanOptions extends SpanOptions, AgentDescription {
 export interface AgentResult {
   /** Corrects what is otherwise counted from the spans inside: one turn per model call that answered. */
   readonly turns?: number | undefined;
-  /** What the agent answered: a text, or messages. Called only when outputs are recorded. */
+  /** What the agent answered: a text, or messages. Called only when outputs are recorded, or when the run fails. */
   readonly output?: Content | undefined;
 }
 
@@ -73,7 +73,10 @@ export interface ChatSpanOptions extends SpanOptions, ChatDescription {
 
 /** One model call as it is known when the provider has answered. */
 export interface ChatResponse extends ChatMetadata {
-  /** What the model wrote: a text, or messages in any shape `messages` may have. Called only when outputs are recorded. */
+  /**
+   * What the model wrote: a text, or messages in any shape `messages` may have. Called only when outputs are recorded, or
+   * when the call fails.
+   */
   readonly output?: Content | undefined;
 }
 
@@ -94,7 +97,10 @@ export interface ToolSpanOptions extends SpanOptions, ToolDescription {
 export interface ToolResult {
   /** Bytes of the serialised result. */
   readonly resultBytes?: number | undefined;
-  /** The result, when it is not what the traced function returns. Called only when tool results are recorded. */
+  /**
+   * The result, when it is not what the traced function returns. Called only when tool results are recorded, or when the
+   * call fails.
+   */
   readonly result?: Content | undefined;
 }
 
@@ -110,7 +116,10 @@ export interface MemorySpanOptions extends SpanOptions, MemoryDescription {
 /** What a memory search came to. */
 export interface MemoryResult {
   readonly recordCount?: number | undefined;
-  /** The records, when they are not the list the traced function returns. Called only when memory is recorded. */
+  /**
+   * The records, when they are not the list the traced function returns. Called only when memory is recorded, or when the
+   * search fails.
+   */
   readonly records?: Content | undefined;
 }
 

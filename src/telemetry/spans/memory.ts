@@ -14,7 +14,6 @@ import { OperationSpan, type Opened, type TracedOperation } from './operation-sp
 class MemoryOperation extends OperationSpan implements MemorySpan {
   protected readonly operation = 'memory';
   readonly #memory: MemorySpanOptions;
-  #hasRecords = false;
 
   constructor(opened: Opened, memory: MemorySpanOptions) {
     super(opened);
@@ -38,13 +37,13 @@ class MemoryOperation extends OperationSpan implements MemorySpan {
     return guarded(({ recordCount, records }) => {
       this.writeNumber(GEN_AI_MEMORY_RECORD_COUNT, recordCount);
       if (records === undefined) return;
-      this.#hasRecords = true;
+      this.answer = records;
       this.write(memoryRecords, records);
     });
   }
 
   override onResult(value: unknown): void {
-    if (!this.#hasRecords && Array.isArray(value)) this.write(memoryRecords, () => value);
+    if (this.answer === undefined && Array.isArray(value)) this.write(memoryRecords, () => value);
   }
 
   protected override describeError(): { readonly point: FailurePoint } {

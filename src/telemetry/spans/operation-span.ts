@@ -1,7 +1,7 @@
 import { context as contextApi, INVALID_SPAN_CONTEXT, trace, type Context, type Span } from '@opentelemetry/api';
 
 import { active } from '../active.ts';
-import type { ContentBuilder } from '../attributes/content.ts';
+import type { Content, ContentBuilder } from '../attributes/content.ts';
 import { reportFailure } from '../capture.ts';
 import type { ContentPolicy } from '../content/policy.ts';
 import { seal } from '../content/seal.ts';
@@ -157,6 +157,7 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
   protected readonly within: AgentFrame | undefined;
   readonly #opened: Opened;
   #known: KnownWork | undefined;
+  #answer: Content | undefined;
   #error: { readonly value: unknown } | undefined;
   #aborted = false;
   #ended = false;
@@ -167,6 +168,16 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
     this.within = opened.within;
     this.#opened = opened;
     this.inside = opened.context;
+  }
+
+  /** What the work has come to, in the words of who recorded it. Its error may quote that as well. */
+  protected get answer(): Content | undefined {
+    return this.#answer;
+  }
+
+  protected set answer(answer: Content | undefined) {
+    this.#answer = answer;
+    if (this.#known !== undefined) this.#known.answer = answer;
   }
 
   /** Writes the content that is known before the work starts, and lets the work know it. */

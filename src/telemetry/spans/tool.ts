@@ -15,7 +15,6 @@ import { OperationSpan, type Opened, type Surroundings, type TracedOperation } f
 class ToolOperation extends OperationSpan implements ToolSpan {
   protected readonly operation = 'tool';
   readonly #tool: ToolSpanOptions;
-  #hasResult = false;
 
   constructor(opened: Opened, tool: ToolSpanOptions) {
     super(opened);
@@ -39,13 +38,13 @@ class ToolOperation extends OperationSpan implements ToolSpan {
     return guarded(({ resultBytes, result }) => {
       this.writeNumber(GEN_AI_TOOL_CALL_RESULT_SIZE, resultBytes);
       if (result === undefined) return;
-      this.#hasResult = true;
+      this.answer = result;
       this.write(toolResult, result);
     });
   }
 
   override onResult(value: unknown): void {
-    if (!this.#hasResult && value !== undefined) this.write(toolResult, () => value);
+    if (this.answer === undefined && value !== undefined) this.write(toolResult, () => value);
   }
 
   protected override describeError(): { readonly point: FailurePoint } {
