@@ -69,8 +69,13 @@ function wrongValue(
   document: ConfigDocument,
 ): ConfigProblem {
   const is = value === undefined ? 'is missing: it must be' : 'must be';
-  const came = value === undefined ? '' : `, but is ${describeValue(value)}`;
+  const came = value === undefined ? '' : whatCame(path, value);
   return { ...document.positionOf(path), message: `${pathName(path)} ${is} ${expectationOf(schema)}${came}` };
+}
+
+/** Where a variable is to be named often its value stands, which is a secret of any form. */
+function whatCame(path: ConfigPath, value: unknown): string {
+  return String(path.at(-1)).endsWith('_env') ? ', and not its value' : `, but is ${describeValue(value)}`;
 }
 
 /** Quotes are easily overlooked, and what is empty is of the right type. */

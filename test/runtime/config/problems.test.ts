@@ -232,6 +232,16 @@ describe('a secret in the file', () => {
     expect([KEY, DSN, BOT, '0123456789abcdef'].filter((secret) => problems.includes(secret))).toEqual([]);
   });
 
+  test.each([
+    ['a word', 'my-token'],
+    ['a number', '20261122'],
+    ['a list', '[my-token]'],
+  ])('is not repeated in place of the variable that is to hold it, as it may be any text: %s', async (_what, value) => {
+    expect(await problemsOf(`${AGENTS}\nruntime: { http: { token_env: ${value} } }`)).toEqual([
+      '2:31: runtime.http.token_env must be the name of an environment variable, in capital letters, digits and _, and not its value',
+    ]);
+  });
+
   test('is not seen in words that only look alike', async () => {
     const words =
       'risk-free sk-learn-based-model-for-everything https://example.com/a@b/1 hf_transformers_everywhere_all';
