@@ -16,25 +16,38 @@ const MAX_VALUES = 10_000;
  * what they choked on, and a failure is recorded also where content is not.
  *
  * Recognised are whole values, of less than four characters only where they stand alone; what the message has in
- * quotation marks, of any length; and stretches of sixteen characters of longer values. Linear in the length of
- * both; never throws.
+ * quotation marks, of any length; and stretches of sixteen characters of longer values; all of them also as JSON has
+ * them. Linear in the length of both; never throws.
  */
 export function withholdContent(message: string, content: unknown): string {
   const hidden = new Uint8Array(message.length);
   const parts = partsOf(message);
   const quotations = quotationsIn(message);
   for (const text of textsIn(content)) {
-    if (text.length < MIN_WHOLE) {
-      hideAlone(hidden, message, text);
-      continue;
-    }
-    hideWhole(hidden, message, text);
-    if (text.length > MIN_PART) hideParts(hidden, parts, text);
-    for (const { start, quoted } of quotations) {
-      if (text.includes(quoted)) hidden.fill(1, start, start + quoted.length);
+    for (const form of formsOf(text)) {
+      if (form.length < MIN_WHOLE) {
+        hideAlone(hidden, message, form);
+        continue;
+      }
+      hideWhole(hidden, message, form);
+      if (form.length > MIN_PART) hideParts(hidden, parts, form);
+      for (const { start, quoted } of quotations) {
+        if (form.includes(quoted)) hidden.fill(1, start, start + quoted.length);
+      }
     }
   }
   return hidden.includes(1) ? replaceHidden(message, hidden) : message;
+}
+
+/** A text as it is, and as it stands in JSON, also in one of nothing but ASCII. */
+function formsOf(text: string): Iterable<string> {
+  const inJson = JSON.stringify(text).slice(1, -1).slice(0, MAX_TEXT);
+  const inAscii = inJson.replace(/[^\0-\x7f]/g, escaped).slice(0, MAX_TEXT);
+  return new Set([text, inJson, inAscii]);
+}
+
+function escaped(sign: string): string {
+  return `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 function hideWhole(hidden: Uint8Array, message: string, text: string): void {

@@ -40,6 +40,20 @@ describe('withholdContent', () => {
     );
   });
 
+  it.each([
+    ['JavaScript writes it', JSON.stringify],
+    // As Python and PHP do unless told otherwise.
+    ['others write it, in ASCII', (value: unknown) => JSON.stringify(value).replace(/[^ -~]/g, escapedSign)],
+  ])('takes out what a message quotes as JSON, as %s', (_how, write) => {
+    const note = 'Fieber:\nJörg Müller sagt "nein"\n発熱があります';
+    expect(withholdContent(`cannot take ${write({ note })} today`, { note })).toBe(
+      'cannot take {"note":"[content]"} today',
+    );
+    expect(withholdContent(`cannot take ${write({ note: note.slice(0, 20) })} today`, { note })).toBe(
+      'cannot take {"note":"[content]"} today',
+    );
+  });
+
   it('leaves a message alone that says nothing of the content', () => {
     const message = 'the weather service answered 503';
     expect(withholdContent(message, ['What should I pack for Lisbon?', { days: 3 }])).toBe(message);
@@ -77,3 +91,7 @@ describe('withholdContent', () => {
     expect(withholdContent(`${'a'.repeat(1000)}b`, [content])).toMatch(/b$/);
   });
 });
+
+function escapedSign(sign: string): string {
+  return `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
