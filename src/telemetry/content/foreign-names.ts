@@ -28,6 +28,8 @@ export type SettledRole =
   /** A statement whose literals may be content. */
   | { readonly role: 'statement' }
   | { readonly role: 'message' | 'stack' }
+  /** The class of an exception, or a text that stands in its place. */
+  | { readonly role: 'class' }
   /** Anything else. */
   | { readonly role: 'plain' };
 
@@ -265,6 +267,7 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'langfuse.observation.status_message',
   ]),
   ...same({ role: 'stack' }, ['exception.stacktrace', 'error.stack']),
+  ...same({ role: 'class' }, ['exception.type']),
   // LangChain copies into it what an agent is configured with.
   ...contentOf('openInference', EVERYTHING_SAID, ['metadata']),
   ...contentOf('voltAgent', EVERYTHING_SAID, [

@@ -248,6 +248,8 @@ class SpanReview {
         return this.#captures(this.#isTool() ? ['toolResults'] : EVERYTHING_SAID) ? this.#content(value) : undefined;
       case 'message':
         return eachText(value, (text) => this.#message(text, String(around[EXCEPTION_TYPE] ?? '')));
+      case 'class':
+        return this.#plain(key, eachText(value, classOf));
       case 'stack':
         return eachText(value, (text) => this.#stack(text, around));
       case 'url':
@@ -339,7 +341,7 @@ class SpanReview {
   }
 
   #stack(stack: string, around: Attributes): string {
-    const type = String(around[EXCEPTION_TYPE] ?? 'Error');
+    const type = classOf(String(around[EXCEPTION_TYPE] ?? 'Error'));
     const thrown = around[EXCEPTION_MESSAGE];
     const frames = stackLines(afterMessage(stack, thrown));
     const message = typeof thrown === 'string' ? this.#message(thrown, type) : WITHHELD;
@@ -354,6 +356,11 @@ function changed<T>(list: T[], change: (element: T) => T | undefined): T[] {
   const result = list.map(change).filter((element) => element !== undefined);
   const isSame = result.length === list.length && result.every((element, index) => element === list[index]);
   return isSame ? list : result;
+}
+
+/** The class of an exception, or a code in its place: what is no word is a message that somebody has put there. */
+function classOf(type: string): string {
+  return /^[^\s"'`]{1,120}$/.test(type) ? type : 'Error';
 }
 
 /** Longest name of a span or an event, in UTF-16 units. Statements are names, too. */

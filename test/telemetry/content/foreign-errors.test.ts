@@ -61,6 +61,22 @@ describe('the status of a span of another instrumentation, where error messages 
   });
 });
 
+describe('the class of an exception on a span of another instrumentation', () => {
+  it.each([
+    ['RangeError', { name: 'RangeError' }],
+    ['23505', { name: 'DatabaseError', code: '23505' }],
+    ['auth/user-not-found', { name: 'FirebaseError', code: 'auth/user-not-found' }],
+    // The OpenTelemetry SDK writes the code of an error there, or its name, whatever they hold.
+    ['Error', { name: 'BookingError', code: 'no seat for canary' }],
+    ['Error', { name: 'no seat for canary' }],
+    ['Error', { name: `canary${'!'.repeat(120)}` }],
+  ])('is %s where the error has %j', (type, fields) => {
+    const { all } = saidOf(Object.assign(new Error('canary'), fields), 'canary', {}, {});
+    expect(all).toContain(`"exception.type":"${type}"`);
+    expect(all).not.toContain('canary');
+  });
+});
+
 describe('what a provider answers about a request, on a span of another instrumentation', () => {
   it.each<[string, string, Attributes]>([
     ['as the SDKs of OpenAI and Anthropic begin it', `400 ${ANSWER}`, {}],
