@@ -46,6 +46,7 @@ const BAIT: readonly string[] = [
   ['1.', '1.2.3.', '8.8.8.', 'version 1.2.3.4 ', '2001:', '2001:1:', '2001::', '1 ', '12 ', '4111 ', '4111-', '0.1'],
   ['eyJhbGciOiJ9.', '4111 1111 1111 1112 ', '4111\t', '(2', '://a:', '://a:://', 'a:b@tcp(', 'a@tcp(', 'x/y@'],
   ['%20', '%22', '1%20', 'a%3D', '\\u0022', '\\\\\\\\', '\\\\u0022', '&quot;', '&#64;', 'password%3D', '%3A%2F%2Fa%3A'],
+  ['\u001b', '\u001b[', '\u001b[1;', '\u001b[31m', '\\u001b[0m', '\u001b[Kghp_', '1\u001b[m'],
   ['name:', 'key="password"', 'name:password value:', 'value=', 'default=', 'variable "pin" {default=', '"kty""d":"'],
   ['curl -u a:', '-u a:bcd ', 'mysql -p', '-pabc ', 'Private-Lines: 1\nab ', 'keyghp_', 'aghp_aghp_', '4/0A'],
   ['password: |\n a', 'password: |\n  password: |\n  ', 'password:\n ', 'name="password"\r\n\r\n'],

@@ -59,6 +59,19 @@ describe('a redacted text', () => {
     expect(redactor.text(text)).toBe(text.replace('hunter2', '[redacted:password]'));
   });
 
+  it('replaces what the colours of a terminal stand before, and leaves those as they are', () => {
+    const token = ['gh', 'p_16C7e42F292c6912E7710c838347Ae178B4a'].join('');
+    // As grep highlights what it was asked for.
+    const line = `a.js:3:\u001b[01;31m\u001b[K${token}\u001b[m\u001b[K;`;
+    expect(redactor.text(line)).toBe(line.replace(token, '[redacted:github_token]'));
+    const output = JSON.stringify({ stdout: `\u001b[36mpassword\u001b[39m: \u001b[32mhunter2\u001b[39m ${line}` });
+    expect(redactor.text(output)).toBe(
+      output.replace('hunter2', '[redacted:password]').replace(token, '[redacted:github_token]'),
+    );
+    const plain = '\u001b[1mTokens\u001b[22m: 12\u001b[33m 4567\u001b[0m';
+    expect(redactor.text(plain)).toBe(plain);
+  });
+
   it('knows a value by the member that names it', () => {
     const env = [
       { name: 'DB_PASSWORD', value: 'hunter2' },

@@ -67,7 +67,7 @@ function createTypes(): Int32Array {
   add('=:@+(>', TRIGGER);
   add('"\'`\\', QUOTE);
   add(',;', SEPARATOR);
-  add('\\%&', ESCAPE);
+  add('\\%&\u001b', ESCAPE);
   add(' \t\n\r"\'`<>\\', ADDRESS_END);
   add('/?#', HOST_END);
   add(' \t()+-./', NUMBER_SIGN);

@@ -1,5 +1,7 @@
 /** Codes of the characters that are asked for one by one. */
 export const TAB = 9;
+/** `ESC`, with which colours of a terminal begin. */
+export const ESCAPE_SIGN = 27;
 export const SPACE = 32;
 export const QUOTATION_MARK = 34;
 export const HASH = 35;

@@ -1,5 +1,17 @@
 import { byteAt, DIGIT, ESCAPE, isWordStart, LOWER, startOf, typeAt, typeOf } from './characters.ts';
-import { AMPERSAND, BACKSLASH, COMMA, HASH, LETTER_A, LETTER_Q, LETTER_U, PERCENT, SEMICOLON, SPACE } from './codes.ts';
+import {
+  AMPERSAND,
+  BACKSLASH,
+  COMMA,
+  ESCAPE_SIGN,
+  HASH,
+  LETTER_A,
+  LETTER_Q,
+  LETTER_U,
+  PERCENT,
+  SEMICOLON,
+  SPACE,
+} from './codes.ts';
 import { matchAt } from './finding.ts';
 
 /** A text without its escapes, and where each of its characters stood. */
@@ -10,6 +22,8 @@ export interface Decoded {
 }
 
 const ENTITY = /(?:quot|apos|amp);/iy;
+/** Behind the sign of an escape, the colours of a terminal, and the end of a coloured line, which grep writes too. */
+const COLOUR = /\[[\d;]{0,16}[mK]/y;
 
 /** Most characters that are made a text at once: each is an argument of a call. */
 const CHUNK = 4096;
@@ -18,11 +32,12 @@ const MIN_LETTERS = 16;
 
 /**
  * A text with the escapes of one level taken off it, which are those of JSON and JavaScript, of URLs (RFC 3986, 2.1)
- * and of HTML, as far as they stand for a character of ASCII. Absent where nothing can hide behind them.
+ * and of HTML, as far as they stand for a character of ASCII, and spaces for the colours of a terminal. Absent where
+ * nothing can hide behind them.
  */
 export function decodeEscapes(text: string): Decoded | undefined {
   // Most texts have none of these signs, which is found out many times faster than what follows.
-  if (!text.includes('%') && !text.includes('\\u00') && !text.includes('&')) return undefined;
+  if (!['%', '\\u00', '&', '\u001b'].some((sign) => text.includes(sign))) return undefined;
   return hidesAnything(text) ? { text: decode(text), originOf: createOrigins(text) } : undefined;
 }
 
@@ -43,6 +58,7 @@ function canHide(text: string, start: number, end: number): boolean {
     case AMPERSAND:
       return false;
     case SPACE:
+      if (isColour(text, end)) return true;
       return (typeAt(text, start - 1) & DIGIT) !== 0 && (typeAt(text, end) & DIGIT) !== 0;
     case COMMA:
       return !isBehindLetters(text, start);
@@ -67,8 +83,11 @@ function endOfEscape(text: string, at: number): number {
       if (at > 0 && text.charCodeAt(at - 1) === BACKSLASH) return 0;
       let letter = at + 1;
       while (letter < text.length && text.charCodeAt(letter) === BACKSLASH) letter += 1;
-      return letter + 5 <= text.length && isEscapedCharacter(text, letter) ? letter + 5 : 0;
+      if (letter + 5 > text.length || !isEscapedByUnicode(text, letter)) return 0;
+      return byteAt(text, letter + 3) === ESCAPE_SIGN ? endOfColour(text, letter + 5) : letter + 5;
     }
+    case ESCAPE_SIGN:
+      return endOfColour(text, at + 1);
     default:
       return endOfEntity(text, at);
   }
@@ -80,10 +99,20 @@ function isEscapedByte(text: string, at: number): boolean {
   return byte !== undefined && byte < 128 && (byte >= 32 || byte === 9 || byte === 10 || byte === 13);
 }
 
-function isEscapedCharacter(text: string, at: number): boolean {
+function isEscapedByUnicode(text: string, at: number): boolean {
   if ((text.charCodeAt(at) | 32) !== LETTER_U || !text.startsWith('00', at + 1)) return false;
   const byte = byteAt(text, at + 3);
-  return byte !== undefined && byte >= 32 && byte < 128;
+  return byte !== undefined && (byte >= 32 || byte === ESCAPE_SIGN) && byte < 128;
+}
+
+function endOfColour(text: string, at: number): number {
+  return matchAt(COLOUR, text, at) === null ? 0 : COLOUR.lastIndex;
+}
+
+/** Whether it is a colour that ends at a position, as nothing else does that is an escape here. */
+function isColour(text: string, end: number): boolean {
+  const last = text[end - 1];
+  return last === 'm' || last === 'K';
 }
 
 function endOfEntity(text: string, at: number): number {
@@ -99,6 +128,7 @@ function endOfEntity(text: string, at: number): number {
 
 /** The character an escape stands for. */
 function codeOf(text: string, start: number, end: number): number {
+  if (isColour(text, end)) return SPACE;
   if (text.charCodeAt(start) !== AMPERSAND) return byteAt(text, end - 2) ?? 0;
   if (text.charCodeAt(start + 1) === HASH) return Number(text.slice(start + 2, start + 4));
   return end - start === 5 ? AMPERSAND : (text.charCodeAt(start + 1) | 32) === LETTER_Q ? 34 : 39;
