@@ -59,6 +59,17 @@ describe('a redacted text', () => {
     expect(redactor.text(text)).toBe(text.replace('hunter2', '[redacted:password]'));
   });
 
+  it('replaces what was shortened of a secret, and leaves what only stands for one', () => {
+    const key = 'Z0wHQj8t9bimspa2bEzRSdgNMiMy5mIB24Gb==';
+    expect(redactor.text(`{"password":"hunter2secret...`)).toBe('{"password":"[redacted:password]');
+    expect(redactor.text('token: 9fK2lm8Qw2xZ77aa… was refused')).toBe('token: [redacted:token] was refused');
+    expect(redactor.text(`AccountKey=${key};EndpointSuffix=core.windows.net...`)).not.toContain(key.slice(0, 12));
+    for (const standIn of ['sk-proj-...', 'sk-a1b...', 'your_key_1...', 'xxxxxxxx1...', '...', '9fK2...77aa']) {
+      expect(redactor.text(`OPENAI_API_KEY=${standIn}`)).toBe(`OPENAI_API_KEY=${standIn}`);
+    }
+    expect(redactor.text('Password: checking...')).toBe('Password: checking...');
+  });
+
   it('replaces what the colours of a terminal stand before, and leaves those as they are', () => {
     const token = ['gh', 'p_16C7e42F292c6912E7710c838347Ae178B4a'].join('');
     // As grep highlights what it was asked for.

@@ -1,4 +1,4 @@
-import { typeAt, WORD } from './characters.ts';
+import { BASE64_SIGN, LETTER_OR_DIGIT, typeAt, WORD } from './characters.ts';
 import { isFiller, isWords, looksRandom } from './randomness.ts';
 import { MAX_NAME, secretKindOf, type SecretKind } from './secret-names.ts';
 import { decodeBase64Url } from './web-token.ts';
@@ -61,6 +61,19 @@ export function hasForm(value: string, kind: SecretKind): boolean {
   return form === undefined || form.test(value.trim());
 }
 
+/** Shortest part of a secret that stands for nothing, though dots stand for the rest of it. */
+const MIN_PART = 8;
+/** Where a part has a digit, if it has one. */
+const BEGINNING = 64;
+
+/** A value without the dots at its end, where so much of a secret stands before them. */
+function withoutDots(value: string): string {
+  const end = value.length - (value.endsWith('…') ? 1 : 3);
+  if (end < MIN_PART || !(value.endsWith('…') || value.endsWith('...'))) return value;
+  const isPart = (typeAt(value, end - 1) & (LETTER_OR_DIGIT | BASE64_SIGN)) !== 0;
+  return isPart && /\d/.test(value.slice(0, BEGINNING)) ? value.slice(0, end) : value;
+}
+
 /** Whether what has the name of a secret is one: neither empty, nor a stand-in, nor a word that says what is meant. */
 export function isSecretValue(value: string, kind: SecretKind, name: string): boolean {
   const text = value.trim();
@@ -70,7 +83,7 @@ export function isSecretValue(value: string, kind: SecretKind, name: string): bo
   if (form !== undefined && !form.test(text)) return false;
   // The shell keeps its working directory under this name.
   if (PATH.test(text) && /^(?:old)?pwd$/i.test(name)) return false;
-  if (isReference(text) || isFiller(text)) return false;
+  if (isReference(text) || isFiller(withoutDots(text))) return false;
   if (text.length <= LONGEST_ORDINARY && ORDINARY.test(text)) return false;
   if (kind === 'basic_credentials') return isBasic(text);
   if (kind === 'connection') return looksRandom(text) && !isWords(text);
