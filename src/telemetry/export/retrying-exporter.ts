@@ -81,6 +81,8 @@ interface Part {
   readonly failure?: DeliveryFailure | undefined;
   /** How the backend stood when it last failed on them. */
   readonly standing?: number | undefined;
+  /** Whether that was on these very spans, and not on more or fewer. Absent when not. */
+  readonly hasFailed?: boolean;
 }
 
 /** What speaks against a single span. */
@@ -123,8 +125,8 @@ const MAX_SUSPECTS = 256;
  * has failed least often. Keeps no process alive.
  *
  * A backend may also fail on a single span, whatever the time. So what fails while others are accepted is sent in
- * smaller and smaller parts, and a span that fails alone is suspected: it is tried behind all others, longer and longer
- * waits apart, and says nothing of the backend.
+ * smaller and smaller parts, until the backend takes some of them that it failed on before; and a span that fails alone
+ * is suspected: it is tried behind all others, longer and longer waits apart, and says nothing of the backend.
  */
 export function createRetryingExporter(exporter: DeliveringExporter, options: RetryingOptions): RetryingExporter {
   const {
@@ -209,6 +211,17 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
     onChange();
   };
 
+  /**
+   * The backend has taken the very spans it failed on before, so it fails now and then, whatever it is sent: what was
+   * divided goes on together again. In small parts too little would get through.
+   */
+  const joinParts = (): void => {
+    for (const one of pending) {
+      const sentNow = one.isUnderWay ? 1 : 0;
+      one.parts = [...one.parts.slice(0, sentNow), ...joined(one.parts.slice(sentNow))];
+    }
+  };
+
   /** What is to be sent again of a part that was not accepted whole. */
   const again = (one: Pending, part: Part, isBlamed: boolean): readonly Part[] => {
     if (part.spans.length === 0) return [];
@@ -226,9 +239,9 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
   /** One attempt. Answers whether another one may help. */
   const attempt = async (one: Pending): Promise<boolean> => {
     const { giveUpAtMs, failures, suspicion } = one;
-    const [sent, ...others] = one.parts;
-    if (sent === undefined) return false;
-    const pass = await gate.enter({ untilMs: giveUpAtMs, failures, suspect: suspicion && turnOf(suspicion, sent) });
+    const [next] = one.parts;
+    if (next === undefined) return false;
+    const pass = await gate.enter({ untilMs: giveUpAtMs, failures, suspect: suspicion && turnOf(suspicion, next) });
     // It was given up for another suspect, or with everything else.
     if (one.isSettled) {
       pass?.leave({ isTroubled: undefined, pauseMs: 0 });
@@ -236,6 +249,8 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
     }
     // A pause the backend asked for meanwhile does not count.
     if (pass === undefined) return one.giveUpAtMs > giveUpAtMs;
+    // Others may have been put to it meanwhile.
+    const [sent = next] = one.parts;
     if (one.giveUpAtMs === Infinity) one.giveUpAtMs = clock.now() + retryForMs;
     if (sent.failure !== undefined) {
       retried += sent.spans.length;
@@ -259,10 +274,13 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
     if (suspicion === undefined && accepted > 0) standing += 1;
     else if (suspicion === undefined && isTroubled && !isGone) standing -= 1 / sent.spans.length;
     one.failures = isTroubled ? one.failures + 1 : 0;
-    const part: Part = { spans: undecided, failure, standing: isFault(failure) ? standing : sent.standing };
+    const part: Part = isFault(failure)
+      ? { spans: undecided, failure, standing, hasFailed: true }
+      : { ...sent, spans: undecided, failure };
     const left = again(one, part, isBlamed);
     // What failed goes behind what has not been tried.
-    one.parts = [...others, ...left];
+    one.parts = [...one.parts.slice(1), ...left];
+    if (accepted > 0 && !isTroubled && sent.hasFailed === true) joinParts();
     const open = new Set(undecided);
     const decided = open.size === 0 ? sent.spans : sent.spans.filter((span) => !open.has(span));
     tell(one, decided, { accepted, rejected, refusal });
@@ -328,12 +346,22 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
   };
 }
 
-function partsOf({ spans, ...others }: Part): readonly Part[] {
+function partsOf({ spans, failure, standing }: Part): readonly Part[] {
   const size = Math.ceil(spans.length / PARTS);
   return Array.from({ length: Math.ceil(spans.length / size) }, (_, index) => ({
-    ...others,
+    failure,
+    standing,
     spans: spans.slice(index * size, (index + 1) * size),
   }));
+}
+
+/** Parts of what was divided, as one again. */
+function joined(parts: readonly Part[]): readonly Part[] {
+  const [one] = parts;
+  if (one === undefined || parts.length === 1) return parts;
+  const { failure } = parts.find((part) => mayHaveArrived(part.failure)) ?? one;
+  const standing = Math.min(...parts.map((part) => part.standing ?? Infinity));
+  return [{ spans: parts.flatMap(({ spans }) => spans), failure, standing }];
 }
 
 function blamesOf({ suspicion }: Pending): number {

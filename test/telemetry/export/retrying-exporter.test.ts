@@ -148,6 +148,15 @@ describe('a failure that may pass', () => {
     expect(exporter.history).toMatchObject({ retried: 66, possibleDuplicates: 64 });
   });
 
+  it('goes on in one request again as soon as the backend has taken a part it failed on before', async () => {
+    // All of them four times, then each of the eighths, of which the last ones are divided once more.
+    sentry.answerNext(status(500), 12);
+    const exporter = retrying({ clock: hurriedClock() });
+    expect(await sent(exporter, someSpans(16))).toMatchObject({ code: 0, accepted: 16 });
+    // The first eighth, and everything else.
+    expect(sentry.requests).toHaveLength(14);
+  });
+
   it.each([400, 401, 404, 501])('is not one: %i is not asked for twice', async (code) => {
     sentry.answerNext(status(code));
     const clock = hurriedClock();
