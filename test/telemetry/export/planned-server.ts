@@ -58,7 +58,7 @@ export interface PlannedServer {
   readonly kept: ReadonlyMap<string, number>;
   /** Will do this from now on. */
   follow(plan: readonly Behaviour[]): void;
-  /** Has no spans any more. */
+  /** Has no spans any more, and takes none that were sent before. Its URL is another one from now on. */
   forget(): void;
 }
 
@@ -66,10 +66,13 @@ export interface PlannedServer {
 export function plannedServer(): PlannedServer {
   let plan: Behaviour[] = [];
   let kept = new Map<string, number>();
+  let round = 0;
   const sockets = new Set<Socket>();
+  const pathNow = (): string => `/${round}/v1/traces`;
   const server = createServer((request, response) => {
-    // A request that is forgotten while it comes in counts no more.
+    // A request that is forgotten while it comes in counts no more, nor does one that was given up before it came.
     const into = kept;
+    if (request.url !== pathNow()) return void request.socket.destroy();
     void buffer(request).then(
       (body) => {
         const behaviour: Behaviour = plan.shift() ?? { kind: 'kept', status: 200, rejected: 0 };
@@ -100,7 +103,7 @@ export function plannedServer(): PlannedServer {
   });
   return {
     get url() {
-      return `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`;
+      return `http://127.0.0.1:${(server.address() as AddressInfo).port}${pathNow()}`;
     },
     get kept() {
       return kept;
@@ -109,6 +112,7 @@ export function plannedServer(): PlannedServer {
       plan = [...next];
     },
     forget() {
+      round += 1;
       kept = new Map();
     },
   };
