@@ -1,6 +1,7 @@
 import { trace, type Attributes, type Span } from '@opentelemetry/api';
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-node';
 
+import { guard } from '../guard.ts';
 import { FAULTLINE_INSIDE_CHAT, FAULTLINE_TOLD_INSIDE, OPERATIONS, SCOPE_NAME, SENTRY_OP } from '../semconv.ts';
 import { isForeignTool, onceToldCall } from './dialects/foreign-spans.ts';
 
@@ -15,10 +16,7 @@ import { isForeignTool, onceToldCall } from './dialects/foreign-spans.ts';
 export function createInnerCallProcessor(): SpanProcessor {
   return {
     onStart(span, context) {
-      const parent: (Span & Partial<ReadableSpan>) | undefined = trace.getSpan(context);
-      if (parent?.attributes === undefined) return;
-      if (!isOurs(span) && isInsideOf(parent, parent.attributes)) span.setAttribute(FAULTLINE_INSIDE_CHAT, true);
-      if (isToldBy(span, parent, parent.attributes)) parent.setAttribute(FAULTLINE_TOLD_INSIDE, true);
+      guard(() => mark(span, trace.getSpan(context)));
     },
     onEnd() {},
     forceFlush: () => Promise.resolve(),
@@ -26,8 +24,19 @@ export function createInnerCallProcessor(): SpanProcessor {
   };
 }
 
-function isOurs({ instrumentationScope }: Partial<ReadableSpan>): boolean {
-  return instrumentationScope?.name === SCOPE_NAME;
+function mark(span: Span & ReadableSpan, parent: (Span & Partial<ReadableSpan>) | undefined): void {
+  if (parent?.attributes === undefined) return;
+  if (!isOurs(span) && isInsideOf(parent, parent.attributes)) span.setAttribute(FAULTLINE_INSIDE_CHAT, true);
+  if (isToldBy(span, parent, parent.attributes)) parent.setAttribute(FAULTLINE_TOLD_INSIDE, true);
+}
+
+function isOurs(span: Partial<ReadableSpan>): boolean {
+  return scopeName(span) === SCOPE_NAME;
+}
+
+/** Spans of the OpenTelemetry SDK 1 have none. */
+function scopeName({ instrumentationScope }: Partial<ReadableSpan>): string | undefined {
+  return instrumentationScope?.name;
 }
 
 function isInsideOf(parent: Partial<ReadableSpan>, attributes: Attributes): boolean {
@@ -38,7 +47,7 @@ function isInsideOf(parent: Partial<ReadableSpan>, attributes: Attributes): bool
 /** What has ended cannot be marked any more. */
 function isToldBy(span: ReadableSpan, parent: Partial<ReadableSpan>, attributes: Attributes): boolean {
   if (isOurs(parent) || parent.ended !== false) return false;
-  if (!isOurs(span) && span.instrumentationScope.name !== parent.instrumentationScope?.name) return false;
+  if (!isOurs(span) && scopeName(span) !== scopeName(parent)) return false;
   const call = onceToldCall(span);
   return call !== undefined && call === onceToldCall({ name: parent.name ?? '', attributes });
 }
