@@ -194,10 +194,15 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
     tell(one, undecided, { undecided, failure });
   };
 
+  const makeRoomForSuspect = (): void => {
+    if (suspects.size < MAX_SUSPECTS) return;
+    const [most] = [...suspects].filter(({ isUnderWay }) => !isUnderWay).toSorted((a, b) => blamesOf(b) - blamesOf(a));
+    if (most !== undefined && blamesOf(most) > 0) settle(most);
+  };
+
   /** Tries a span behind all others from now on. */
   const suspect = ({ giveUpAtMs, onDecided }: Pending, part: Part, blames: number): void => {
-    const [most] = [...suspects].filter(({ isUnderWay }) => !isUnderWay).toSorted((a, b) => blamesOf(b) - blamesOf(a));
-    if (suspects.size >= MAX_SUSPECTS && most !== undefined && blamesOf(most) > 0) settle(most);
+    makeRoomForSuspect();
     const suspicion: Suspicion = { failures: 1, blames };
     suspects.add(begin({ parts: [part], giveUpAtMs, onDecided, suspicion }));
   };

@@ -414,12 +414,7 @@ describe('a failure that may pass', () => {
   it('of one event, whenever it comes, holds up no others, and it is given up after an hour', async () => {
     const clock = hurriedClock();
     const asked: unknown[] = [];
-    const server = await startServer((request, response) => {
-      void nameOf(request).then((name) => {
-        asked.push(name);
-        return response.writeHead(name === 'bad' ? 500 : 200).end('{}');
-      });
-    });
+    const server = await failingOnBad((name) => asked.push(name));
     const sender = createSender({ dsn: server.dsn, clock });
     for (const name of ['bad', 'a', 'b']) sender.send(anEvent({ server_name: name }));
     await expect.poll(() => asked).toContain('b');
@@ -435,12 +430,7 @@ describe('a failure that may pass', () => {
   it('of many events, whenever they come, holds up no others', async () => {
     const clock = hurriedClock();
     const asked: unknown[] = [];
-    const server = await startServer((request, response) => {
-      void nameOf(request).then((name) => {
-        asked.push(name);
-        return response.writeHead(name === 'bad' ? 500 : 200).end('{}');
-      });
-    });
+    const server = await failingOnBad((name) => asked.push(name));
     const sendLater: Clock = {
       now: () => clock.now(),
       after(delayMs, run) {
@@ -456,12 +446,9 @@ describe('a failure that may pass', () => {
 
   it('of some events, whenever they come, is the end of each of them where others are accepted now and then', async () => {
     const asked: unknown[] = [];
-    const server = await startServer((request, response) => {
-      void nameOf(request).then((name) => {
-        asked.push(name);
-        if (asked.length % 9 === 0) sender.send(anEvent({ server_name: 'good' }));
-        return response.writeHead(name === 'bad' ? 500 : 200).end('{}');
-      });
+    const server = await failingOnBad((name) => {
+      asked.push(name);
+      if (asked.length % 9 === 0) sender.send(anEvent({ server_name: 'good' }));
     });
     const sender = createSender({ dsn: server.dsn, clock: hurriedClock() });
     for (let event = 0; event < 3; event += 1) sender.send(anEvent({ server_name: 'bad' }));
@@ -775,12 +762,7 @@ describe('events that are kept in a journal', () => {
 
   it('have their turn also when one that fails could not be kept', async () => {
     const asked: unknown[] = [];
-    const server = await startServer((request, response) => {
-      void nameOf(request).then((name) => {
-        asked.push(name);
-        return response.writeHead(name === 'bad' ? 500 : 200).end('{}');
-      });
-    });
+    const server = await failingOnBad((name) => asked.push(name));
     const journal = aJournal();
     const events = ['a', 'b'].map((name) => anEvent({ server_name: name }));
     for (const event of events) journal.keepIssue(event.event_id, JSON.stringify(event));
@@ -1178,6 +1160,16 @@ async function startServer(
     });
   onTestFinished(close);
   return { dsn, close };
+}
+
+/** Starts a server that fails on whatever comes from the server `bad`, and takes everything else. */
+function failingOnBad(onAsked: (name: unknown) => void): ReturnType<typeof startServer> {
+  return startServer((request, response) => {
+    void nameOf(request).then((name) => {
+      onAsked(name);
+      return response.writeHead(name === 'bad' ? 500 : 200).end('{}');
+    });
+  });
 }
 
 /** The name of the server an event was sent with. */
