@@ -31,8 +31,12 @@ function standingAlone(text: string): string {
   return `${text} `.slice(0, -1);
 }
 
-/** By a few signs of the text, those at its end above all: that is where ids and versions differ. */
+/**
+ * By a few signs of the text, those at its end above all: that is where ids, versions and the lines and columns of
+ * frames differ.
+ */
 function placeOf(text: string, length: number): number {
-  const end = text.charCodeAt(length - 1) * 31 + text.charCodeAt(length >> 1);
-  return (((end * 31 + text.charCodeAt(0)) * 31 + text.charCodeAt(length >> 2)) * 31 + length) & (PLACES - 1);
+  const sign = (index: number): number => text.charCodeAt(Math.max(index, 0));
+  const end = ((sign(length - 1) * 31 + sign(length - 2)) * 31 + sign(length - 3)) * 31 + sign(length - 5);
+  return (((end * 31 + sign(length >> 1)) * 31 + sign(0)) * 31 + sign(length >> 2) + length) & (PLACES - 1);
 }
