@@ -28,5 +28,9 @@ export function createReporter(write: (message: string) => void = writeToStandar
 }
 
 function writeToStandardError(message: string): void {
-  process.stderr.write(`faultline: ${message}\n`);
+  const { stderr } = process;
+  stderr.write(`faultline: ${message}\n`, (error) => {
+    // As on a full disk. It is emitted next, and where nobody listens that would be the end of the program.
+    if (error && stderr.listenerCount('error') === 0) stderr.once('error', () => {});
+  });
 }

@@ -18,6 +18,8 @@ export interface RunNodeOptions {
   readonly cwd: string;
   /** The whole environment of the process, but for PATH. */
   readonly env?: Readonly<Record<string, string>>;
+  /** A file its standard error goes to, instead of into what is answered. */
+  readonly stderr?: number | undefined;
   /** Longest life before the process is killed: by default less than a test has, and more than any process needs. */
   readonly timeoutMs?: number;
 }
@@ -25,20 +27,20 @@ export interface RunNodeOptions {
 /** Runs this version of Node to its end. */
 export function runNode(
   args: readonly string[],
-  { cwd, env = {}, timeoutMs = LONGEST_LIFE_MS }: RunNodeOptions,
+  { cwd, env = {}, stderr: stderrFile, timeoutMs = LONGEST_LIFE_MS }: RunNodeOptions,
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, {
       cwd,
       env: { PATH: process.env['PATH'] ?? '', ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', stderrFile ?? 'pipe'],
       timeout: timeoutMs,
       killSignal: 'SIGKILL',
     });
     let stdout = '';
     let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    child.stdout!.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     child.on('error', reject);
     child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
   });

@@ -14,6 +14,8 @@ export interface ScriptOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Modules loaded before the script, relative to dist/. */
   readonly preload?: readonly string[];
+  /** A file its standard error goes to, instead of into what is answered. */
+  readonly stderr?: number | undefined;
 }
 
 /**
@@ -26,8 +28,8 @@ export async function runScript(source: string, options: ScriptOptions = {}): Pr
   await writeFile(file, source.replaceAll('DIST/', DIST.href));
   const preload = (options.preload ?? []).flatMap((module) => ['--import', new URL(module, DIST).href]);
   try {
-    const { env = {} } = options;
-    return await runNode([...preload, pathToFileURL(file).pathname], { cwd: directory, env });
+    const { env = {}, stderr } = options;
+    return await runNode([...preload, pathToFileURL(file).pathname], { cwd: directory, env, stderr });
   } finally {
     await rm(directory, { recursive: true });
   }

@@ -1,6 +1,7 @@
+import { closeSync, openSync } from 'node:fs';
 import { createServer } from 'node:net';
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 
 import { FAKE_PUBLIC_KEY, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
 import { ONLY_SHORT_WAITS } from '../support/only-short-waits.ts';
@@ -159,6 +160,24 @@ describe('a backend in trouble leaves the program as it is, and is said in one l
     expect(lineOf(ended.stderr)).toMatch(
       /^faultline: 2 spans were not delivered: 127\.0\.0\.1:\d+ broke the connection off \(\w+\)\n$/,
     );
+  });
+});
+
+describe('a standard error that takes nothing, as on a full disk', () => {
+  it('leaves the program as it is when several things are said', async () => {
+    const full = openSync('/dev/full', 'w');
+    onTestFinished(() => closeSync(full));
+    const source = `
+      import { setupTracing, traceAgent, traceTool } from 'DIST/index.js';
+      const tracing = setupTracing();
+      const refused = () => { throw new RangeError('no seat left'); };
+      await traceAgent({ name: 'helper' }, async () => traceTool({ name: 'book' }, refused)).catch(() => {});
+      console.log((await tracing.flush()).status);
+      process.exitCode = 3;
+    `;
+    const env = { SENTRY_DSN: sentry.dsn.replace('facade0f', '00000000'), SENTRY_TRACES_SAMPLE_RATE: 'many' };
+    const ended = await runScript(source, { env, stderr: full });
+    expect(ended).toMatchObject({ code: 3, signal: null, stdout: 'failed\n' });
   });
 });
 
