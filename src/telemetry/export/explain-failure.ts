@@ -45,11 +45,13 @@ export function explainForeignAnswer(status: number, isPage: boolean, destinatio
   };
 }
 
-function serverOf({ name, url, timeoutMs, proxy }: FailedDestination): Server {
+function serverOf(destination: FailedDestination): Server {
+  const { name, url, timeoutMs, proxy } = destination;
   return {
     host: new URL(url).host,
     timeoutMs,
     proxy,
+    endpointSource: endpointSource(destination),
     certificateVariable: name === 'sentry' ? 'NODE_EXTRA_CA_CERTS' : 'OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE',
   };
 }

@@ -16,6 +16,8 @@ export interface Server {
   readonly host: string;
   readonly timeoutMs: number;
   readonly proxy: Proxy | undefined;
+  /** What says where it is: the name of a variable, or "the DSN". */
+  readonly endpointSource: string;
   /** The variable that names the authorities its certificate may come from. */
   readonly certificateVariable: string;
 }
@@ -80,7 +82,9 @@ function explainProxy({ proxy, problem }: ProxyError, host: string): Explanation
   }
 }
 
-function explainSystemError(code: string, { message }: Error, { host, certificateVariable }: Server): string {
+function explainSystemError(code: string, { message }: Error, server: Server): string {
+  const { host, certificateVariable, endpointSource } = server;
+  const isOtlp = certificateVariable.startsWith('OTEL_');
   switch (code) {
     case 'ECONNREFUSED':
       return `nothing is listening at ${host} (ECONNREFUSED)`;
@@ -90,6 +94,8 @@ function explainSystemError(code: string, { message }: Error, { host, certificat
     case 'ECONNRESET':
     case 'EPIPE':
       return `${host} broke the connection off (${code})`;
+    case 'HPE_INVALID_CONSTANT':
+      return `${host} does not speak HTTP/1.1 at this port (${code}); ${isOtlp ? OTLP_PORTS : `check whether ${endpointSource} must start with https://`}`;
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
       return `the certificate of ${host} is for other hosts (${code}); use the name it is for`;
     case 'CERT_HAS_EXPIRED':
@@ -97,15 +103,20 @@ function explainSystemError(code: string, { message }: Error, { host, certificat
       return `the certificate of ${host} is not valid at this time (${code}); renew it, or check the clock of this machine`;
     default:
       if (CLIENT_REFUSED.test(code) || CLIENT_ALERT.test(message)) {
-        const hint = certificateVariable.startsWith('OTEL_') ? CLIENT_HINT : '';
+        const hint = isOtlp ? CLIENT_HINT : '';
         const isHandshake = HANDSHAKE_FAILURE.test(`${code} ${message}`);
         return `${host} did not accept the client certificate, ${isHandshake ? HANDSHAKE_FAILED : 'or misses one'} (${code})${hint}`;
+      }
+      if (code === 'EPROTO') {
+        return `${host} does not speak TLS at this port (${code}); check whether ${endpointSource} must start with http://`;
       }
       return /^ERR_TLS|CERT|^UNABLE_TO_/.test(code)
         ? `the certificate of ${host} is not trusted (${code}); set ${certificateVariable} to its authority`
         : `sending to ${host} failed (${code})`;
   }
 }
+
+const OTLP_PORTS = 'OTLP over HTTP is usually on port 4318, gRPC on 4317';
 
 /** What a server says of the certificate of its client, and TLS of an alert that may be about it. */
 const CLIENT_REFUSED = /_ALERT_(?:\w*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)|CERTIFICATE_REQUIRED/;

@@ -18,12 +18,18 @@ import { kindOfStatus, type StatusKind } from '../http/status-policy.ts';
 /** Explains why an Issue was not delivered: names the cause and the fix. */
 export function explainAnswer(answer: Answer, { url, timeoutMs, connection }: PostTarget): Explanation {
   const { host } = new URL(url);
-  const server = { host, timeoutMs, proxy: connection.proxy, certificateVariable: 'NODE_EXTRA_CA_CERTS' };
+  const server = {
+    host,
+    timeoutMs,
+    proxy: connection.proxy,
+    endpointSource: 'the DSN',
+    certificateVariable: 'NODE_EXTRA_CA_CERTS',
+  };
   switch (answer.kind) {
     case 'timeout':
       return explainTimeout(server);
     case 'broken':
-      return explainBrokenConnection(answer.error, server);
+      return explainBroken(answer.error, server);
     case 'answered':
       return explainAnswered(answer, url, server);
   }
@@ -61,15 +67,4 @@ function sentenceOf(status: number, server: Server): string {
     default:
       return statusSentence(status, server);
   }
-}
-
-function explainBrokenConnection(error: Error, server: Server): Explanation {
-  const { code } = error as { readonly code?: unknown };
-  if (code === 'EPROTO') {
-    return {
-      cause: code,
-      sentence: `${server.host} does not speak TLS at this port (EPROTO); check whether the DSN must start with http://`,
-    };
-  }
-  return explainBroken(error, server);
 }

@@ -1,5 +1,5 @@
 import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { brotliCompressSync, gunzipSync, gzipSync } from 'node:zlib';
 
 import { context } from '@opentelemetry/api';
@@ -416,6 +416,28 @@ describe('an answer', () => {
     const { failure } = await exported(exporterTo(url), someSpans(1));
     expect(failure).toMatchObject({ kind: 'passing', mayHaveArrived: false });
     expect(failure?.sentence).toMatch(sentence);
+  });
+
+  it('that is none of HTTP names the ports, as the one of gRPC is often taken', async () => {
+    // The settings every connection of HTTP/2 begins with.
+    const server = createTcpServer((socket) =>
+      socket.on('data', () => socket.end(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]))),
+    );
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const { failure } = await exported(exporterTo(`http://127.0.0.1:${port}/v1/traces`), someSpans(1));
+    expect(failure?.sentence).toBe(
+      `127.0.0.1:${port} does not speak HTTP/1.1 at this port (HPE_INVALID_CONSTANT); OTLP over HTTP is usually on port 4318, gRPC on 4317`,
+    );
+  });
+
+  it('that is none of TLS names what may have to be http', async () => {
+    const url = (await answering(200, {})).replace('http:', 'https:');
+    const { failure } = await exported(exporterTo(url), someSpans(1));
+    expect(failure?.sentence).toMatch(
+      /does not speak TLS at this port \(EPROTO\); check whether OTEL_EXPORTER_OTLP_TRACES_ENDPOINT must start with http:|broke the connection off/,
+    );
   });
 
   it.each([

@@ -95,7 +95,13 @@ function heldLookups(): { readonly count: number; release(): void } {
 /** The sentence for an answer that never came. */
 function sentenceOf(answer: Answer): string {
   if (answer.kind !== 'broken') return answer.kind;
-  const server = { host: 'sentry.test', timeoutMs: 1, proxy: undefined, certificateVariable: 'NODE_EXTRA_CA_CERTS' };
+  const server = {
+    host: 'sentry.test',
+    timeoutMs: 1,
+    proxy: undefined,
+    endpointSource: 'the DSN',
+    certificateVariable: 'NODE_EXTRA_CA_CERTS',
+  };
   return explainBroken(answer.error, server).sentence;
 }
 
@@ -120,6 +126,7 @@ describe('a server that wants a client certificate', () => {
         host: 'collector.test',
         timeoutMs: 1,
         proxy: undefined,
+        endpointSource: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
         certificateVariable: 'OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE',
       });
       expect(sentence).toMatch(/^collector\.test did not accept the client certificate, /);
