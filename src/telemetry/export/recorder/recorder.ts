@@ -170,16 +170,16 @@ export function createRecorder(setup: RecorderSetup): Recorder {
   const keepWithinBounds = (): void => {
     const tooOld = clock.now() - maxAgeMs;
     const { fixed, abandoned } = recovery.foreignBytes();
-    const find = (held: Held): 'age' | 'bytes' | undefined =>
-      held.freshAt < tooOld ? 'age' : shelf.bytes + fixed > maxBytes ? 'bytes' : undefined;
+    let bytes = shelf.bytes + fixed;
     for (const held of shelf.byAge) {
-      const reason = held === recording.current ? undefined : find(held);
-      if (reason === undefined) continue;
+      const reason = held.freshAt < tooOld ? 'age' : bytes > maxBytes ? 'bytes' : undefined;
+      if (reason === undefined || held === recording.current) continue;
+      bytes -= held.segment.bytes;
       recording.evacuate(held);
       if (shelf.get(held.number) === held) shelf.drop(held, reason);
     }
     // What others left goes before what we have: else theirs would keep the room for as long as it is kept.
-    if (abandoned > 0 && shelf.bytes + fixed + abandoned > maxBytes) afterOthers(sweep).catch(() => {});
+    if (abandoned > 0 && bytes + abandoned > maxBytes) afterOthers(sweep).catch(() => {});
   };
   const recording = createRecording({
     directory,

@@ -8,7 +8,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
@@ -277,6 +277,31 @@ describe('what a process that is gone left behind', () => {
       expect(asked).toBeLessThan(60);
     },
   );
+});
+
+test('a thousand files that were left behind take each no longer to look after than a few', async () => {
+  const timeToLookAfter = async (files: number): Promise<number> => {
+    const directory = temporaryDirectory();
+    record({ directory, owner: deadOwner() }).trace('a');
+    const first = onlyFile(directory);
+    const name = parseSegmentName(basename(first))!;
+    for (let sequence = 2; sequence <= files; sequence += 1) {
+      copyFileSync(first, join(directory, formatSegmentName({ ...name, sequence })));
+    }
+    const { recorder, clock } = record({ directory });
+    await recorder.recover();
+    expect(recorder.status.recovered).toBe(files);
+    let best = Infinity;
+    for (let attempt = 0; attempt < 10; attempt += 1) {
+      const startedAtMs = performance.now();
+      clock.turn(60_000);
+      best = Math.min(best, performance.now() - startedAtMs);
+    }
+    return best;
+  };
+
+  // Sixteen times as many, which takes 256 times as long where each is compared with all.
+  expect((await timeToLookAfter(1_024)) / (await timeToLookAfter(64))).toBeLessThan(64);
 });
 
 describe('what is for others', () => {
