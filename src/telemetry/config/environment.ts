@@ -24,6 +24,10 @@ export function readEnvironment(
 ): Environment {
   if (envFile === false) return environment;
   const text = host.readTextFile(resolve(host.workingDirectory, envFile ?? '.env'));
+  // Windows PowerShell writes and appends UTF-16, of which nothing is understood.
+  if (text?.includes('\0') === true) {
+    report({ key: 'envFile', message: `${envFile ?? '.env'} must be UTF-8 text, but is not: save it as UTF-8.` });
+  }
   if (text !== undefined) return { ...parseEnvFile(text, report), ...defined(environment) };
   if (envFile !== undefined) {
     report({

@@ -57,6 +57,14 @@ test('a named file that cannot be read is reported, and is why tracing is off', 
   expect(config.offReason).toBe(message);
 });
 
+test('a file in UTF-16, as Windows PowerShell writes it, is reported, and is why tracing is off', () => {
+  const message = '.env must be UTF-8 text, but is not: save it as UTF-8.';
+  const text = Buffer.from(`\ufeff${file}`, 'utf16le').toString('utf8');
+  const { config, problems } = resolving({}, {}, hostWith({ '.env': text }));
+  expect(problems).toEqual([{ key: 'envFile', message }]);
+  expect(config.offReason).toBe(message);
+});
+
 test('the real process environment is never written to', () => {
   const directory = mkdtempSync(join(tmpdir(), 'faultline-env-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));
