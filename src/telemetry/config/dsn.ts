@@ -64,6 +64,8 @@ function readDsn(text: string): Reading<Dsn> {
   if (!/^\w+$/.test(url.username)) {
     return { problem: `has a public key with characters no key has: it must be ${EXPECTED}` };
   }
+  // The key of the second one would become a part of the path, which is shown.
+  if (url.pathname.includes('@')) return { problem: `holds more than one DSN: it must be one, ${EXPECTED}` };
   const segments = url.pathname.split('/').filter((segment) => segment !== '');
   const projectId = segments.pop();
   if (projectId === undefined) return { problem: `has no project id: it must be ${EXPECTED}` };

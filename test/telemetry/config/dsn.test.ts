@@ -55,6 +55,8 @@ describe('a DSN', () => {
     ['ftp://pub@example.com/42', `starts with neither https:// nor http://: it must be ${expected}`],
     ['pub:sec@example.com/42', `starts with neither https:// nor http://: it must be ${expected}`],
     ['https://pub@example.com /42', `holds a space or line break: it must be one piece, ${expected}`],
+    ['https://pub@example.com/42,https://key@example.com/43', `holds more than one DSN: it must be one, ${expected}`],
+    ['https://pub@example.com/42https://pub@example.com/42', `holds more than one DSN: it must be one, ${expected}`],
     [
       '"https://pub@example.com/42"',
       'is wrapped in quotes, which whatever set it did not remove: write it without them',
