@@ -15,6 +15,7 @@ import {
   type LogListener,
   type ModelLike,
 } from '../runtime/index.ts';
+import { isBaseUrl } from '../runtime/models/resolve.ts';
 import { readEnvironment, type Environment } from '../telemetry/config/environment.ts';
 import { nodeHost } from '../telemetry/config/host.ts';
 import { withRunContext } from '../telemetry/context.ts';
@@ -206,8 +207,8 @@ function parse(args: readonly string[]): ConfigSource | ModelSource {
       'Which model? Name it with --model, such as --model openai/gpt-5-mini, or a file of agents with --config.',
     );
   }
-  if (baseUrl !== undefined && !/^https?:\/\//.test(baseUrl)) {
-    throw new UsageError('--base-url expects a URL that begins with http:// or https://.');
+  if (baseUrl !== undefined && !isBaseUrl(baseUrl)) {
+    throw new UsageError('--base-url expects a URL such as http://localhost:8000/v1, without a user.');
   }
   return {
     type: 'model',

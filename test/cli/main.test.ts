@@ -57,7 +57,11 @@ describe('faultline', () => {
     ],
     [
       ['run', '--model', 'openai-compatible/m', '--base-url', 'localhost:1234', 'Hello'],
-      '--base-url expects a URL that begins with http:// or https://.\n',
+      '--base-url expects a URL such as http://localhost:8000/v1, without a user.\n',
+    ],
+    [
+      ['run', '--model', 'openai-compatible/m', '--base-url', 'http://me:hunter2@127.0.0.1/v1', 'Hello'],
+      '--base-url expects a URL such as http://localhost:8000/v1, without a user.\n',
     ],
     [
       ['run', '--model', 'openai-compatible/m', '--base-url', 'http://127.0.0.1:1/v1'],

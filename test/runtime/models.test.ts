@@ -78,6 +78,39 @@ describe('a model reference', () => {
     expect(await rejection(resolveModel(ref, environment))).toMatchObject({ name: 'ModelUnavailableError', message });
   });
 
+  const needsUrl = 'needs a base URL such as https://api.example.com/v1, without a user, which that of';
+  test.each([
+    ['openai-compatible/m-1', { OPENAI_BASE_URL: 'localhost:8000/v1' }, `${needsUrl} OPENAI_BASE_URL is not`],
+    ['openai-compatible/m-1', { OPENAI_BASE_URL: '"http://one/v1"' }, `${needsUrl} OPENAI_BASE_URL is not`],
+    ['ollama/m-1', { OLLAMA_BASE_URL: 'http://me:hunter2@one/v1' }, `${needsUrl} OLLAMA_BASE_URL is not`],
+    [
+      'groq/m-1',
+      { GROQ_API_KEY: 'gsk_1\ngsk_2' },
+      'needs a key that a header can carry, which that of GROQ_API_KEY is not: look for line breaks and quotes',
+    ],
+    [
+      'groq/m-1',
+      { GROQ_API_KEY: '“gsk_1”' },
+      'needs a key that a header can carry, which that of GROQ_API_KEY is not: look for line breaks and quotes',
+    ],
+  ])('%s with %j says what no request can be made with, and not its value', async (ref, environment, message) => {
+    expect(await rejection(resolveModel(ref, environment))).toMatchObject({
+      name: 'ModelUnavailableError',
+      message: `${ref} ${message}`,
+    });
+  });
+
+  test('takes base URL and key without the blanks around them', async () => {
+    const provider = await startStubProvider({ 'm-1': [{ type: 'text', text: 'Hello.' }] });
+    const environment = { OPENAI_API_KEY: 'sk-1\r\n', OPENAI_BASE_URL: ` ${provider.baseUrl} ` };
+    const model = await resolveModel('openai-compatible/m-1', environment);
+
+    await createAgent({ name: 'helper', models: [model] }).run('hi');
+    await provider.close();
+
+    expect(provider.requests[0]?.headers.authorization).toBe('Bearer sk-1');
+  });
+
   test.each(['gpt-5', '/gpt-5', 'openai/', 'unheard-of/model', 'constructor/model'])(
     '%j names no model',
     async (ref) => {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { KNOWN_PROVIDERS } from '../models/resolve.ts';
+import { isBaseUrl, KNOWN_PROVIDERS } from '../models/resolve.ts';
 import { isOrigin } from '../transports/http-access.ts';
 
 /**
@@ -173,7 +173,13 @@ const timeoutOrNone = expecting(
   z.union([timeout, expecting('none', z.literal('none'))]),
 );
 const path = expecting('a path, relative to this file', z.string().min(1));
-const url = expecting('a URL that begins with http:// or https://', z.string().regex(/^https?:\/\/[^\s/]+\S*$/));
+const url = expecting(
+  'a URL that begins with http:// or https://',
+  z
+    .string()
+    .regex(/^https?:\/\/[^\s/]+\S*$/, { abort: true })
+    .refine(isBaseUrl),
+);
 const basePath = expecting('a path such as /api, without a slash at its end', z.string().regex(/^(?:\/[^/?#\s]+)+$/));
 const hostName = expecting(
   'the name of a host, without a port, such as agents.example.com',

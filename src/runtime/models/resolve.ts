@@ -1,4 +1,6 @@
+import { isFieldValue } from '../../telemetry/config/headers.ts';
 import { ModelUnavailableError } from '../errors.ts';
+import { defined } from '../defined.ts';
 import type { ModelLike } from '../types.ts';
 import { importPackage, type ImportPackage } from './import-package.ts';
 
@@ -150,12 +152,15 @@ export async function resolveModelWith(
   const provider = findProvider(prefix, providers)!;
   const { vendorPackage, isCompatible } = provider;
   const connection: Connection = {
-    apiKey: options.apiKey ?? firstSet(environment, provider.keys),
-    baseUrl: options.baseUrl ?? firstSet(environment, provider.baseUrls) ?? provider.baseUrl,
+    apiKey: setting('apiKey', options.apiKey) ?? firstSet(environment, provider.keys),
+    baseUrl:
+      setting('baseUrl', options.baseUrl) ??
+      firstSet(environment, provider.baseUrls) ??
+      setting('its settings', provider.baseUrl),
   };
   const module = vendorPackage === undefined ? undefined : await load(vendorPackage.name);
   if (vendorPackage === undefined || (module === undefined && isCompatible)) {
-    requireKey(ref, provider, connection);
+    requireConnection(ref, provider, connection);
     return compatibleModel(prefix, modelId, provider, connection);
   }
   if (module === undefined) {
@@ -165,25 +170,55 @@ export async function resolveModelWith(
   if (factory === undefined) {
     throw new ModelUnavailableError(`${vendorPackage.name} has no ${vendorPackage.factories.join(' or ')}: update it`);
   }
-  requireKey(ref, provider, connection);
+  requireConnection(ref, provider, connection);
   const { apiKey, baseUrl } = connection;
-  const settings = {
-    ...(apiKey === undefined ? undefined : { apiKey }),
-    ...(baseUrl === undefined ? undefined : { baseURL: baseUrl }),
-  };
+  const settings = defined({ apiKey: apiKey?.value, baseURL: baseUrl?.value });
   return (factory as (settings: object) => (id: string) => ModelLike)(settings)(modelId);
 }
 
 /** How a provider is reached. */
 interface Connection {
-  readonly apiKey: string | undefined;
-  readonly baseUrl: string | undefined;
+  readonly apiKey: Setting | undefined;
+  readonly baseUrl: Setting | undefined;
 }
 
-/** Asked before the first call, because a provider package would only say so then. */
-function requireKey(ref: string, { keys, keyIsOptional }: Provider, { apiKey }: Connection): void {
-  if (apiKey !== undefined || keyIsOptional === true) return;
-  throw new ModelUnavailableError(`${ref} needs a key: set ${keys.join(' or ')}`);
+/** A text, and what is to be put right when it is wrong. */
+interface Setting {
+  readonly name: string;
+  readonly value: string;
+}
+
+function setting(name: string, value: string | undefined): Setting | undefined {
+  return value === undefined ? undefined : { name, value };
+}
+
+/** An empty variable counts as one that is not set. */
+function firstSet(environment: Environment, names: readonly string[]): Setting | undefined {
+  return names.map((name) => ({ name, value: environment[name]?.trim() ?? '' })).find(({ value }) => value !== '');
+}
+
+/** Asked before the first call, because a provider package would only say so then, and hardly in these words. */
+function requireConnection(ref: string, { keys, keyIsOptional }: Provider, { apiKey, baseUrl }: Connection): void {
+  if (apiKey === undefined && keyIsOptional !== true) {
+    throw new ModelUnavailableError(`${ref} needs a key: set ${keys.join(' or ')}`);
+  }
+  if (apiKey !== undefined && !isFieldValue(apiKey.value)) {
+    throw new ModelUnavailableError(
+      `${ref} needs a key that a header can carry, which that of ${apiKey.name} is not: look for line breaks and quotes`,
+    );
+  }
+  if (baseUrl !== undefined && !isBaseUrl(baseUrl.value)) {
+    throw new ModelUnavailableError(
+      `${ref} needs a base URL such as https://api.example.com/v1, without a user, which that of ${baseUrl.name} is not`,
+    );
+  }
+}
+
+/** Whether requests can be sent there: `fetch` takes no user name and no password in a URL. */
+export function isBaseUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password } = new URL(text);
+  return (protocol === 'http:' || protocol === 'https:') && username + password === '';
 }
 
 async function compatibleModel(
@@ -198,15 +233,10 @@ async function compatibleModel(
   const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible');
   const make = createOpenAICompatible({
     name: prefix,
-    baseURL: baseUrl,
+    baseURL: baseUrl.value,
     // Without it a streamed answer has no token counts.
     includeUsage: true,
-    ...(apiKey === undefined ? undefined : { apiKey }),
+    ...(apiKey === undefined ? undefined : { apiKey: apiKey.value }),
   });
   return make(modelId);
-}
-
-/** An empty variable counts as one that is not set. */
-function firstSet(environment: Environment, names: readonly string[]): string | undefined {
-  return names.map((name) => environment[name]).find((value) => value !== undefined && value !== '');
 }

@@ -9,8 +9,12 @@ export const SENTRY_AUTH_HEADER = 'x-sentry-auth';
 
 /** RFC 9110, section 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/;
-/** What Node's http client agrees to send. */
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** Whether Node's http client agrees to send a text as the value of a header. */
+export function isFieldValue(text: string): boolean {
+  return FIELD_VALUE.test(text);
+}
 
 /**
  * Headers of an OTLP request: a list such as `api-key=abc,x-tenant=1` in the environment, a record in code.
@@ -46,7 +50,7 @@ function readHeaders(entries: readonly { label: string; name: string; value: unk
   for (const { label, name, value } of entries) {
     if (!TOKEN.test(name)) {
       problems.push(`must give every header as a name and a value, which ${label} is not`);
-    } else if (typeof value !== 'string' || !FIELD_VALUE.test(value)) {
+    } else if (typeof value !== 'string' || !isFieldValue(value)) {
       problems.push(`must hold values an HTTP header can carry, which that of ${describe(name)} is not`);
     } else if (FRAMING.has(name.toLowerCase())) {
       problems.push(`must not name ${describe(name)}, which is Faultline's own`);

@@ -125,6 +125,10 @@ agents:
       `${AGENTS}\nproviders: { a: { base_url: example.com } }`,
       '2:29: providers.a.base_url must be a URL that begins with http:// or https://, but is "example.com"',
     ],
+    [
+      `${AGENTS}\nproviders: { a: { base_url: 'http://127.0.0.1:80800/v1' } }`,
+      '2:29: providers.a.base_url must be a URL that begins with http:// or https://, but is a text of 25 characters',
+    ],
   ])('%j: %s', async (text, expected) => {
     const problems = await problemsOf(text);
 
