@@ -23,7 +23,7 @@ import type {
   TransportState,
   TransportStatus,
 } from './types.ts';
-import { requireCount, requireTimeout } from './validate.ts';
+import { requireCount, requireMethod, requireObject, requireObjects, requireTimeout } from './validate.ts';
 
 export interface RuntimeOptions {
   readonly agents: readonly Agent[];
@@ -124,6 +124,13 @@ const MAX_HOLDERS = 1_000;
 export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime {
   const { transports, onCrash = 'stop', maxActive = 256, history = inProcessHistory() } = options;
   requireCount('maxActive', maxActive, 1);
+  requireObjects('agents', 'a runtime', options.agents);
+  requireObjects('transports', 'a runtime', transports);
+  for (const [index, { transport }] of transports.entries()) {
+    const what = `the transport of transports[${index}] of a runtime`;
+    requireObject(what, transport);
+    requireMethod(what, transport, 'start');
+  }
   const agents = agentsByName(options.agents);
   for (const { agent } of transports) if (agent !== undefined) requireAgent(agents, agent);
 

@@ -500,4 +500,24 @@ describe('a runtime', () => {
     expect(() => runtimeOf(agent, { agents: [agent, agent] })).toThrow('two agents are called helper');
     expect(() => runtimeOf(agent, { maxActive: 0 })).toThrow('maxActive must be a whole number of at least 1; got 0');
   });
+
+  test.each<[string, object, string]>([
+    [
+      'a transport as it is',
+      { transports: [steady()] },
+      'the transport of transports[0] of a runtime must be an object',
+    ],
+    ['no list of transports', { transports: steady() }, 'transports of a runtime must be a list; got an object'],
+    ['no transport', { transports: [undefined] }, 'transports[0] of a runtime must be an object; got undefined'],
+    [
+      'what is none',
+      { transports: [{ transport: {} }] },
+      'start of the transport of transports[0] of a runtime must be a function; got undefined',
+    ],
+    ['no list of agents', { agents: helper() }, 'agents of a runtime must be a list; got an object'],
+  ])('says what stands where it cannot: %s', (_what, options, problem) => {
+    const agent = helper();
+
+    expect(() => runtimeOf(agent, options)).toThrow(problem);
+  });
 });

@@ -1,6 +1,6 @@
 import { systemTime } from '../time.ts';
 import type { MemoryStore } from '../types.ts';
-import { requireCount, requireTimeout } from '../validate.ts';
+import { kindOf, requireCount, requireTimeout } from '../validate.ts';
 import { importDriver, type SqliteDriverName } from './sqlite/driver.ts';
 import { createMemoryFile, type MemoryFileSurroundings } from './sqlite/memory-file.ts';
 import { writeRecord } from './sqlite/records.ts';
@@ -52,7 +52,8 @@ export function sqliteMemoryWith(surroundings: MemoryFileSurroundings, options: 
 }
 
 /** SQLite would take an empty path and `:memory:` for databases without a file. */
-function requirePath(id: string, path: string): void {
-  if (path !== '' && path !== ':memory:') return;
-  throw new TypeError(`path of memory ${id} must be that of a file; got ${JSON.stringify(path)}: see inProcessMemory`);
+function requirePath(id: string, path: unknown): void {
+  if (typeof path === 'string' && path !== '' && path !== ':memory:') return;
+  const got = typeof path === 'string' ? JSON.stringify(path) : kindOf(path);
+  throw new TypeError(`path of memory ${id} must be that of a file; got ${got}: see inProcessMemory`);
 }

@@ -414,6 +414,8 @@ describe('sqliteMemory', () => {
       'path of memory sqlite must be that of a file; got ":memory:": see inProcessMemory',
     );
     expect(() => sqliteMemory({ path: '' })).toThrow('got "": see inProcessMemory');
+    // @ts-expect-error -- a variable that is not set
+    expect(() => sqliteMemory({ path: undefined })).toThrow('must be that of a file; got undefined');
     expect(() => sqliteMemory({ path: 'a.db', busyTimeoutMs: 0 })).toThrow('busyTimeoutMs of memory sqlite');
   });
 });
