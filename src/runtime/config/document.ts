@@ -1,5 +1,6 @@
 import {
   isAlias,
+  isCollection,
   isMap,
   isNode,
   isScalar,
@@ -61,8 +62,8 @@ export function parseConfigDocument(text: string): ConfigDocument {
         }),
       );
     }
-    const unusableKeys = findUnusableKeys(document, positionAt);
-    if (unusableKeys.length > 0) return unusable(unusableKeys);
+    const unusableNodes = findUnusableNodes(document, positionAt);
+    if (unusableNodes.length > 0) return unusable(unusableNodes);
     const start = (node: Node | undefined): ConfigPosition =>
       node?.range === undefined || node.range === null ? START : positionAt(node.range[0]);
     return {
@@ -82,8 +83,21 @@ export function parseConfigDocument(text: string): ConfigDocument {
 function syntaxMessage({ code, message }: YAMLParseError): string {
   // The parser's own words are for whoever called it.
   if (code === 'MULTIPLE_DOCS') return 'a second document begins here: a configuration file is one';
-  return `not valid YAML: ${message}`;
+  const hint = SYNTAX_HINTS.get(code);
+  return `not valid YAML: ${message}${hint === undefined ? '' : `; ${hint}`}`;
 }
+
+/** Texts that mean something else to YAML, which its parser does not say. */
+const SYNTAX_HINTS: ReadonlyMap<YAMLParseError['code'], string> = new Map([
+  ['BAD_ALIAS', 'put a text that begins with * or & in quotes'],
+  ['BAD_SCALAR_START', 'put a text that begins with it in quotes'],
+  ['BLOCK_AS_IMPLICIT_KEY', 'put a text that has a colon and a space in it in quotes'],
+]);
+
+const NO_ANCHOR = 'there is no anchor before this alias; put a text that begins with * in quotes';
+
+const COLLECTION_AS_KEY =
+  'a list or an object cannot be a key: is this a placeholder such as {{ NAME }} that nothing has filled in?';
 
 /** Keys that YAML allows and no configuration can have. */
 const UNUSABLE_KEYS: ReadonlyMap<unknown, string> = new Map([
@@ -92,14 +106,26 @@ const UNUSABLE_KEYS: ReadonlyMap<unknown, string> = new Map([
   ['__proto__', '__proto__ cannot be a key: choose another name'],
 ]);
 
-function findUnusableKeys(document: Document, positionAt: ConfigDocument['positionAt']): readonly ConfigProblem[] {
+/** What is valid YAML and no plain value. The parser would throw, or warn with words of the file. */
+function findUnusableNodes(document: Document, positionAt: ConfigDocument['positionAt']): readonly ConfigProblem[] {
   const problems: ConfigProblem[] = [];
+  const add = (node: Node, message: string): void => {
+    problems.push({ ...positionAt(node.range?.[0] ?? 0), message });
+  };
+  const anchors = new Set<string | undefined>();
   visit(document, {
-    Pair: (_index, { key }) => {
+    Value: (_place, { anchor }) => {
+      anchors.add(anchor);
+    },
+    Alias: (_place, alias) => {
+      if (!anchors.has(alias.source)) add(alias, NO_ANCHOR);
+    },
+    Pair: (_place, { key }) => {
+      if (!isNode(key)) return;
       const named = isAlias(key) ? key.resolve(document) : key;
-      if (!isNode(key) || !isScalar(named)) return;
-      const message = UNUSABLE_KEYS.get(named.value);
-      if (message !== undefined) problems.push({ ...positionAt(key.range?.[0] ?? 0), message });
+      if (isCollection(named)) add(key, COLLECTION_AS_KEY);
+      const message = isScalar(named) ? UNUSABLE_KEYS.get(named.value) : undefined;
+      if (message !== undefined) add(key, message);
     },
   });
   return problems;

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import { problemsOf } from './files.ts';
 import { fc } from '../../support/properties.ts';
@@ -148,6 +148,32 @@ agents:
     expect(await problemsOf('agents:\n  one: &one { models: [openai/a] }\n  two:\n    <<: *one\n')).toEqual([
       '4:5: merge keys (<<) are not supported: put what agents share into defaults',
     ]);
+  });
+
+  test.each([
+    ["{ cors_origins: [*, 'https://a.example'] }", '1:35: not valid YAML: Alias cannot be an empty string; put'],
+    ['{ allowed_hosts: [*.example.com] }', '1:36: there is no anchor before this alias; put'],
+  ])('is a text with a star that is not in quotes: %s', async (http, problem) => {
+    expect(await problemsOf(`runtime: { http: ${http} }\n${AGENTS}`)).toEqual([
+      expect.stringContaining(`${problem} a text that begins with * `),
+    ]);
+  });
+
+  test('is a text with a colon that is not in quotes', async () => {
+    expect(await problemsOf('agents:\n  helper:\n    instructions: Be brief. Note: be nice.\n')).toEqual([
+      '3:19: not valid YAML: Nested mappings are not allowed in compact mappings; put a text that has a colon and a space in it in quotes',
+    ]);
+  });
+
+  test('is a placeholder that was not filled in, of which nothing is printed', async () => {
+    const warnings = vi.spyOn(process, 'emitWarning');
+    onTestFinished(() => warnings.mockRestore());
+    const text = `runtime: { http: { port: {{ secret }} } }\n${AGENTS}`;
+
+    expect(await problemsOf(text)).toEqual([
+      '1:27: a list or an object cannot be a key: is this a placeholder such as {{ NAME }} that nothing has filled in?',
+    ]);
+    expect(warnings).not.toHaveBeenCalled();
   });
 
   test('is a name that means something else to JavaScript', async () => {
