@@ -83,13 +83,16 @@ export function parseConfigDocument(text: string): ConfigDocument {
 function syntaxMessage({ code, message }: YAMLParseError): string {
   // The parser's own words are for whoever called it.
   if (code === 'MULTIPLE_DOCS') return 'a second document begins here: a configuration file is one';
+  // Behind a colon, or from a backslash on, it quotes the file, and with it whatever secret stands there.
+  const said = message.replace(/(?:: | \\).*$/s, '');
   const hint = SYNTAX_HINTS.get(code);
-  return `not valid YAML: ${message}${hint === undefined ? '' : `; ${hint}`}`;
+  return `not valid YAML: ${said}${hint === undefined ? '' : `; ${hint}`}`;
 }
 
 /** Texts that mean something else to YAML, which its parser does not say. */
 const SYNTAX_HINTS: ReadonlyMap<YAMLParseError['code'], string> = new Map([
   ['BAD_ALIAS', 'put a text that begins with * or & in quotes'],
+  ['BAD_DQ_ESCAPE', 'write a backslash in double quotes twice'],
   ['BAD_SCALAR_START', 'put a text that begins with it in quotes'],
   ['BLOCK_AS_IMPLICIT_KEY', 'put a text that has a colon and a space in it in quotes'],
 ]);

@@ -165,6 +165,17 @@ agents:
     ]);
   });
 
+  test.each([
+    ['a brace too many', 'http: { token_env: TOKEN }}\n  sentry: { dsn_env: hunter2 }'],
+    ['a bar before a text', 'sentry:\n    dsn_env: |hunter2'],
+    ['a backslash', 'sentry:\n    dsn_env: "\\hunter2"'],
+  ])('quotes nothing of the file where it is no YAML: %s', async (_what, runtime) => {
+    const problems = await problemsOf(`runtime:\n  ${runtime}\n`);
+
+    expect(problems).toContainEqual(expect.stringContaining('not valid YAML: '));
+    expect(problems.join('\n')).not.toMatch(/hunter2|\\h|TOKEN/);
+  });
+
   test('is a placeholder that was not filled in, of which nothing is printed', async () => {
     const warnings = vi.spyOn(process, 'emitWarning');
     onTestFinished(() => warnings.mockRestore());
