@@ -42,7 +42,7 @@ export async function serveHttp(options: ServeHttpOptions): Promise<void> {
     overrideGlobalObjects: false,
     errorHandler: badRequest,
   });
-  const isGuarded = isLoopback(host);
+  let isGuarded = true;
   const allowed = new Set(allowedHosts.map((name) => name.toLowerCase()));
 
   const server = createServer(
@@ -72,7 +72,9 @@ export async function serveHttp(options: ServeHttpOptions): Promise<void> {
     },
   );
   await listen(server, port, host);
-  onListening?.(addressOf(server, host));
+  const { address, ...reached } = addressOf(server, host);
+  isGuarded = isLoopback(address);
+  onListening?.(reached);
   await untilClosed(server, signal, closeGraceMs);
 }
 
@@ -106,8 +108,9 @@ function hostName(request: IncomingMessage): string {
   return (request.headers.host ?? '').replace(/:\d+$/, '').toLowerCase();
 }
 
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+/** Whether only this machine reaches an address. A name tells less: `LOCALHOST` is one, and so are those of `/etc/hosts`. */
+function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.');
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {
@@ -117,11 +120,17 @@ function listen(server: Server, port: number, host: string): Promise<void> {
   });
 }
 
-function addressOf(server: Server, host: string): { readonly port: number; readonly origin: string } {
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error(`The server on ${host} has no port.`);
-  const { port } = address;
-  return { port, origin: `http://${host.includes(':') ? `[${host}]` : host}:${port}` };
+interface BoundAddress {
+  readonly address: string;
+  readonly port: number;
+  readonly origin: string;
+}
+
+function addressOf(server: Server, host: string): BoundAddress {
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new Error(`The server on ${host} has no port.`);
+  const { address, port } = bound;
+  return { address, port, origin: `http://${host.includes(':') ? `[${host}]` : host}:${port}` };
 }
 
 function untilClosed(server: Server, signal: AbortSignal, closeGraceMs: number): Promise<void> {

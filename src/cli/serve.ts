@@ -67,6 +67,8 @@ function parse(args: readonly string[]): ServeOptions {
   if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) <= 65_535)) {
     throw new UsageError('--port expects a number from 0 to 65535.');
   }
+  // To Node it means every address of the machine.
+  if (host === '') throw new UsageError('--host expects an address, got an empty text.');
   return {
     config,
     check,

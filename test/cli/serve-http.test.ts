@@ -118,6 +118,13 @@ test.each(['evil.example', 'evil.example:80', '10.0.0.1'])(
   },
 );
 
+test('a page gets nothing either where the address is that of the loopback under another name', async () => {
+  const { port } = await start({ host: 'LOCALHOST' });
+  const [answer] = (await once(dial(port, get('evil.example')), 'data')) as [string];
+
+  expect(answer).toMatch(/^HTTP\/1.1 421 /);
+});
+
 test.each(['app.example', 'APP.example:8080', 'localhost:1', '[::1]', '127.0.0.2'])(
   'a proxy may ask for %s',
   async (host) => {

@@ -357,6 +357,7 @@ describe('faultline serve --check', () => {
 test.each([
   [['--port', 'high'], '--port expects a number from 0 to 65535.\n'],
   [['--port', '65536'], '--port expects a number from 0 to 65535.\n'],
+  [['--host', ''], '--host expects an address, got an empty text.\n'],
   [['helper'], 'faultline serve takes flags only, got helper.\n'],
   [['--conf', 'x'], 'faultline serve does not know --conf; it knows --config, --port, --host, --log and --check.\n'],
   [['--log', 'text'], '--log expects json, got text.\n'],
