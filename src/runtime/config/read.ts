@@ -6,6 +6,7 @@ import { ConfigError, type ConfigProblem } from './config-error.ts';
 import { parseConfigDocument, type ConfigDocument } from './document.ts';
 import { loadEnvFile, resolveDsn, type MutableEnvironment } from './environment.ts';
 import { checkReferences } from './references.ts';
+import { decodeText } from './text.ts';
 import type {
   AgentConfig,
   HttpConfig,
@@ -84,11 +85,7 @@ function readText(path: string): string {
     if (error instanceof ConfigError) throw error;
     return fail(`cannot be read (${String((error as NodeJS.ErrnoException).code)})`);
   }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    return fail('must be UTF-8 text, but is not');
-  }
+  return decodeText(bytes) ?? fail('must be UTF-8 text, but is not');
 }
 
 function requireValid(path: string, text: string, document: ConfigDocument, directory: string): ConfigFile {
@@ -185,7 +182,7 @@ function agentConfig(
       instructions:
         agent.instructions_file === undefined
           ? agent.instructions
-          : readFileSync(resolve(directory, agent.instructions_file), 'utf8'),
+          : decodeText(readFileSync(resolve(directory, agent.instructions_file))),
       memory: memory === undefined ? undefined : memoryConfig(memory, memoryPosition, directory),
     }),
     ...limits(defaults),

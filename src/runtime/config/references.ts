@@ -1,4 +1,4 @@
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 import { isRecord } from '../../telemetry/config/kinds.ts';
@@ -7,6 +7,7 @@ import type { ConfigProblem } from './config-error.ts';
 import { pathName, valueAt, type ConfigDocument, type ConfigPath } from './document.ts';
 import { hint } from './nearest.ts';
 import { DEFAULT_APP_TOKEN_ENV } from './schema.ts';
+import { decodeText } from './text.ts';
 import { parseToolReference } from './tool-modules.ts';
 
 /**
@@ -23,6 +24,12 @@ export function checkReferences(document: ConfigDocument, directory: string): re
   });
   const unreadableFile = (path: ConfigPath, written: string): readonly ConfigProblem[] =>
     isReadableFile(resolve(directory, written)) ? [] : [problem(path, 'names a file that cannot be read')];
+
+  const unreadableText = (path: ConfigPath, written: string): readonly ConfigProblem[] => {
+    const file = resolve(directory, written);
+    if (!isReadableFile(file)) return unreadableFile(path, written);
+    return decodeText(readFileSync(file)) === undefined ? [problem(path, 'names a file that is not UTF-8 text')] : [];
+  };
 
   const agents = namesOf(at(['agents']));
   const ownProviders = namesOf(at(['providers']));
@@ -57,7 +64,7 @@ export function checkReferences(document: ConfigDocument, directory: string): re
       ...(instructions === undefined || instructionsFile === undefined
         ? []
         : [problem([...path, 'instructions_file'], 'cannot stand beside instructions: remove one of the two')]),
-      ...(typeof instructionsFile === 'string' ? unreadableFile([...path, 'instructions_file'], instructionsFile) : []),
+      ...(typeof instructionsFile === 'string' ? unreadableText([...path, 'instructions_file'], instructionsFile) : []),
       ...checkModels([...path, 'models']),
       ...listAt(agent['tools']).flatMap((tool, index) =>
         typeof tool === 'string' ? unreadableFile([...path, 'tools', index], parseToolReference(tool).module) : [],

@@ -197,6 +197,13 @@ agents:
     expect(() => Object.assign(config.agents[0]!.models[0]!.position, { line: 2 })).toThrow(TypeError);
   });
 
+  test('reads instructions without the byte order mark of their file', async () => {
+    const text = 'agents: { helper: { models: [openai/gpt-5], instructions_file: ./helper.md } }';
+    const { config } = await load(text, { 'helper.md': '\ufeffBe brief.' });
+
+    expect(config.agents[0]?.instructions).toBe('Be brief.');
+  });
+
   test('is looked for as faultline.yaml when no path is given', async () => {
     const error = await loadConfig(undefined, loading().options).catch((error: unknown) => error);
 

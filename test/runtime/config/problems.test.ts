@@ -193,6 +193,14 @@ agents:
     ]);
   });
 
+  test('is a file of instructions in UTF-16, as Windows PowerShell writes it', async () => {
+    const text = 'agents: { helper: { models: [openai/a], instructions_file: ./helper.md } }';
+
+    expect(await problemsOf(text, { 'helper.md': Buffer.from('\ufeffBe brief.', 'utf16le') })).toEqual([
+      '1:60: agents.helper.instructions_file names a file that is not UTF-8 text',
+    ]);
+  });
+
   test('is one problem when the file is no such file at all', async () => {
     expect(await problemsOf(new Uint8Array([0xff, 0xfe, 0x00]))).toEqual(['1:1: must be UTF-8 text, but is not']);
     expect(await problemsOf('#'.repeat(1024 * 1024 + 1))).toEqual([
