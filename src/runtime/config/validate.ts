@@ -80,6 +80,7 @@ function whatCame(path: ConfigPath, value: unknown): string {
 
 /** Quotes are easily overlooked, and what is empty is of the right type. */
 function describeValue(value: unknown): string {
+  if (value === '') return 'an empty text';
   if (Array.isArray(value) && value.length === 0) return 'an empty list';
   if (isRecord(value) && Object.keys(value).length === 0) return 'an empty object';
   return typeof value === 'string' && LOOKS_LIKE_ANOTHER_TYPE.test(value)

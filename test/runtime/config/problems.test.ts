@@ -122,6 +122,10 @@ agents:
       '2:31: runtime.http.token_env must be the name of an environment variable, in capital letters',
     ],
     [
+      'agents: { a: { models: [openai/a], instructions: "" } }',
+      '1:50: agents.a.instructions must be a text, but is an empty text',
+    ],
+    [
       `${AGENTS}\nproviders: { a: { base_url: example.com } }`,
       '2:29: providers.a.base_url must be a URL that begins with http:// or https://, but is "example.com"',
     ],
