@@ -20,7 +20,10 @@ export interface ToolDefinition<Schema extends StandardSchemaV1> {
   readonly description?: string | undefined;
   /** Any Standard Schema: Zod, ArkType, Valibot and others. Its root must be an object. */
   readonly input: Schema;
-  /** Needed for a schema that cannot turn itself into JSON Schema; wins over one that can. */
+  /**
+   * Needed for a schema that cannot turn itself into JSON Schema, as Zod cannot before 4.2 and in `zod/mini`, and
+   * Valibot without `toStandardJsonSchema`; wins over one that can.
+   */
   readonly jsonSchema?: JsonSchema | undefined;
   /** Longest one call may take; `Infinity`: as long as it needs. Default: `toolTimeoutMs` of the run. */
   readonly timeoutMs?: number | undefined;
