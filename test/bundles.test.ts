@@ -59,6 +59,12 @@ const NO_PRICES = 'faultline: model calls have no costs, because the package @py
 /** What esbuild makes of a CommonJS bundle: a file that does not know its own address. */
 const WITHOUT_ADDRESS: InputOptions = { transform: { define: { 'import.meta.url': 'undefined' } } };
 
+/** Agents as a file, and a variable of the file beside it. */
+const CONFIGURED = `
+import { loadConfig } from 'faultline/runtime';
+void loadConfig('faultline.yaml').then(() => process.stdout.write(process.env.FROM_FILE ?? 'nothing'));
+`;
+
 /** What esbuild needs to make an ES module, as docs/delivery.md has it. */
 const WITH_BANNER: OutputOptions = {
   banner: `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`,
@@ -146,6 +152,13 @@ describe.each([
     const { code, stderr } = await start(file, {});
     expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringContaining(NO_PRICES) });
     expect(sentry.stored).toHaveLength(3);
+  });
+
+  it('has the .env file beside faultline.yaml read where nothing is installed', async () => {
+    const file = await bundle(CONFIGURED, format, options);
+    await writeFile(join(directory, 'faultline.yaml'), 'agents: { helper: { models: [ollama/llama3.2] } }\n');
+    await writeFile(join(directory, '.env'), 'FROM_FILE=read\n');
+    expect(await start(file, {})).toMatchObject({ code: 0, stdout: 'read', stderr: '' });
   });
 
   it('has Issues with the error and its stack', async () => {

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { parseEnv } from 'node:util';
+
+import { parse } from 'dotenv';
 
 import { dsn } from '../../telemetry/config/dsn.ts';
+import { decodeText } from './text.ts';
 
 /** Environment variables that can be set, as `process.env`. */
 export type MutableEnvironment = Record<string, string | undefined>;
@@ -10,14 +12,17 @@ export type MutableEnvironment = Record<string, string | undefined>;
  * Sets the variables of a file, if there is one. A variable that is set already stays, also when it is empty:
  * that is how a run is kept from what the file says.
  */
-export function loadEnvFile(path: string, environment: MutableEnvironment): void {
-  let text: string;
+export function loadEnvFile(path: string, environment: MutableEnvironment, notice: (message: string) => void): void {
+  let bytes: Buffer;
   try {
-    text = readFileSync(path, 'utf8');
+    bytes = readFileSync(path);
   } catch {
     return;
   }
-  for (const [name, value] of Object.entries(parseEnv(text))) environment[name] ??= value;
+  const text = decodeText(bytes);
+  if (text === undefined) return notice(`${path} must be UTF-8 text, but is not: save it as UTF-8`);
+  // As `.env` is read without a configuration file. Node's own parser makes other variables of some lines.
+  for (const [name, value] of Object.entries(parse(text))) environment[name] ??= value;
 }
 
 /** The DSN a configuration file points at, or why it is not used. */

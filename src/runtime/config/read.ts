@@ -53,7 +53,7 @@ export function readConfig(
   const document = parseConfigDocument(text);
   const directory = dirname(resolve(path));
   const file = requireValid(path, text, document, directory);
-  loadEnvFile(resolve(directory, file.runtime?.env_file ?? '.env'), environment);
+  loadEnvFile(resolve(directory, file.runtime?.env_file ?? '.env'), environment, notice);
   return deepFreeze({
     file: path,
     tracing: tracingDefaults(path, file.runtime ?? {}, directory, environment, notice),

@@ -225,6 +225,19 @@ describe('env_file', () => {
     expect((await load(text, { 'settings.env': 'FIVE=file' }, { FIVE: '' })).environment).toEqual({ FIVE: '' });
   });
 
+  test('is read as `.env` is without a configuration file: behind a byte order mark, and beside lines that set nothing', async () => {
+    const { environment } = await load(text, { 'settings.env': '\ufeffONE=file\r\nnothing\r\nTWO=file\r\n' });
+
+    expect(environment).toEqual({ ONE: 'file', TWO: 'file' });
+  });
+
+  test('says so when it is in UTF-16, as Windows PowerShell writes it', async () => {
+    const { environment, notices } = await load(text, { 'settings.env': Buffer.from('\ufeffONE=file', 'utf16le') });
+
+    expect(environment).toEqual({});
+    expect(notices).toEqual([expect.stringMatching(/settings\.env must be UTF-8 text, but is not: save it as UTF-8$/)]);
+  });
+
   test('is .env beside the file when there is one and none is named', async () => {
     expect((await load(AGENTS, { '.env': 'ONE=file' })).environment).toEqual({ ONE: 'file' });
   });
