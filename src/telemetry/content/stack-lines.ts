@@ -3,6 +3,8 @@ import { remembering } from './remembering.ts';
 
 /** How V8 begins the line of a frame. */
 const FRAME = '    at ';
+/** The same of a call that awaits. In parentheses behind it stands the place of a function that a source map calls so. */
+const ASYNC_FRAME = /^ {4}at async (?!\()/;
 /** Most frames that are kept: those nearest to where the error was thrown. */
 const MAX_FRAMES = 100;
 const MAX_LINE = 1_024;
@@ -80,10 +82,11 @@ const knownFrameLine = remembering(readFrameLine);
 function readFrameLine(line: string): FrameLine | undefined {
   if (!PLACE.test(line.length > MAX_LINE ? line.slice(-MAX_LINE) : line)) return undefined;
   if (line.length <= MAX_LINE && !isPlace(partsOf(line).place)) return undefined;
+  const isAsync = ASYNC_FRAME.test(line);
   return {
     safeLine: withoutTexts(inBounds(line)).replace(DATA_URL, 'data:$1$2').replace(QUERY, ''),
-    isFirstCall: FIRST_CALL.test(line),
-    isAsync: line.startsWith(`${FRAME}async `),
+    isFirstCall: isAsync || FIRST_CALL.test(line),
+    isAsync,
   };
 }
 
@@ -104,8 +107,8 @@ function isPlace(place: string): boolean {
   return CERTAIN_PLACE.test(place) && (!/\s/.test(place) || FILE_WITH_SPACES.test(place));
 }
 
-/** Frames with which a stack ends: what called them is of another turn of the event loop. */
-const FIRST_CALL = / at (?:async |process\.processTicksAndRejections \(|.{0,200}\bnode:internal\/main\/)/;
+/** Frames with which a stack ends, beside those that await: what called them is of another turn of the event loop. */
+const FIRST_CALL = / at (?:process\.processTicksAndRejections \(|.{0,200}\bnode:internal\/main\/)/;
 
 /**
  * A message that ends in a quoted stack, and was replaced by its own first line, leaves that stack in front of the
@@ -130,7 +133,7 @@ export interface FrameParts {
 
 /** The parts of the line of a frame. */
 export function partsOf(line: string): FrameParts {
-  const at = line.startsWith('async ', FRAME.length) ? `${FRAME}async ` : FRAME;
+  const at = ASYNC_FRAME.exec(line)?.[0] ?? FRAME;
   const text = line.slice(at.length);
   if (text.endsWith(')')) {
     // Names may have parentheses as well, and so may places.

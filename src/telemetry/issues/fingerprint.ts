@@ -78,9 +78,9 @@ function placeOf({ function: name, filename }: SentryFrame): string {
   return `${codePattern(name)} in ${withoutHash(filename)}`;
 }
 
-/** Whether a function shares its name with others of its file. */
+/** Whether a function shares its name with others of its file. Source maps call one by the word it begins with. */
 function isNameless({ function: name }: SentryFrame): boolean {
-  return /(?:^|[ .])<(?:anonymous|computed)>$/.test(name);
+  return /(?:^|[ .])(?:<(?:anonymous|computed)>|async)$/.test(name);
 }
 
 /** The class of the HTTP status of an error, or its code. */

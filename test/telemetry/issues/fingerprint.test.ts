@@ -112,6 +112,10 @@ describe('the fingerprint of a failure', () => {
     ]);
     expect(inFrames(named('main'), named('search'), anonymous)).not.toEqual(inFrames(named('pay'), anonymous));
     expect(inFrames(anonymous, anonymous).slice(2)).toEqual(['Object.<anonymous> in src/tools.ts', 'no order #']);
+    // As source maps of webpack call functions that begin with this word.
+    for (const name of ['async', 'Object.async']) {
+      expect(inFrames(named('pay'), named(name)).slice(2)).toEqual([`${name} in src/tools.ts`, 'pay in src/tools.ts']);
+    }
     // One without a name in a tool that has one.
     const ofTool = { ...failure, frames: [anonymous], tags: { tool: 'book' } };
     expect(failureFingerprint({ ...ofTool, message: 'no seat in Rome' })).toEqual(

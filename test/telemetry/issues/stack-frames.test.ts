@@ -168,6 +168,17 @@ describe('a stack', () => {
     expect(kept).toEqual(Array.from({ length: 50 }, (_, index) => `f${49 - index}`));
   });
 
+  // As Node maps the names of arrow functions that were bundled by webpack.
+  it('is whole where functions are called by the word they begin with', () => {
+    const arrow = '    at async (webpack://shop/src/tools.ts:5:63)';
+    const caller = '    at async async (webpack://shop/src/main.ts:7:5)';
+    const sync = '    at traceTool (/srv/app/main.js:4:188)';
+    const places = (...lines: string[]) => parseStack(['Error: x', ...lines].join('\n')).map((frame) => frame.filename);
+    expect(places(arrow, caller)).toEqual(['src/main.ts', 'src/tools.ts']);
+    expect(places(arrow, sync, caller)).toEqual(['src/main.ts', '/srv/app/main.js', 'src/tools.ts']);
+    expect(names(['Error: x', arrow, caller].join('\n'))).toEqual(['async', 'async']);
+  });
+
   it('is not mixed up with one that the message quotes', () => {
     const printed = 'Error: inner\n    at quoted (/child.js:1:1)\n\nNode.js v20.20.2\n';
     expect(names(`Error: Command failed: node child.js\n${printed}\n    at real (/a.js:1:1)`)).toEqual(['real']);
