@@ -37,7 +37,7 @@ const MAX_PART = 200;
  */
 export function failureFingerprint(failure: FingerprintedFailure): string[] {
   const { point, type, tags } = failure;
-  return [point ?? 'captured', codePattern(type), ...cause(failure), ...subjects(tags)].map(cut);
+  return [point ?? 'captured', codePattern(withoutMinified(type)), ...cause(failure), ...subjects(tags)].map(cut);
 }
 
 /** The fingerprint of a message the application captured. */
@@ -69,13 +69,22 @@ function place({ message, frames, tags }: FingerprintedFailure): readonly string
   if (innermost === undefined) return [messagePattern(message)];
   // What a tool or a store runs is known by its name, whoever calls it.
   const isNamed = tags['tool'] !== undefined || tags['memory_store'] !== undefined;
-  if (isNamed || !isNameless(innermost)) return [placeOf(innermost)];
+  if (isNamed) return [placeOf({ ...innermost, function: withoutMinified(innermost.function) })];
+  if (!isNameless(innermost)) return [placeOf(innermost)];
   const caller = ofApplication.findLast((frame) => !isNameless(frame));
   return [placeOf(innermost), caller === undefined ? messagePattern(message) : placeOf(caller)];
 }
 
 function placeOf({ function: name, filename }: SentryFrame): string {
-  return `${codePattern(name)} in ${withoutHash(filename)}`;
+  return `${codePattern(name.replace(MINIFIED_CLASS, '#'))} in ${withoutHash(filename)}`;
+}
+
+/** What minifiers call functions and classes: the same one otherwise in every build. */
+const MINIFIED = /^(?:new )?[\w$]{1,2}$/;
+const MINIFIED_CLASS = /^[\w$]{1,2}(?=\.)/;
+
+function withoutMinified(name: string): string {
+  return name.replace(MINIFIED, '#');
 }
 
 /** Whether a function shares its name with others of its file. Source maps call one by the word it begins with. */

@@ -71,6 +71,20 @@ describe('the fingerprint of a failure', () => {
     expect(inChunk('src/ask-s3-files.js')).not.toEqual(inChunk('src/ask-process1.js'));
   });
 
+  it('stays the same in a tool or a store when a bundle is minified again', () => {
+    const inTool = (name: string, tags: Readonly<Record<string, string>> = { tool: 'book' }) =>
+      failureFingerprint({ ...failure, tags, frames: [{ ...application, function: name }] });
+    expect(inTool('sd')).toEqual(inTool('q'));
+    expect(inTool('new sd')).toEqual(inTool('new q'));
+    expect(inTool('sc.find')).toEqual(inTool('$.find'));
+    expect(inTool('sc.find')).not.toEqual(inTool('sc.open'));
+    expect(inTool('go.run', {})).toEqual(inTool('e.run', {}));
+    expect(failureFingerprint({ ...failure, type: 'sd' })).toEqual(failureFingerprint({ ...failure, type: 'q' }));
+    // Elsewhere nothing but the name tells where it failed.
+    expect(inTool('sd', {})).not.toEqual(inTool('q', {}));
+    expect(inTool('pay')).not.toEqual(inTool('get'));
+  });
+
   it('is the message where no frame belongs to the application', () => {
     expect(failureFingerprint({ ...failure, frames: [library] })).toEqual(['tool.execution', 'Error', 'no order #']);
   });
