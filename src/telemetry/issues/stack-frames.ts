@@ -1,5 +1,6 @@
 import { remembering } from '../content/remembering.ts';
 import { partsOf } from '../content/stack-lines.ts';
+import { guard } from '../guard.ts';
 import type { SentryFrame } from './sentry-event.ts';
 
 /** Most frames that are kept of one stack: those nearest to where the error was thrown. */
@@ -10,6 +11,8 @@ export interface CodePlaces {
   readonly workingDirectory: string;
   /** Folders with Faultline's own code, each with a slash at its end. */
   readonly ownFolders: readonly string[];
+  /** Whether the program is built into one executable with Node, which calls its file as it was called when built. */
+  readonly isSingleExecutable?: boolean;
 }
 
 /**
@@ -83,7 +86,11 @@ const FROM_COMMAND_LINE = /^\[(?:eval|stdin)\d*\]$/;
 
 type File = Pick<SentryFrame, 'filename' | 'abs_path' | 'module' | 'in_app'>;
 
-function describeFile(location: string, { workingDirectory, ownFolders }: CodePlaces): File {
+/** A script by a relative path. Texts that a program compiles may be called so, too. */
+const BUILT_IN = /^[\w@.-][^:<>]*\.[cm]?js$/;
+
+function describeFile(location: string, places: CodePlaces): File {
+  const { workingDirectory, ownFolders, isSingleExecutable = false } = places;
   // The location of a data URL is its whole source.
   if (location.startsWith('data:')) return { filename: `<${/^[^;,]{0,60}/.exec(location)![0]}>`, in_app: false };
   const path = filePath(location);
@@ -95,7 +102,7 @@ function describeFile(location: string, { workingDirectory, ownFolders }: CodePl
     ...(short === path ? undefined : { abs_path: path }),
     ...(npmPackage === undefined ? undefined : { module: npmPackage }),
     in_app:
-      (isFile(comparable) || FROM_COMMAND_LINE.test(path)) &&
+      (isFile(comparable) || FROM_COMMAND_LINE.test(path) || (isSingleExecutable && BUILT_IN.test(comparable))) &&
       npmPackage === undefined &&
       !ownFolders.some((folder) => comparable.startsWith(folder)),
   };
@@ -143,7 +150,12 @@ let places: CodePlaces | undefined;
 
 /** Read once: a program that changes its working directory later must not split its Issues. */
 function thisProcess(): CodePlaces {
-  places ??= { workingDirectory: workingDirectory(), ownFolders: ownFolders(import.meta.url) };
+  places ??= {
+    workingDirectory: workingDirectory(),
+    ownFolders: ownFolders(import.meta.url),
+    // Other runtimes have no such module.
+    isSingleExecutable: guard(() => process.getBuiltinModule('node:sea').isSea()) ?? false,
+  };
   return places;
 }
 

@@ -19,7 +19,7 @@ function parseStack(stack: string, where?: CodePlaces): readonly Readonly<Sentry
 }
 
 /** The one frame of a stack with this line in it. */
-function frameOf(line: string, where = places): unknown {
+function frameOf(line: string, where: CodePlaces = places): unknown {
   const frames = parseStack(`Error: broken\n    at ${line}\n`, where);
   expect(frames).toHaveLength(1);
   return frames[0];
@@ -97,6 +97,24 @@ describe('a frame of the application', () => {
       colno: 2,
       in_app: true,
     });
+  });
+});
+
+describe('a frame of a single executable application', () => {
+  const isInApp = (line: string, isSingleExecutable: boolean): unknown =>
+    (frameOf(line, { ...places, isSingleExecutable }) as SentryFrame).in_app;
+
+  it.each(['app.cjs', 'dist/app.js', 'C:\\work\\app.js'])('is of the application, in %s', (file) => {
+    expect(isInApp(`lookup (${file}:1:2)`, true)).toBe(true);
+  });
+
+  it('is not one of Node or without a file', () => {
+    expect(isInApp('lookup (node:internal/timers:1:2)', true)).toBe(false);
+    expect(isInApp('lookup (evalmachine.<anonymous>:1:2)', true)).toBe(false);
+  });
+
+  it('is told from that of a text the program has compiled, where it is none', () => {
+    expect(isInApp('lookup (sandbox.js:1:2)', false)).toBe(false);
   });
 });
 
