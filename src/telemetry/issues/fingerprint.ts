@@ -1,4 +1,5 @@
 import { codeInCapitals } from '../content/error-code.ts';
+import { WITHHELD } from '../content/error-text.ts';
 import type { Redactor } from '../content/redactor.ts';
 import type { FailurePoint } from '../failure-points.ts';
 import { httpStatus } from '../linked-errors.ts';
@@ -64,19 +65,27 @@ function cause(failure: FingerprintedFailure): readonly string[] {
 
 /** Where in the application it failed, or its message where that is not known well enough. */
 function place({ message, frames, tags }: FingerprintedFailure): readonly string[] {
-  const ofApplication = frames.filter(({ in_app }) => in_app);
-  const innermost = ofApplication.at(-1);
+  const telling = tellingFrames(frames, message);
+  const innermost = telling.at(-1);
   if (innermost === undefined) return [messagePattern(message)];
   // What a tool or a store runs is known by its name, whoever calls it.
   const isNamed = tags['tool'] !== undefined || tags['memory_store'] !== undefined;
   if (isNamed) return [placeOf({ ...innermost, function: withoutMinified(innermost.function) })];
   if (!isNameless(innermost)) return [placeOf(innermost)];
-  const caller = ofApplication.findLast((frame) => !isNameless(frame));
+  const caller = telling.findLast((frame) => !isNameless(frame));
   return [placeOf(innermost), caller === undefined ? messagePattern(message) : placeOf(caller)];
 }
 
-function placeOf({ function: name, filename }: SentryFrame): string {
-  return `${codePattern(name.replace(MINIFIED_CLASS, '#'))} in ${withoutHash(filename)}`;
+/** The frames of the application; where there are none, and the message tells nothing, those of packages. */
+function tellingFrames(frames: readonly SentryFrame[], message: string): readonly SentryFrame[] {
+  const ofApplication = frames.filter(({ in_app }) => in_app);
+  if (ofApplication.length > 0 || !message.startsWith(WITHHELD)) return ofApplication;
+  return frames.filter(({ module }) => module !== undefined);
+}
+
+/** Of a package its name tells enough: where its files are is up to who installs it. */
+function placeOf({ function: name, module, filename }: SentryFrame): string {
+  return `${codePattern(name.replace(MINIFIED_CLASS, '#'))} in ${module ?? withoutHash(filename)}`;
 }
 
 /** What minifiers call functions and classes: the same one otherwise in every build. */

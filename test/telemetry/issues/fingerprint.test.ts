@@ -9,6 +9,7 @@ const application = { function: 'lookup', filename: 'src/tools.ts', lineno: 12, 
 const library = {
   function: 'Client.query',
   filename: 'node_modules/pg/lib/client.js',
+  module: 'pg',
   lineno: 1,
   colno: 1,
   in_app: false,
@@ -87,6 +88,19 @@ describe('the fingerprint of a failure', () => {
 
   it('is the message where no frame belongs to the application', () => {
     expect(failureFingerprint({ ...failure, frames: [library] })).toEqual(['tool.execution', 'Error', 'no order #']);
+  });
+
+  it('is the place in a package where no frame belongs to the application and the message is withheld', () => {
+    const withheld = { ...failure, message: '[message withheld]' };
+    const node = { ...application, function: 'emit', filename: 'node:events', in_app: false };
+    expect(failureFingerprint({ ...withheld, frames: [library, node] }).slice(2)).toEqual(['Client.query in pg']);
+    expect(failureFingerprint({ ...withheld, frames: [node] }).slice(2)).toEqual(['[message withheld]']);
+    const nameless = { ...library, function: '<anonymous>' };
+    expect(failureFingerprint({ ...withheld, frames: [library, nameless] }).slice(2)).toEqual([
+      '<anonymous> in pg',
+      'Client.query in pg',
+    ]);
+    expect(failureFingerprint({ ...withheld, frames: [application, library] })).toEqual(failureFingerprint(failure));
   });
 
   it('tells classes of HTTP statuses and codes apart, and no other numbers or ids', () => {
