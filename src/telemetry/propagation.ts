@@ -69,7 +69,19 @@ function leftToUs(span: SpanContext): SpanContext {
  */
 export function isLeftToUs(context: Context): boolean {
   const caller = trace.getSpanContext(context);
-  return caller !== undefined && undecided.has(caller);
+  return caller !== undefined && (undecided.has(caller) || isLeftToSentry(caller));
+}
+
+/**
+ * Whether a Sentry SDK 10, which continues the traces of requests by itself, was left to decide. It calls such a trace
+ * not sampled, as it has to, and says what was decided in a state of its own (`getSamplingDecision` of
+ * `@sentry/opentelemetry`). That of other callers holds something else.
+ */
+function isLeftToSentry({ isRemote, traceState }: SpanContext): boolean {
+  if (isRemote !== true || traceState === undefined) return false;
+  const facts = traceState.get('sentry.dsc');
+  if (facts === undefined && traceState.serialize() !== '') return false;
+  return traceState.get('sentry.sampled_not_recording') !== '1' && facts?.includes('sentry-sampled=false') !== true;
 }
 
 /**

@@ -587,6 +587,32 @@ describe.each([
     expect(stdout).toBe('a true\na true\na true\n');
   });
 
+  it('the agents of a request are traced unless its caller has decided against it', async () => {
+    const { stdout } = await run(`
+      Sentry.init(INIT);
+      ${afterInit}
+      setupTracing();
+      const { createServer } = await import('node:http');
+      const { trace } = await import('@opentelemetry/api');
+      const server = createServer((incoming, answer) => {
+        traceAgent({ name: 'helper' }, () => answer.end(String(trace.getActiveSpan().isRecording())));
+      });
+      await new Promise((resolve) => server.listen(0, resolve));
+      ${CONTINUED}
+      const BAGGAGE = 'sentry-environment=production,sentry-trace_id=' + 'a'.repeat(32);
+      const answerTo = async (headers) => (await fetch('http://127.0.0.1:' + server.address().port, { headers })).text();
+      for (const headers of [UNDECIDED, { ...UNDECIDED, baggage: BAGGAGE }, SAMPLED]) {
+        console.log(await answerTo(headers));
+      }
+      const AGAINST = { ...NOT_SAMPLED, 'sentry-trace': header + '-0' };
+      for (const headers of [AGAINST, { ...AGAINST, tracestate: 'congo=1' }]) {
+        console.log(await answerTo(headers));
+      }
+      server.close();
+    `);
+    expect(stdout).toBe('true\ntrue\ntrue\nfalse\nfalse\n');
+  });
+
   it('an uncaught error is one Issue, and the process ends as it does with the SDK alone', async () => {
     // On the same line in both programs, because its number is printed.
     const crash = `setImmediate(() => { throw new Error('nobody caught this'); }); Sentry.init(INIT);`;
