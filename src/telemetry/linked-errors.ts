@@ -137,11 +137,17 @@ interface ErrorLinks {
 function linksOf(value: object): ErrorLinks {
   try {
     const { cause, errors } = value as Readonly<Record<string, unknown>>;
-    const listed = Array.isArray(errors) ? (errors.slice(0, MAX_LISTED) as unknown[]) : [];
+    const listed = Array.isArray(errors) ? (errors.slice(0, MAX_LISTED) as unknown[]) : disposedWith(value);
     return { cause: isError(cause) ? cause : undefined, members: listed.filter(isError) };
   } catch {
     return {};
   }
+}
+
+/** The two errors of a `SuppressedError`: what failed in the scope of a `using`, and what failed at its end. */
+function disposedWith(value: { readonly suppressed?: unknown; readonly error?: unknown }): readonly unknown[] {
+  const { suppressed } = value;
+  return isError(suppressed) ? [suppressed, value.error] : [];
 }
 
 /** Whether a value is an error, also of another realm, or has at least a stack as one. */

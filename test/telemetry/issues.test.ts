@@ -664,6 +664,37 @@ describe('one failure is one Issue', () => {
     }
   });
 
+  it('of an error that ends the scope of a `using` which fails as well', async () => {
+    const { flush } = setup();
+    // As Node 24 throws it, and what compilers make of `using`.
+    const suppressedBy = (error: Error, suppressed: unknown): Error =>
+      Object.assign(new Error('An error was suppressed during disposal'), {
+        name: 'SuppressedError',
+        error,
+        suppressed,
+      });
+    quietly(() =>
+      traceAgent({ name: 'helper' }, () => {
+        try {
+          traceTool({ name: 'get_weather' }, () => {
+            throw new WeatherServiceError('no weather');
+          });
+        } catch (error) {
+          throw suppressedBy(new RangeError('the connection is closed'), error);
+        }
+      }),
+    );
+    await flush();
+    expect(events()).toMatchObject([
+      {
+        level: 'error',
+        exception: {
+          values: [{ type: 'RangeError' }, { type: 'WeatherServiceError' }, { type: 'SuppressedError' }],
+        },
+      },
+    ]);
+  });
+
   it('of a group whose members were failures of tools', async () => {
     const { flush } = setup();
     const errors = Array.from({ length: 60 }, (_, index) => new WeatherServiceError(`no weather in city ${index}`));

@@ -141,6 +141,7 @@ const FIXED_TEXTS: ReadonlySet<string> = new Set([
   'The operation was aborted',
   'The operation was aborted due to timeout',
   'All promises were rejected',
+  'An error was suppressed during disposal',
 ]);
 
 /** The parts of a message of V8 that do not depend on the program, for the classes it throws itself. */
@@ -177,6 +178,7 @@ const PLATFORM_TEXTS: Readonly<Record<string, (message: string) => string | unde
   AbortError: () => 'This operation was aborted',
   TimeoutError: () => 'The operation timed out',
   AggregateError: platformText,
+  SuppressedError: platformText,
 };
 
 /** What the errors of model SDKs say by their class alone. */
