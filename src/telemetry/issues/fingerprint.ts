@@ -153,9 +153,13 @@ const CONTENT_HASH = new RegExp(
   'g',
 );
 
-/** The name of a bundled file without what is another one in every build. */
+/** What folders of releases and of jobs are called after: a date, a commit, a UUID or a version. */
+const RELEASE =
+  /(?<![^/_.-])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{8,17}|(?=[a-f]{0,39}\d)[0-9a-f]{12,40}|v?\d+\.\d+\.\d+)(?=\/)/gi;
+
+/** The path of a file without what is another one in every build and release. */
 function withoutHash(filename: string): string {
-  return filename.replace(CONTENT_HASH, '#');
+  return filename.replace(CONTENT_HASH, '#').replace(RELEASE, '#');
 }
 
 function cut(part: string): string {

@@ -72,6 +72,24 @@ describe('the fingerprint of a failure', () => {
     expect(inChunk('src/ask-s3-files.js')).not.toEqual(inChunk('src/ask-process1.js'));
   });
 
+  it('stays the same when each release has a folder of its own', () => {
+    const inFolder = (folder: string): readonly string[] =>
+      failureFingerprint({ ...failure, frames: [{ ...application, filename: `srv/${folder}/dist/tools.js` }] });
+    for (const [first, second] of [
+      ['20261121120000', '20261122093000'],
+      ['app-1.4.2', 'app-1.10.0'],
+      ['v1.4.2', 'v2.0.0'],
+      ['9b6d8470c1a2', 'c7614ede5f05'],
+      ['9b6d8470c1a2b3c4d5e6f708192a3b4c5d6e7f80', 'a614ede5f0577a7c1e6e3a0baf2fe2d2c0c3c2c1'],
+      ['job-8c3f0c3e-9a41-4c55-9f6e-0d5b8f2f7a11', 'job-1f0a6c1b-2d3e-4f5a-8b7c-9d0e1f2a3b4c'],
+    ] as const) {
+      expect(inFolder(first)).toEqual(inFolder(second));
+    }
+    expect(inFolder('v1')).not.toEqual(inFolder('v2'));
+    expect(inFolder('api/2024-01-01')).not.toEqual(inFolder('api/2025-01-01'));
+    expect(inFolder('facade')).not.toEqual(inFolder('decade'));
+  });
+
   it('stays the same in a tool or a store when a bundle is minified again', () => {
     const inTool = (name: string, tags: Readonly<Record<string, string>> = { tool: 'book' }) =>
       failureFingerprint({ ...failure, tags, frames: [{ ...application, function: name }] });
