@@ -96,9 +96,12 @@ function withoutMinified(name: string): string {
   return name.replace(MINIFIED, '#');
 }
 
-/** Whether a function shares its name with others of its file. Source maps call one by the word it begins with. */
+/**
+ * Whether a function shares its name with others of its file. Source maps call one by the word it begins with; compilers
+ * let functions of their own go on behind an `await`, for targets older than ES2017.
+ */
 function isNameless({ function: name }: SentryFrame): boolean {
-  return /(?:^|[ .])(?:<(?:anonymous|computed)>|async)$/.test(name);
+  return /(?:^|[ .])(?:<(?:anonymous|computed)>|async)$|^(?:fulfilled|rejected|__awaiter|__async)$/.test(name);
 }
 
 /** The class of the HTTP status of an error, or its code. */

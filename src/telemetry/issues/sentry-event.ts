@@ -15,7 +15,7 @@ export interface SentryEvent {
   platform: 'node';
   level: Level;
   logger: string;
-  /** Name of the outermost agent span. */
+  /** Name of the span of the agent it happened in. */
   transaction?: string;
   server_name?: string;
   release?: string;
