@@ -20,8 +20,8 @@ const QUERY = /\?[^\s):]*/g;
 
 /** How the first line of a stack names the class of its error; behind `: ` follows the message. */
 const className = latePattern(String.raw`^[\p{L}_$][^\s:]*(?: \[\w+\])?`, 'u');
-/** Locations that nobody writes by chance: absolute ones, of Node, and of code that has none. */
-const CERTAIN_PLACE = /^(?:\/|[a-z]:[\\/]|\\\\|file:|node:|<anonymous>)/i;
+/** Locations that nobody writes by chance: absolute ones, of Node and of bundlers, and of code that has none. */
+const CERTAIN_PLACE = /^(?:\/|[a-z]:[\\/]|\\\\|file:|node:|webpack(?:-internal)?:\/\/|turbopack:\/\/|<anonymous>)/i;
 /** A location that may have spaces in it ends like a file with code does. */
 const FILE_WITH_SPACES = /\.[cm]?[jt]sx?:\d{1,9}:\d{1,9}$/i;
 /** Locations in one word. What is not certain has at least the look of a file or of code without one. */

@@ -222,6 +222,14 @@ describe('the frames of a stack', () => {
     expect(lines.every((line) => line.startsWith('    at '))).toBe(true);
   });
 
+  it.each(['webpack://shop/src/plan.ts', 'webpack-internal:///(rsc)/./plan.ts', 'turbopack:///[project]/plan.ts'])(
+    'are kept of a bundle, also under a message that has changed since: %s',
+    (place) => {
+      const stack = `Error: no plan\n    at plan (${place}:9:55)\n    at async main (${place}:1:1)`;
+      expect(stackLines(afterMessage(stack, 'while planning: no plan'))).toEqual(stack.split('\n').slice(1));
+    },
+  );
+
   it('are kept whatever V8 calls a function and a place', () => {
     const stack = [
       '    at Object.<anonymous> (/app/(shop)/My App/page.js:1:2)',
