@@ -267,7 +267,6 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'error.message',
     'otel.status_description',
     'error.details',
-    'rpc.jsonrpc.error_message',
     'langfuse.observation.status_message',
   ]),
   ...same({ role: 'stack' }, ['exception.stacktrace', 'error.stack']),
@@ -398,6 +397,8 @@ const BODY = /(?:^|[._:])(?:body|payload)$|(?:^|[._:])(?:request|response|http|r
 const JUDGEMENT = /(?:^|\.)(?:annotation|evaluation)\.explanation$/;
 /** The values of a statement's parameters. */
 const STATEMENT_VALUES = /^db\.(?:\w{1,64}\.)?(?:values|params|parameters|bindings)$/;
+/** What an error said, in the words of any other instrumentation. */
+const ERROR_MESSAGE = /(?:^|[._:-])(?:error|exception)[._:-]?message$/;
 const ADDRESS = /(?:^|[._:-])(?:url|uri|href|referr?er|location|link)$/;
 
 const PLAIN: SettledRole = { role: 'plain' };
@@ -406,6 +407,7 @@ const UNLISTED_CONTENT: SettledRole = roleOfContent(EVERYTHING_SAID);
 const CALL_CONTENT: SettledRole = roleOfContent(WHOLE_REQUEST);
 const STATEMENT_CONTENT: SettledRole = roleOfContent(['toolArguments']);
 const UNLISTED_ADDRESS: SettledRole = { role: 'url' };
+const UNLISTED_MESSAGE: SettledRole = { role: 'message' };
 
 /** What an attribute holds, by its name. */
 export function attributeRole(name: string): AttributeRole {
@@ -430,6 +432,7 @@ function roleByAnyWords(name: string): SettledRole {
   if (STATEMENT_VALUES.test(name)) return STATEMENT_CONTENT;
   const words = name.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
   if (BODY.test(words) || (AI_FAMILY.test(words) && CONTENT_WORD.test(words))) return UNLISTED_CONTENT;
+  if (ERROR_MESSAGE.test(words)) return UNLISTED_MESSAGE;
   return ADDRESS.test(words) ? UNLISTED_ADDRESS : PLAIN;
 }
 

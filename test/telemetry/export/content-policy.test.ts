@@ -378,6 +378,17 @@ describe('a span of another instrumentation, while content is not recorded', () 
     );
   });
 
+  it.each(['step.error.message', 'rpc.jsonrpc.error_message', 'job.exception.message', 'task.errorMessage'])(
+    'has no message of an error in %s, unless messages leave',
+    (name) => {
+      expect(attributesOf({ [name]: 'no canary' })).toEqual({ [name]: '[message withheld]' });
+      expect(attributesOf({ [name]: `no canary ${KEY}` }, { errorMessages: 'redacted' })).toEqual({
+        [name]: 'no canary [redacted:openai_key]',
+      });
+      expect(attributesOf({ [name]: 404 })).toEqual({ [name]: 404 });
+    },
+  );
+
   it('has no secret in any other attribute, name or link', () => {
     const span = foreign({
       'http.request.header.authorization': [`Bearer ${KEY}`],
