@@ -1,8 +1,8 @@
 /**
  * The names other instrumentations write content under, as data: the GenAI conventions now and before
  * (`gen_ai.prompt.N.*`), the AI SDK, OpenInference, OpenLLMetry, Langfuse, LangSmith, Genkit, Google's ADK, MLflow,
- * Laminar, Mastra, VoltAgent, Braintrust, Pydantic and MCP, and what HTTP and database instrumentations can be told to
- * record.
+ * Laminar, Mastra, VoltAgent, Braintrust, Strands, Pydantic and MCP, and what HTTP and database instrumentations can be
+ * told to record.
  */
 import { isWrittenBy, type Writer, type WrittenSpan } from './foreign-writers.ts';
 import type { ContentKind } from './policy.ts';
@@ -112,6 +112,7 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'planagent.task.description',
     'planagent.task.response_preview',
     'smolagents.task',
+    'content',
     'prompt',
     'completion',
     'messages',

@@ -141,6 +141,7 @@ const CONTENT_NAMES = [
   'db.response.body',
   'rpc.request',
   'pinecone.query.filter',
+  'content',
   'haystack.component.input',
   'prompt',
   'messages',
