@@ -1,8 +1,8 @@
 /**
  * The names other instrumentations write content under, as data: the GenAI conventions now and before
  * (`gen_ai.prompt.N.*`), the AI SDK, OpenInference, OpenLLMetry, Langfuse, LangSmith, Genkit, Google's ADK, MLflow,
- * Laminar, Mastra, VoltAgent, Braintrust, Strands, Pydantic and MCP, and what HTTP and database instrumentations can be
- * told to record.
+ * Laminar, Mastra, VoltAgent, Braintrust, Strands, Pydantic, MCP and BullMQ, and what HTTP and database instrumentations
+ * can be told to record.
  */
 import { isWrittenBy, type Writer, type WrittenSpan } from './foreign-writers.ts';
 import type { ContentKind } from './policy.ts';
@@ -64,6 +64,8 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'ai.ranking',
     'ai.decision.state',
     'ai.decision.questions',
+    'bullmq.job.progress',
+    'bullmq.job.result',
     'ai.settings.context',
     'ai.response.sources',
     'ai.response.providerMetadata',
@@ -268,6 +270,7 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'error.message',
     'otel.status_description',
     'error.details',
+    'bullmq.job.failed.reason',
     'langfuse.observation.status_message',
   ]),
   ...same({ role: 'stack' }, ['exception.stacktrace', 'error.stack']),

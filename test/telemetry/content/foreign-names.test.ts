@@ -150,6 +150,31 @@ describe('what instrumentations of vector databases write', () => {
   });
 });
 
+/** What `bullmq` 6.7 with `bullmq-otel` writes: of what a job returned and why it failed in events. */
+describe('what BullMQ writes of a job', () => {
+  const processed = (options: ContentOptions): readonly (Attributes | undefined)[] => {
+    const { attributes, events } = leaving({ 'bullmq.job.progress': '"canary"' }, options, (span) => {
+      span.addEvent('job completed', { 'bullmq.job.result': '{"answer":"canary"}' });
+      span.addEvent('job failed', { 'bullmq.job.failed.reason': 'canary' });
+      span.setAttributes({ 'bullmq.job.name': 'ask', 'bullmq.job.attempts.made': 1 });
+    });
+    return [attributes, ...events.map((event) => event.attributes)];
+  };
+  const PLAIN: Attributes = { 'bullmq.job.name': 'ask', 'bullmq.job.attempts.made': 1 };
+
+  it('stays in where it was what a job returned, or why it failed, while content is not recorded', () => {
+    expect(processed({})).toEqual([PLAIN, {}, { 'bullmq.job.failed.reason': '[message withheld]' }]);
+  });
+
+  it('leaves while it is', () => {
+    expect(processed({ captureContent: true })).toEqual([
+      { ...PLAIN, 'bullmq.job.progress': '"canary"' },
+      { 'bullmq.job.result': '{"answer":"canary"}' },
+      { 'bullmq.job.failed.reason': 'canary' },
+    ]);
+  });
+});
+
 describe('what database instrumentations write of the values of a statement', () => {
   it('leaves as little as those in the statement', () => {
     const values = {
