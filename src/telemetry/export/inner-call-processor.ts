@@ -11,7 +11,7 @@ import { isForeignTool, onceToldCall } from './dialects/foreign-spans.ts';
  * does in it is no part of the call, and nobody else tells what the models it asks used.
  *
  * The other way round it marks the spans of others in which the same is told once more: a tool that is traced with a
- * helper inside of the span its framework has for it, and an embedding inside of the one that asks for it.
+ * helper inside of the span its framework has for it, and an embedding or a decision inside of the one that asks for it.
  */
 export function createInnerCallProcessor(): SpanProcessor {
   return {

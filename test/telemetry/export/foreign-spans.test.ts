@@ -127,23 +127,26 @@ describe('a span of another instrumentation in which the same is told once more'
     ]);
   });
 
-  it('is no second embedding, as the AI SDK 7 has it around its call', async () => {
+  it.each([
+    ['embedding', 'embeddings'],
+    ['decision', 'decide'],
+  ])('is no second %s, as the AI SDK 7 has it around its call', async (_what, operation) => {
     const attributes = {
-      'gen_ai.operation.name': 'embeddings',
+      'gen_ai.operation.name': operation,
       'gen_ai.provider.name': 'openai',
-      'gen_ai.request.model': 'text-embedding-3-small',
+      'gen_ai.request.model': 'm-1',
     };
     const tracer = trace.getTracer('gen_ai');
-    tracer.startActiveSpan('embeddings text-embedding-3-small', { attributes }, (embed) => {
-      const call = tracer.startSpan('embeddings text-embedding-3-small', { attributes });
+    tracer.startActiveSpan(`${operation} m-1`, { attributes }, (around) => {
+      const call = tracer.startSpan(`${operation} m-1`, { attributes });
       call.setAttribute('gen_ai.usage.input_tokens', 5);
       call.end();
-      embed.end();
+      around.end();
     });
     await tracing.flush();
     expect(counted(sentry.stored)).toEqual([
-      ['embeddings text-embedding-3-small', 'gen_ai.embeddings', 'ai_client'],
-      ['embeddings text-embedding-3-small', 'function', undefined],
+      [`${operation} m-1`, `gen_ai.${operation}`, 'ai_client'],
+      [`${operation} m-1`, 'function', undefined],
     ]);
     expect(tokens(sentry.stored)).toEqual([5, 0]);
   });
@@ -325,6 +328,17 @@ describe('spans of the AI SDK', () => {
       'ai.usage.completionTokens': 5,
     });
     expect([span.op, ...tokens([span])]).toEqual(['gen_ai.chat', 11, 5]);
+  });
+
+  it('count a decision once', async () => {
+    const spans = await stored(
+      { name: 'ai.decide.doDecide', attributes: { ...AI_SDK_MODEL, 'ai.operationId': 'ai.decide.doDecide' } },
+      { name: 'ai.decide', attributes: { ...AI_SDK_MODEL, 'ai.operationId': 'ai.decide' } },
+    );
+    expect(counted(spans)).toEqual([
+      ['ai.decide.doDecide', 'gen_ai.decide', 'ai_client'],
+      ['ai.decide', 'default', undefined],
+    ]);
   });
 
   it('count an embedding once', async () => {

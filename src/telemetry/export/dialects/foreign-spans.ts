@@ -46,6 +46,9 @@ const OLD_OPERATIONS: Readonly<Record<string, string>> = {
   embedding: 'embeddings',
 };
 
+/** Model calls the AI SDK 7 has spans for around those of the calls. */
+const TOLD_AROUND: ReadonlySet<string | undefined> = new Set(['embeddings', 'decide']);
+
 /** A name of Sentry's, and the names it is read from: the first that is there counts. */
 type Naming = readonly [name: string, from: readonly string[], read?: (value: AttributeValue) => AttributeValue];
 
@@ -65,7 +68,7 @@ const TO_FIRST_CHUNK = ['ai.response.msToFirstChunk', 'ai.stream.msToFirstChunk'
 
 const AI_SDK: Instrumentation = {
   sign: 'ai.operationId',
-  // `ai.embed` and `ai.embedMany` say once more what the calls in them say.
+  // `ai.embed`, `ai.embedMany` and `ai.decide` say once more what the calls in them say.
   operations: {
     'ai.generateText': AGENT,
     'ai.streamText': AGENT,
@@ -77,6 +80,7 @@ const AI_SDK: Instrumentation = {
     'ai.streamObject.doStream': 'chat',
     'ai.embed.doEmbed': 'embeddings',
     'ai.embedMany.doEmbed': 'embeddings',
+    'ai.decide.doDecide': 'decide',
     'ai.toolCall': TOOL,
   },
   names: [
@@ -182,11 +186,14 @@ export function isForeignTool(attributes: Attributes): boolean {
   return writtenOperation(attributes, instrumentationOf(attributes)) === TOOL;
 }
 
-/** What a span tells of that is one call, however many spans directly in each other do: a tool by its name, an embedding. */
+/**
+ * What a span tells of that is one call, however many spans directly in each other do: a tool by its name, an embedding,
+ * a decision.
+ */
 export function onceToldCall(span: SpanWords): string | undefined {
   const operation = writtenOperation(span.attributes, instrumentationOf(span.attributes));
   if (operation === TOOL) return `${TOOL} ${String(foreignAttributes(span)[GEN_AI_TOOL_NAME])}`;
-  return operation === 'embeddings' ? operation : undefined;
+  return TOLD_AROUND.has(operation) ? operation : undefined;
 }
 
 function instrumentationOf(attributes: Attributes): Instrumentation | undefined {
