@@ -636,22 +636,47 @@ describe('a span that names its operation itself', () => {
     expect([span.op, span.operationType]).toEqual(['db', undefined]);
   });
 
-  it('has the sum of its model calls under names of which nothing is summed twice', async () => {
-    const span = await storedOne({
-      'gen_ai.operation.name': 'invoke_agent',
-      'gen_ai.agent.name': 'theirs',
-      'gen_ai.usage.input_tokens': 22,
-      'gen_ai.usage.output_tokens': 10,
-      'gen_ai.usage.total_tokens': 32,
-      'gen_ai.cost.total_tokens': 0.5,
-    });
-    expect(span.operationType).toBe('agent');
-    expect(only(span, 'gen_ai.usage', 'gen_ai.cost', 'faultline.')).toEqual({
-      'faultline.usage.input_tokens': 22,
-      'faultline.usage.output_tokens': 10,
-      'faultline.cost_usd.total': 0.5,
-    });
-  });
+  it.each<[string, Attributes]>([
+    [
+      'the conventions',
+      {
+        'gen_ai.operation.name': 'invoke_agent',
+        'gen_ai.usage.input_tokens': 22,
+        'gen_ai.usage.output_tokens': 10,
+        'gen_ai.usage.total_tokens': 32,
+        'gen_ai.cost.total_tokens': 0.5,
+      },
+    ],
+    [
+      'OpenInference, as for the agent SDK of Claude',
+      {
+        'openinference.span.kind': 'AGENT',
+        'llm.token_count.prompt': 22,
+        'llm.token_count.completion': 10,
+        'llm.token_count.total': 32,
+        'llm.cost.total': 0.5,
+      },
+    ],
+    [
+      'Langfuse',
+      {
+        'langfuse.observation.type': 'agent',
+        'langfuse.observation.usage_details': '{"input":22,"output":10}',
+        'gen_ai.cost.total_tokens': 0.5,
+      },
+    ],
+  ])(
+    'has the sum of its model calls under names of which nothing is summed twice, in words of %s',
+    async (_who, said) => {
+      const span = await storedOne(said);
+      expect(span.operationType).toBe('agent');
+      expect(only(span, 'gen_ai.usage', 'gen_ai.cost', 'faultline.')).toEqual({
+        'faultline.usage.input_tokens': 22,
+        'faultline.usage.output_tokens': 10,
+        'faultline.cost_usd.total': 0.5,
+      });
+    },
+  );
 });
 
 it('a span of no model stays as it is written, the session of a browser among it', async () => {

@@ -91,11 +91,8 @@ const LANGFUSE_USAGE = 'langfuse.observation.usage_details';
 
 /** Writes what a model call used under the names Sentry counts by: totals that include their parts. */
 export function addUsage(attributes: Attributes): void {
-  const usage =
-    normalizeUsage(langfuseCounts(attributes[LANGFUSE_USAGE])) ??
-    normalizeUsage(countsByName(attributes), String(attributes['ai.model.provider']));
-  if (usage === undefined) return;
-  for (const kind of KINDS) if (usage[kind] !== undefined) attributes[COUNTS[kind].name] = usage[kind];
+  const usage = usageOf(attributes);
+  for (const kind of KINDS) if (usage?.[kind] !== undefined) attributes[COUNTS[kind].name] = usage[kind];
 }
 
 /**
@@ -103,18 +100,19 @@ export function addUsage(attributes: Attributes): void {
  * it repeats what the model calls in it say, and a dashboard that sums over all spans would count every token twice.
  */
 export function moveUsage(attributes: Attributes): void {
-  for (const [name, value] of Object.entries(attributes)) {
-    if (!/^gen_ai\.(?:usage|cost)[._]/.test(name)) continue;
-    delete attributes[name];
-    const total = TOTALS.get(name);
-    if (total !== undefined) attributes[total] ??= value;
-  }
+  const usage = usageOf(attributes);
+  for (const kind of KINDS) if (usage?.[kind] !== undefined) attributes[COUNTS[kind].total] ??= usage[kind];
+  const cost = attributes[GEN_AI_COST_TOTAL_TOKENS];
+  if (cost !== undefined) attributes[FAULTLINE_COST_USD_TOTAL] ??= cost;
+  for (const name of Object.keys(attributes)) if (/^gen_ai\.(?:usage|cost)[._]/.test(name)) delete attributes[name];
 }
 
-const TOTALS: ReadonlyMap<string, string> = new Map([
-  ...KINDS.flatMap((kind) => COUNTS[kind].foreign.map((name) => [name, COUNTS[kind].total] as const)),
-  [GEN_AI_COST_TOTAL_TOKENS, FAULTLINE_COST_USD_TOTAL],
-]);
+function usageOf(attributes: Attributes): TokenUsage | undefined {
+  return (
+    normalizeUsage(langfuseCounts(attributes[LANGFUSE_USAGE])) ??
+    normalizeUsage(countsByName(attributes), String(attributes['ai.model.provider']))
+  );
+}
 
 type Counts = { -readonly [Kind in keyof TokenUsage]: number };
 
