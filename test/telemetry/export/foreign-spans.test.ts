@@ -563,6 +563,54 @@ describe('spans of OpenLLMetry', () => {
   });
 });
 
+describe("spans of Google's ADK", () => {
+  /** As `@google/adk` 2.0 writes them for an agent that calls two tools at once. */
+  const CALL: Attributes = {
+    'gen_ai.system': 'gcp.vertex.agent',
+    'gen_ai.request.model': 'gemini-3.5-flash',
+    'gen_ai.agent.name': 'helper',
+    'gcp.vertex.agent.invocation_id': 'e-1',
+    'gcp.vertex.agent.session_id': 's-1',
+    'gcp.vertex.agent.event_id': 'vcgLBsy0',
+    'gen_ai.usage.input_tokens': 100,
+    'gen_ai.usage.output_tokens': 20,
+    'gen_ai.response.finish_reasons': ['stop'],
+  };
+  const tool = (name: string): Attributes => ({
+    'gen_ai.operation.name': 'execute_tool',
+    'gen_ai.tool.name': name,
+    'gcp.vertex.agent.event_id': 'mnoMBZiy',
+  });
+
+  it('are an agent, its model calls, which name no operation, and each tool once', async () => {
+    const spans = await stored(
+      { name: 'invocation', attributes: {} },
+      {
+        name: 'invoke_agent helper',
+        attributes: { 'gen_ai.operation.name': 'invoke_agent', 'gen_ai.conversation.id': 's-1' },
+      },
+      { name: 'call_llm', attributes: CALL },
+      { name: 'execute_tool get_weather', attributes: tool('get_weather') },
+      { name: 'execute_tool get_time', attributes: tool('get_time') },
+      { name: 'execute_tool (merged)', attributes: tool('(merged tools)') },
+    );
+    expect(counted(spans)).toEqual([
+      ['invocation', 'default', undefined],
+      ['invoke_agent helper', 'gen_ai.invoke_agent', 'agent'],
+      ['call_llm', 'gen_ai.chat', 'ai_client'],
+      ['execute_tool get_weather', 'gen_ai.execute_tool', 'tool'],
+      ['execute_tool get_time', 'gen_ai.execute_tool', 'tool'],
+      ['execute_tool (merged)', 'function', undefined],
+    ]);
+    expect(tokens(spans)).toEqual([100, 20]);
+    expect(spans[2]?.attributes).toMatchObject({
+      'gen_ai.request.model': 'gemini-3.5-flash',
+      'gen_ai.agent.name': 'helper',
+      'gen_ai.conversation.id': 's-1',
+    });
+  });
+});
+
 describe('a span that names its operation itself', () => {
   it('has the op of it, also where it says how it was requested, as those of the Anthropic SDK do', async () => {
     const [span] = await stored({

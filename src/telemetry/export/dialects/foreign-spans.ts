@@ -57,6 +57,8 @@ interface Instrumentation {
   readonly sign: string;
   /** `gen_ai.operation.name` by its value. What is not listed is no agent, no model call and no tool. */
   readonly operations: Readonly<Record<string, string>>;
+  /** That of any other value, where the attribute alone says it. */
+  readonly otherwise?: string;
   readonly names: readonly Naming[];
   /** What an agent or a tool is called where `names` have nothing. */
   readonly subject?: (span: SpanWords) => AttributeValue | undefined;
@@ -138,8 +140,18 @@ const OLD_OPEN_LLMETRY: Instrumentation = {
   names: [],
 };
 
+/** It names the operations of agents and tools, and has the session on model calls alone. */
+const GOOGLE_ADK: Instrumentation = {
+  sign: 'gcp.vertex.agent.session_id',
+  operations: {},
+  otherwise: 'chat',
+  names: [[GEN_AI_CONVERSATION_ID, ['gcp.vertex.agent.session_id']]],
+};
+/** What it calls the answers of tools that ran at once, beside the span of each of them. */
+const MERGED_TOOLS = '(merged tools)';
+
 /** The AI SDK comes first: others write their names beside its own. */
-const INSTRUMENTATIONS = [AI_SDK, OPEN_INFERENCE, LANGFUSE, OPEN_LLMETRY, OLD_OPEN_LLMETRY];
+const INSTRUMENTATIONS = [AI_SDK, OPEN_INFERENCE, LANGFUSE, OPEN_LLMETRY, OLD_OPEN_LLMETRY, GOOGLE_ADK];
 
 const GEN_AI_SYSTEM = 'gen_ai.system';
 /** The metric of that name, which the AI SDK from 7 on writes on the span. */
@@ -208,7 +220,9 @@ function writtenOperation(attributes: Attributes, instrumentation: Instrumentati
 /** A model call of ours tells of everything in it but of the tools; a span directly inside, of the same. */
 function isToldAlready(operation: string | undefined, attributes: Attributes): boolean {
   return (
-    attributes[FAULTLINE_TOLD_INSIDE] === true || (attributes[FAULTLINE_INSIDE_CHAT] === true && operation !== TOOL)
+    attributes[FAULTLINE_TOLD_INSIDE] === true ||
+    attributes[GEN_AI_TOOL_NAME] === MERGED_TOOLS ||
+    (attributes[FAULTLINE_INSIDE_CHAT] === true && operation !== TOOL)
   );
 }
 
@@ -218,7 +232,8 @@ function knownOperation(said: AttributeValue | undefined): string | undefined {
 }
 
 function operationOf(attributes: Attributes, instrumentation: Instrumentation | undefined): string | undefined {
-  return instrumentation && ownEntry(instrumentation.operations, String(attributes[instrumentation.sign]));
+  if (instrumentation === undefined) return undefined;
+  return ownEntry(instrumentation.operations, String(attributes[instrumentation.sign])) ?? instrumentation.otherwise;
 }
 
 function markOperation(
