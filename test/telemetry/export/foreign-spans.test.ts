@@ -444,6 +444,18 @@ describe('spans of OpenInference', () => {
   });
 });
 
+it("spans of OpenInference for OpenAI's agents are the agents, and not the trace they run in", async () => {
+  const tracer = trace.getTracer('@arizeai/openinference-instrumentation-openai-agents');
+  const agent = { 'openinference.span.kind': 'AGENT', 'llm.system': 'openai' };
+  tracer.startSpan('Agent workflow', { attributes: agent }).end();
+  tracer.startSpan('helper', { attributes: { ...agent, 'graph.node.id': 'helper' } }).end();
+  await tracing.flush();
+  expect(counted(sentry.stored)).toEqual([
+    ['Agent workflow', 'function', undefined],
+    ['helper', 'gen_ai.invoke_agent', 'agent'],
+  ]);
+});
+
 describe('spans of Langfuse', () => {
   it('are what their type says, with counts that stand beside each other added up', async () => {
     const spans = await stored(

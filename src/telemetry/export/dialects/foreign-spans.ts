@@ -49,6 +49,10 @@ const OLD_OPERATIONS: Readonly<Record<string, string>> = {
 /** Model calls the AI SDK 7 has spans for around those of the calls. */
 const TOLD_AROUND: ReadonlySet<string | undefined> = new Set(['embeddings', 'decide']);
 
+interface ForeignSpan extends SpanWords {
+  readonly instrumentationScope?: { readonly name: string };
+}
+
 /** A name of Sentry's, and the names it is read from: the first that is there counts. */
 type Naming = readonly [name: string, from: readonly string[], read?: (value: AttributeValue) => AttributeValue];
 
@@ -164,6 +168,8 @@ const OTHER_NAMES: readonly Naming[] = [
   [GEN_AI_RESPONSE_FINISH_REASONS, ['anthropic.message.stop_reason'], (reason) => JSON.stringify([reason])],
 ];
 
+const OPENAI_AGENTS = '@arizeai/openinference-instrumentation-openai-agents';
+
 const OPERATION_TYPE = 'gen_ai.operation.type';
 /** Ops by which alone Sentry counts a span as something of a model. */
 const COUNTED_OP = /^(?:gen_)?ai\./;
@@ -176,13 +182,13 @@ const COUNTED_OP = /^(?:gen_)?ai\./;
  * Sentry counts by `gen_ai.operation.name`, and takes whatever it does not know for a model call (Relay's
  * `infer_ai_operation_type`).
  */
-export function foreignAttributes(span: SpanWords): Attributes {
+export function foreignAttributes(span: ForeignSpan): Attributes {
   const { attributes: given } = span;
   const instrumentation = instrumentationOf(given);
   const said = given[GEN_AI_OPERATION_NAME];
   if (instrumentation === undefined && said === undefined && !(GEN_AI_SYSTEM in given)) return given;
   const written = writtenOperation(given, instrumentation);
-  const isTold = isToldAlready(written, given);
+  const isTold = isToldAlready(written, given) || isTraceOfAgents(written, span);
   const operation = isTold ? undefined : written;
   const attributes = { ...given };
   if (operation !== undefined) markOperation(attributes, operation, span, instrumentation);
@@ -224,6 +230,11 @@ function isToldAlready(operation: string | undefined, attributes: Attributes): b
     attributes[GEN_AI_TOOL_NAME] === MERGED_TOOLS ||
     (attributes[FAULTLINE_INSIDE_CHAT] === true && operation !== TOOL)
   );
+}
+
+/** OpenInference calls the trace of OpenAI's agents an agent, too; each of them is a node of its graph. */
+function isTraceOfAgents(operation: string | undefined, { attributes, instrumentationScope }: ForeignSpan): boolean {
+  return operation === AGENT && instrumentationScope?.name === OPENAI_AGENTS && !('graph.node.id' in attributes);
 }
 
 function knownOperation(said: AttributeValue | undefined): string | undefined {
