@@ -266,6 +266,7 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'graphql.source',
   ]),
   ...same({ role: 'message' }, [
+    'error',
     'exception.message',
     'error.message',
     'otel.status_description',

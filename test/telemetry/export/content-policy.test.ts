@@ -379,14 +379,17 @@ describe('a span of another instrumentation, while content is not recorded', () 
     );
   });
 
-  it.each(['step.error.message', 'rpc.jsonrpc.error_message', 'job.exception.message', 'task.errorMessage'])(
+  it.each(['error', 'step.error.message', 'rpc.jsonrpc.error_message', 'job.exception.message', 'task.errorMessage'])(
     'has no message of an error in %s, unless messages leave',
     (name) => {
-      expect(attributesOf({ [name]: 'no canary' })).toEqual({ [name]: '[message withheld]' });
+      const message = { [name]: 'no canary' };
+      const event = foreign({}, (writing) => writing.addEvent('attempt 1 failed', message));
+      expect(allowUnder(event, createContentPolicy()).events[0]?.attributes).toEqual({ [name]: '[message withheld]' });
+      expect(attributesOf(message)).toEqual({ [name]: '[message withheld]' });
       expect(attributesOf({ [name]: `no canary ${KEY}` }, { errorMessages: 'redacted' })).toEqual({
         [name]: 'no canary [redacted:openai_key]',
       });
-      expect(attributesOf({ [name]: 404 })).toEqual({ [name]: 404 });
+      expect(attributesOf({ [name]: true })).toEqual({ [name]: true });
     },
   );
 
