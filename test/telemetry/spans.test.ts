@@ -495,6 +495,8 @@ describe('a failure', () => {
   it.each([
     ['LangGraph', Object.create(new Error('[{"value":"approve?"}]'), { is_bubble_up: { get: () => true } }) as object],
     ['Genkit', Object.assign(new Error('undefined'), { name: 'ToolInterruptError' })],
+    ['Strands', Object.assign(new Error('Interrupt raised: approve'), { name: 'InterruptError', interrupts: [{}] })],
+    ['MCP', Object.assign(new Error('URL elicitation required'), { code: -32042, data: { elicitations: [{}] } })],
     ['BullMQ, at a rate limit,', Object.assign(new Error('bullmq:rateLimitExceeded'), { name: 'RateLimitError' })],
     ['BullMQ, of a job for later,', Object.assign(new Error('bullmq:movedToDelayed'), { name: 'DelayedError' })],
   ])('is none when %s throws to leave a run for now, and comes out as it went in', async (_framework, pause) => {
