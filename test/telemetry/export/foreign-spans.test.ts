@@ -330,6 +330,15 @@ describe('spans of the AI SDK', () => {
     expect([span.op, ...tokens([span])]).toEqual(['gen_ai.chat', 11, 5]);
   });
 
+  it('are an agent also where it runs as a workflow', async () => {
+    const span = await storedOne({ ...AI_SDK_RUN, 'ai.operationId': 'ai.workflowAgent.stream' });
+    expect([span.op, span.operationType, span.attributes['gen_ai.agent.name']]).toEqual([
+      'gen_ai.invoke_agent',
+      'agent',
+      'my-fn',
+    ]);
+  });
+
   it('count a decision once', async () => {
     const spans = await stored(
       { name: 'ai.decide.doDecide', attributes: { ...AI_SDK_MODEL, 'ai.operationId': 'ai.decide.doDecide' } },

@@ -80,6 +80,7 @@ const AI_SDK: Instrumentation = {
     'ai.streamText': AGENT,
     'ai.generateObject': AGENT,
     'ai.streamObject': AGENT,
+    'ai.workflowAgent.stream': AGENT,
     'ai.generateText.doGenerate': 'chat',
     'ai.streamText.doStream': 'chat',
     'ai.generateObject.doGenerate': 'chat',
