@@ -660,6 +660,30 @@ describe('a span that names its operation itself', () => {
     });
   });
 
+  it.each([
+    ['beside its input', 65, 60],
+    ['in its input', 35, 30],
+  ])(
+    'has cached tokens once where its total says that they are %s, as those of Strands do',
+    async (_where, total, input) => {
+      const span = await storedOne({
+        'gen_ai.operation.name': 'chat',
+        'gen_ai.provider.name': 'strands-agents',
+        'gen_ai.usage.input_tokens': 30,
+        'gen_ai.usage.output_tokens': 5,
+        'gen_ai.usage.total_tokens': total,
+        'gen_ai.usage.cache_read.input_tokens': 20,
+        'gen_ai.usage.cache_creation.input_tokens': 10,
+      });
+      expect(only(span, 'gen_ai.usage.input', 'gen_ai.usage.output', 'gen_ai.usage.cache')).toEqual({
+        'gen_ai.usage.input_tokens': input,
+        'gen_ai.usage.output_tokens': 5,
+        'gen_ai.usage.cache_read.input_tokens': 20,
+        'gen_ai.usage.cache_creation.input_tokens': 10,
+      });
+    },
+  );
+
   it('says how soon a streamed answer began, as those of the AI SDK 7 do', async () => {
     const span = await storedOne({
       'gen_ai.operation.name': 'chat',

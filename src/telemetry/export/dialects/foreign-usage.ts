@@ -86,6 +86,7 @@ const COUNTS: Readonly<Record<keyof TokenUsage, CountNames>> = {
 };
 const KINDS = Object.keys(COUNTS) as readonly (keyof TokenUsage)[];
 
+const TOTAL_TOKENS = 'gen_ai.usage.total_tokens';
 /** Where Langfuse has its counts, as JSON. */
 const LANGFUSE_USAGE = 'langfuse.observation.usage_details';
 
@@ -123,12 +124,19 @@ function countsByName(attributes: Attributes): object {
     const found = COUNTS[kind].foreign.map((name) => attributes[name]).find((value) => typeof value === 'number');
     if (found !== undefined) counts[kind] = found;
   }
-  if (!('ai.usage.inputTokens' in attributes)) return counts;
+  if (!('ai.usage.inputTokens' in attributes)) return withCachedTokens(counts, attributes[TOTAL_TOKENS]);
   return {
     ...counts,
     inputTokenDetails: { noCacheTokens: attributes['ai.usage.inputTokenDetails.noCacheTokens'] },
     outputTokenDetails: { textTokens: attributes['ai.usage.outputTokenDetails.textTokens'] },
   };
+}
+
+/** What Bedrock counts beside the input, Strands hands on so; its total says that it is there. */
+function withCachedTokens(counts: Counts, total: unknown): Counts {
+  const { inputTokens = 0, outputTokens = 0, cacheReadTokens = 0, cacheWriteTokens = 0 } = counts;
+  const input = inputTokens + cacheReadTokens + cacheWriteTokens;
+  return input > inputTokens && total === input + outputTokens ? { ...counts, inputTokens: input } : counts;
 }
 
 /** Langfuse takes counts of any provider, or its own, of which each stands beside the others. */
