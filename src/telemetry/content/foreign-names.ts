@@ -266,11 +266,8 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'graphql.source',
   ]),
   ...same({ role: 'message' }, [
-    'error',
     'exception.message',
-    'error.message',
     'otel.status_description',
-    'error.details',
     'bullmq.job.failed.reason',
     'langfuse.observation.status_message',
   ]),
@@ -392,7 +389,7 @@ const PREFIXES: readonly (readonly [prefix: string, role: SettledRole])[] = [
 const AI_FAMILY =
   /^(?:gen_?ai|ai|llm|langchain|langgraph|langsmith|langfuse|llama_?index|genkit|traceloop|mcp|mastra|agent|crewai|autogen|haystack|semantic_kernel|smolagents|strands|openai|anthropic|bedrock|cohere|vertexai|google\.genai|vercel\.ai|watsonx|copilot|tool|tool_call|message|lmnr|logfire|braintrust|weave|wandb|opik|comet|helicone|phoenix|arize)[.:]/;
 const CONTENT_WORD =
-  /(?:^|[._:-])(?:contents?|prompts?|completions?|choices?|messages?|msg|inputs?|outputs?|arguments?|args|body|payload|text|results?|reasoning|thinking|instructions?|query|question|answer|transcript|documents?|variables|explanation|system|summary|speech|steps|annotations|warnings)(?:\.\d{1,6}){0,2}$/;
+  /(?:^|[._:-])(?:contents?|prompts?|completions?|choices?|messages?|msg|inputs?|outputs?|arguments?|args|body|payload|text|requests?|responses?|results?|reasoning|thinking|instructions?|query|question|answer|transcript|documents?|variables|explanation|system|summary|speech|steps|annotations|warnings)(?:\.\d{1,6}){0,2}$/;
 /** What Mastra writes of a method: its arguments by their place, for any class one has it instrument, and its result. */
 const METHOD_CALL =
   /\.argument\.\d{1,6}$|^(?:agent|llm|mastra|memory|storage|tool|tts|vector|voice|workflow)\..{1,256}\.result$/;
@@ -403,7 +400,7 @@ const JUDGEMENT = /(?:^|\.)(?:annotation|evaluation)\.explanation$/;
 /** The values of a statement's parameters. */
 const STATEMENT_VALUES = /^db\.(?:\w{1,64}\.)?(?:values|params|parameters|bindings)$/;
 /** What an error said, in the words of any other instrumentation. */
-const ERROR_MESSAGE = /(?:^|[._:-])(?:error|exception)[._:-]?message$/;
+const ERROR_MESSAGE = /(?:^|[._:-])(?:error|exception)(?:[._:-]?(?:message|msg|description|details?|text))?$/;
 const ADDRESS = /(?:^|[._:-])(?:url|uri|href|referr?er|location|link)$/;
 
 const PLAIN: SettledRole = { role: 'plain' };

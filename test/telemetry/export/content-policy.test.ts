@@ -130,6 +130,9 @@ const CONTENT_NAMES = [
   'gen_ai.response.output',
   'gen_ai.response.thinking',
   'gen_ai.response.choices',
+  'llm.request',
+  'openai.response',
+  'tool.response',
   'db.operation.parameter.city',
   'http.request_body',
   'http.body',
@@ -379,19 +382,25 @@ describe('a span of another instrumentation, while content is not recorded', () 
     );
   });
 
-  it.each(['error', 'step.error.message', 'rpc.jsonrpc.error_message', 'job.exception.message', 'task.errorMessage'])(
-    'has no message of an error in %s, unless messages leave',
-    (name) => {
-      const message = { [name]: 'no canary' };
-      const event = foreign({}, (writing) => writing.addEvent('attempt 1 failed', message));
-      expect(allowUnder(event, createContentPolicy()).events[0]?.attributes).toEqual({ [name]: '[message withheld]' });
-      expect(attributesOf(message)).toEqual({ [name]: '[message withheld]' });
-      expect(attributesOf({ [name]: `no canary ${KEY}` }, { errorMessages: 'redacted' })).toEqual({
-        [name]: 'no canary [redacted:openai_key]',
-      });
-      expect(attributesOf({ [name]: true })).toEqual({ [name]: true });
-    },
-  );
+  it.each([
+    'error',
+    'mcp.tool.error',
+    'task.lastError',
+    'error.msg',
+    'step.error.message',
+    'rpc.jsonrpc.error_message',
+    'job.exception.message',
+    'task.errorMessage',
+  ])('has no message of an error in %s, unless messages leave', (name) => {
+    const message = { [name]: 'no canary' };
+    const event = foreign({}, (writing) => writing.addEvent('attempt 1 failed', message));
+    expect(allowUnder(event, createContentPolicy()).events[0]?.attributes).toEqual({ [name]: '[message withheld]' });
+    expect(attributesOf(message)).toEqual({ [name]: '[message withheld]' });
+    expect(attributesOf({ [name]: `no canary ${KEY}` }, { errorMessages: 'redacted' })).toEqual({
+      [name]: 'no canary [redacted:openai_key]',
+    });
+    expect(attributesOf({ [name]: true })).toEqual({ [name]: true });
+  });
 
   it('has no secret in any other attribute, name or link', () => {
     const span = foreign({
