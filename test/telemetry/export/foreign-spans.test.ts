@@ -453,15 +453,20 @@ describe('spans of OpenInference', () => {
   });
 });
 
-it("spans of OpenInference for OpenAI's agents are the agents, and not the trace they run in", async () => {
+it("spans of OpenInference for OpenAI's agents are agents and tools, and not their trace or a list of tools", async () => {
   const tracer = trace.getTracer('@arizeai/openinference-instrumentation-openai-agents');
   const agent = { 'openinference.span.kind': 'AGENT', 'llm.system': 'openai' };
+  const tool = { 'openinference.span.kind': 'TOOL', 'llm.system': 'openai' };
   tracer.startSpan('Agent workflow', { attributes: agent }).end();
   tracer.startSpan('helper', { attributes: { ...agent, 'graph.node.id': 'helper' } }).end();
+  tracer.startSpan('mcp_tools', { attributes: tool }).end();
+  tracer.startSpan('get_weather', { attributes: { ...tool, 'tool.name': 'get_weather' } }).end();
   await tracing.flush();
   expect(counted(sentry.stored)).toEqual([
     ['Agent workflow', 'function', undefined],
     ['helper', 'gen_ai.invoke_agent', 'agent'],
+    ['mcp_tools', 'function', undefined],
+    ['get_weather', 'gen_ai.execute_tool', 'tool'],
   ]);
 });
 

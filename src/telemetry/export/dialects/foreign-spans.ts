@@ -189,7 +189,7 @@ export function foreignAttributes(span: ForeignSpan): Attributes {
   const said = given[GEN_AI_OPERATION_NAME];
   if (instrumentation === undefined && said === undefined && !(GEN_AI_SYSTEM in given)) return given;
   const written = writtenOperation(given, instrumentation);
-  const isTold = isToldAlready(written, given) || isTraceOfAgents(written, span);
+  const isTold = isToldAlready(written, given) || isAroundAgents(written, span);
   const operation = isTold ? undefined : written;
   const attributes = { ...given };
   if (operation !== undefined) markOperation(attributes, operation, span, instrumentation);
@@ -233,9 +233,10 @@ function isToldAlready(operation: string | undefined, attributes: Attributes): b
   );
 }
 
-/** OpenInference calls the trace of OpenAI's agents an agent, too; each of them is a node of its graph. */
-function isTraceOfAgents(operation: string | undefined, { attributes, instrumentationScope }: ForeignSpan): boolean {
-  return operation === AGENT && instrumentationScope?.name === OPENAI_AGENTS && !('graph.node.id' in attributes);
+/** OpenInference calls the trace of OpenAI's agents an agent, too, and a list of the tools of an MCP server a tool. */
+function isAroundAgents(operation: string | undefined, { attributes, instrumentationScope }: ForeignSpan): boolean {
+  const name = operation === AGENT ? 'graph.node.id' : operation === TOOL ? 'tool.name' : undefined;
+  return instrumentationScope?.name === OPENAI_AGENTS && name !== undefined && !(name in attributes);
 }
 
 function knownOperation(said: AttributeValue | undefined): string | undefined {
