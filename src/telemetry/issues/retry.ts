@@ -6,6 +6,8 @@ import { kindOfStatus } from '../http/status-policy.ts';
 
 /** Longest time one event is tried for, without the pauses the server asks for, and while others fail as well. */
 export const RETRY_BUDGET_MS = 3_600_000;
+/** Of the time between two of its failures counts no more: others had their turn, or the process was frozen. */
+export const LONGEST_COUNTED_MS = 600_000;
 /** After so many failures of one event it is the turn of the others: the server may fail on it alone. */
 export const FAILURES_IN_TURN = 3;
 /** About 1, 3, 9, 27, 30, 30… seconds, until an event is accepted. */

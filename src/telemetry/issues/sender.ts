@@ -25,6 +25,7 @@ import {
   isAboutTheEvent,
   isAccepted,
   isPassing,
+  LONGEST_COUNTED_MS,
   RATE_LIMITS,
   RETRY_BUDGET_MS,
 } from './retry.ts';
@@ -229,7 +230,8 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
   const noteFailure = ({ attempts }: PendingEvent, atMs: number): void => {
     const { last = { atMs, sent } } = attempts;
     // Where all that wait fail, the reason is none of them.
-    if (sent > last.sent || pending.size === 1) attempts.triedForMs += atMs - last.atMs;
+    const isAlone = sent > last.sent || pending.size === 1;
+    if (isAlone) attempts.triedForMs += Math.min(atMs - last.atMs, LONGEST_COUNTED_MS);
     attempts.failures += 1;
     attempts.last = { atMs, sent };
   };

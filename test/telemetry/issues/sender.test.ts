@@ -371,7 +371,7 @@ describe('a failure that may pass', () => {
     const clock = hurriedClock();
     let requests = 0;
     const server = await startServer((request, response) => {
-      clock.turn(25 * MINUTE_MS);
+      clock.turn(15 * MINUTE_MS);
       requests += 1;
       request.resume().on('end', () => answer(response));
     });
@@ -385,7 +385,7 @@ describe('a failure that may pass', () => {
       await sender.flush();
     }
 
-    expect(requests).toBe(6);
+    expect(requests).toBe(12);
     expect(sender.status).toMatchObject({ sent: 0, failed: 2, pending: 0 });
     expect(sender.status.lastError).toMatch(sentence);
     expect(lines).toEqual([`an Issue was not delivered: ${sender.status.lastError}`]);
@@ -404,7 +404,7 @@ describe('a failure that may pass', () => {
     await sender.flush();
     expect(sender.status).toMatchObject({ sent: 1, failed: 0 });
 
-    answers = [502, 502, 502, 200];
+    answers = [502, 502, 502, 502, 502, 502, 200];
     sender.send(anEvent());
     await sender.flush();
     expect(sender.status).toMatchObject({ sent: 1, failed: 1 });
@@ -499,6 +499,36 @@ describe('a failure that may pass', () => {
     await expect.poll(() => sender.status.pending).toBe(0);
     expect(sum(clock.waited)).toBeGreaterThan(120 * MINUTE_MS);
     expect(sender.status).toMatchObject({ sent: 2, failed: 0 });
+  });
+
+  it('of one event after hours in which it was not tried is no reason to give it up', async () => {
+    const clock = hurriedClock();
+    let asked = 0;
+    const server = await startServer((request, response) => {
+      asked += 1;
+      // Both have failed three times. The first one is accepted then, and the second one fails once more.
+      if (asked === 7) clock.turn(120 * MINUTE_MS);
+      const code = asked === 7 || asked > 8 ? 200 : 503;
+      request.resume().on('end', () => response.writeHead(code).end('{}'));
+    });
+    const sender = createSender({ dsn: server.dsn, clock });
+    for (let event = 0; event < 2; event += 1) sender.send(anEvent());
+    await expect.poll(() => sender.status.pending).toBe(0);
+    expect(sender.status).toMatchObject({ sent: 2, failed: 0 });
+  });
+
+  it('of one event before and after hours in which the process was frozen is no reason to give it up', async () => {
+    const clock = hurriedClock();
+    const answers = [503, 503, 200];
+    const server = await startServer((request, response) => {
+      if (answers.length === 2) clock.turn(120 * MINUTE_MS);
+      const code = answers.shift()!;
+      request.resume().on('end', () => response.writeHead(code).end('{}'));
+    });
+    const sender = createSender({ dsn: server.dsn, clock });
+    sender.send(anEvent());
+    await sender.flush();
+    expect(sender.status).toMatchObject({ sent: 1, failed: 0 });
   });
 
   it('is told in the status while it lasts, and said at the end', async () => {
