@@ -25,7 +25,10 @@ export interface Cost extends Loss {
 
 /** The requests of a process that is about to die, and what they come to. */
 export interface LastRequests {
-  /** Requests for all of the spans, oldest first. */
+  /**
+   * Requests for all of the spans, oldest first. Those that were sent before are in no request with others, because the
+   * destination may fail on one of them.
+   */
   wordsFor(spans: readonly QueuedSpan[], parts: LastRequestParts): readonly LastWord[];
   /** Adds to the costs, of which there is one for each cause. */
   add(failure: DeliveryFailure, loss: Loss): void;
@@ -101,7 +104,13 @@ export function createLastRequests(settle: (spans: readonly QueuedSpan[], outcom
   };
 
   return {
-    wordsFor: (spans, parts) => batchesOf(spans).map((batch) => wordOf(batch, againIn(batch, parts.sentBefore), parts)),
+    wordsFor(spans, parts) {
+      const isAgain = ({ span }: QueuedSpan): boolean => parts.sentBefore.has(span);
+      const again = spans.filter(isAgain);
+      const first = spans.filter((span) => !isAgain(span));
+      const batches = [...batchesOf(again), ...batchesOf(first)];
+      return batches.map((batch) => wordOf(batch, againIn(batch, parts.sentBefore), parts));
+    },
     add,
     get costs() {
       return [...costs.values()];

@@ -24,19 +24,23 @@ const LOGIN_PAGE: Reply = { status: 200, headers: { 'content-type': 'text/html' 
 let url: string;
 /** What the server answers, one after the other; then it takes everything. */
 let replies: Reply[];
+/** The name of a span on which the server fails whenever it comes. */
+let bad: string | undefined;
 /** The names of the spans of every request. */
 let requests: string[][];
 
 beforeEach(async () => {
   replies = [];
+  bad = undefined;
   requests = [];
   let hasOne = (): void => {};
   const one = new Promise<void>((resolve) => (hasOne = resolve));
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await buffer(request);
-    requests.push(decodeTraceRequest(body, 'json').map(({ name }) => name));
+    const names = decodeTraceRequest(body, 'json').map(({ name }) => name);
+    requests.push(names);
     hasOne();
-    const reply = replies.shift() ?? ACCEPTED;
+    const reply = names.some((name) => name === bad) ? { status: 500 } : (replies.shift() ?? ACCEPTED);
     if (reply !== 'silence') response.writeHead(reply.status, reply.headers).end(reply.body);
   };
   const server = createServer((request, response) => {
@@ -217,6 +221,25 @@ describe('the last requests of a process', () => {
     expect(requests).toHaveLength(3);
     expect(late.destination).toMatchObject({ exported: 0, dropped: { closed: 1 } });
     expect(late.waits).toEqual([]);
+  });
+
+  it('lose no others with a span the backend has failed on before', async () => {
+    bad = 'execute_tool bad';
+    const { destination, stderr } = await run(
+      `
+        await step('bad');
+        void tracing.flush();
+        while (tracing.status.destinations[0].lastError === undefined) await new Promise(setImmediate);
+        await step('a');
+        await step('b');
+        process.exit(0);
+      `,
+      undefined,
+      1_000,
+    );
+    expect(requests).toContainEqual(['execute_tool a', 'execute_tool b']);
+    expect(destination).toMatchObject({ exported: 2, dropped: { closed: 1 } });
+    expect(withoutHost(stderr)).toMatch(/^faultline: 1 span was not delivered: HOST kept answering .* \(500\)\n$/);
   });
 
   it('that repeat one which was refused for a while are no possible duplicates', async () => {
