@@ -65,8 +65,8 @@ export interface Pipeline {
   /** Ends every flush now. What waits goes on waiting. */
   stopWaiting(): void;
   /**
-   * Everything that waits or is under way as requests, for a process that is about to die. Nothing when the
-   * destination asked for a pause that is longer than the time.
+   * Everything that waits or is under way as requests, but for what the destination fails on for certain, for a process
+   * that is about to die. Nothing when the destination asked for a pause that is longer than the time.
    */
   lastWords(withinMs: number): readonly LastWord[];
   /** Sends nothing from now on: an exporter of the application's serves the same destination. */

@@ -49,7 +49,10 @@ export interface SpanDispatcher {
   flush(withinMs: number): Promise<void>;
   /** Ends every flush now. What waits goes on waiting. */
   stopWaiting(): void;
-  /** What waits in memory, and what is under way, for a process that sends it in another way before it ends. */
+  /**
+   * What waits in memory, and what is under way but for what the destination fails on for certain, for a process that
+   * sends it in another way before it ends.
+   */
   takeAll(): readonly QueuedSpan[];
   /** What became of spans from `takeAll`. */
   settle(spans: readonly QueuedSpan[], outcome: Outcome): Loss;
@@ -287,9 +290,12 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
       for (const flush of flushes) end(flush);
     },
     takeAll() {
-      const spans = [...[...underWay].flatMap((batch) => takeOut(batch)), ...takeQueued()];
-      underWay.clear();
-      return spans;
+      const { stuck } = exporter;
+      const isWanted = (span: ReadableSpan): boolean => !stuck.has(span);
+      const sent = [...underWay].flatMap((batch) =>
+        takeOut(batch, batch.spans.map(({ span }) => span).filter(isWanted)),
+      );
+      return [...sent, ...takeQueued()];
     },
     settle: (spans, outcome) => decide(spans, deliveryResult(outcome), 'closed'),
     goOn,
@@ -325,10 +331,10 @@ interface Batch {
   spans: readonly QueuedSpan[];
 }
 
-/** Takes some of its spans out of a batch, by default all. Answers those that were in it. */
-function takeOut(batch: Batch, some?: readonly ReadableSpan[]): readonly QueuedSpan[] {
+/** Takes some of its spans out of a batch. Answers those that were in it. */
+function takeOut(batch: Batch, some: readonly ReadableSpan[]): readonly QueuedSpan[] {
   const { spans } = batch;
-  if (some === undefined || some.length === spans.length) {
+  if (some.length === spans.length) {
     batch.spans = [];
     return spans;
   }

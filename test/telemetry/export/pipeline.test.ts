@@ -260,7 +260,7 @@ describe('a backend that fails on some spans, whenever they come', () => {
   it.each([
     ['answers 500 to it', (response: ServerResponse) => response.writeHead(500).end()],
     ['drops the connection', (response: ServerResponse) => response.destroy()],
-  ])('and %s holds up no flush for longer than it takes to be sure', async (_, fail) => {
+  ])('and %s holds up no flush and no end for longer than it takes to be sure', async (_, fail) => {
     const clock = turnedClock();
     server = createServer((request, response) => {
       void buffer(request).then((body) => {
@@ -284,6 +284,10 @@ describe('a backend that fails on some spans, whenever they come', () => {
     // The clock stands still.
     await pipeline.flush(10_000);
     expect(pipeline.status).toMatchObject({ dropped: {}, pending: 1 });
+    // Nor does it hold up the end of the process.
+    expect(pipeline.lastWords(10_000)).toEqual([]);
+    pipeline.close();
+    expect(pipeline.status).toMatchObject({ dropped: { closed: 1 }, pending: 0 });
   });
 
   it('for a while gets them afterwards, however often somebody flushes meanwhile', async () => {
