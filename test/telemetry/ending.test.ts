@@ -359,6 +359,24 @@ describe('a process that seemed to be over and was not', () => {
     expect(ended).toMatchObject({ code: 0, signal: null });
     expect(ended.stderr).toMatch(/^faultline: 1 span was not delivered: .*\n$/);
   });
+
+  it('ends in its time also when the backend takes one thing after the other, each at a third attempt', async () => {
+    const kinds = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l'];
+    for (const _ of kinds) {
+      sentry.answerNextEnvelope({ kind: 'status', status: 503 }, 2);
+      sentry.answerNextEnvelope({ kind: 'status', status: 200 });
+    }
+    const source = `
+      import { captureException, setupTracing } from 'DIST/index.js';
+      setupTracing({ exitTimeoutMs: 1_000 });
+      for (const kind of ${JSON.stringify(kinds)}) captureException(new ({ [kind]: class extends Error {} })[kind]());
+    `;
+    const ended = await runScript(source, { env: { SENTRY_DSN: sentry.dsn } });
+    expect(ended).toMatchObject({ code: 0, signal: null });
+    expect(ended.stderr).toMatch(/^faultline: \d+ Issues were not delivered: .*\n$/);
+    // Each waits for a quarter of a second at least.
+    expect(sentry.requests.length).toBeLessThan(24);
+  });
 });
 
 describe('a span that ends when all was sent', () => {

@@ -130,8 +130,10 @@ export function sendingOf(delivery: Delivery, flush: (timeoutMs: number) => Prom
       const before = tally(delivery);
       const { status } = await flush(timeoutMs);
       const after = tally(delivery);
+      if (status === 'timeout') return 'none';
+      if (after.pending === 0) return 'all';
       // Of what a backend asked a pause for nothing is decided, however often somebody flushes.
-      return status !== 'timeout' && (after.pending === 0 || decided(after) > decided(before));
+      return decided(after) > decided(before) ? 'some' : 'none';
     },
     sendNow(timeoutMs) {
       issues?.sink.releaseNow();

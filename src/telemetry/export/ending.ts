@@ -1,9 +1,11 @@
+import { performance } from 'node:perf_hooks';
+
 /** What sends, as the end of the process sees it. No function throws, and no promise rejects. */
 export interface Sending {
   /** Whether anything waits or is under way. */
   isPending(): boolean;
-  /** Sends what waits. Answers whether sending again could achieve anything more. */
-  flush(timeoutMs: number): Promise<boolean>;
+  /** Sends what waits. */
+  flush(timeoutMs: number): Promise<Flushed>;
   /** Sends what waits, and spans that will never end now, before it returns. */
   sendNow(timeoutMs: number): void;
   /** Lets nobody wait any more for what cannot be sent in time: who waits would keep the end from coming, or miss it. */
@@ -11,6 +13,9 @@ export interface Sending {
   /** Says what is lost, and takes nothing further. */
   close(): void;
 }
+
+/** What of everything that waited is decided after a flush. After `none` another one would achieve nothing more. */
+export type Flushed = 'all' | 'some' | 'none';
 
 /** How long the end of the process may take, in milliseconds. */
 export interface EndingLimits {
@@ -38,11 +43,16 @@ const INTERRUPT_MS = 2_000;
  *   would not be seen.
  */
 export function sendAtTheEnd(sending: Sending, { naturalMs, abruptMs }: EndingLimits): () => void {
+  let leftMs = naturalMs;
   let gaveUp = naturalMs === 0;
   let stopped = false;
 
   const flushOnce = async (): Promise<void> => {
-    gaveUp = !(await sending.flush(naturalMs));
+    const startedAtMs = performance.now();
+    const flushed = await sending.flush(leftMs);
+    // Flushes that each get some of it decided, and never all, share the time.
+    leftMs = flushed === 'all' ? naturalMs : leftMs - (performance.now() - startedAtMs);
+    gaveUp = flushed === 'none' || leftMs <= 0;
     if (gaveUp) sending.giveUp();
   };
   const onBeforeExit = (): void => {
