@@ -1,11 +1,12 @@
 import type * as http from 'node:http';
+import type * as https from 'node:https';
 import type { Socket } from 'node:net';
 import { urlToHttpOptions } from 'node:url';
 
 import type { Tls } from '../config/destinations.ts';
 import { lookupOnce } from './lookup-once.ts';
 import { nodeModules } from './node-modules.ts';
-import type { Proxy } from './proxy.ts';
+import { proxyServerName, type Proxy } from './proxy.ts';
 import { openTunnel, proxyAuthorization, type TunnelOptions } from './tunnel.ts';
 
 /** What the connections are for. */
@@ -101,11 +102,11 @@ export function createConnection({ url, tls = {}, proxy }: ConnectionOptions): C
 function address(
   url: string,
   askedProxy: Proxy | undefined,
-): { readonly options: http.RequestOptions; readonly headers: Readonly<Record<string, string>> } {
+): { readonly options: https.RequestOptions; readonly headers: Readonly<Record<string, string>> } {
   const target = new URL(url);
   if (askedProxy === undefined) return { options: urlToHttpOptions(target), headers: {} };
   return {
-    options: { ...urlToHttpOptions(new URL(askedProxy.url)), path: url },
+    options: { ...urlToHttpOptions(new URL(askedProxy.url)), path: url, servername: proxyServerName(askedProxy) },
     headers: { host: target.host, ...proxyAuthorization(askedProxy) },
   };
 }

@@ -77,6 +77,15 @@ function decoded(part: string): string {
   }
 }
 
+/**
+ * Whom the certificate of a proxy that is spoken to over TLS must name: Node would take whom a request names as its
+ * host. Empty for an address.
+ */
+export function proxyServerName({ url }: Proxy): string {
+  const { hostname } = new URL(url);
+  return nodeModules.net.isIP(unbracketed(hostname)) === 0 ? hostname : '';
+}
+
 function isLoopback({ hostname }: URL): boolean {
   const host = unbracketed(hostname);
   return host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);

@@ -61,6 +61,11 @@ function agentFor(library, tls, proxy) {
   return agents.get(key);
 }
 
+function serverNameOf({ url }) {
+  const { hostname } = new URL(url);
+  return require('node:net').isIP(hostname.replace(/^\\[(.*)\\]$/, '$1')) === 0 ? hostname : '';
+}
+
 function authorizationFor({ authorization }) {
   return authorization === undefined ? {} : { 'proxy-authorization': authorization };
 }
@@ -73,6 +78,7 @@ function openTunnel(proxy, options, callback) {
     path: authority,
     headers,
     agent: false,
+    servername: serverNameOf(proxy),
     timeout: timeoutMs,
   });
   connecting.on('timeout', () => connecting.destroy());
@@ -97,6 +103,7 @@ function start({ url, headers, tls, proxy }) {
     method: 'POST',
     path: url,
     headers: { ...headers, host: new URL(url).host, ...authorizationFor(proxy) },
+    servername: serverNameOf(proxy),
     agent: agentFor(library),
   });
 }

@@ -5,7 +5,7 @@ import type * as tls from 'node:tls';
 import { lookupOnce } from './lookup-once.ts';
 import { nodeModules } from './node-modules.ts';
 import { ProxyError, unreachableProxy } from './proxy-error.ts';
-import type { Proxy } from './proxy.ts';
+import { proxyServerName, type Proxy } from './proxy.ts';
 
 /** What a connection was opened with, as an https agent hands it on. */
 export type TunnelOptions = tls.ConnectionOptions & { readonly host?: string; readonly port?: number | string };
@@ -33,6 +33,7 @@ export function openTunnel(proxy: Proxy, options: TunnelOptions, onTunnel: OnTun
     headers: { host: authority, ...proxyAuthorization(proxy) },
     agent: false,
     lookup: lookupOnce,
+    servername: proxyServerName(proxy),
   });
   let settled = false;
   const settle: OnTunnel = (error, socket) => {

@@ -1,6 +1,7 @@
 import { createServer, request as forward, type IncomingMessage } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { connect, type AddressInfo, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 
 import { onTestFinished } from 'vitest';
 
@@ -8,6 +9,8 @@ import type { Proxy } from '../../../src/telemetry/http/proxy.ts';
 import type { SelfSigned } from './certificate.ts';
 
 export interface LoopbackProxy extends Proxy {
+  /** Whom its certificate is asked to name in each connection over TLS; false for an address. */
+  readonly serverNames: readonly (string | false)[];
   /** `CONNECT host:port` or `POST http://…` of every request, oldest first. */
   readonly asked: readonly string[];
   /** Sockets that are open now. */
@@ -62,6 +65,8 @@ export async function startProxy(options: LoopbackProxyOptions = {}): Promise<Lo
     onward.on('error', () => response.writeHead(502).end());
     request.pipe(onward);
   });
+  const serverNames: (string | false)[] = [];
+  server.on('secureConnection', ({ servername }: TLSSocket) => serverNames.push(servername ?? false));
   server.on('connect', (request, socket: Socket) => {
     const status = refusal(request);
     const hasNoOtherEnd = options.isSilent === true || status !== undefined;
@@ -92,6 +97,7 @@ export async function startProxy(options: LoopbackProxyOptions = {}): Promise<Lo
     host,
     variable: 'HTTPS_PROXY',
     asked,
+    serverNames,
     firstAsked,
     get open() {
       return sockets.size;

@@ -307,9 +307,11 @@ describe('through a proxy', () => {
     const own = selfSigned();
     const server = protocol === 'https' ? createHttpsServer(own, answering([])) : createHttpServer(answering([]));
     const proxy = await startProxy({ tls: own, leadsTo: await listening(server) });
-    const url = `${protocol}://127.0.0.1:1/`;
+    const url = `${protocol}://sentry.test:1/`;
     expect(textOf(await send(connectionTo(url, { proxy }), url))).toBe('{"ok":true}');
-    expect(proxy.asked).toEqual([protocol === 'https' ? 'CONNECT 127.0.0.1:1' : `POST ${url}`]);
+    expect(proxy.asked).toEqual([protocol === 'https' ? 'CONNECT sentry.test:1' : `POST ${url}`]);
+    // It has a certificate for itself.
+    expect(proxy.serverNames).toEqual([false]);
   });
 
   it('the certificate of the server is checked as it is without one', async () => {

@@ -11,7 +11,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vit
 import { FAKE_PUBLIC_KEY, startFakeSentry, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
 import type { NowRequest } from '../../../src/telemetry/http/send-now.ts';
 import { runScript, type Ended } from '../../support/run-script.ts';
-import { selfSigned } from './certificate.ts';
+import { selfSigned, type SelfSigned } from './certificate.ts';
 import { startProxy } from './loopback-proxy.ts';
 
 // The thread that sends is blocked meanwhile, so every sender here is in a process of its own.
@@ -61,17 +61,23 @@ async function sendNowTo(
 
 /** A server whose certificate nobody vouches for but itself, which is also in a file. */
 async function startSecureServer(): Promise<{ url: string; cert: string; authority: string }> {
-  const { cert, key } = selfSigned();
-  const server = createHttpsServer({ cert, key }, (request, response) => {
+  const { own, authority } = await selfSignedFile();
+  const server = createHttpsServer({ ...own }, (request, response) => {
     request.resume().on('end', () => response.end('{}'));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => void server.close());
+  return { url: `https://127.0.0.1:${(server.address() as AddressInfo).port}/`, cert: own.cert, authority };
+}
+
+/** A certificate that vouches for itself, which is also in a file. */
+async function selfSignedFile(): Promise<{ own: SelfSigned; authority: string }> {
+  const own = selfSigned();
   const directory = await mkdtemp(join(tmpdir(), 'faultline-authority-'));
   onTestFinished(() => rm(directory, { recursive: true }));
   const authority = join(directory, 'authority.pem');
-  await writeFile(authority, cert);
-  return { url: `https://127.0.0.1:${(server.address() as AddressInfo).port}/`, cert, authority };
+  await writeFile(authority, own.cert);
+  return { own, authority };
 }
 
 const envelopeUrl = (): string => `${sentry.origin}/api/1/envelope/`;
@@ -195,6 +201,23 @@ describe('requests of a process that cannot wait', () => {
       expect(sentry.requests).toMatchObject([{ path: '/api/1/envelope/', status: 200 }]);
       expect(sentry.requests[0]?.headers).not.toHaveProperty('proxy-authorization');
     });
+  });
+
+  it('trust a proxy that is spoken to over TLS for what its certificate names', async () => {
+    const { own, authority } = await selfSignedFile();
+    const { url, host, variable, asked } = await startProxy({ tls: own, leadsTo: new URL(sentry.origin).host });
+    const proxy = { url, host, variable };
+    const target = `http://sentry.test${new URL(envelopeUrl()).pathname}`;
+    const ended = await sendNowTo(
+      [
+        { url: target, proxy },
+        { url: 'https://sentry.test/', proxy },
+      ],
+      20_000,
+      { NODE_EXTRA_CA_CERTS: authority },
+    );
+    expect(asked.toSorted()).toEqual(['CONNECT sentry.test:443', `POST ${target}`]);
+    expect(ended).toMatchObject({ code: 0, stderr: '', statuses: [200, expect.any(String)] });
   });
 
   it('through a proxy that says nothing are given up at the deadline', async () => {
