@@ -27,6 +27,8 @@ export interface Attempts {
 export interface PendingEvents extends Iterable<PendingEvent> {
   /** Those in the journal alone are among them; the iterator has only the others, oldest first. */
   readonly size: number;
+  /** Whether some of them were put behind. */
+  readonly hasBehind: boolean;
   /** The lowest generation of them. */
   readonly oldestGeneration: number | undefined;
   /** Begins a generation. Answers with the one before. */
@@ -153,6 +155,9 @@ export function createPendingEvents({ maxCount, maxBytes }: PendingLimits, journ
     [Symbol.iterator]: () => events.values(),
     get size() {
       return size();
+    },
+    get hasBehind() {
+      return behind.size > 0;
     },
     get oldestGeneration() {
       return generations.oldest;

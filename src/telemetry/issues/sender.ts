@@ -148,7 +148,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
   const dropped: Partial<Record<DropReason, number>> = {};
   let leftOnDisk = 0;
   let lastError: string | undefined;
-  /** Why the oldest event has not been accepted yet. */
+  /** Why events that wait have not been accepted yet. */
   let trouble: string | undefined;
 
   let running = false;
@@ -239,7 +239,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
   const accepted = (event: PendingEvent): void => {
     if (!pending.take(event)) return;
     sent += 1;
-    trouble = undefined;
+    if (!pending.hasBehind) trouble = undefined;
     strike(event);
   };
 

@@ -807,6 +807,22 @@ describe('events that are kept in a journal', () => {
     expect(asked.slice(0, 5)).toEqual(['bad', 'bad', 'bad', 'a', 'b']);
   });
 
+  it('are left with why they were not accepted, also when others were since', async () => {
+    const server = await failingOnBad(() => {});
+    const clock = turnedClock();
+    const sender = createSender({ dsn: server.dsn, clock, journal: aJournal() });
+    for (const name of ['bad', 'good']) sender.send(anEvent({ server_name: name }));
+    for (let failed = 1; failed <= 3; failed += 1) {
+      await expect.poll(() => clock.waits).toHaveLength(1);
+      if (failed < 3) clock.turn(MINUTE_MS);
+    }
+    const accepted = { kind: 'answered', status: 200, headers: {}, body: Buffer.from('{}'), isComplete: true } as const;
+    for (const { settle } of sender.lastWords(1_000)) settle(accepted);
+    sender.close();
+    expect(sender.status).toMatchObject({ sent: 1, leftOnDisk: 1, pending: 0 });
+    expect(lines).toEqual([expect.stringMatching(/^an Issue was left on disk .* in trouble \(500\)$/)]);
+  });
+
   it('are left for the next start when the sender is closed', async () => {
     sentry.answerNextEnvelope({ kind: 'hang' });
     const journal = aJournal();
