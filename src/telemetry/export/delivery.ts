@@ -74,6 +74,10 @@ function decided({ exported, issues, failed, left }: Tally): number {
   return exported + issues + failed + left;
 }
 
+function stuckIn(pipelines: readonly Pipeline[]): number {
+  return pipelines.reduce((total, { stuck }) => total + stuck, 0);
+}
+
 /** A flush that reports on what was sent since the one before it. Settles within the time it is given. */
 export function createFlush(delivery: Delivery): (timeoutMs: number) => Promise<FlushResult> {
   let before: Omit<Tally, 'pending'> = { exported: 0, issues: 0, failed: 0, left: 0, unreadable: 0 };
@@ -96,9 +100,8 @@ export function createFlush(delivery: Delivery): (timeoutMs: number) => Promise<
     const pending = now.pending + left;
     before = now;
     const isPaused = pipelines.some((pipeline) => pipeline.isPaused) || issues?.isPaused === true;
-    const isStuck = pipelines.some((pipeline) => pipeline.isStuck);
     // What still waits when a flush was in time, and nothing is paused or stuck, came since it began.
-    if (inTime && failed + left === 0 && !isPaused && !isStuck) {
+    if (inTime && failed + left === 0 && !isPaused && stuckIn(pipelines) === 0) {
       return { status: exported + issuesSent === 0 ? 'nothing' : 'delivered', exported, issues: issuesSent };
     }
     const errors = [...pipelines.map(({ status }) => status.lastError), issues?.status?.lastError];
@@ -120,20 +123,20 @@ const DROPPED =
 /** What sends, as the end of the process sees it. */
 export function sendingOf(delivery: Delivery, flush: (timeoutMs: number) => Promise<FlushResult>): Sending {
   const { intake, pipelines, further, issues, recovery } = delivery;
+  const isWaiting = (): boolean => tally(delivery).pending > stuckIn(pipelines);
   return {
     isPending() {
       // No run decides anything any more.
       issues?.sink.release();
-      return recovery?.isDone === false || tally(delivery).pending > 0 || further.isPending;
+      return recovery?.isDone === false || isWaiting() || further.isPending;
     },
     async flush(timeoutMs) {
       const before = tally(delivery);
       const { status } = await flush(timeoutMs);
-      const after = tally(delivery);
       if (status === 'timeout') return 'none';
-      if (after.pending === 0) return 'all';
+      if (!isWaiting()) return 'all';
       // Of what a backend asked a pause for nothing is decided, however often somebody flushes.
-      return decided(after) > decided(before) ? 'some' : 'none';
+      return decided(tally(delivery)) > decided(before) ? 'some' : 'none';
     },
     sendNow(timeoutMs) {
       issues?.sink.releaseNow();

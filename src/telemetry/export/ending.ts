@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 
 /** What sends, as the end of the process sees it. No function throws, and no promise rejects. */
 export interface Sending {
-  /** Whether anything waits or is under way. */
+  /** Whether anything waits or is under way that is worth waiting for. */
   isPending(): boolean;
   /** Sends what waits. */
   flush(timeoutMs: number): Promise<Flushed>;
@@ -14,7 +14,10 @@ export interface Sending {
   close(): void;
 }
 
-/** What of everything that waited is decided after a flush. After `none` another one would achieve nothing more. */
+/**
+ * What of everything that is worth waiting for is decided after a flush. After `none` another one would achieve nothing
+ * more.
+ */
 export type Flushed = 'all' | 'some' | 'none';
 
 /** How long the end of the process may take, in milliseconds. */

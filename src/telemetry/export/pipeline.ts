@@ -56,8 +56,8 @@ export interface Pipeline {
   readonly status: DestinationStatus;
   /** Whether spans wait because the destination asked for a pause. */
   readonly isPaused: boolean;
-  /** Whether spans are left that the destination fails on for certain, which no flush waits for. */
-  readonly isStuck: boolean;
+  /** Spans among those pending that the destination fails on for certain, which nobody waits for. */
+  readonly stuck: number;
   /** Takes spans only the recorder has. */
   offerFromDisk(tickets: readonly Ticket[]): void;
   /** Sends everything that waits, and waits for what is under way, as long as that can end within the time. */
@@ -229,8 +229,8 @@ export function createPipeline(
     get isPaused() {
       return exporter.pausedUntilMs > clock.now() && dispatcher.counts.queued + dispatcher.counts.inFlight > 0;
     },
-    get isStuck() {
-      return exporter.stuck.size > 0;
+    get stuck() {
+      return exporter.stuck.size;
     },
     offerFromDisk: (tickets) => dispatcher.offerFromDisk(tickets),
     flush: (withinMs) => dispatcher.flush(withinMs),

@@ -242,6 +242,20 @@ describe('the last requests of a process', () => {
     expect(withoutHost(stderr)).toMatch(/^faultline: 1 span was not delivered: HOST kept answering .* \(500\)\n$/);
   });
 
+  it('have what is not over when nothing is left to do but a span the backend fails on for certain', async () => {
+    bad = 'execute_tool bad';
+    const { code, destination, stderr } = await run(`
+      await step('bad');
+      do await step('good');
+      while ((await tracing.flush(200)).status === 'timeout');
+      await traceTool({ name: 'open' }, () => new Promise(() => {}));
+    `);
+    expect(code).toBe(13);
+    expect(requests.at(-1)).toEqual(['execute_tool open']);
+    expect(destination).toMatchObject({ dropped: { closed: 1 }, pending: 0 });
+    expect(stderr).toMatch(/faultline: 1 span was not delivered: .* \(500\)\n$/);
+  });
+
   it('that repeat one which was refused for a while are no possible duplicates', async () => {
     replies = [{ status: 503 }];
     const { destination } = await run(`

@@ -273,7 +273,7 @@ describe('a backend that fails on some spans, whenever they come', () => {
     const config = resolveConfig({ endpoint, batch: { scheduleDelayMs: 1_000 } }, {}, () => {});
     pipeline = createPipeline(config.destinations[0]!, config, () => {}, { clock });
     const spans = someSpans(400);
-    for (let turn = 0; turn < 10_000 && !pipeline.isStuck; turn += 1) {
+    for (let turn = 0; turn < 10_000 && pipeline.stuck === 0; turn += 1) {
       const next = turn % 40 === 0 ? spans.shift() : undefined;
       if (next !== undefined) pipeline.outlet(next, undefined);
       clock.turn(100);
