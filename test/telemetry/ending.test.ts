@@ -361,7 +361,7 @@ describe('a process that seemed to be over and was not', () => {
   });
 
   it('ends in its time also when the backend takes one thing after the other, each at a third attempt', async () => {
-    const kinds = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l'];
+    const kinds = Array.from('abcdefghijkl', (letter) => `Error_${letter}`);
     for (const _ of kinds) {
       sentry.answerNextEnvelope({ kind: 'status', status: 503 }, 2);
       sentry.answerNextEnvelope({ kind: 'status', status: 200 });
