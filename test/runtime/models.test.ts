@@ -111,6 +111,17 @@ describe('a model reference', () => {
     expect(provider.requests[0]?.headers.authorization).toBe('Bearer sk-1');
   });
 
+  test('takes them so from code as well, as they are read from a file', async () => {
+    const provider = await startStubProvider({ 'm-1': [{ type: 'text', text: 'Hello.' }] });
+    const options = { apiKey: 'sk-1\n', baseUrl: `${provider.baseUrl} \n` };
+    const model = await resolveModel('openai-compatible/m-1', {}, options);
+
+    await createAgent({ name: 'helper', models: [model] }).run('hi');
+    await provider.close();
+
+    expect(provider.requests[0]?.headers.authorization).toBe('Bearer sk-1');
+  });
+
   test.each(['gpt-5', '/gpt-5', 'openai/', 'unheard-of/model', 'constructor/model'])(
     '%j names no model',
     async (ref) => {

@@ -188,13 +188,14 @@ interface Setting {
   readonly value: string;
 }
 
-function setting(name: string, value: string | undefined): Setting | undefined {
-  return value === undefined ? undefined : { name, value };
+/** Blanks around a text, such as the line break a file ends with, are none of it. */
+function setting(name: string, text: string | undefined): Setting | undefined {
+  return text === undefined ? undefined : { name, value: text.trim() };
 }
 
 /** An empty variable counts as one that is not set. */
 function firstSet(environment: Environment, names: readonly string[]): Setting | undefined {
-  return names.map((name) => ({ name, value: environment[name]?.trim() ?? '' })).find(({ value }) => value !== '');
+  return names.map((name) => setting(name, environment[name])).find((found) => (found?.value ?? '') !== '');
 }
 
 /** Asked before the first call, because a provider package would only say so then, and hardly in these words. */
