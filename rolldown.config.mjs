@@ -23,9 +23,12 @@ const OLDEST_API = join(
 const BESIDE_THE_SDK =
   /\/src\/(?:telemetry\/(?:export|issues|http|setup|flush-after|metrics)\b|cli|receiver|testing|register)/;
 
-/** What the helpers are made of: what needs the API alone, but for what only sending asks for. */
+/**
+ * What the helpers are made of: what needs the API alone, but for what only sending asks for. With it goes what the
+ * runtime has in common with what sends, or it would load all of that.
+ */
 const HELPERS =
-  /\/src\/telemetry\/(?!(?:export|issues|http|sampling)\/|(?:setup|flush-after|metrics|deadline)\.ts|content\/(?:foreign-names|statement|plain-attribute)\.ts|config\/(?!version))|\/api-1\.9\.0\//;
+  /\/src\/telemetry\/(?!(?:export|issues|http|sampling)\/|(?:setup|flush-after|metrics|deadline)\.ts|content\/(?:foreign-names|statement|plain-attribute)\.ts|config\/(?!version|field-value))|\/api-1\.9\.0\//;
 
 /** What stands on the packages that speak OTLP, which load when tracing is set up: see `otlp-exporter.ts`. */
 const DELIVERY = /\/src\/telemetry\/(?!export\/(?:official-exporter|otlp-transport)\.)/;

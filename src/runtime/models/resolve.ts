@@ -1,4 +1,4 @@
-import { isFieldValue } from '../../telemetry/config/headers.ts';
+import { isFieldValue } from '../../telemetry/config/field-value.ts';
 import { ModelUnavailableError } from '../errors.ts';
 import { defined } from '../defined.ts';
 import type { ModelLike } from '../types.ts';

@@ -1,3 +1,4 @@
+import { isFieldValue } from './field-value.ts';
 import { describe, isRecord, type Kind, type Reading } from './kinds.ts';
 import { percentDecode, splitKeyValueList, type Entry } from './key-value-list.ts';
 
@@ -9,12 +10,6 @@ export const SENTRY_AUTH_HEADER = 'x-sentry-auth';
 
 /** RFC 9110, section 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/;
-const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-
-/** Whether Node's http client agrees to send a text as the value of a header. */
-export function isFieldValue(text: string): boolean {
-  return FIELD_VALUE.test(text);
-}
 
 /**
  * Headers of an OTLP request: a list such as `api-key=abc,x-tenant=1` in the environment, a record in code.
