@@ -55,12 +55,12 @@ export function parseConfigDocument(text: string): ConfigDocument {
     // Pretty errors would quote lines of the file, and with them whatever secret stands there.
     const document = parseDocument(text, { lineCounter, prettyErrors: false });
     if (document.errors.length > 0) {
-      return unusable(
-        document.errors.slice(0, MAX_SYNTAX_PROBLEMS).map((error) => {
-          const { line, column } = positionAt(error.pos[0]);
-          return { line, column, message: syntaxMessage(error) };
-        }),
-      );
+      const problems = document.errors.slice(0, MAX_SYNTAX_PROBLEMS).map((error) => {
+        const { line, column } = positionAt(error.pos[0]);
+        return { line, column, message: syntaxMessage(error) };
+      });
+      const different = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
+      return unusable([...different.values()]);
     }
     const unusableNodes = findUnusableNodes(document, positionAt);
     if (unusableNodes.length > 0) return unusable(unusableNodes);
@@ -83,11 +83,18 @@ export function parseConfigDocument(text: string): ConfigDocument {
 function syntaxMessage({ code, message }: YAMLParseError): string {
   // The parser's own words are for whoever called it.
   if (code === 'MULTIPLE_DOCS') return 'a second document begins here: a configuration file is one';
-  // Behind a colon, or from a backslash on, it quotes the file, and with it whatever secret stands there.
-  const said = message.replace(/(?:: | \\).*$/s, '');
+  // Behind a colon it quotes the file, and with it whatever secret stands there; ` : ` is the sign itself.
+  const said = QUOTING.get(code) ?? message.replace(/(?<! ): .*$/s, '');
   const hint = SYNTAX_HINTS.get(code);
   return `not valid YAML: ${said}${hint === undefined ? '' : `; ${hint}`}`;
 }
+
+/** What is said where the parser quotes the file in the middle of what it says. */
+const QUOTING: ReadonlyMap<YAMLParseError['code'], string> = new Map([
+  ['BAD_DIRECTIVE', 'Invalid directive'],
+  ['BAD_DQ_ESCAPE', 'Invalid escape sequence'],
+  ['TAG_RESOLVE_FAILED', 'Unresolved tag'],
+]);
 
 /** Texts that mean something else to YAML, which its parser does not say. */
 const SYNTAX_HINTS: ReadonlyMap<YAMLParseError['code'], string> = new Map([
@@ -95,6 +102,8 @@ const SYNTAX_HINTS: ReadonlyMap<YAMLParseError['code'], string> = new Map([
   ['BAD_DQ_ESCAPE', 'write a backslash in double quotes twice'],
   ['BAD_SCALAR_START', 'put a text that begins with it in quotes'],
   ['BLOCK_AS_IMPLICIT_KEY', 'put a text that has a colon and a space in it in quotes'],
+  ['KEY_OVER_1024_CHARS', 'put a text that has a colon and a space in it in quotes'],
+  ['TAG_RESOLVE_FAILED', 'put a text that begins with ! in quotes'],
 ]);
 
 const NO_ANCHOR = 'there is no anchor before this alias; put a text that begins with * in quotes';

@@ -169,12 +169,28 @@ agents:
     ]);
   });
 
+  test('is a text with a colon far behind its beginning', async () => {
+    const text = `agents:\n  helper:\n    instructions:\n      ${'Be brief. '.repeat(110)}Note: be nice.\n`;
+
+    expect(await problemsOf(text)).toEqual([
+      '4:7: not valid YAML: The : indicator must be at most 1024 chars after the start of an implicit block mapping key; put a text that has a colon and a space in it in quotes',
+    ]);
+  });
+
+  test('is a text that begins with an exclamation mark', async () => {
+    expect(await problemsOf(`runtime: { sentry: { release: !! } }\n${AGENTS}`)).toEqual([
+      '1:31: not valid YAML: Unresolved tag; put a text that begins with ! in quotes',
+    ]);
+  });
+
   test.each([
-    ['a brace too many', 'http: { token_env: TOKEN }}\n  sentry: { dsn_env: hunter2 }'],
-    ['a bar before a text', 'sentry:\n    dsn_env: |hunter2'],
-    ['a backslash', 'sentry:\n    dsn_env: "\\hunter2"'],
-  ])('quotes nothing of the file where it is no YAML: %s', async (_what, runtime) => {
-    const problems = await problemsOf(`runtime:\n  ${runtime}\n`);
+    ['a brace too many', 'runtime:\n  http: { token_env: TOKEN }}\n  sentry: { dsn_env: hunter2 }\n'],
+    ['a bar before a text', 'runtime:\n  sentry:\n    dsn_env: |hunter2\n'],
+    ['a backslash', 'runtime:\n  sentry:\n    dsn_env: "\\hunter2"\n'],
+    ['exclamation marks', 'runtime:\n  sentry:\n    dsn_env: !hunter2! TOKEN\n'],
+    ['a percent sign', '%YAML hunter2\n---\nruntime: {}\n'],
+  ])('quotes nothing of the file where it is no YAML: %s', async (_what, text) => {
+    const problems = await problemsOf(text);
 
     expect(problems).toContainEqual(expect.stringContaining('not valid YAML: '));
     expect(problems.join('\n')).not.toMatch(/hunter2|\\h|TOKEN/);
