@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'dotenv';
 
 import { dsn } from '../../telemetry/config/dsn.ts';
-import { decodeText } from './text.ts';
+import { encodingProblem } from '../../telemetry/config/environment.ts';
 
 /** Environment variables that can be set, as `process.env`. */
 export type MutableEnvironment = Record<string, string | undefined>;
@@ -13,14 +13,14 @@ export type MutableEnvironment = Record<string, string | undefined>;
  * that is how a run is kept from what the file says.
  */
 export function loadEnvFile(path: string, environment: MutableEnvironment, notice: (message: string) => void): void {
-  let bytes: Buffer;
+  let text: string;
   try {
-    bytes = readFileSync(path);
+    text = readFileSync(path, 'utf8');
   } catch {
     return;
   }
-  const text = decodeText(bytes);
-  if (text === undefined) return notice(`${path} must be UTF-8 text, but is not: save it as UTF-8`);
+  const problem = encodingProblem(path, text);
+  if (problem !== undefined) notice(problem);
   // As `.env` is read without a configuration file. Node's own parser makes other variables of some lines.
   for (const [name, value] of Object.entries(parse(text))) environment[name] ??= value;
 }

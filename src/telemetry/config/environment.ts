@@ -23,12 +23,13 @@ export function readEnvironment(
   report: Report,
 ): Environment {
   if (envFile === false) return environment;
-  const text = host.readTextFile(resolve(host.workingDirectory, envFile ?? '.env'));
-  // Windows PowerShell writes and appends UTF-16, of which nothing is understood.
-  if (text?.includes('\0') === true) {
-    report({ key: 'envFile', message: `${envFile ?? '.env'} must be UTF-8 text, but is not: save it as UTF-8.` });
+  const file = envFile ?? '.env';
+  const text = host.readTextFile(resolve(host.workingDirectory, file));
+  if (text !== undefined) {
+    const problem = encodingProblem(file, text);
+    if (problem !== undefined) report({ key: 'envFile', message: `${problem}.` });
+    return { ...parseEnvFile(text, report), ...defined(environment) };
   }
-  if (text !== undefined) return { ...parseEnvFile(text, report), ...defined(environment) };
   if (envFile !== undefined) {
     report({
       key: 'envFile',
@@ -36,6 +37,14 @@ export function readEnvironment(
     });
   }
   return environment;
+}
+
+/**
+ * What is wrong with an env file of which not everything is understood: Windows PowerShell writes and appends UTF-16.
+ * A letter of another encoding spoils no more than the value it is in.
+ */
+export function encodingProblem(file: string, text: string): string | undefined {
+  return text.includes('\0') ? `${file} must be UTF-8 text, but is not: save it as UTF-8` : undefined;
 }
 
 /** dotenv is loaded only for a file that exists: a process without one pays nothing for it. */

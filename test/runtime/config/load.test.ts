@@ -238,6 +238,22 @@ describe('env_file', () => {
     expect(notices).toEqual([expect.stringMatching(/settings\.env must be UTF-8 text, but is not: save it as UTF-8$/)]);
   });
 
+  test('says so when a part of it is in UTF-16, as Windows PowerShell appends it, and takes the rest', async () => {
+    const file = Buffer.concat([Buffer.from('ONE=file\n'), Buffer.from('TWO=file\r\n', 'utf16le')]);
+    const { environment, notices } = await load(text, { 'settings.env': file });
+
+    expect(environment).toEqual({ ONE: 'file' });
+    expect(notices).toEqual([expect.stringMatching(/settings\.env must be UTF-8 text, but is not: save it as UTF-8$/)]);
+  });
+
+  test('is read also when it has a letter in Latin-1, as in a comment', async () => {
+    const file = Buffer.from('# Schl\u00fcssel\nONE=file\n', 'latin1');
+    const { environment, notices } = await load(text, { 'settings.env': file });
+
+    expect(environment).toEqual({ ONE: 'file' });
+    expect(notices).toEqual([]);
+  });
+
   test('is .env beside the file when there is one and none is named', async () => {
     expect((await load(AGENTS, { '.env': 'ONE=file' })).environment).toEqual({ ONE: 'file' });
   });
