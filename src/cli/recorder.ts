@@ -114,9 +114,12 @@ function refusePositionals(command: string, positionals: readonly string[]): voi
 function directoryOf(flag: string | undefined, { env }: CommandProcess): string {
   const host = nodeHost();
   // It may stand in .env, as the other settings may.
-  const directory = flag ?? readEnvironment(env, undefined, host, () => {})['FAULTLINE_RECORDER_DIR'];
+  const problems: string[] = [];
+  const directory =
+    flag ?? readEnvironment(env, undefined, host, ({ message }) => problems.push(message))['FAULTLINE_RECORDER_DIR'];
   if (directory === undefined || directory === '') {
-    throw new UsageError('Which directory? Name it with --dir, or set FAULTLINE_RECORDER_DIR.');
+    const question = 'Which directory? Name it with --dir, or set FAULTLINE_RECORDER_DIR.';
+    throw new UsageError([question, ...problems].join(' '));
   }
   return resolve(host.workingDirectory, directory);
 }

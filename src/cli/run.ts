@@ -136,23 +136,24 @@ function listAgents({ agents }: RuntimeConfig): string {
 }
 
 async function runModel(source: ModelSource, asked: Talk, context: CommandProcess): Promise<number> {
-  // A key may stand in .env, as the settings of telemetry may.
-  const environment = readEnvironment(context.env, undefined, nodeHost(), () => {});
-  const model = await resolve(source, environment);
-  const agent = createAgent({
-    name: source.agent,
-    models: [model],
-    ...(source.instructions === undefined ? {} : { instructions: source.instructions }),
+  // Before the model, so that it is said first when .env, where a key may stand as well, cannot be understood.
+  const tracing = setupTracing({ captureUncaught: true });
+  return untilAnswered(tracing, async () => {
+    const environment = readEnvironment(context.env, undefined, nodeHost(), () => {});
+    const model = await resolve(source, environment);
+    const agent = createAgent({
+      name: source.agent,
+      models: [model],
+      ...(source.instructions === undefined ? {} : { instructions: source.instructions }),
+    });
+    const hint = isKeyless(source, environment) ? 'OPENAI_API_KEY is not set' : 'is the key right?';
+    return talk(agent, asked, (error) => explain(error, hint), context);
   });
-  const hint = isKeyless(source, environment) ? 'OPENAI_API_KEY is not set' : 'is the key right?';
-  return untilAnswered(setupTracing({ captureUncaught: true }), () =>
-    talk(agent, asked, (error) => explain(error, hint), context),
-  );
 }
 
 function isKeyless({ model }: ModelSource, environment: Environment): boolean {
   if (!model.startsWith('openai-compatible/')) return false;
-  return ['OPENAI_COMPATIBLE_API_KEY', 'OPENAI_API_KEY'].every((name) => (environment[name] ?? '') === '');
+  return ['OPENAI_COMPATIBLE_API_KEY', 'OPENAI_API_KEY'].every((name) => (environment[name]?.trim() ?? '') === '');
 }
 
 async function untilAnswered(tracing: Tracing, run: () => Promise<number>): Promise<number> {

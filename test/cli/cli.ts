@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+/** The built binary. */
+export const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 /** A directory without a package.json and without a .env, so that only the given environment counts. */
 const EMPTY_DIRECTORY = mkdtempSync(join(tmpdir(), 'faultline-cli-'));

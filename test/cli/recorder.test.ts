@@ -8,7 +8,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import type { CommandProcess } from '../../src/cli/command.ts';
 import { createRecorderCommand, type Drain } from '../../src/cli/recorder.ts';
+import { runNode } from '../support/run-node.ts';
 import { deadOwner, record } from '../telemetry/export/recorder/recorded.ts';
+import { MAIN } from './cli.ts';
 
 let directory: string;
 
@@ -207,4 +209,15 @@ test.each([
   [['drain', '--dir', 'd', '--timeout-ms', '1s'], '--timeout-ms expects a number of milliseconds above 0, got 1s.'],
 ])('a wrong command line %j is answered with one sentence', async (args, message) => {
   await expect((async () => run(args))()).rejects.toThrow(message);
+});
+
+test('a .env file that cannot be understood is named where the directory is missing', async () => {
+  writeFileSync(join(directory, '.env'), '\ufeffFAULTLINE_RECORDER_DIR=waiting\r\n', 'utf16le');
+
+  expect(await runNode([MAIN, 'recorder', 'status'], { cwd: directory })).toMatchObject({
+    code: 2,
+    stderr:
+      'Which directory? Name it with --dir, or set FAULTLINE_RECORDER_DIR. ' +
+      '.env must be UTF-8 text, but is not: save it as UTF-8.\n',
+  });
 });

@@ -4,11 +4,12 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 
 import { startFakeSentry } from '../../src/testing/fake-sentry.ts';
 import { startStubProvider, type StubModelScript, type StubProvider } from '../../src/testing/stub-provider.ts';
-import { cli, startCli } from './cli.ts';
+import { runNode } from '../support/run-node.ts';
+import { cli, MAIN, startCli } from './cli.ts';
 
 const KEY = 'sk-test-0123456789abcdefwxyz';
 
@@ -366,6 +367,19 @@ describe('faultline run without what it needs', () => {
       code: 1,
       stdout: '',
       stderr: 'faultline: no model answered: m-1 (401); OPENAI_API_KEY is not set\n',
+    });
+  });
+
+  test('says that the .env file the key is in cannot be understood', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'faultline-cli-run-'));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    writeFileSync(join(directory, '.env'), '\ufeffGROQ_API_KEY=gsk_1\r\n', 'utf16le');
+
+    expect(await runNode([MAIN, 'run', '--model', 'groq/m-1', 'Rain?'], { cwd: directory })).toMatchObject({
+      code: 1,
+      stderr:
+        'faultline: .env must be UTF-8 text, but is not: save it as UTF-8.\n' +
+        'faultline: groq/m-1 needs a key: set GROQ_API_KEY\n',
     });
   });
 
