@@ -43,7 +43,8 @@ export async function serveHttp(options: ServeHttpOptions): Promise<void> {
     errorHandler: badRequest,
   });
   let isGuarded = true;
-  const allowed = new Set(allowedHosts.map((name) => name.toLowerCase()));
+  // What it listens on may be a name of the loopback that only this machine knows, as `/etc/hosts` has them.
+  const allowed = new Set([host, ...allowedHosts].map((name) => name.toLowerCase()));
 
   const server = createServer(
     {
@@ -110,7 +111,7 @@ function hostName(request: IncomingMessage): string {
 
 /** Whether only this machine reaches an address. A name tells less: `LOCALHOST` is one, and so are those of `/etc/hosts`. */
 function isLoopback(address: string): boolean {
-  return address === '::1' || address.startsWith('127.');
+  return address === '::1' || /^(?:::ffff:)?127\./.test(address);
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {

@@ -29,6 +29,7 @@ function isLoopback(url: string): boolean {
     hostname === 'localhost' ||
     hostname.endsWith('.localhost') ||
     hostname === '[::1]' ||
-    /^127(?:\.\d+){3}$/.test(hostname)
+    // The same in IPv6: how a URL writes `::ffff:127.0.0.1`.
+    /^127(?:\.\d+){3}$|^\[::ffff:7f[\da-f]{2}:[\da-f]{1,4}\]$/.test(hostname)
   );
 }

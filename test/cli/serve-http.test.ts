@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { lookup } from 'node:dns/promises';
 import { connect, type Socket } from 'node:net';
+import { hostname, networkInterfaces } from 'node:os';
 
 import { expect, onTestFinished, test } from 'vitest';
 
@@ -10,6 +12,20 @@ import { gate, rejection } from '../runtime/support/agents.ts';
 const { Request: OwnRequest, Response: OwnResponse } = globalThis;
 
 const hello = () => Promise.resolve(new Response('hello'));
+
+/** Other ways to write an address of the loopback, as far as this machine has them. */
+const LOOPBACK: readonly string[] = [
+  'LOCALHOST',
+  '127.1',
+  ...(Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ family }) => family === 'IPv6'))
+    ? ['::ffff:127.0.0.1']
+    : []),
+  // Debian gives the name of a machine one.
+  ...(await lookup(hostname()).then(
+    ({ address }) => (address.startsWith('127.') ? [hostname()] : []),
+    () => [],
+  )),
+];
 
 /** Serves on a free port until the test is over. */
 async function start(options: Partial<ServeHttpOptions> = {}) {
@@ -118,11 +134,17 @@ test.each(['evil.example', 'evil.example:80', '10.0.0.1'])(
   },
 );
 
-test('a page gets nothing either where the address is that of the loopback under another name', async () => {
-  const { port } = await start({ host: 'LOCALHOST' });
+test.each(LOOPBACK)('a page gets nothing either where the address is that of the loopback as %s', async (host) => {
+  const { port } = await start({ host });
   const [answer] = (await once(dial(port, get('evil.example')), 'data')) as [string];
 
   expect(answer).toMatch(/^HTTP\/1.1 421 /);
+});
+
+test.each(LOOPBACK)('a server on %s answers where it says it is', async (host) => {
+  const { origin } = await start({ host });
+
+  expect(await (await fetch(origin)).text()).toBe('hello');
 });
 
 test.each(['app.example', 'APP.example:8080', 'localhost:1', '[::1]', '127.0.0.2'])(

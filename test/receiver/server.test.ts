@@ -269,6 +269,7 @@ describe('web pages', () => {
     '127.0.0.1.evil.example',
     'localhost.evil.example',
     '192.168.0.7',
+    '[::ffff:192.168.0.7]',
     'user@127.0.0.1',
     '127.0.0.1/x',
   ])('that reach the receiver under the name %j get nothing', async (host) => {
@@ -279,14 +280,19 @@ describe('web pages', () => {
     expect(answer.status).toBe(421);
   });
 
-  test.each(['127.0.0.1:4318', 'localhost', 'LOCALHOST:4318', 'viewer.localhost', '[::1]:4318', '127.0.0.2'])(
-    'may use the loopback name %j',
-    async (host) => {
-      const receiver = await start();
+  test.each([
+    '127.0.0.1:4318',
+    'localhost',
+    'LOCALHOST:4318',
+    'viewer.localhost',
+    '[::1]:4318',
+    '[::ffff:127.0.0.1]',
+    '127.0.0.2',
+  ])('may use the loopback name %j', async (host) => {
+    const receiver = await start();
 
-      expect((await send(receiver.tracesUrl, { method: 'GET', headers: { host } })).status).toBe(200);
-    },
-  );
+    expect((await send(receiver.tracesUrl, { method: 'GET', headers: { host } })).status).toBe(200);
+  });
 
   test.each(['https://evil.example', 'http://localhost.evil.example', 'null', 'file://', 'chrome-extension://abc'])(
     'of the origin %j can neither write, read nor delete',
