@@ -174,7 +174,7 @@ const timeoutOrNone = expecting(
 );
 const path = expecting('a path, relative to this file', z.string().min(1));
 const url = expecting(
-  'a URL that begins with http:// or https://',
+  'a URL such as http://localhost:8000/v1, without a user',
   z
     .string()
     .regex(/^https?:\/\/[^\s/]+\S*$/, { abort: true })

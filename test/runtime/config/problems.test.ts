@@ -127,11 +127,15 @@ agents:
     ],
     [
       `${AGENTS}\nproviders: { a: { base_url: example.com } }`,
-      '2:29: providers.a.base_url must be a URL that begins with http:// or https://, but is "example.com"',
+      '2:29: providers.a.base_url must be a URL such as http://localhost:8000/v1, without a user, but is "example.com"',
     ],
     [
       `${AGENTS}\nproviders: { a: { base_url: 'http://127.0.0.1:80800/v1' } }`,
-      '2:29: providers.a.base_url must be a URL that begins with http:// or https://, but is a text of 25 characters',
+      '2:29: providers.a.base_url must be a URL such as http://localhost:8000/v1, without a user, but is a text of 25 characters',
+    ],
+    [
+      `${AGENTS}\nproviders: { a: { base_url: 'http://hunter2@127.0.0.1/v1' } }`,
+      '2:29: providers.a.base_url must be a URL such as http://localhost:8000/v1, without a user, but is a text of 27 characters',
     ],
   ])('%j: %s', async (text, expected) => {
     const problems = await problemsOf(text);
