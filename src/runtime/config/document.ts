@@ -52,8 +52,8 @@ export function parseConfigDocument(text: string): ConfigDocument {
     positionAt,
   });
   try {
-    // Pretty errors would quote lines of the file, and with them whatever secret stands there.
-    const document = parseDocument(text, { lineCounter, prettyErrors: false });
+    // Pretty errors and warnings would quote lines of the file, and with them whatever secret stands there.
+    const document = parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'error' });
     if (document.errors.length > 0) {
       const problems = document.errors.slice(0, MAX_SYNTAX_PROBLEMS).map((error) => {
         const { line, column } = positionAt(error.pos[0]);
@@ -118,7 +118,7 @@ const UNUSABLE_KEYS: ReadonlyMap<unknown, string> = new Map([
   ['__proto__', '__proto__ cannot be a key: choose another name'],
 ]);
 
-/** What is valid YAML and no plain value. The parser would throw, or warn with words of the file. */
+/** What is valid YAML and no plain value. The parser would throw with words of the file, or make a text of it. */
 function findUnusableNodes(document: Document, positionAt: ConfigDocument['positionAt']): readonly ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const add = (node: Node, message: string): void => {

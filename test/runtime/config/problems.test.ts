@@ -211,6 +211,14 @@ agents:
     expect(warnings).not.toHaveBeenCalled();
   });
 
+  test('is a key of bytes, of which nothing is printed', async () => {
+    const warnings = vi.spyOn(process, 'emitWarning');
+    onTestFinished(() => warnings.mockRestore());
+
+    expect(await problemsOf(`%YAML 1.1\n---\n!!binary aHVudGVyMg==: 1\n${AGENTS}`)).toHaveLength(1);
+    expect(warnings).not.toHaveBeenCalled();
+  });
+
   test('is a name that means something else to JavaScript', async () => {
     expect(await problemsOf('agents:\n  __proto__: { models: [openai/a] }\n')).toEqual([
       '2:3: __proto__ cannot be a key: choose another name',
