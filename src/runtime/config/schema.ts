@@ -361,7 +361,7 @@ const http = section({
   base_path: field(basePath, 'Where the routes are, such as `/api`. Default: at the root.'),
   allowed_hosts: field(
     listOf(hostName, 'names of hosts'),
-    'Names by which a server on a loopback address may be asked, besides those of the loopback, such as that of a proxy before it. Default: none.',
+    'Names by which a server on a loopback address may be asked, besides `host` and those of the loopback, such as that of a proxy before it. Default: none.',
   ),
   cors_origins: field(listOf(origin, 'origins'), 'Origins of web pages that may call, `*` for all. Default: none.'),
   event_source: field(
