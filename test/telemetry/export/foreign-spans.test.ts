@@ -689,6 +689,39 @@ describe('a span that names its operation itself', () => {
     },
   );
 
+  it.each<[string, Attributes]>([
+    [
+      '@traceloop/instrumentation-anthropic',
+      {
+        'gen_ai.operation.name': 'chat',
+        'gen_ai.usage.input_tokens': 30,
+        'gen_ai.usage.output_tokens': 5,
+        'gen_ai.usage.total_tokens': 35,
+        'gen_ai.usage.cache_read.input_tokens': 20,
+        'gen_ai.usage.cache_creation.input_tokens': 10,
+      },
+    ],
+    [
+      '@arizeai/openinference-instrumentation-bedrock',
+      {
+        'openinference.span.kind': 'LLM',
+        'llm.token_count.prompt': 30,
+        'llm.token_count.completion': 5,
+        'llm.token_count.prompt_details.cache_read': 20,
+        'llm.token_count.prompt_details.cache_write': 10,
+      },
+    ],
+  ])('has cached tokens in its input where %s hands on what stands beside it', async (scope, attributes) => {
+    trace.getTracer(scope).startSpan('chat', { attributes }).end();
+    await tracing.flush();
+    expect(only(sentry.stored[0]!, 'gen_ai.usage.input', 'gen_ai.usage.output', 'gen_ai.usage.cache')).toEqual({
+      'gen_ai.usage.input_tokens': 60,
+      'gen_ai.usage.output_tokens': 5,
+      'gen_ai.usage.cache_read.input_tokens': 20,
+      'gen_ai.usage.cache_creation.input_tokens': 10,
+    });
+  });
+
   it('says how soon a streamed answer began, as those of the AI SDK 7 do', async () => {
     const span = await storedOne({
       'gen_ai.operation.name': 'chat',

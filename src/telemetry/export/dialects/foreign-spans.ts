@@ -185,6 +185,7 @@ const COUNTED_OP = /^(?:gen_)?ai\./;
  */
 export function foreignAttributes(span: ForeignSpan): Attributes {
   const { attributes: given } = span;
+  const writer = span.instrumentationScope?.name;
   const instrumentation = instrumentationOf(given);
   const said = given[GEN_AI_OPERATION_NAME];
   if (instrumentation === undefined && said === undefined && !(GEN_AI_SYSTEM in given)) return given;
@@ -195,8 +196,8 @@ export function foreignAttributes(span: ForeignSpan): Attributes {
   if (operation !== undefined) markOperation(attributes, operation, span, instrumentation);
   else if (said !== undefined || isTold) unmarkOperation(attributes);
   addNames(attributes, OTHER_NAMES);
-  if (operation !== undefined && MODEL_CALLS.has(operation)) addUsage(attributes);
-  else if (isTold || instrumentation !== undefined || said !== undefined) moveUsage(attributes);
+  if (operation !== undefined && MODEL_CALLS.has(operation)) addUsage(attributes, writer);
+  else if (isTold || instrumentation !== undefined || said !== undefined) moveUsage(attributes, writer);
   return attributes;
 }
 

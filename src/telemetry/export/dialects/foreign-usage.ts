@@ -90,41 +90,56 @@ const TOTAL_TOKENS = 'gen_ai.usage.total_tokens';
 /** Where Langfuse has its counts, as JSON. */
 const LANGFUSE_USAGE = 'langfuse.observation.usage_details';
 
-/** Writes what a model call used under the names Sentry counts by: totals that include their parts. */
-export function addUsage(attributes: Attributes): void {
-  const usage = usageOf(attributes);
+/**
+ * Instrumentations that hand on the counts of Anthropic and Bedrock, which have cached tokens beside the input, with no
+ * total or with one that leaves them out.
+ */
+const COUNTING_BESIDE: ReadonlySet<string | undefined> = new Set([
+  '@traceloop/instrumentation-anthropic',
+  '@arizeai/openinference-instrumentation-bedrock',
+]);
+
+/**
+ * Writes what a model call used under the names Sentry counts by: totals that include their parts.
+ *
+ * @param writer the name of the scope the span is from
+ */
+export function addUsage(attributes: Attributes, writer: string | undefined): void {
+  const usage = usageOf(attributes, writer);
   for (const kind of KINDS) if (usage?.[kind] !== undefined) attributes[COUNTS[kind].name] = usage[kind];
 }
 
 /**
  * Gives the usage and the cost of a span that is no model call the names that Faultline's own agents have them under:
  * it repeats what the model calls in it say, and a dashboard that sums over all spans would count every token twice.
+ *
+ * @param writer the name of the scope the span is from
  */
-export function moveUsage(attributes: Attributes): void {
-  const usage = usageOf(attributes);
+export function moveUsage(attributes: Attributes, writer: string | undefined): void {
+  const usage = usageOf(attributes, writer);
   for (const kind of KINDS) if (usage?.[kind] !== undefined) attributes[COUNTS[kind].total] ??= usage[kind];
   const cost = attributes[GEN_AI_COST_TOTAL_TOKENS];
   if (cost !== undefined) attributes[FAULTLINE_COST_USD_TOTAL] ??= cost;
   for (const name of Object.keys(attributes)) if (/^gen_ai\.(?:usage|cost)[._]/.test(name)) delete attributes[name];
 }
 
-function usageOf(attributes: Attributes): TokenUsage | undefined {
+function usageOf(attributes: Attributes, writer: string | undefined): TokenUsage | undefined {
   return (
     normalizeUsage(langfuseCounts(attributes[LANGFUSE_USAGE])) ??
-    normalizeUsage(countsByName(attributes), String(attributes['ai.model.provider']))
+    normalizeUsage(countsByName(attributes, writer), String(attributes['ai.model.provider']))
   );
 }
 
 type Counts = { -readonly [Kind in keyof TokenUsage]: number };
 
 /** In the shape of the AI SDK, whose version 6 hands on what models say that count in another way. */
-function countsByName(attributes: Attributes): object {
+function countsByName(attributes: Attributes, writer: string | undefined): object {
   const counts: Counts = {};
   for (const kind of KINDS) {
     const found = COUNTS[kind].foreign.map((name) => attributes[name]).find((value) => typeof value === 'number');
     if (found !== undefined) counts[kind] = found;
   }
-  if (!('ai.usage.inputTokens' in attributes)) return withCachedTokens(counts, attributes[TOTAL_TOKENS]);
+  if (!('ai.usage.inputTokens' in attributes)) return withCachedTokens(counts, attributes[TOTAL_TOKENS], writer);
   return {
     ...counts,
     inputTokenDetails: { noCacheTokens: attributes['ai.usage.inputTokenDetails.noCacheTokens'] },
@@ -133,10 +148,11 @@ function countsByName(attributes: Attributes): object {
 }
 
 /** What Bedrock counts beside the input, Strands hands on so; its total says that it is there. */
-function withCachedTokens(counts: Counts, total: unknown): Counts {
+function withCachedTokens(counts: Counts, total: unknown, writer: string | undefined): Counts {
   const { inputTokens = 0, outputTokens = 0, cacheReadTokens = 0, cacheWriteTokens = 0 } = counts;
   const input = inputTokens + cacheReadTokens + cacheWriteTokens;
-  return input > inputTokens && total === input + outputTokens ? { ...counts, inputTokens: input } : counts;
+  const isBeside = total === input + outputTokens || COUNTING_BESIDE.has(writer);
+  return isBeside && input > inputTokens ? { ...counts, inputTokens: input } : counts;
 }
 
 /** Langfuse takes counts of any provider, or its own, of which each stands beside the others. */
