@@ -271,7 +271,7 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'bullmq.job.failed.reason',
     'langfuse.observation.status_message',
   ]),
-  ...same({ role: 'stack' }, ['exception.stacktrace', 'error.stack']),
+  ...same({ role: 'stack' }, ['exception.stacktrace']),
   ...same({ role: 'class' }, ['exception.type']),
   // LangChain copies into it what an agent is configured with.
   ...contentOf('openInference', EVERYTHING_SAID, ['metadata']),
@@ -401,6 +401,8 @@ const JUDGEMENT = /(?:^|\.)(?:annotation|evaluation)\.explanation$/;
 const STATEMENT_VALUES = /^db\.(?:\w{1,64}\.)?(?:values|params|parameters|bindings)$/;
 /** What an error said, in the words of any other instrumentation. */
 const ERROR_MESSAGE = /(?:^|[._:-])(?:error|exception)(?:[._:-]?(?:message|msg|description|details?|text))?$/;
+/** Its stack, which begins with what it said. */
+const ERROR_STACK = /(?:^|[._:-])(?:error|exception)[._:-]?stack(?:[._:-]?trace)?$/;
 const ADDRESS = /(?:^|[._:-])(?:url|uri|href|referr?er|location|link)$/;
 
 const PLAIN: SettledRole = { role: 'plain' };
@@ -410,6 +412,7 @@ const CALL_CONTENT: SettledRole = roleOfContent(WHOLE_REQUEST);
 const STATEMENT_CONTENT: SettledRole = roleOfContent(['toolArguments']);
 const UNLISTED_ADDRESS: SettledRole = { role: 'url' };
 const UNLISTED_MESSAGE: SettledRole = { role: 'message' };
+const UNLISTED_STACK: SettledRole = { role: 'stack' };
 
 /** What an attribute holds, by its name. */
 export function attributeRole(name: string): AttributeRole {
@@ -435,6 +438,7 @@ function roleByAnyWords(name: string): SettledRole {
   const words = name.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
   if (BODY.test(words) || (AI_FAMILY.test(words) && CONTENT_WORD.test(words))) return UNLISTED_CONTENT;
   if (ERROR_MESSAGE.test(words)) return UNLISTED_MESSAGE;
+  if (ERROR_STACK.test(words)) return UNLISTED_STACK;
   return ADDRESS.test(words) ? UNLISTED_ADDRESS : PLAIN;
 }
 

@@ -402,6 +402,17 @@ describe('a span of another instrumentation, while content is not recorded', () 
     expect(attributesOf({ [name]: true })).toEqual({ [name]: true });
   });
 
+  it.each(['error.stack', 'errorStack', 'step.error.stack', 'error.stack_trace', 'job.exception.stacktrace'])(
+    'has of the stack of an error in %s the frames alone',
+    (name) => {
+      const stack = { [name]: 'ApiError: canary\n    at ask (/srv/app/ask.js:3:7)' };
+      const event = foreign({}, (writing) => writing.addEvent('error.step', stack));
+      const frames = { [name]: 'Error: [message withheld]\n    at ask (/srv/app/ask.js:3:7)' };
+      expect(allowUnder(event, createContentPolicy()).events[0]?.attributes).toEqual(frames);
+      expect(attributesOf(stack)).toEqual(frames);
+    },
+  );
+
   it('has no secret in any other attribute, name or link', () => {
     const span = foreign({
       'http.request.header.authorization': [`Bearer ${KEY}`],
