@@ -400,9 +400,10 @@ const JUDGEMENT = /(?:^|\.)(?:annotation|evaluation)\.explanation$/;
 /** The values of a statement's parameters. */
 const STATEMENT_VALUES = /^db\.(?:\w{1,64}\.)?(?:values|params|parameters|bindings)$/;
 /** What an error said, in the words of any other instrumentation. */
-const ERROR_MESSAGE = /(?:^|[._:-])(?:error|exception)(?:[._:-]?(?:message|msg|description|details?|text))?$/;
+const ERROR_MESSAGE =
+  /(?:^|[._:-])(?:err|errors?|exceptions?)(?:\.\d{1,6})?(?:[._:-]?(?:message|msg|description|details?|text))?$/;
 /** Its stack, which begins with what it said. */
-const ERROR_STACK = /(?:^|[._:-])(?:error|exception)[._:-]?stack(?:[._:-]?trace)?$/;
+const ERROR_STACK = /(?:^|[._:-])(?:err|errors?|exceptions?)(?:\.\d{1,6})?[._:-]?stack(?:[._:-]?trace)?$/;
 const ADDRESS = /(?:^|[._:-])(?:url|uri|href|referr?er|location|link)$/;
 
 const PLAIN: SettledRole = { role: 'plain' };
@@ -435,11 +436,16 @@ function roleByWords(name: string): AttributeRole {
 
 function roleByAnyWords(name: string): SettledRole {
   if (STATEMENT_VALUES.test(name)) return STATEMENT_CONTENT;
-  const words = name.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
-  if (BODY.test(words) || (AI_FAMILY.test(words) && CONTENT_WORD.test(words))) return UNLISTED_CONTENT;
+  const words = inWords(name);
+  if (BODY.test(words)) return UNLISTED_CONTENT;
   if (ERROR_MESSAGE.test(words)) return UNLISTED_MESSAGE;
   if (ERROR_STACK.test(words)) return UNLISTED_STACK;
+  if (AI_FAMILY.test(words) && CONTENT_WORD.test(words)) return UNLISTED_CONTENT;
   return ADDRESS.test(words) ? UNLISTED_ADDRESS : PLAIN;
+}
+
+function inWords(name: string): string {
+  return name.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
 }
 
 const EVENTS: Readonly<Record<string, readonly ContentKind[]>> = {
@@ -467,10 +473,16 @@ export function eventNeeds(name: string): readonly ContentKind[] | undefined {
 /** Words that say in an event of any name that its attribute is content. */
 const CONTENT_OF_EVENTS: ReadonlySet<string> = new Set(['arguments', 'body', 'content']);
 
+/** Events that tell of an error. */
+const ERROR_EVENT = /(?:^|[._:-])(?:error|exception)$/;
+
 /** What an attribute of an event with a name of one word holds: the word belongs to the family of the event. */
 export function eventAttributeRole(event: string, word: string): AttributeRole {
   if (CONTENT_OF_EVENTS.has(word)) return UNLISTED_CONTENT;
-  return AI_FAMILY.test(event) ? attributeRole(`${event}.${word}`) : PLAIN;
+  if (!AI_FAMILY.test(event) && !ERROR_EVENT.test(inWords(event))) return PLAIN;
+  const role = attributeRole(`${event}.${word}`);
+  // What a word says by itself is known without the event.
+  return role.role === attributeRole(word).role ? PLAIN : role;
 }
 
 function roleOfContent(needs: readonly ContentKind[]): SettledRole {

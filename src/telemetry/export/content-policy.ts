@@ -11,7 +11,13 @@ import type { ReadableSpan, SpanProcessor, TimedEvent } from '@opentelemetry/sdk
 
 import { cutBetweenWords } from '../content/cut.ts';
 import { messageText, WITHHELD } from '../content/error-text.ts';
-import { eventAttributeRole, eventNeeds, EVERYTHING_SAID, settledRole } from '../content/foreign-names.ts';
+import {
+  eventAttributeRole,
+  eventNeeds,
+  EVERYTHING_SAID,
+  settledRole,
+  type SettledRole,
+} from '../content/foreign-names.ts';
 import { foreignContentWithin } from '../content/messages.ts';
 import { plainValue, writable } from '../content/plain-attribute.ts';
 import { MAX_PLAIN_BYTES, type ContentKind, type ContentPolicy } from '../content/policy.ts';
@@ -161,14 +167,16 @@ class SpanReview {
 
   /** An event whose attributes with names of one word are known by the name of the event. */
   #withoutContentOfEvent(event: TimedEvent): TimedEvent {
+    const { attributes: given = {} } = event;
     let attributes: Attributes | undefined;
-    for (const [key, value] of Object.entries(event.attributes ?? {})) {
+    for (const [key, value] of Object.entries(given)) {
       if (key.includes('.') || (typeof value !== 'string' && !Array.isArray(value))) continue;
       const role = settledRole(eventAttributeRole(event.name, key), key, this.#span);
-      if (role.role !== 'content' || this.#sealed?.has(value) === true) continue;
-      attributes ??= { ...event.attributes };
-      if (this.#captures(role.needs)) attributes[key] = this.#content(value);
-      else delete attributes[key];
+      if (role.role === 'plain' || this.#sealed?.has(value) === true) continue;
+      attributes ??= { ...given };
+      const safe = this.#ofRole(role, key, value, given);
+      if (safe === undefined) delete attributes[key];
+      else attributes[key] = safe;
     }
     return attributes === undefined ? event : { ...event, attributes };
   }
@@ -239,6 +247,16 @@ class SpanReview {
       if (only !== undefined && this.#plainText(key, only, facts) === only) return value;
       return this.#plain(key, value);
     }
+    return this.#ofRole(role, key, value, around);
+  }
+
+  /** What may leave of a value that is known to be more than plain. */
+  #ofRole(
+    role: Exclude<SettledRole, { role: 'plain' }>,
+    key: string,
+    value: AttributeValue,
+    around: Attributes,
+  ): AttributeValue | undefined {
     switch (role.role) {
       case 'content':
         return this.#captures(role.needs) ? this.#content(value) : undefined;

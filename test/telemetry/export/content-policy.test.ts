@@ -364,6 +364,29 @@ describe('a span of another instrumentation, while content is not recorded', () 
     expect(recorded.events.map(({ attributes }) => attributes)).toEqual(span.events.map((event) => event.attributes));
   });
 
+  it.each(['error', 'agent.error', 'step.exception', 'onError'])(
+    'has no message of an error in an event that is called %s',
+    (name) => {
+      const said = {
+        message: 'canary',
+        description: ['canary'],
+        error: '400 canary',
+        stack: 'ApiError: canary',
+        step: 'a',
+      };
+      const span = foreign({}, (writing) => writing.addEvent(name, said));
+      expect(allowUnder(span, createContentPolicy()).events[0]?.attributes).toEqual({
+        message: '[message withheld]',
+        description: ['[message withheld]'],
+        error: 'Bad Request',
+        stack: 'Error: [message withheld]',
+        step: 'a',
+      });
+      const redacted = allowUnder(span, createContentPolicy({ errorMessages: 'redacted' }));
+      expect(redacted.events[0]?.attributes).toMatchObject({ message: 'canary', description: ['canary'] });
+    },
+  );
+
   it('says of an exception its class and where it was thrown', () => {
     class ApiError extends Error {
       override readonly name = 'ApiError';
@@ -391,6 +414,10 @@ describe('a span of another instrumentation, while content is not recorded', () 
     'rpc.jsonrpc.error_message',
     'job.exception.message',
     'task.errorMessage',
+    'tool.error.message',
+    'graphql.errors',
+    'task.errors.0.message',
+    'err.message',
   ])('has no message of an error in %s, unless messages leave', (name) => {
     const message = { [name]: 'no canary' };
     const event = foreign({}, (writing) => writing.addEvent('attempt 1 failed', message));
@@ -402,16 +429,20 @@ describe('a span of another instrumentation, while content is not recorded', () 
     expect(attributesOf({ [name]: true })).toEqual({ [name]: true });
   });
 
-  it.each(['error.stack', 'errorStack', 'step.error.stack', 'error.stack_trace', 'job.exception.stacktrace'])(
-    'has of the stack of an error in %s the frames alone',
-    (name) => {
-      const stack = { [name]: 'ApiError: canary\n    at ask (/srv/app/ask.js:3:7)' };
-      const event = foreign({}, (writing) => writing.addEvent('error.step', stack));
-      const frames = { [name]: 'Error: [message withheld]\n    at ask (/srv/app/ask.js:3:7)' };
-      expect(allowUnder(event, createContentPolicy()).events[0]?.attributes).toEqual(frames);
-      expect(attributesOf(stack)).toEqual(frames);
-    },
-  );
+  it.each([
+    'error.stack',
+    'errorStack',
+    'step.error.stack',
+    'error.stack_trace',
+    'job.exception.stacktrace',
+    'err.stack',
+  ])('has of the stack of an error in %s the frames alone', (name) => {
+    const stack = { [name]: 'ApiError: canary\n    at ask (/srv/app/ask.js:3:7)' };
+    const event = foreign({}, (writing) => writing.addEvent('error.step', stack));
+    const frames = { [name]: 'Error: [message withheld]\n    at ask (/srv/app/ask.js:3:7)' };
+    expect(allowUnder(event, createContentPolicy()).events[0]?.attributes).toEqual(frames);
+    expect(attributesOf(stack)).toEqual(frames);
+  });
 
   it('has no secret in any other attribute, name or link', () => {
     const span = foreign({
