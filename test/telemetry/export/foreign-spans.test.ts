@@ -387,6 +387,23 @@ describe('spans of the AI SDK', () => {
     expect(tokens([span])).toEqual([input, output]);
     expect(span.attributes['gen_ai.provider.name']).toBe(provider);
   });
+
+  it.each(['anthropic.messages', 'google.generative-ai'])(
+    'add nothing for an object by %s of version 7, which has totals alone',
+    async (provider) => {
+      const span = await storedOne({
+        'ai.operationId': 'ai.generateObject.doGenerate',
+        'ai.model.provider': provider,
+        'ai.model.id': 'm',
+        'ai.usage.inputTokens': 100,
+        'ai.usage.outputTokens': 20,
+        'ai.usage.totalTokens': 120,
+        'ai.usage.reasoningTokens': 5,
+        'ai.usage.cachedInputTokens': 40,
+      });
+      expect(tokens([span])).toEqual([100, 20]);
+    },
+  );
 });
 
 describe('spans of OpenInference', () => {

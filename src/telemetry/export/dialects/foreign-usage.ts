@@ -130,6 +130,9 @@ function usageOf(attributes: Attributes, writer: string | undefined): TokenUsage
   );
 }
 
+/** Of these version 7 of the AI SDK writes totals, with no parts to know them by; those before had other names for them. */
+const OF_OBJECT = /^ai\.generateObject(?:\.|$)/;
+
 type Counts = { -readonly [Kind in keyof TokenUsage]: number };
 
 /** In the shape of the AI SDK, whose version 6 hands on what models say that count in another way. */
@@ -139,7 +142,10 @@ function countsByName(attributes: Attributes, writer: string | undefined): objec
     const found = COUNTS[kind].foreign.map((name) => attributes[name]).find((value) => typeof value === 'number');
     if (found !== undefined) counts[kind] = found;
   }
-  if (!('ai.usage.inputTokens' in attributes)) return withCachedTokens(counts, attributes[TOTAL_TOKENS], writer);
+  const isObject = OF_OBJECT.test(String(attributes['ai.operationId']));
+  if (isObject || !('ai.usage.inputTokens' in attributes)) {
+    return withCachedTokens(counts, attributes[TOTAL_TOKENS], writer);
+  }
   return {
     ...counts,
     inputTokenDetails: { noCacheTokens: attributes['ai.usage.inputTokenDetails.noCacheTokens'] },
