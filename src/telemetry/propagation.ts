@@ -5,6 +5,7 @@ import {
   TraceFlags,
   type Context,
   type SpanContext,
+  type TraceState,
 } from '@opentelemetry/api';
 
 import { frameApart, withFrame } from './context.ts';
@@ -75,13 +76,23 @@ export function isLeftToUs(context: Context): boolean {
 /**
  * Whether a Sentry SDK 10, which continues the traces of requests by itself, was left to decide. It calls such a trace
  * not sampled, as it has to, and says what was decided in a state of its own (`getSamplingDecision` of
- * `@sentry/opentelemetry`). That of other callers holds something else.
+ * `@sentry/opentelemetry`).
  */
 function isLeftToSentry({ isRemote, traceState }: SpanContext): boolean {
   if (isRemote !== true || traceState === undefined) return false;
-  const facts = traceState.get('sentry.dsc');
-  if (facts === undefined && traceState.serialize() !== '') return false;
+  const facts = traceState.get(SENTRY_FACTS);
+  if (facts === undefined && !isEmptyOfSentry(traceState)) return false;
   return traceState.get('sentry.sampled_not_recording') !== '1' && facts?.includes('sentry-sampled=false') !== true;
+}
+
+const SENTRY_FACTS = 'sentry.dsc';
+
+/**
+ * Whether a state holds nothing, and is one in which Sentry says its decisions. A `tracestate` of which nothing is valid
+ * makes an empty one as well, but no state after the W3C takes a name with a dot.
+ */
+function isEmptyOfSentry(state: TraceState): boolean {
+  return state.serialize() === '' && state.set(SENTRY_FACTS, '-').get(SENTRY_FACTS) === '-';
 }
 
 /**

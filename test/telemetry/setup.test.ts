@@ -409,6 +409,7 @@ describe('a Sentry SDK as the caller', () => {
   it.each([
     ['of its own', { traceparent: `00-${traceId}-${'d'.repeat(16)}-00`, 'sentry-trace': `${undecided}-0` }],
     ['for another trace', { traceparent: `00-${'c'.repeat(32)}-${'d'.repeat(16)}-00`, 'sentry-trace': undecided }],
+    ['beside a state that is none', { traceparent: `00-${undecided}-00`, tracestate: 'Shop.Cart=1' }],
   ])('has a decision %s followed', async (_, headers) => {
     const { flush } = setup({ dsn: sentry.dsn });
     continueTrace(headers, runAgent);
