@@ -173,10 +173,14 @@ export function createRecorder(setup: RecorderSetup): Recorder {
     let bytes = shelf.bytes + fixed;
     for (const held of shelf.byAge) {
       const reason = held.freshAt < tooOld ? 'age' : bytes > maxBytes ? 'bytes' : undefined;
-      if (reason === undefined || held === recording.current) continue;
-      bytes -= held.segment.bytes;
+      // One that was begun for the spans of another has looked after all of them.
+      if (reason === undefined || held === recording.current || shelf.get(held.number) !== held) continue;
+      const hadOpenSpans = held.openSpans > 0;
+      const freed = held.segment.bytes;
       recording.evacuate(held);
       if (shelf.get(held.number) === held) shelf.drop(held, reason);
+      // Files of others, of which there may be thousands, have none: theirs are added up once.
+      bytes = hadOpenSpans ? shelf.bytes + fixed : bytes - freed;
     }
     // What others left goes before what we have: else theirs would keep the room for as long as it is kept.
     if (abandoned > 0 && bytes + abandoned > maxBytes) afterOthers(sweep).catch(() => {});

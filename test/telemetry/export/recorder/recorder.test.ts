@@ -257,6 +257,19 @@ describe('a recorder that runs for long', () => {
     expect(namesOf(next, (await next.recover()).spans.get('one'))).toContain('run');
   });
 
+  test('exceeds its bound by no more than a file where half of its spans are taken along', () => {
+    const { recorder, tracer } = record({ directory: temporaryDirectory(), maxBytes: SMALL });
+    const sizes = Array.from({ length: 300 }, () => {
+      tracer.startSpan('open', { attributes: { content: 'x'.repeat(600) } });
+      tracer.startSpan('ended', { attributes: { content: 'x'.repeat(300) } }).end();
+      return recorder.status.bytes;
+    });
+
+    expect(recorder.status.dropped).toHaveProperty('bytes');
+    // The last span may be the one that fills it.
+    expect(Math.max(...sizes)).toBeLessThan(SMALL + SMALL / 8 + 1_000);
+  });
+
   test('has more open spans for the next start than it holds in memory', async () => {
     const directory = temporaryDirectory();
     const { tracer } = record({ directory, owner: deadOwner() });
