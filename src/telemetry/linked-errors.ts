@@ -144,10 +144,9 @@ function linksOf(value: object): ErrorLinks {
   }
 }
 
-/** The two errors of a `SuppressedError`: what failed in the scope of a `using`, and what failed at its end. */
+/** What a `SuppressedError` tells of: what was thrown in the scope of a `using`, and at its end. */
 function disposedWith(value: { readonly suppressed?: unknown; readonly error?: unknown }): readonly unknown[] {
-  const { suppressed } = value;
-  return isError(suppressed) ? [suppressed, value.error] : [];
+  return 'suppressed' in value ? [value.suppressed, value.error] : [];
 }
 
 /** Whether a value is an error, also of another realm, or has at least a stack as one. */

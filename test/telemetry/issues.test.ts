@@ -695,6 +695,22 @@ describe('one failure is one Issue', () => {
     ]);
   });
 
+  it('of what fails at the end of a `using` after what was in it has thrown no error', async () => {
+    const { flush } = setup();
+    const suppressing = Object.assign(new Error('An error was suppressed during disposal'), {
+      name: 'SuppressedError',
+      error: new RangeError('the connection is closed'),
+      suppressed: 'no weather',
+    });
+    quietly(() =>
+      traceAgent({ name: 'helper' }, () => {
+        throw suppressing;
+      }),
+    );
+    await flush();
+    expect(onlyEvent().exception!.values.map(({ type }) => type)).toEqual(['RangeError', 'SuppressedError']);
+  });
+
   it('of a group whose members were failures of tools', async () => {
     const { flush } = setup();
     const errors = Array.from({ length: 60 }, (_, index) => new WeatherServiceError(`no weather in city ${index}`));
