@@ -3,6 +3,7 @@ import { WITHHELD } from '../content/error-text.ts';
 import type { Redactor } from '../content/redactor.ts';
 import type { FailurePoint } from '../failure-points.ts';
 import { httpStatus } from '../linked-errors.ts';
+import { SCOPE_NAME } from '../semconv.ts';
 import { codePattern, messagePattern, namePattern } from './message-pattern.ts';
 import type { SentryFrame } from './sentry-event.ts';
 
@@ -76,11 +77,14 @@ function place({ message, frames, tags }: FingerprintedFailure): readonly string
   return [placeOf(innermost), caller === undefined ? messagePattern(message) : placeOf(caller)];
 }
 
-/** The frames of the application; where there are none, and the message tells nothing, those of packages. */
+/**
+ * The frames of the application; where there are none, and the message tells nothing, those of packages. Faultline calls
+ * whatever fails, by functions that may have other names in its next version.
+ */
 function tellingFrames(frames: readonly SentryFrame[], message: string): readonly SentryFrame[] {
   const ofApplication = frames.filter(({ in_app }) => in_app);
   if (ofApplication.length > 0 || !message.startsWith(WITHHELD)) return ofApplication;
-  return frames.filter(({ module }) => module !== undefined);
+  return frames.filter(({ module }) => module !== undefined && module !== SCOPE_NAME);
 }
 
 /** Of a package its name tells enough: where its files are is up to who installs it. */

@@ -112,7 +112,15 @@ describe('the fingerprint of a failure', () => {
     const withheld = { ...failure, message: '[message withheld]' };
     const node = { ...application, function: 'emit', filename: 'node:events', in_app: false };
     expect(failureFingerprint({ ...withheld, frames: [library, node] }).slice(2)).toEqual(['Client.query in pg']);
-    expect(failureFingerprint({ ...withheld, frames: [node] }).slice(2)).toEqual(['[message withheld]']);
+    const ours = {
+      ...library,
+      function: 'runTool',
+      filename: 'node_modules/faultline/dist/index.js',
+      module: 'faultline',
+    };
+    for (const frames of [[node], [ours, node]]) {
+      expect(failureFingerprint({ ...withheld, frames }).slice(2)).toEqual(['[message withheld]']);
+    }
     const nameless = { ...library, function: '<anonymous>' };
     expect(failureFingerprint({ ...withheld, frames: [library, nameless] }).slice(2)).toEqual([
       '<anonymous> in pg',
