@@ -105,8 +105,12 @@ function withoutMinified(name: string): string {
  * let functions of their own go on behind an `await`, for targets older than ES2017.
  */
 function isNameless({ function: name }: SentryFrame): boolean {
-  return /(?:^|[ .])(?:<(?:anonymous|computed)>|async)$|^(?:fulfilled|rejected|__awaiter|__async)$/.test(name);
+  return NAMELESS.test(name) || OF_COMPILER.test(name);
 }
+
+const NAMELESS = /(?:^|[ .])(?:<(?:anonymous|computed)>|async)$/;
+/** Of TypeScript, esbuild, and SWC and Babel. Bundlers number what several files bring. */
+const OF_COMPILER = /^(?:fulfilled|rejected|__awaiter|__async|asyncGeneratorStep|_next|_throw)\$?\d*$/;
 
 /** The class of the HTTP status of an error, or its code. */
 function answer(error: unknown): readonly string[] {

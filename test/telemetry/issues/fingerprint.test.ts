@@ -170,8 +170,8 @@ describe('the fingerprint of a failure', () => {
     for (const name of ['async', 'Object.async']) {
       expect(inFrames(named('pay'), named(name)).slice(2)).toEqual([`${name} in src/tools.ts`, 'pay in src/tools.ts']);
     }
-    // As `tsc` and esbuild write what goes on behind an `await` for ES2016.
-    for (const name of ['fulfilled', 'rejected', '__awaiter', '__async']) {
+    // As `tsc`, esbuild, and SWC and Babel write what goes on behind an `await` for ES2016, and bundlers join it.
+    for (const name of ['fulfilled', 'rejected', '__awaiter', '__async', '_next', '_throw', 'asyncGeneratorStep$1']) {
       expect(inFrames(named(name), anonymous)).toEqual(inFrames(anonymous));
     }
     // One without a name in a tool that has one.
