@@ -107,7 +107,8 @@ function explainSystemError(code: string, { message }: Error, server: Server): s
         const isHandshake = HANDSHAKE_FAILURE.test(`${code} ${message}`);
         return `${host} did not accept the client certificate, ${isHandshake ? HANDSHAKE_FAILED : 'or misses one'} (${code})${hint}`;
       }
-      if (code === 'EPROTO') {
+      if (OTHER_VERSION.test(message)) return `${host} has no version of TLS in common with this process (${code})`;
+      if (code === 'EPROTO' && !TLS_ALERT.test(message)) {
         return `${host} does not speak TLS at this port (${code}); check whether ${endpointSource} must start with http://`;
       }
       return /^ERR_TLS|CERT|^UNABLE_TO_/.test(code)
@@ -124,4 +125,7 @@ const CLIENT_REFUSED = /_ALERT_(?:\w*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSH
 const CLIENT_ALERT = /SSL alert number (?:4[0-689]|116)\b/;
 const HANDSHAKE_FAILURE = /HANDSHAKE_FAILURE|SSL alert number 40\b/;
 const HANDSHAKE_FAILED = 'misses one, or has no version or cipher of TLS in common with this process';
+/** What only a server sends that speaks TLS. */
+const TLS_ALERT = /SSL alert number/;
+const OTHER_VERSION = /SSL alert number 70\b/;
 const CLIENT_HINT = '; check OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY';

@@ -418,18 +418,27 @@ describe('an answer', () => {
     expect(failure?.sentence).toMatch(sentence);
   });
 
-  it('that is none of HTTP names the ports, as the one of gRPC is often taken', async () => {
-    // The settings every connection of HTTP/2 begins with.
-    const server = createTcpServer((socket) =>
-      socket.on('data', () => socket.end(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]))),
-    );
+  /** The port of a server that answers with these bytes, whatever it is told. */
+  async function answeringBytes(bytes: readonly number[]): Promise<number> {
+    const server = createTcpServer((socket) => socket.on('data', () => socket.end(Buffer.from(bytes))));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void server.close());
-    const { port } = server.address() as AddressInfo;
+    return (server.address() as AddressInfo).port;
+  }
+
+  it('that is none of HTTP names the ports, as the one of gRPC is often taken', async () => {
+    // The settings every connection of HTTP/2 begins with.
+    const port = await answeringBytes([0, 0, 0, 4, 0, 0, 0, 0, 0]);
     const { failure } = await exported(exporterTo(`http://127.0.0.1:${port}/v1/traces`), someSpans(1));
     expect(failure?.sentence).toBe(
       `127.0.0.1:${port} does not speak HTTP/1.1 at this port (HPE_INVALID_CONSTANT); OTLP over HTTP is usually on port 4318, gRPC on 4317`,
     );
+  });
+
+  it('that is the alert of another version of TLS says so, and not that there is none', async () => {
+    const port = await answeringBytes([0x15, 3, 3, 0, 2, 2, 70]);
+    const { failure } = await exported(exporterTo(`https://127.0.0.1:${port}/v1/traces`), someSpans(1));
+    expect(failure?.sentence).toBe(`127.0.0.1:${port} has no version of TLS in common with this process (EPROTO)`);
   });
 
   it('that is none of TLS names what may have to be http', async () => {
