@@ -83,9 +83,10 @@ function readFrameLine(line: string): FrameLine | undefined {
   if (!PLACE.test(line.length > MAX_LINE ? line.slice(-MAX_LINE) : line)) return undefined;
   if (line.length <= MAX_LINE && !isPlace(partsOf(line).place)) return undefined;
   const isAsync = ASYNC_FRAME.test(line);
+  const short = inBounds(line);
   return {
-    safeLine: withoutTexts(inBounds(line)).replace(DATA_URL, 'data:$1$2').replace(QUERY, ''),
-    isFirstCall: isAsync || FIRST_CALL.test(line),
+    safeLine: withoutTexts(short).replace(DATA_URL, 'data:$1$2').replace(QUERY, ''),
+    isFirstCall: isAsync || FIRST_CALL.test(short),
     isAsync,
   };
 }

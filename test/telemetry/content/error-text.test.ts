@@ -10,6 +10,7 @@ import {
 import { createContentPolicy, type ContentOptions } from '../../../src/telemetry/content/policy.ts';
 import { afterMessage, stackLines } from '../../../src/telemetry/content/stack-lines.ts';
 import { linkedErrors } from '../../../src/telemetry/linked-errors.ts';
+import { costOfLength } from '../../support/cost.ts';
 
 /** What is sent of an error. */
 function said(error: unknown, options: ContentOptions = {}, content?: () => unknown): string {
@@ -229,6 +230,12 @@ describe('the frames of a stack', () => {
       expect(stackLines(afterMessage(stack, 'while planning: no plan'))).toEqual(stack.split('\n').slice(1));
     },
   );
+
+  it('are read in no longer than the others where a line of one goes on and on', () => {
+    for (const bait of ['    at async (', ' at ']) {
+      expect(costOfLength(bait, 64_000, (text) => stackLines(`Error: x\n    at ${text}.js:1:2`))).toBeLessThan(8);
+    }
+  });
 
   it('are kept whatever V8 calls a function and a place', () => {
     const stack = [
