@@ -163,7 +163,7 @@ describe('a backend in trouble leaves the program as it is, and is said in one l
   });
 });
 
-describe('a standard error that takes nothing, as on a full disk', () => {
+describe.runIf(process.platform === 'linux')('a standard error that takes nothing, as on a full disk', () => {
   it('leaves the program as it is when several things are said', async () => {
     const full = openSync('/dev/full', 'w');
     onTestFinished(() => closeSync(full));
