@@ -142,6 +142,7 @@ const FIXED_TEXTS: ReadonlySet<string> = new Set([
   'The operation was aborted due to timeout',
   'All promises were rejected',
   'An error was suppressed during disposal',
+  'An error was suppressed during disposal.',
 ]);
 
 /** The parts of a message of V8 that do not depend on the program, for the classes it throws itself. */
