@@ -78,8 +78,8 @@ export function isLeftToUs(context: Context): boolean {
  * not sampled, as it has to, and says what was decided in a state of its own (`getSamplingDecision` of
  * `@sentry/opentelemetry`).
  */
-function isLeftToSentry({ isRemote, traceState }: SpanContext): boolean {
-  if (isRemote !== true || traceState === undefined) return false;
+function isLeftToSentry({ isRemote, traceFlags, traceState }: SpanContext): boolean {
+  if (isRemote !== true || traceState === undefined || (traceFlags & TraceFlags.SAMPLED) !== 0) return false;
   const facts = traceState.get(SENTRY_FACTS);
   if (facts === undefined && !isEmptyOfSentry(traceState)) return false;
   return traceState.get('sentry.sampled_not_recording') !== '1' && facts?.includes('sentry-sampled=false') !== true;

@@ -4,10 +4,12 @@ import {
   propagation,
   ROOT_CONTEXT,
   trace,
+  TraceFlags,
   type Baggage,
   type MeterProvider,
   type Span,
   type TextMapPropagator,
+  type TraceState,
 } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
@@ -423,6 +425,36 @@ describe('a Sentry SDK as the caller', () => {
     continueTrace({ 'sentry-trace': `${undecided}-1` }, () => traceAgent({ name: 'decided' }, () => undefined));
     await flush();
     expect(sentry.spans.map(({ name }) => name)).toEqual(['agent.invoke decided']);
+  });
+
+  /** What `@sentry/opentelemetry` 10 says its decisions in. It takes names that no `tracestate` may have. */
+  function sentryState(entries: Readonly<Record<string, string>>): TraceState {
+    return {
+      get: (key) => entries[key],
+      set: (key, value) => sentryState({ ...entries, [key]: value }),
+      unset: () => expect.fail('is never done'),
+      serialize: () => Object.entries(entries).join(','),
+    };
+  }
+
+  it.each<[string, number, TraceFlags, Readonly<Record<string, string>>, boolean]>([
+    ['a decision for the trace', 0, TraceFlags.SAMPLED, {}, true],
+    ['one for it with facts', 0, TraceFlags.SAMPLED, { 'sentry.dsc': 'sentry-sampled=true' }, true],
+    ['one against it', 1, TraceFlags.NONE, { 'sentry.sampled_not_recording': '1' }, false],
+    ['the lack of a decision', 1, TraceFlags.NONE, {}, true],
+    [
+      'the rate that is set here where it has made none',
+      0,
+      TraceFlags.NONE,
+      { 'sentry.dsc': 'sentry-environment=production' },
+      false,
+    ],
+  ])('that continues traces itself has %s followed', async (_, tracesSampleRate, traceFlags, entries, isTraced) => {
+    const { flush } = setup({ dsn: sentry.dsn, tracesSampleRate });
+    const caller = { traceId, spanId: 'b'.repeat(16), traceFlags, isRemote: true, traceState: sentryState(entries) };
+    context.with(trace.setSpanContext(context.active(), caller), runAgent);
+    await flush();
+    expect(sentry.spans.length > 0).toBe(isTraced);
   });
 
   it.each([
