@@ -26,9 +26,10 @@ export function checkReferences(document: ConfigDocument, directory: string): re
     isReadableFile(resolve(directory, written)) ? [] : [problem(path, 'names a file that cannot be read')];
 
   const unreadableText = (path: ConfigPath, written: string): readonly ConfigProblem[] => {
-    const file = resolve(directory, written);
-    if (!isReadableFile(file)) return unreadableFile(path, written);
-    return decodeText(readFileSync(file)) === undefined ? [problem(path, 'names a file that is not UTF-8 text')] : [];
+    const unreadable = unreadableFile(path, written);
+    if (unreadable.length > 0) return unreadable;
+    const text = decodeText(readFileSync(resolve(directory, written)));
+    return text === undefined ? [problem(path, 'names a file that is not UTF-8 text')] : [];
   };
 
   const agents = namesOf(at(['agents']));

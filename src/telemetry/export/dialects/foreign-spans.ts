@@ -145,7 +145,7 @@ const OLD_OPEN_LLMETRY: Instrumentation = {
   names: [],
 };
 
-/** It names the operations of agents and tools, and has the session on model calls alone. */
+/** It names the operations of agents and tools. Its id of the conversation is on model calls alone. */
 const GOOGLE_ADK: Instrumentation = {
   sign: 'gcp.vertex.agent.session_id',
   operations: {},
