@@ -52,8 +52,8 @@ async function start(options: Partial<ServeHttpOptions> = {}) {
 }
 
 /** A client of which the test holds the wire. */
-function dial(port: number, request: string): Socket {
-  const socket = connect(port, '127.0.0.1');
+function dial(port: number, request: string, host = '127.0.0.1'): Socket {
+  const socket = connect(port, host);
   onTestFinished(() => void socket.destroy());
   socket.setEncoding('utf8');
   socket.on('error', () => {});
@@ -136,7 +136,7 @@ test.each(['evil.example', 'evil.example:80', '10.0.0.1'])(
 
 test.each(LOOPBACK)('a page gets nothing either where the address is that of the loopback as %s', async (host) => {
   const { port } = await start({ host });
-  const [answer] = (await once(dial(port, get('evil.example')), 'data')) as [string];
+  const [answer] = (await once(dial(port, get('evil.example'), host), 'data')) as [string];
 
   expect(answer).toMatch(/^HTTP\/1.1 421 /);
 });
