@@ -125,6 +125,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
   const { transports, onCrash = 'stop', maxActive = 256, history = inProcessHistory() } = options;
   requireCount('maxActive', maxActive, 1);
   requireObjects('agents', 'a runtime', options.agents);
+  for (const [index, agent] of options.agents.entries()) requireMethod(`agents[${index}] of a runtime`, agent, 'run');
   requireObjects('transports', 'a runtime', transports);
   for (const [index, { transport }] of transports.entries()) {
     const what = `the transport of transports[${index}] of a runtime`;

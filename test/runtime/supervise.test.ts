@@ -514,6 +514,11 @@ describe('a runtime', () => {
       { transports: [{ transport: {} }] },
       'start of the transport of transports[0] of a runtime must be a function; got undefined',
     ],
+    [
+      'what is no agent',
+      { agents: [{ name: 'helper' }] },
+      'run of agents[0] of a runtime must be a function; got undefined',
+    ],
     ['no list of agents', { agents: helper() }, 'agents of a runtime must be a list; got an object'],
   ])('says what stands where it cannot: %s', (_what, options, problem) => {
     const agent = helper();
