@@ -122,6 +122,18 @@ describe('a model reference', () => {
     expect(provider.requests[0]?.headers.authorization).toBe('Bearer sk-1');
   });
 
+  test('takes null from code for what is not set', async () => {
+    const provider = await startStubProvider({ 'm-1': [{ type: 'text', text: 'Hello.' }] });
+    const environment = { OPENAI_API_KEY: 'sk-1', OPENAI_BASE_URL: provider.baseUrl };
+    // @ts-expect-error -- as a file of JSON says it
+    const model = await resolveModel('openai-compatible/m-1', environment, { apiKey: null, baseUrl: null });
+
+    await createAgent({ name: 'helper', models: [model] }).run('hi');
+    await provider.close();
+
+    expect(provider.requests[0]?.headers.authorization).toBe('Bearer sk-1');
+  });
+
   test.each(['gpt-5', '/gpt-5', 'openai/', 'unheard-of/model', 'constructor/model'])(
     '%j names no model',
     async (ref) => {

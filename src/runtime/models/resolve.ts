@@ -190,7 +190,8 @@ interface Setting {
 
 /** Blanks around a text, such as the line break a file ends with, are none of it. */
 function setting(name: string, text: string | undefined): Setting | undefined {
-  return text === undefined ? undefined : { name, value: text.trim() };
+  const value = text?.trim();
+  return value === undefined ? undefined : { name, value };
 }
 
 /** An empty variable counts as one that is not set. */
