@@ -23,7 +23,11 @@ export class ConfigError extends Error {
   readonly problems: readonly ConfigProblem[];
 
   constructor(file: string, problems: readonly ConfigProblem[]) {
-    const sorted = problems.toSorted((left, right) => left.line - right.line || left.column - right.column);
+    // The parser of YAML says some things twice, and so does Zod of an empty list where a text should be.
+    const different = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
+    const sorted = [...different.values()].toSorted(
+      (left, right) => left.line - right.line || left.column - right.column,
+    );
     super(sorted.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`).join('\n'));
     this.file = file;
     this.problems = sorted;

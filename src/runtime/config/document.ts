@@ -55,12 +55,12 @@ export function parseConfigDocument(text: string): ConfigDocument {
     // Pretty errors and warnings would quote lines of the file, and with them whatever secret stands there.
     const document = parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'error' });
     if (document.errors.length > 0) {
-      const problems = document.errors.slice(0, MAX_SYNTAX_PROBLEMS).map((error) => {
-        const { line, column } = positionAt(error.pos[0]);
-        return { line, column, message: syntaxMessage(error) };
-      });
-      const different = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
-      return unusable([...different.values()]);
+      return unusable(
+        document.errors.slice(0, MAX_SYNTAX_PROBLEMS).map((error) => {
+          const { line, column } = positionAt(error.pos[0]);
+          return { line, column, message: syntaxMessage(error) };
+        }),
+      );
     }
     const unusableNodes = findUnusableNodes(document, positionAt);
     if (unusableNodes.length > 0) return unusable(unusableNodes);

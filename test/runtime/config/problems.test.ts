@@ -181,8 +181,8 @@ agents:
     ]);
   });
 
-  test('is a text that begins with an exclamation mark', async () => {
-    expect(await problemsOf(`runtime: { sentry: { release: !! } }\n${AGENTS}`)).toEqual([
+  test.each(['!!'])('is a text that begins with an exclamation mark: %s', async (release) => {
+    expect(await problemsOf(`runtime: { sentry: { release: ${release} } }\n${AGENTS}`)).toEqual([
       '1:31: not valid YAML: Unresolved tag; put a text that begins with ! in quotes',
     ]);
   });
@@ -217,6 +217,12 @@ agents:
 
     expect(await problemsOf(`%YAML 1.1\n---\n!!binary aHVudGVyMg==: 1\n${AGENTS}`)).toHaveLength(1);
     expect(warnings).not.toHaveBeenCalled();
+  });
+
+  test('is said once for each place', async () => {
+    expect(await problemsOf('agents: [[\n')).toEqual([
+      '2:1: not valid YAML: Flow sequence in block collection must be sufficiently indented and end with a ]',
+    ]);
   });
 
   test('is a name that means something else to JavaScript', async () => {
