@@ -11,7 +11,7 @@ import {
   type Document,
   type Node,
   type Pair,
-  type YAMLParseError,
+  type YAMLError,
 } from 'yaml';
 
 import type { ConfigPosition, ConfigProblem } from './config-error.ts';
@@ -54,9 +54,12 @@ export function parseConfigDocument(text: string): ConfigDocument {
   try {
     // Pretty errors and warnings would quote lines of the file, and with them whatever secret stands there.
     const document = parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'error' });
-    if (document.errors.length > 0) {
+    // Of a text that begins with an exclamation mark the first word would be left out.
+    const tags = document.warnings.filter(({ code }) => code === 'TAG_RESOLVE_FAILED');
+    const errors = [...document.errors, ...tags];
+    if (errors.length > 0) {
       return unusable(
-        document.errors.slice(0, MAX_SYNTAX_PROBLEMS).map((error) => {
+        errors.slice(0, MAX_SYNTAX_PROBLEMS).map((error) => {
           const { line, column } = positionAt(error.pos[0]);
           return { line, column, message: syntaxMessage(error) };
         }),
@@ -80,7 +83,7 @@ export function parseConfigDocument(text: string): ConfigDocument {
   }
 }
 
-function syntaxMessage({ code, message }: YAMLParseError): string {
+function syntaxMessage({ code, message }: YAMLError): string {
   // The parser's own words are for whoever called it.
   if (code === 'MULTIPLE_DOCS') return 'a second document begins here: a configuration file is one';
   // Behind a colon it quotes the file, and with it whatever secret stands there; ` : ` is the sign itself.
@@ -90,14 +93,14 @@ function syntaxMessage({ code, message }: YAMLParseError): string {
 }
 
 /** What is said where the parser quotes the file in the middle of what it says. */
-const QUOTING: ReadonlyMap<YAMLParseError['code'], string> = new Map([
+const QUOTING: ReadonlyMap<YAMLError['code'], string> = new Map([
   ['BAD_DIRECTIVE', 'Invalid directive'],
   ['BAD_DQ_ESCAPE', 'Invalid escape sequence'],
   ['TAG_RESOLVE_FAILED', 'Unresolved tag'],
 ]);
 
 /** Texts that mean something else to YAML, which its parser does not say. */
-const SYNTAX_HINTS: ReadonlyMap<YAMLParseError['code'], string> = new Map([
+const SYNTAX_HINTS: ReadonlyMap<YAMLError['code'], string> = new Map([
   ['BAD_ALIAS', 'put a text that begins with * or & in quotes'],
   ['BAD_DQ_ESCAPE', 'write a backslash in double quotes twice'],
   ['BAD_SCALAR_START', 'put a text that begins with it in quotes'],

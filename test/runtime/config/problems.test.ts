@@ -181,7 +181,7 @@ agents:
     ]);
   });
 
-  test.each(['!!'])('is a text that begins with an exclamation mark: %s', async (release) => {
+  test.each(['!!', '!v1', '!Be brief'])('is a text that begins with an exclamation mark: %s', async (release) => {
     expect(await problemsOf(`runtime: { sentry: { release: ${release} } }\n${AGENTS}`)).toEqual([
       '1:31: not valid YAML: Unresolved tag; put a text that begins with ! in quotes',
     ]);
