@@ -99,12 +99,12 @@ const QUOTING: ReadonlyMap<YAMLError['code'], string> = new Map([
   ['TAG_RESOLVE_FAILED', 'Unresolved tag'],
 ]);
 
-/** Texts that mean something else to YAML, which its parser does not say. */
+/** What is likely to be wrong, mostly a text that means something else to YAML. Its parser does not say so. */
 const SYNTAX_HINTS: ReadonlyMap<YAMLError['code'], string> = new Map([
   ['BAD_ALIAS', 'put a text that begins with * or & in quotes'],
   ['BAD_DQ_ESCAPE', 'write a backslash in double quotes twice'],
   ['BAD_SCALAR_START', 'put a text that begins with it in quotes'],
-  ['BLOCK_AS_IMPLICIT_KEY', 'put a text that has a colon and a space in it in quotes'],
+  ['BLOCK_AS_IMPLICIT_KEY', 'look at the indentation, or put a text that has a colon and a space in it in quotes'],
   ['KEY_OVER_1024_CHARS', 'put a text that has a colon and a space in it in quotes'],
   ['TAG_RESOLVE_FAILED', 'put a text that begins with ! in quotes'],
 ]);

@@ -169,8 +169,15 @@ agents:
 
   test('is a text with a colon that is not in quotes', async () => {
     expect(await problemsOf('agents:\n  helper:\n    instructions: Be brief. Note: be nice.\n')).toEqual([
-      '3:19: not valid YAML: Nested mappings are not allowed in compact mappings; put a text that has a colon and a space in it in quotes',
+      '3:19: not valid YAML: Nested mappings are not allowed in compact mappings; look at the indentation, or put a text that has a colon and a space in it in quotes',
     ]);
+  });
+
+  test.each([
+    ['a key', 'agents:\n  helper:\n    max_turns: 3\n      max_depth: 1\n'],
+    ['a list', 'agents:\n  helper:\n    max_turns: 3\n   - 1\n'],
+  ])('is %s that is not indented as what stands beside it', async (_what, text) => {
+    expect((await problemsOf(text))[0]).toMatch(/; look at the indentation, or put a text/);
   });
 
   test('is a text with a colon far behind its beginning', async () => {
