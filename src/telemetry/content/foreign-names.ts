@@ -470,19 +470,25 @@ export function eventNeeds(name: string): readonly ContentKind[] | undefined {
   return METADATA_OF_RECORD.test(name) ? MEMORY : undefined;
 }
 
-/** Words that say in an event of any name that its attribute is content. */
-const CONTENT_OF_EVENTS: ReadonlySet<string> = new Set(['arguments', 'body', 'content']);
+/** The word that says in an event of any name that its attribute is content. */
+const CONTENT_OF_EVENTS = 'arguments';
 
 /** Events that tell of an error. */
 const ERROR_EVENT = /(?:^|[._:-])(?:error|exception)$/;
 
-/** What an attribute of an event with a name of one word holds: the word belongs to the family of the event. */
-export function eventAttributeRole(event: string, word: string): AttributeRole {
-  if (CONTENT_OF_EVENTS.has(word)) return UNLISTED_CONTENT;
-  if (!AI_FAMILY.test(event) && !ERROR_EVENT.test(inWords(event))) return PLAIN;
-  const role = attributeRole(`${event}.${word}`);
-  // What a word says by itself is known without the event.
-  return role.role === attributeRole(word).role ? PLAIN : role;
+/**
+ * What an attribute of an event holds: a name of one word belongs to the event, or to its family.
+ *
+ * @param alone what it holds by its name alone
+ */
+export function eventAttributeRole(event: string, name: string, alone: AttributeRole): AttributeRole {
+  if (name.includes('.')) return alone;
+  const needs = eventNeeds(event);
+  if (needs !== undefined) return roleOfContent(needs);
+  if (name === CONTENT_OF_EVENTS) return UNLISTED_CONTENT;
+  if (!AI_FAMILY.test(event) && !ERROR_EVENT.test(inWords(event))) return alone;
+  const role = attributeRole(`${event}.${name}`);
+  return role.role === 'plain' ? alone : role;
 }
 
 function roleOfContent(needs: readonly ContentKind[]): SettledRole {

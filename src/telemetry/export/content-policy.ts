@@ -16,6 +16,7 @@ import {
   eventNeeds,
   EVERYTHING_SAID,
   settledRole,
+  type AttributeRole,
   type SettledRole,
 } from '../content/foreign-names.ts';
 import { foreignContentWithin } from '../content/messages.ts';
@@ -161,24 +162,8 @@ class SpanReview {
     if (needs !== undefined && !this.#captures(needs)) return undefined;
     const name = this.#name(event.name);
     const named = name === event.name ? event : { ...event, name };
-    if (needs !== undefined) return this.#withAttributes(named, (value) => this.#content(value));
-    return this.#withAttributes(this.#withoutContentOfEvent(named));
-  }
-
-  /** An event whose attributes with names of one word are known by the name of the event. */
-  #withoutContentOfEvent(event: TimedEvent): TimedEvent {
-    const { attributes: given = {} } = event;
-    let attributes: Attributes | undefined;
-    for (const [key, value] of Object.entries(given)) {
-      if (key.includes('.') || (typeof value !== 'string' && !Array.isArray(value))) continue;
-      const role = settledRole(eventAttributeRole(event.name, key), key, this.#span);
-      if (role.role === 'plain' || this.#sealed?.has(value) === true) continue;
-      attributes ??= { ...given };
-      const safe = this.#ofRole(role, key, value, given);
-      if (safe === undefined) delete attributes[key];
-      else attributes[key] = safe;
-    }
-    return attributes === undefined ? event : { ...event, attributes };
+    const plain = needs === undefined ? undefined : (value: AttributeValue) => this.#content(value);
+    return this.#withAttributes(named, { event: event.name.slice(0, MAX_NAME), plain });
   }
 
   #link(link: Link): Link {
@@ -190,21 +175,14 @@ class SpanReview {
     return withoutSecretState(context, this.#policy.secretsRedactor);
   }
 
-  #withAttributes<T extends { attributes?: Attributes }>(
-    holder: T,
-    plain?: (value: AttributeValue) => AttributeValue,
-  ): T {
+  #withAttributes<T extends { attributes?: Attributes }>(holder: T, among?: Surroundings): T {
     if (holder.attributes === undefined) return holder;
-    const attributes = this.#attributes(holder.attributes, plain);
+    const attributes = this.#attributes(holder.attributes, among);
     return attributes === holder.attributes ? holder : { ...holder, attributes };
   }
 
-  /**
-   * The same object where nothing changes.
-   *
-   * @param plain what becomes of values that are not known to be anything else
-   */
-  #attributes(attributes: Attributes, plain?: (value: AttributeValue) => AttributeValue): Attributes {
+  /** The same object where nothing changes. */
+  #attributes(attributes: Attributes, { plain, event }: Surroundings = {}): Attributes {
     let changes: Attributes | undefined;
     let facts: AttributeFacts | undefined;
     for (const key in attributes) {
@@ -212,8 +190,9 @@ class SpanReview {
       if (value === undefined) continue;
       facts = this.#factsOf(key, facts);
       const isRenamed = facts.name !== key;
-      if (plain === undefined && !isRenamed && isClean(value, facts)) continue;
-      const given = this.#attribute(key, value, facts, attributes, plain);
+      const role = event === undefined ? facts.role : eventAttributeRole(event, key, facts.role);
+      if (plain === undefined && role === facts.role && !isRenamed && isClean(value, facts)) continue;
+      const given = this.#attribute(value, facts, role, attributes, plain);
       const safe = given === undefined ? undefined : writable(given);
       if (safe === value && !isRenamed) continue;
       changes ??= { ...attributes };
@@ -224,20 +203,20 @@ class SpanReview {
   }
 
   #attribute(
-    key: string,
     value: AttributeValue,
     facts: AttributeFacts,
+    known: AttributeRole,
     around: Attributes,
-    plain: ((value: AttributeValue) => AttributeValue) | undefined,
+    plain: Surroundings['plain'],
   ): AttributeValue | undefined {
-    const { secretKind, words } = facts;
+    const { given: key, secretKind, words } = facts;
     if (this.#sealed?.has(value) === true) return value;
     if (words?.has(value) === true) {
       if (typeof value === 'string') facts.clean = value;
       return value;
     }
     if (secretKind !== undefined) return this.#plain(key, value, secretKind);
-    const role = settledRole(facts.role, key, this.#span);
+    const role = settledRole(known, key, this.#span);
     // Numbers are counts and sizes.
     if (role.role === 'plain' || (typeof value !== 'string' && !Array.isArray(value))) {
       if (plain !== undefined) return plain(value);
@@ -367,6 +346,14 @@ class SpanReview {
     const heading = `${secretsRedactor.text(type)}: ${message}`;
     return frames.length === 0 ? heading : `${heading}\n${secretsRedactor.text(frames.join('\n'))}`;
   }
+}
+
+/** What is known of attributes by what holds them. */
+interface Surroundings {
+  /** What becomes of values that are not known to be anything else. */
+  readonly plain?: ((value: AttributeValue) => AttributeValue) | undefined;
+  /** The name of the event they are of. */
+  readonly event?: string;
 }
 
 /** The same list where nothing changes; what becomes nothing is left out. */

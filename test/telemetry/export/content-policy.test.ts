@@ -364,6 +364,40 @@ describe('a span of another instrumentation, while content is not recorded', () 
     expect(recorded.events.map(({ attributes }) => attributes)).toEqual(span.events.map((event) => event.attributes));
   });
 
+  it('has the content of its events whole where it is recorded, each looked through once', () => {
+    const json = JSON.stringify(Array.from({ length: 4_000 }, (_, index) => `word ${index}`));
+    const long = foreign({}, (writing) => {
+      for (const word of ['content', 'arguments', 'input']) writing.addEvent('gen_ai.tool.call', { [word]: json });
+    });
+    const recorded = allowUnder(long, createContentPolicy({ captureContent: true }));
+    expect(recorded.events).toEqual(long.events);
+    const short = foreign({}, (writing) => writing.addEvent('log', { body: 'canary' }));
+    const policy = createContentPolicy({ captureContent: true, redaction: { redact: (text) => `<${text}>` } });
+    expect(allowUnder(short, policy).events[0]).toMatchObject({ name: '<log>', attributes: { body: '<canary>' } });
+  });
+
+  it('is told what its events are by their names as they were given', () => {
+    const span = foreign({}, (writing) => writing.addEvent('gen_ai.error', { message: 'canary', input: 'canary' }));
+    const policy = createContentPolicy({ redaction: { redact: (text) => `<${text}>` } });
+    expect(allowUnder(span, policy).events[0]).toMatchObject({
+      name: '<gen_ai.error>',
+      attributes: { message: '[message withheld]' },
+    });
+  });
+
+  it('has the content of an event whose kind is recorded, whatever its attributes are called', () => {
+    const span = foreign({}, (writing) => {
+      writing.addEvent('gen_ai.system.message', { content: 'Be brief.' });
+      writing.addEvent('gen_ai.tool.message', { content: '19 °C', id: 'call_1' });
+      writing.addEvent('gen_ai.user.message', { content: 'canary' });
+    });
+    const policy = createContentPolicy({ captureContent: { systemInstructions: true, toolResults: true } });
+    expect(allowUnder(span, policy).events.map(({ attributes }) => attributes)).toEqual([
+      { content: 'Be brief.' },
+      { content: '19 °C', id: 'call_1' },
+    ]);
+  });
+
   it.each(['error', 'agent.error', 'step.exception', 'onError'])(
     'has no message of an error in an event that is called %s',
     (name) => {
