@@ -399,11 +399,12 @@ const BODY = /(?:^|[._:])(?:body|payload)$|(?:^|[._:])(?:request|response|http|r
 const JUDGEMENT = /(?:^|\.)(?:annotation|evaluation)\.explanation$/;
 /** The values of a statement's parameters. */
 const STATEMENT_VALUES = /^db\.(?:\w{1,64}\.)?(?:values|params|parameters|bindings)$/;
-/** What an error said, in the words of any other instrumentation. */
+/** What an error said, or what caused it, in the words of any other instrumentation. */
 const ERROR_MESSAGE =
-  /(?:^|[._:-])(?:err|errors?|exceptions?)(?:\.\d{1,6})?(?:[._:-]?(?:message|msg|description|details?|text))?$/;
+  /(?:^|[._:-])(?:err|errors?|exceptions?)(?:\.\d{1,6})?(?:[._:-]cause){0,5}(?:[._:-]?(?:messages?|msg|descriptions?|details?|text))?$/;
 /** Its stack, which begins with what it said. */
-const ERROR_STACK = /(?:^|[._:-])(?:err|errors?|exceptions?)(?:\.\d{1,6})?[._:-]?stack(?:[._:-]?trace)?$/;
+const ERROR_STACK =
+  /(?:^|[._:-])(?:err|errors?|exceptions?)(?:\.\d{1,6})?(?:[._:-]cause){0,5}[._:-]?stack(?:[._:-]?trace)?$/;
 const ADDRESS = /(?:^|[._:-])(?:url|uri|href|referr?er|location|link)$/;
 
 const PLAIN: SettledRole = { role: 'plain' };
@@ -444,8 +445,9 @@ function roleByAnyWords(name: string): SettledRole {
   return ADDRESS.test(words) ? UNLISTED_ADDRESS : PLAIN;
 }
 
+/** A name with `_` between its words: `lastError`, `APIError` and `step2Error` end in `error`. */
 function inWords(name: string): string {
-  return name.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
+  return name.replace(/(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, '_').toLowerCase();
 }
 
 const EVENTS: Readonly<Record<string, readonly ContentKind[]>> = {
@@ -474,7 +476,7 @@ export function eventNeeds(name: string): readonly ContentKind[] | undefined {
 const CONTENT_OF_EVENTS = 'arguments';
 
 /** Events that tell of an error. */
-const ERROR_EVENT = /(?:^|[._:-])(?:error|exception)$/;
+const ERROR_EVENT = /(?:^|[._:-])(?:err|errors?|exceptions?)$/;
 
 /**
  * What an attribute of an event holds: a name of one word belongs to the event, or to its family.

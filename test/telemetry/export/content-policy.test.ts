@@ -398,7 +398,7 @@ describe('a span of another instrumentation, while content is not recorded', () 
     ]);
   });
 
-  it.each(['error', 'agent.error', 'step.exception', 'onError'])(
+  it.each(['error', 'agent.error', 'step.exception', 'onError', 'APIError', 'task.errors'])(
     'has no message of an error in an event that is called %s',
     (name) => {
       const said = {
@@ -451,6 +451,11 @@ describe('a span of another instrumentation, while content is not recorded', () 
     'tool.error.message',
     'graphql.errors',
     'task.errors.0.message',
+    'task.errorMessages',
+    'task.lastHTTPError',
+    'step2Error',
+    'error.cause',
+    'error.cause.message',
     'err.message',
   ])('has no message of an error in %s, unless messages leave', (name) => {
     const message = { [name]: 'no canary' };
@@ -469,6 +474,7 @@ describe('a span of another instrumentation, while content is not recorded', () 
     'step.error.stack',
     'error.stack_trace',
     'job.exception.stacktrace',
+    'error.cause.stack',
     'err.stack',
   ])('has of the stack of an error in %s the frames alone', (name) => {
     const stack = { [name]: 'ApiError: canary\n    at ask (/srv/app/ask.js:3:7)' };
