@@ -164,9 +164,22 @@ const CONTENT_HASH = new RegExp(
   'g',
 );
 
-/** What folders of releases and of jobs are called after: a date, a commit, a UUID or a version. */
-const RELEASE =
-  /(?<![^/_.-])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{8,17}|(?=[a-f]{0,39}\d)[0-9a-f]{12,40}|v?\d+\.\d+\.\d+)(?=\/)/gi;
+/** What folders of releases and of jobs are called after. A date without a time may be the version of an API. */
+const RELEASE = new RegExp(
+  [
+    // A UUID
+    '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}',
+    // A time
+    '\\d{4}-?\\d{2}-?\\d{2}[T_-]?\\d{2}[.:-]?\\d{2}(?:[.:-]?\\d{2}(?:[.-]?\\d{3})?)?Z?',
+    // A commit, also the beginning of one, or a number
+    '(?=[a-f]{0,63}\\d)[0-9a-f]{7,64}',
+    // A version
+    'v?\\d+\\.\\d+\\.\\d+(?:[+-][\\w.+-]{1,40})?',
+  ]
+    .map((name) => `(?<![^/_.-])${name}(?=/)`)
+    .join('|'),
+  'gi',
+);
 
 /** The path of a file without what is another one in every build and release. */
 function withoutHash(filename: string): string {

@@ -77,8 +77,13 @@ describe('the fingerprint of a failure', () => {
       failureFingerprint({ ...failure, frames: [{ ...application, filename: `srv/${folder}/dist/tools.js` }] });
     for (const [first, second] of [
       ['20261121120000', '20261122093000'],
+      ['20261121T120000Z', '20261122T093000Z'],
+      ['20261121-120000', '20261122-093000'],
+      ['2026-11-21T12-00-00-123Z', '2026-11-22T09-30-00-456Z'],
       ['app-1.4.2', 'app-1.10.0'],
       ['v1.4.2', 'v2.0.0'],
+      ['app-1.4.2-beta.1', 'app-1.4.2-rc.2'],
+      ['9b6d847', 'c7614ed'],
       ['9b6d8470c1a2', 'c7614ede5f05'],
       ['9b6d8470c1a2b3c4d5e6f708192a3b4c5d6e7f80', 'a614ede5f0577a7c1e6e3a0baf2fe2d2c0c3c2c1'],
       ['job-8c3f0c3e-9a41-4c55-9f6e-0d5b8f2f7a11', 'job-1f0a6c1b-2d3e-4f5a-8b7c-9d0e1f2a3b4c'],
