@@ -466,8 +466,19 @@ const EVENTS: Readonly<Record<string, readonly ContentKind[]>> = {
 const METADATA_OF_RECORD = /(?:^|\.)(?:query|search)\.result\.\d{1,6}\.metadata$/;
 const MEMORY: readonly ContentKind[] = ['memory'];
 
-/** The kinds of content an event is made of; `undefined` for one that is about something else. */
-export function eventNeeds(name: string): readonly ContentKind[] | undefined {
+/** The same on the span of a tool call, where Strands writes so what the tool is given and what it answers. */
+const EVENTS_OF_TOOLS: Readonly<Record<string, readonly ContentKind[]>> = {
+  'gen_ai.tool.message': ['toolArguments', 'toolResults'],
+  'gen_ai.choice': ['toolResults'],
+};
+
+/**
+ * The kinds of content an event is made of; `undefined` for one that is about something else.
+ *
+ * @param isOfTool whether its span is that of a tool call
+ */
+export function eventNeeds(name: string, isOfTool: boolean): readonly ContentKind[] | undefined {
+  if (isOfTool && Object.hasOwn(EVENTS_OF_TOOLS, name)) return EVENTS_OF_TOOLS[name];
   if (Object.hasOwn(EVENTS, name)) return EVENTS[name];
   return METADATA_OF_RECORD.test(name) ? MEMORY : undefined;
 }
@@ -478,18 +489,25 @@ const CONTENT_OF_EVENTS = 'arguments';
 /** Events that tell of an error. */
 const ERROR_EVENT = /(?:^|[._:-])(?:err|errors?|exceptions?)$/;
 
+/** What is known of an event. */
+export interface EventFacts {
+  readonly name: string;
+  /** The kinds of content it is made of. */
+  readonly needs: readonly ContentKind[] | undefined;
+}
+
 /**
  * What an attribute of an event holds: a name of one word belongs to the event, or to its family.
  *
  * @param alone what it holds by its name alone
  */
-export function eventAttributeRole(event: string, name: string, alone: AttributeRole): AttributeRole {
-  if (name.includes('.')) return alone;
-  const needs = eventNeeds(event);
-  if (needs !== undefined) return roleOfContent(needs);
+export function eventAttributeRole(event: EventFacts, name: string, alone: AttributeRole): AttributeRole {
+  const isOneWord = !name.includes('.');
+  if (event.needs !== undefined && (isOneWord || alone.role === 'plain')) return roleOfContent(event.needs);
+  if (!isOneWord) return alone;
   if (name === CONTENT_OF_EVENTS) return UNLISTED_CONTENT;
-  if (!AI_FAMILY.test(event) && !ERROR_EVENT.test(inWords(event))) return alone;
-  const role = attributeRole(`${event}.${name}`);
+  if (!AI_FAMILY.test(event.name) && !ERROR_EVENT.test(inWords(event.name))) return alone;
+  const role = attributeRole(`${event.name}.${name}`);
   return role.role === 'plain' ? alone : role;
 }
 

@@ -17,6 +17,7 @@ import {
   EVERYTHING_SAID,
   settledRole,
   type AttributeRole,
+  type EventFacts,
   type SettledRole,
 } from '../content/foreign-names.ts';
 import { foreignContentWithin } from '../content/messages.ts';
@@ -158,12 +159,11 @@ class SpanReview {
   }
 
   #event(event: TimedEvent): TimedEvent | undefined {
-    const needs = eventNeeds(event.name);
+    const needs = eventNeeds(event.name, this.#isTool());
     if (needs !== undefined && !this.#captures(needs)) return undefined;
     const name = this.#name(event.name);
     const named = name === event.name ? event : { ...event, name };
-    const plain = needs === undefined ? undefined : (value: AttributeValue) => this.#content(value);
-    return this.#withAttributes(named, { event: event.name.slice(0, MAX_NAME), plain });
+    return this.#withAttributes(named, { name: event.name.slice(0, MAX_NAME), needs });
   }
 
   #link(link: Link): Link {
@@ -175,14 +175,14 @@ class SpanReview {
     return withoutSecretState(context, this.#policy.secretsRedactor);
   }
 
-  #withAttributes<T extends { attributes?: Attributes }>(holder: T, among?: Surroundings): T {
+  #withAttributes<T extends { attributes?: Attributes }>(holder: T, event?: EventFacts): T {
     if (holder.attributes === undefined) return holder;
-    const attributes = this.#attributes(holder.attributes, among);
+    const attributes = this.#attributes(holder.attributes, event);
     return attributes === holder.attributes ? holder : { ...holder, attributes };
   }
 
   /** The same object where nothing changes. */
-  #attributes(attributes: Attributes, { plain, event }: Surroundings = {}): Attributes {
+  #attributes(attributes: Attributes, event?: EventFacts): Attributes {
     let changes: Attributes | undefined;
     let facts: AttributeFacts | undefined;
     for (const key in attributes) {
@@ -191,8 +191,10 @@ class SpanReview {
       facts = this.#factsOf(key, facts);
       const isRenamed = facts.name !== key;
       const role = event === undefined ? facts.role : eventAttributeRole(event, key, facts.role);
-      if (plain === undefined && role === facts.role && !isRenamed && isClean(value, facts)) continue;
-      const given = this.#attribute(value, facts, role, attributes, plain);
+      // A number is the same count in an event.
+      const isAsAlone = role === facts.role || typeof value === 'number';
+      if (isAsAlone && !isRenamed && isClean(value, facts)) continue;
+      const given = this.#attribute(value, facts, role, attributes);
       const safe = given === undefined ? undefined : writable(given);
       if (safe === value && !isRenamed) continue;
       changes ??= { ...attributes };
@@ -207,7 +209,6 @@ class SpanReview {
     facts: AttributeFacts,
     known: AttributeRole,
     around: Attributes,
-    plain: Surroundings['plain'],
   ): AttributeValue | undefined {
     const { given: key, secretKind, words } = facts;
     if (this.#sealed?.has(value) === true) return value;
@@ -219,7 +220,6 @@ class SpanReview {
     const role = settledRole(known, key, this.#span);
     // Numbers are counts and sizes.
     if (role.role === 'plain' || (typeof value !== 'string' && !Array.isArray(value))) {
-      if (plain !== undefined) return plain(value);
       if (typeof value === 'string') return this.#plainText(key, value, facts);
       if (this.#isLabelled(value)) return value;
       const only = onlyText(value);
@@ -346,14 +346,6 @@ class SpanReview {
     const heading = `${secretsRedactor.text(type)}: ${message}`;
     return frames.length === 0 ? heading : `${heading}\n${secretsRedactor.text(frames.join('\n'))}`;
   }
-}
-
-/** What is known of attributes by what holds them. */
-interface Surroundings {
-  /** What becomes of values that are not known to be anything else. */
-  readonly plain?: ((value: AttributeValue) => AttributeValue) | undefined;
-  /** The name of the event they are of. */
-  readonly event?: string;
 }
 
 /** The same list where nothing changes; what becomes nothing is left out. */

@@ -11,7 +11,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { MaxTurnsError } from '../../../src/runtime/errors.ts';
 import { activate } from '../../../src/telemetry/active.ts';
-import { createContentPolicy, type ContentOptions, type ContentPolicy } from '../../../src/telemetry/content/policy.ts';
+import {
+  createContentPolicy,
+  type CaptureContent,
+  type ContentOptions,
+  type ContentPolicy,
+} from '../../../src/telemetry/content/policy.ts';
 import { withoutQueryValues, withoutValues } from '../../../src/telemetry/content/statement.ts';
 import { withRunContext } from '../../../src/telemetry/context.ts';
 import { createContentGuard } from '../../../src/telemetry/export/content-policy.ts';
@@ -383,6 +388,18 @@ describe('a span of another instrumentation, while content is not recorded', () 
       name: '<gen_ai.error>',
       attributes: { message: '[message withheld]' },
     });
+  });
+
+  it('tells what a tool was given from what it answered, as Strands writes both', () => {
+    const span = foreign({ 'gen_ai.operation.name': 'execute_tool' }, (writing) => {
+      writing.addEvent('gen_ai.tool.message', { role: 'tool', content: '{"city":"Lisbon"}', id: 'call_1' });
+      writing.addEvent('gen_ai.choice', { message: '19 °C', id: 'call_1' });
+    });
+    const left = (captureContent: CaptureContent): readonly string[] =>
+      allowUnder(span, createContentPolicy({ captureContent })).events.map(({ name }) => name);
+    expect(left({ toolResults: true })).toEqual(['gen_ai.choice']);
+    expect(left({ toolArguments: true, outputs: true })).toEqual([]);
+    expect(left(true)).toEqual(['gen_ai.tool.message', 'gen_ai.choice']);
   });
 
   it('has the content of an event whose kind is recorded, whatever its attributes are called', () => {
