@@ -39,7 +39,7 @@ const MAX_PART = 200;
  */
 export function failureFingerprint(failure: FingerprintedFailure): string[] {
   const { point, type, tags } = failure;
-  return [point ?? 'captured', codePattern(withoutMinified(type)), ...cause(failure), ...subjects(tags)].map(cut);
+  return [point ?? 'captured', classPattern(type), ...cause(failure), ...subjects(tags)].map(cut);
 }
 
 /** The fingerprint of a message the application captured. */
@@ -100,6 +100,10 @@ function withoutMinified(name: string): string {
   return name.replace(MINIFIED, '#');
 }
 
+function classPattern(type: string): string {
+  return codePattern(withoutMinified(type));
+}
+
 /**
  * Whether a function shares its name with others of its file. Source maps call one by the word it begins with; compilers
  * let functions of their own go on behind an `await`, for targets older than ES2017.
@@ -142,7 +146,7 @@ function failedModels(error: unknown, redactor: Redactor): readonly string[] {
 
 /** The class of a status, `5xx` for 503, or of an error. */
 function reasonPattern(reason: string): string {
-  return /^\d{3}$/.test(reason) ? `${reason[0]}xx` : codePattern(reason);
+  return /^\d{3}$/.test(reason) ? `${reason[0]}xx` : classPattern(reason);
 }
 
 function subjects(tags: Readonly<Record<string, string>>): readonly string[] {

@@ -241,6 +241,10 @@ describe('the fingerprint of a failure', () => {
     expect(ofChain(['claude', '429'])).not.toEqual(one);
   });
 
+  it('stays the same for a chain when the classes of what its models failed with are minified again', () => {
+    expect(ofChain(['gpt-5', 'sd'], ['claude', '429'])).toEqual(ofChain(['gpt-5', 'q'], ['claude', '429']));
+  });
+
   it.each([
     ['agents', 'worker-0', 'worker-19', (agent: string) => ({ tags: { agent } })],
     ['agents', 'worker-0d9f6c1e-7a6b-4c39-9d67-0a3c5b9e1f22', 'worker-1', (agent: string) => ({ tags: { agent } })],
