@@ -441,6 +441,15 @@ describe('a Sentry SDK as the caller', () => {
     ['a decision for the trace', 0, TraceFlags.SAMPLED, {}, true],
     ['one for it with facts', 0, TraceFlags.SAMPLED, { 'sentry.dsc': 'sentry-sampled=true' }, true],
     ['one against it', 1, TraceFlags.NONE, { 'sentry.sampled_not_recording': '1' }, false],
+    [
+      'one against it beside facts',
+      1,
+      TraceFlags.NONE,
+      { 'sentry.dsc': 'sentry-environment=production', 'sentry.sampled_not_recording': '1' },
+      false,
+    ],
+    ['one against it in its facts', 1, TraceFlags.NONE, { 'sentry.dsc': 'sentry-sampled=false' }, false],
+    ['that of another caller', 1, TraceFlags.NONE, { congo: 't61rcWkgMzE' }, false],
     ['the lack of a decision', 1, TraceFlags.NONE, {}, true],
     [
       'the rate that is set here where it has made none',

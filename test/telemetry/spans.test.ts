@@ -510,6 +510,16 @@ describe('a failure', () => {
     expect(span('agent.invoke helper').attributes).toMatchObject({ 'faultline.tool_errors': 0 });
   });
 
+  it('is one of a class that is only called as what Strands throws, and of a job of BullMQ that fails for good', async () => {
+    for (const error of [
+      Object.assign(new Error('no'), { name: 'InterruptError' }),
+      Object.assign(new Error('bullmq:unrecoverable'), { name: 'UnrecoverableError' }),
+    ]) {
+      await expect(traceTool({ name: error.name }, () => Promise.reject(error))).rejects.toBe(error);
+      expect(span(`execute_tool ${error.name}`).attributes['error.type']).toBe(error.name);
+    }
+  });
+
   it('of a loop of your own is recorded on the active span', () => {
     trace.getTracer('app').startActiveSpan('turn', (turn) => {
       const error = new Error('every model failed');

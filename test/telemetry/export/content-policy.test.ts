@@ -361,7 +361,7 @@ describe('a span of another instrumentation, while content is not recorded', () 
     const span = foreign({}, (writing) => {
       writing.addEvent('gen_ai.tool.call', { arguments: 'canary', id: 'call_1' });
       writing.addEvent('gen_ai.agent.message', { content: 'canary', message: 'canary' });
-      writing.addEvent('log', { body: 'canary', content: 'canary', message: 'step 2' });
+      writing.addEvent('log', { body: 'canary', content: 'canary', arguments: 'canary', message: 'step 2' });
     });
     const withheld = allowUnder(span, createContentPolicy()).events.map(({ attributes }) => attributes);
     expect(withheld).toEqual([{ id: 'call_1' }, {}, { message: 'step 2' }]);
@@ -402,6 +402,26 @@ describe('a span of another instrumentation, while content is not recorded', () 
     expect(left(true)).toEqual(['gen_ai.tool.message', 'gen_ai.choice']);
   });
 
+  it('has the counts in an event as they are, whatever patterns match their digits', () => {
+    const used = { 'gen_ai.usage.input_tokens': 1_234_567, 'gen_ai.input.messages': 'for 1234567' };
+    const span = foreign({}, (writing) => writing.addEvent('gen_ai.client.inference.operation.details', used));
+    const redaction = { patterns: [{ name: 'customer', pattern: /\d{7}/ }] };
+    expect(allowUnder(span, createContentPolicy({ captureContent: true, redaction })).events[0]?.attributes).toEqual({
+      'gen_ai.usage.input_tokens': 1_234_567,
+      'gen_ai.input.messages': 'for [redacted:customer]',
+    });
+  });
+
+  it('loses personal data from all there is in an event that is content', () => {
+    const said = { content: 'from ann@example.com', 'app.note': 'to ann@example.com', 'app.count': 2 };
+    const span = foreign({}, (writing) => writing.addEvent('gen_ai.user.message', said));
+    expect(allowUnder(span, createContentPolicy({ captureContent: true })).events[0]?.attributes).toEqual({
+      content: 'from [redacted:email]',
+      'app.note': 'to [redacted:email]',
+      'app.count': 2,
+    });
+  });
+
   it('has the content of an event whose kind is recorded, whatever its attributes are called', () => {
     const span = foreign({}, (writing) => {
       writing.addEvent('gen_ai.system.message', { content: 'Be brief.' });
@@ -423,6 +443,7 @@ describe('a span of another instrumentation, while content is not recorded', () 
         description: ['canary'],
         error: '400 canary',
         stack: 'ApiError: canary',
+        content: 'canary',
         step: 'a',
       };
       const span = foreign({}, (writing) => writing.addEvent(name, said));

@@ -391,8 +391,7 @@ describe('spans of the AI SDK', () => {
   it.each(['anthropic.messages', 'google.generative-ai'])(
     'add nothing for an object by %s of version 7, which has totals alone',
     async (provider) => {
-      const span = await storedOne({
-        'ai.operationId': 'ai.generateObject.doGenerate',
+      const used = {
         'ai.model.provider': provider,
         'ai.model.id': 'm',
         'ai.usage.inputTokens': 100,
@@ -400,8 +399,16 @@ describe('spans of the AI SDK', () => {
         'ai.usage.totalTokens': 120,
         'ai.usage.reasoningTokens': 5,
         'ai.usage.cachedInputTokens': 40,
+      };
+      const [call, run] = await stored(
+        { name: 'a', attributes: { ...used, 'ai.operationId': 'ai.generateObject.doGenerate' } },
+        { name: 'b', attributes: { ...used, 'ai.operationId': 'ai.generateObject' } },
+      );
+      expect(tokens([call!])).toEqual([100, 20]);
+      expect(run!.attributes).toMatchObject({
+        'faultline.usage.input_tokens': 100,
+        'faultline.usage.output_tokens': 20,
       });
-      expect(tokens([span])).toEqual([100, 20]);
     },
   );
 });
