@@ -15,16 +15,19 @@ interface Signs {
 /** MCP's `UrlElicitationRequired`: a tool asks its user to open an address first. */
 const URL_ELICITATION_REQUIRED = -32_042;
 
+/** Genkit's, and Temporal's for an activity that somebody else completes, as one that waits for an approval. */
+const NAMES: ReadonlySet<string> = new Set(['ToolInterruptError', 'CompleteAsyncError']);
+
 /** What BullMQ says of a job that was put back. An `UnrecoverableError` of its says something else, and is a failure. */
 const JOB_PUT_BACK = /^bullmq:(?:moved|rateLimit)/;
 
 /**
  * Whether what was thrown is no failure: how work leaves a run that goes on later or somewhere else. LangGraph throws
  * it at an `interrupt()` and for a command to the graph around, Strands at an `interrupt()`, a tool of MCP to ask its
- * user, and BullMQ when a job was put back; of Genkit's there is the name.
+ * user, and BullMQ when a job was put back; of Genkit's and Temporal's there is the name.
  */
 export function isInterruption(thrown: unknown): boolean {
-  return errorType(thrown) === 'ToolInterruptError' || guard(() => hasSigns(thrown)) === true;
+  return NAMES.has(errorType(thrown)) || guard(() => hasSigns(thrown)) === true;
 }
 
 function hasSigns(thrown: unknown): boolean {

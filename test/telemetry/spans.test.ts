@@ -499,6 +499,7 @@ describe('a failure', () => {
     ['MCP', Object.assign(new Error('URL elicitation required'), { code: -32042, data: { elicitations: [{}] } })],
     ['BullMQ, at a rate limit,', Object.assign(new Error('bullmq:rateLimitExceeded'), { name: 'RateLimitError' })],
     ['BullMQ, of a job for later,', Object.assign(new Error('bullmq:movedToDelayed'), { name: 'DelayedError' })],
+    ['Temporal, of an activity that others complete,', Object.assign(new Error(), { name: 'CompleteAsyncError' })],
   ])('is none when %s throws to leave a run for now, and comes out as it went in', async (_framework, pause) => {
     const run = traceAgent({ name: 'helper' }, () => traceTool({ name: 'ask' }, () => Promise.reject(pause)));
     await expect(run).rejects.toBe(pause);
