@@ -9,6 +9,8 @@ interface Signs {
   /** Strands: what it asks. */
   readonly interrupts?: unknown;
   readonly code?: unknown;
+  /** Next.js: with which page or address it answers. Other errors it gives a number here. */
+  readonly digest?: unknown;
   readonly message?: unknown;
 }
 
@@ -21,10 +23,14 @@ const NAMES: ReadonlySet<string> = new Set(['ToolInterruptError', 'CompleteAsync
 /** What BullMQ says of a job that was put back. An `UnrecoverableError` of its says something else, and is a failure. */
 const JOB_PUT_BACK = /^bullmq:(?:moved|rateLimit)/;
 
+/** What Next.js answers with at a `redirect()`, a `notFound()` (by another name before 15.1), and the like. */
+const NEXT_ANSWER = /^NEXT_(?:REDIRECT|NOT_FOUND|HTTP_ERROR_FALLBACK)/;
+
 /**
  * Whether what was thrown is no failure: how work leaves a run that goes on later or somewhere else. LangGraph throws
  * it at an `interrupt()` and for a command to the graph around, Strands at an `interrupt()`, a tool of MCP to ask its
- * user, and BullMQ when a job was put back; of Genkit's and Temporal's there is the name.
+ * user, BullMQ when a job was put back, and Next.js to answer with another page; of Genkit's and Temporal's there is
+ * the name.
  */
 export function isInterruption(thrown: unknown): boolean {
   return NAMES.has(errorType(thrown)) || guard(() => hasSigns(thrown)) === true;
@@ -32,8 +38,9 @@ export function isInterruption(thrown: unknown): boolean {
 
 function hasSigns(thrown: unknown): boolean {
   if (!isObject(thrown)) return false;
-  const { is_bubble_up: isBubblingUp, interrupts, code, message } = thrown as Signs;
+  const { is_bubble_up: isBubblingUp, interrupts, code, digest, message } = thrown as Signs;
   if (isBubblingUp === true || code === URL_ELICITATION_REQUIRED) return true;
   if (errorType(thrown) === 'InterruptError') return Array.isArray(interrupts);
+  if (typeof digest === 'string' && NEXT_ANSWER.test(digest)) return true;
   return typeof message === 'string' && JOB_PUT_BACK.test(message);
 }

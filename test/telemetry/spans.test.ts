@@ -500,6 +500,8 @@ describe('a failure', () => {
     ['BullMQ, at a rate limit,', Object.assign(new Error('bullmq:rateLimitExceeded'), { name: 'RateLimitError' })],
     ['BullMQ, of a job for later,', Object.assign(new Error('bullmq:movedToDelayed'), { name: 'DelayedError' })],
     ['Temporal, of an activity that others complete,', Object.assign(new Error(), { name: 'CompleteAsyncError' })],
+    ['Next.js, to redirect,', Object.assign(new Error('NEXT_REDIRECT'), { digest: 'NEXT_REDIRECT;push;/chat/7;307;' })],
+    ['Next.js, for a page that is not there,', Object.assign(new Error(), { digest: 'NEXT_HTTP_ERROR_FALLBACK;404' })],
   ])('is none when %s throws to leave a run for now, and comes out as it went in', async (_framework, pause) => {
     const run = traceAgent({ name: 'helper' }, () => traceTool({ name: 'ask' }, () => Promise.reject(pause)));
     await expect(run).rejects.toBe(pause);
