@@ -81,6 +81,8 @@ export interface AgentFrame {
   lastChat?: SpanContext;
   /** The model call that was made last, for the tags of an Issue. */
   lastModel?: NamedModel;
+  /** Somebody has broken the agent off, such as the reader of its stream. */
+  isBrokenOff?: boolean;
   /** Failures of this run that wait for its end; absent once it has ended. */
   held: HeldFailure[] | undefined;
 }

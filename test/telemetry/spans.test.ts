@@ -492,6 +492,42 @@ describe('a failure', () => {
     expect(span('chat gpt-5-mini').attributes['error.type']).toBe('aborted');
   });
 
+  describe('of what an agent waits for when its reader leaves', () => {
+    /** A reader leaves an agent, whose sub-agent waits for a tool that fails then. */
+    async function leave(reason: Error): Promise<void> {
+      let stop = (): void => {};
+      const look = (): Promise<never> => new Promise((_, reject) => (stop = () => reject(reason)));
+      let work: Promise<never> | undefined;
+      const answer = traceAgent({ name: 'helper' }, () => {
+        work = traceAgent({ name: 'scout' }, () => traceTool({ name: 'look' }, look));
+        return new ReadableStream<string>({ start: (answers) => answers.enqueue('wait'), cancel: () => stop() });
+      });
+      const reader = answer.getReader();
+      await reader.read();
+      const [ended] = await Promise.allSettled([work, reader.cancel()]);
+      expect(ended).toEqual({ status: 'rejected', reason });
+    }
+
+    it.each([
+      ['the platform', new DOMException('This operation was aborted', 'AbortError')],
+      ['OpenAI', new (class APIUserAbortError extends Error {})('Request was aborted.')],
+      ['LangChain', Object.assign(new Error('Model invocation was aborted.'), { name: 'ModelAbortError' })],
+    ])('is an outcome and no failure when it is aborted, as %s says that', async (_who, abort) => {
+      await leave(abort);
+      for (const name of ['agent.invoke helper', 'agent.invoke scout', 'execute_tool look']) {
+        expect(span(name).status).toEqual({ code: UNSET });
+        expect(span(name).attributes['faultline.outcome']).toBe('aborted');
+        expect(exceptions(span(name))).toEqual([]);
+      }
+    });
+
+    it('is a failure for every other reason', async () => {
+      await leave(new WeatherError('503'));
+      expect(span('agent.invoke helper').status).toEqual({ code: UNSET });
+      expect(span('execute_tool look').attributes).toMatchObject({ 'error.type': 'WeatherError' });
+    });
+  });
+
   it.each([
     ['LangGraph', Object.create(new Error('[{"value":"approve?"}]'), { is_bubble_up: { get: () => true } }) as object],
     ['Genkit', Object.assign(new Error('undefined'), { name: 'ToolInterruptError' })],

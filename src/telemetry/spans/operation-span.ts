@@ -132,12 +132,18 @@ export function traced<Options extends SpanOptions, Handle extends OperationSpan
 }
 
 /**
- * Whether an error says that a signal was aborted. What an aborted run has left behind may have been started for
- * another one by now, and fail for reasons of its own.
+ * Whether an error says that an agent was aborted, without a signal that is known to be the work's own: the signal of
+ * a run that has left the work behind, or the reader of a stream, which may abort what it pleases. What goes on after
+ * that may have been started for another run by now, and fail for reasons of its own.
  */
-function isAbortOf(signal: AbortSignal | undefined, error: unknown): boolean {
-  return signal?.aborted === true && (Object.is(error, signal.reason) || errorType(error) === 'AbortError');
+function isAbortOf({ leftBy, isBrokenOff, root }: AgentFrame, error: unknown): boolean {
+  if (leftBy?.aborted === true && Object.is(error, leftBy.reason)) return true;
+  const isOver = leftBy?.aborted === true || isBrokenOff === true || root?.isBrokenOff === true;
+  return isOver && ABORT_ERROR.test(errorType(error));
 }
+
+/** Of the platform; `APIUserAbortError` of OpenAI and Anthropic, `ModelAbortError` of LangChain. */
+const ABORT_ERROR = /AbortError$/;
 
 /**
  * The life of one span: it fails at most once and ends exactly once.
@@ -192,8 +198,8 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
 
   onError(error: unknown): void {
     if (this.#ended || this.#error !== undefined || isInterruption(error)) return;
-    const { signal, opens } = this.#opened;
-    if (signal?.aborted === true || isAbortOf((opens ?? this.within)?.leftBy, error)) {
+    const { signal, opens = this.within } = this.#opened;
+    if (signal?.aborted === true || (opens !== undefined && isAbortOf(opens, error))) {
       this.onCancel();
       return;
     }
@@ -204,6 +210,8 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
   onCancel(): void {
     if (this.#ended || this.#aborted) return;
     this.#aborted = true;
+    const { opens } = this.#opened;
+    if (opens !== undefined) opens.isBrokenOff = true;
     guard(() => this.span.setAttribute(FAULTLINE_OUTCOME, 'aborted'));
     // A model call that was broken off has no answer, which its users look for by this name; it is no failure.
     if (this.operation === 'chat') guard(() => this.span.setAttribute(ERROR_TYPE, 'aborted'));
