@@ -331,16 +331,12 @@ interface Batch {
   spans: readonly QueuedSpan[];
 }
 
-/** Takes some of its spans out of a batch. Answers those that were in it. */
+/** Takes spans out of a batch. Answers those that were in it. */
 function takeOut(batch: Batch, some: readonly ReadableSpan[]): readonly QueuedSpan[] {
   const { spans } = batch;
-  if (some.length === spans.length) {
-    batch.spans = [];
-    return spans;
-  }
   const taken = new Set(some);
   batch.spans = spans.filter(({ span }) => !taken.has(span));
-  return spans.filter(({ span }) => taken.has(span));
+  return batch.spans.length === 0 ? spans : spans.filter(({ span }) => taken.has(span));
 }
 
 /** Somebody who waits. */

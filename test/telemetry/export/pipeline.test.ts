@@ -290,6 +290,33 @@ describe('a backend that fails on some spans, whenever they come', () => {
     expect(pipeline.status).toMatchObject({ dropped: { closed: 1 }, pending: 0 });
   });
 
+  it('keeps each of them on disk at the end of a process that is certain of one and not yet of the others', async () => {
+    const bad = new Set(Array.from({ length: 16 }, (_, index) => `span ${index}`));
+    const clock = turnedClock();
+    const endpoint = await startBackend((names) => (names.some((name) => bad.has(name)) ? 500 : 200));
+    const config = resolveConfig({ endpoint, batch: { scheduleDelayMs: 1_000 } }, {}, () => {});
+    const directory = await mkdtemp(join(tmpdir(), 'faultline-pipeline-'));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const key = destinationKey(config.destinations[0]!);
+    const recorder = createRecorder({ directory, destinations: [key], report: () => {} });
+    onTestFinished(() => recorder.close());
+    pipeline = createPipeline(config.destinations[0]!, config, () => {}, { clock, recorder });
+    const spans = someSpans(800);
+    for (const span of spans.splice(0, 400)) pipeline.outlet(span, recorder.ended(span));
+    for (let turn = 0; turn < 10_000 && pipeline.stuck === 0; turn += 1) {
+      const next = turn % 40 === 0 ? spans.shift() : undefined;
+      if (next !== undefined) pipeline.outlet(next, recorder.ended(next));
+      clock.turn(100);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(pipeline.stuck).toBe(1);
+    for (const word of pipeline.lastWords(1_000)) word.giveUp();
+    pipeline.close();
+    const { exported, leftOnDisk } = pipeline.status;
+    expect(exported + leftOnDisk).toBe(800 - spans.length);
+    expect(recorder.status.spans).toBe(leftOnDisk);
+  });
+
   it('for a while gets them afterwards, however often somebody flushes meanwhile', async () => {
     const clock = turnedClock();
     const endMs = clock.now() + 60_000;
