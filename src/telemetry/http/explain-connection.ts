@@ -85,6 +85,8 @@ function explainProxy({ proxy, problem }: ProxyError, host: string): Explanation
 function explainSystemError(code: string, { message }: Error, server: Server): string {
   const { host, certificateVariable, endpointSource } = server;
   const isOtlp = certificateVariable.startsWith('OTEL_');
+  // What goes wrong in TLS has a code of its own, or EPROTO, which stands for all of it.
+  const said = `${code} ${message}`;
   switch (code) {
     case 'ECONNREFUSED':
       return `nothing is listening at ${host} (ECONNREFUSED)`;
@@ -104,11 +106,11 @@ function explainSystemError(code: string, { message }: Error, server: Server): s
     default:
       if (CLIENT_REFUSED.test(code) || CLIENT_ALERT.test(message)) {
         const hint = isOtlp ? CLIENT_HINT : '';
-        const isHandshake = HANDSHAKE_FAILURE.test(`${code} ${message}`);
+        const isHandshake = HANDSHAKE_FAILURE.test(said);
         return `${host} did not accept the client certificate, ${isHandshake ? HANDSHAKE_FAILED : 'or misses one'} (${code})${hint}`;
       }
-      if (OTHER_VERSION.test(message)) return `${host} has no version of TLS in common with this process (${code})`;
-      if (code === 'EPROTO' && !TLS_ALERT.test(message)) {
+      if (OTHER_VERSION.test(said)) return `${host} has no version of TLS in common with this process (${code})`;
+      if (NO_TLS.test(said)) {
         return `${host} does not speak TLS at this port (${code}); check whether ${endpointSource} must start with http://`;
       }
       return /^ERR_TLS|CERT|^UNABLE_TO_/.test(code)
@@ -125,7 +127,8 @@ const CLIENT_REFUSED = /_ALERT_(?:\w*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSH
 const CLIENT_ALERT = /SSL alert number (?:4[0-689]|116)\b/;
 const HANDSHAKE_FAILURE = /HANDSHAKE_FAILURE|SSL alert number 40\b/;
 const HANDSHAKE_FAILED = 'misses one, or has no version or cipher of TLS in common with this process';
-/** What only a server sends that speaks TLS. */
-const TLS_ALERT = /SSL alert number/;
-const OTHER_VERSION = /SSL alert number 70\b/;
+/** The server says so, or answers in a version this process does not take. */
+const OTHER_VERSION = /SSL alert number 70\b|unsupported.protocol/i;
+/** What OpenSSL says of an answer that does not begin as one of TLS does. */
+const NO_TLS = /wrong.version.number/i;
 const CLIENT_HINT = '; check OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY';

@@ -17,6 +17,8 @@ export interface Told {
   readonly problem?: {
     /** A system error code. */
     readonly code: string | undefined;
+    /** What is said besides: one code stands for much of what may go wrong in TLS. */
+    readonly message: string | undefined;
     /** It was at the proxy; what that answered, if anything. */
     readonly isAtProxy: boolean;
     readonly proxyStatus: number | undefined;
@@ -123,8 +125,8 @@ function tell(told) {
   }
 }
 
-function problemOf({ code, isAtProxy = false, proxyStatus }) {
-  return { code: typeof code === 'string' ? code : undefined, isAtProxy, proxyStatus };
+function problemOf({ code, message, isAtProxy = false, proxyStatus }) {
+  return { code: typeof code === 'string' ? code : undefined, message, isAtProxy, proxyStatus };
 }
 
 function answerOf(response, chunks, isWhole) {

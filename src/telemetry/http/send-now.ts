@@ -155,7 +155,7 @@ function answerOf({ answer, problem }: Told, proxy: Proxy | undefined): Answer {
     const { body } = answer;
     return { kind: 'answered', ...answer, body: typeof body === 'string' ? Buffer.from(body, 'base64') : body };
   }
-  const error = new Error('the connection was closed without an answer');
+  const error = new Error(problem?.message ?? 'the connection was closed without an answer');
   if (problem?.code !== undefined) Object.assign(error, { code: problem.code });
   if (proxy === undefined || problem?.isAtProxy !== true) return { kind: 'broken', error };
   const { proxyStatus: status } = problem;

@@ -435,8 +435,11 @@ describe('an answer', () => {
     );
   });
 
-  it('that is the alert of another version of TLS says so, and not that there is none', async () => {
-    const port = await answeringBytes([0x15, 3, 3, 0, 2, 2, 70]);
+  it.each([
+    ['the alert of', [0x15, 3, 3, 0, 2, 2, 70]],
+    ['in', [0x16, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2, ...Array.from({ length: 33 }, () => 0), 0, 0x2f, 0]],
+  ])('that is %s another version of TLS says so, and not that there is none', async (_, bytes) => {
+    const port = await answeringBytes(bytes);
     const { failure } = await exported(exporterTo(`https://127.0.0.1:${port}/v1/traces`), someSpans(1));
     expect(failure?.sentence).toBe(`127.0.0.1:${port} has no version of TLS in common with this process (EPROTO)`);
   });

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
@@ -29,6 +29,8 @@ interface Told extends Ended {
   readonly answers: unknown;
   /** Of every answer the status, or why there is none. */
   readonly statuses: unknown;
+  /** Of every request without an answer what is said besides. */
+  readonly messages: unknown;
   readonly bodies: unknown;
   /** How long it waited. */
   readonly tookMs: number;
@@ -51,8 +53,9 @@ async function sendNowTo(
     const answers = sendNow(JSON.parse(TARGETS).map((target) => ({ ...target, headers, body })), ${timeoutMs});
     const tookMs = performance.now() - startedAt;
     const statuses = answers.map(({ kind, status, error }) => status ?? error?.problem?.kind ?? error?.code ?? kind);
+    const messages = answers.map(({ error }) => error?.message);
     const bodies = answers.map(({ body }) => body && Buffer.from(body).toString());
-    console.log(JSON.stringify({ answers, statuses, bodies, tookMs }));
+    console.log(JSON.stringify({ answers, statuses, messages, bodies, tookMs }));
   `;
   const given = targets.map((target) => (typeof target === 'string' ? { url: target } : target));
   const ended = await runScript(source, { env: { TARGETS: JSON.stringify(given), KEY: FAKE_PUBLIC_KEY, ...env } });
@@ -146,6 +149,18 @@ describe('requests of a process that cannot wait', () => {
         expect(await sendNowTo([url], undefined, others)).toMatchObject({ statuses: ['DEPTH_ZERO_SELF_SIGNED_CERT'] });
       },
     );
+
+    it('tell what TLS says, where one code stands for all of it', async () => {
+      // The alert of a server that does not know who vouches for the certificate of its client.
+      const server = createTcpServer((socket) => {
+        socket.once('data', () => socket.write(Buffer.from([0x15, 3, 3, 0, 2, 2, 48]))).on('error', () => {});
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      onTestFinished(() => void server.close());
+      const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+      const ended = await sendNowTo([url], undefined, env);
+      expect(ended).toMatchObject({ statuses: ['EPROTO'], messages: [expect.stringContaining('SSL alert number 48')] });
+    });
 
     it('tell the whole answer, of an endless one its start', async () => {
       const server = createServer((request, response) => {
