@@ -17,6 +17,8 @@ export interface Attempts {
   triedForMs: number;
   /** When it failed last, else was tried first, and how many events had been accepted by then. */
   last?: { readonly atMs: number; readonly sent: number };
+  /** Why it was not accepted when it failed last. */
+  trouble?: string;
 }
 
 /**
@@ -27,8 +29,6 @@ export interface Attempts {
 export interface PendingEvents extends Iterable<PendingEvent> {
   /** Those in the journal alone are among them; the iterator has only the others, oldest first. */
   readonly size: number;
-  /** Whether some of them were put behind. */
-  readonly hasBehind: boolean;
   /** The lowest generation of them. */
   readonly oldestGeneration: number | undefined;
   /** Begins a generation. Answers with the one before. */
@@ -50,8 +50,8 @@ export interface PendingEvents extends Iterable<PendingEvent> {
   take(event: PendingEvent): boolean;
   /** Lets the event that is under way wait behind all others, also those that are still to come. */
   putBehind(event: PendingEvent): void;
-  /** Takes all out, and counts them. */
-  clear(): { readonly kept: number; readonly unkept: number };
+  /** Takes all out, counts them, and tells why one of them was not accepted, if any was tried. */
+  clear(): { readonly kept: number; readonly unkept: number; readonly trouble: string | undefined };
 }
 
 export interface PendingLimits {
@@ -156,9 +156,6 @@ export function createPendingEvents({ maxCount, maxBytes }: PendingLimits, journ
     get size() {
       return size();
     },
-    get hasBehind() {
-      return behind.size > 0;
-    },
     get oldestGeneration() {
       return generations.oldest;
     },
@@ -202,6 +199,7 @@ export function createPendingEvents({ maxCount, maxBytes }: PendingLimits, journ
     clear() {
       const unkept = [...events].filter(({ isKept }) => !isKept).length;
       const kept = size() - unkept;
+      const failed = [...behind, ...events].findLast(({ attempts }) => attempts.trouble !== undefined);
       events.clear();
       behind.clear();
       while (places.shift() !== undefined);
@@ -210,7 +208,7 @@ export function createPendingEvents({ maxCount, maxBytes }: PendingLimits, journ
       placesBehind = 0;
       waitingCount = 0;
       waitingBytes = 0;
-      return { kept, unkept };
+      return { kept, unkept, trouble: failed?.attempts.trouble };
     },
   };
 }

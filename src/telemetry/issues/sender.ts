@@ -148,8 +148,6 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
   const dropped: Partial<Record<DropReason, number>> = {};
   let leftOnDisk = 0;
   let lastError: string | undefined;
-  /** Why events that wait have not been accepted yet. */
-  let trouble: string | undefined;
 
   let running = false;
   let closed = false;
@@ -239,7 +237,6 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
   const accepted = (event: PendingEvent): void => {
     if (!pending.take(event)) return;
     sent += 1;
-    if (!pending.hasBehind) trouble = undefined;
     strike(event);
   };
 
@@ -252,9 +249,9 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
     sayUndelivered(1, why);
   };
 
-  const noteTrouble = (answer: Answer): void => {
-    trouble = explainAnswer(answer, target).sentence;
-    lastError = trouble;
+  const noteTrouble = ({ attempts }: PendingEvent, answer: Answer): void => {
+    lastError = explainAnswer(answer, target).sentence;
+    attempts.trouble = lastError;
   };
 
   const restUntil = async (untilMs: number): Promise<void> => {
@@ -292,7 +289,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
     retryAtMs = pauseMs > 0 ? limitedUntilMs : clock.now() + (wasKept ? 0 : nextBackoffMs());
     noteFailure(event, answeredAtMs);
     if (attempts.triedForMs >= RETRY_BUDGET_MS && !isKept) return refused(event, answer);
-    noteTrouble(answer);
+    noteTrouble(event, answer);
     if (attempts.failures >= FAILURES_IN_TURN) pending.putBehind(event);
   };
 
@@ -332,7 +329,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
         limit(pauseMs);
         if (isPassing(answer)) {
           // How long the answer may have taken was not the server's choice.
-          if (answer.kind !== 'timeout') noteTrouble(answer);
+          if (answer.kind !== 'timeout') noteTrouble(event, answer);
           return { words: [word], pauseMs };
         }
         if (isAccepted(answer)) accepted(event);
@@ -369,7 +366,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
     close() {
       if (closed) return;
       closed = true;
-      const { kept, unkept } = pending.clear();
+      const { kept, unkept, trouble } = pending.clear();
       const them = kept + unkept === 1 ? 'it' : 'them';
       const sentence = trouble ?? `${host} did not take ${them} before the time for it was over`;
       giveUp(kept, unkept, (count) => countDropped('closed', count), { cause: 'closed', sentence });

@@ -20,6 +20,7 @@ import { dsn as dsnKind, type Dsn } from '../../../src/telemetry/config/dsn.ts';
 import { VERSION } from '../../../src/telemetry/config/version.ts';
 import { createReporter } from '../../../src/telemetry/diagnostics.ts';
 import type { Clock } from '../../../src/telemetry/http/clock.ts';
+import type { Answer } from '../../../src/telemetry/http/post.ts';
 import {
   createIssueSender,
   type IssueSender,
@@ -74,6 +75,13 @@ const status = (code: number, headers?: Readonly<Record<string, string>>): FakeA
   kind: 'status',
   status: code,
   ...(headers === undefined ? undefined : { headers }),
+});
+const answerOf = (code: number): Answer => ({
+  kind: 'answered',
+  status: code,
+  headers: {},
+  body: Buffer.from('{}'),
+  isComplete: true,
 });
 const receivedIds = (): unknown[] => sentry.envelopes.map(({ headers }) => headers['event_id']);
 const host = (): string => new URL(sentry.origin).host;
@@ -816,11 +824,21 @@ describe('events that are kept in a journal', () => {
       await expect.poll(() => clock.waits).toHaveLength(1);
       if (failed < 3) clock.turn(MINUTE_MS);
     }
-    const accepted = { kind: 'answered', status: 200, headers: {}, body: Buffer.from('{}'), isComplete: true } as const;
-    for (const { settle } of sender.lastWords(1_000)) settle(accepted);
+    for (const { settle } of sender.lastWords(1_000)) settle(answerOf(200));
     sender.close();
     expect(sender.status).toMatchObject({ sent: 1, leftOnDisk: 1, pending: 0 });
     expect(lines).toEqual([expect.stringMatching(/^an Issue was left on disk .* in trouble \(500\)$/)]);
+  });
+
+  it('are left with why the last requests of a process did not deliver them, also when they did others', async () => {
+    const sender = createSender({ clock: turnedClock(), journal: aJournal() });
+    for (const name of ['older', 'newest']) sender.send(anEvent({ server_name: name }));
+    const [newest, older] = sender.lastWords(1_000);
+    newest?.settle(answerOf(429));
+    older?.settle(answerOf(200));
+    sender.close();
+    expect(sender.status).toMatchObject({ sent: 1, leftOnDisk: 1, pending: 0 });
+    expect(lines).toEqual([expect.stringMatching(/^an Issue was left on disk .* kept limiting the rate \(429\);/)]);
   });
 
   it('are left for the next start when the sender is closed', async () => {
