@@ -26,8 +26,8 @@ export interface Cost extends Loss {
 /** The requests of a process that is about to die, and what they come to. */
 export interface LastRequests {
   /**
-   * Requests for all of the spans, oldest first. Those that were sent before are in no request with others, because the
-   * destination may fail on one of them.
+   * Requests for all of the spans. Those the destination has failed on before are in no request with others, as it may
+   * fail on one of them again; nor are those whose first answer is awaited, as it may fail on one of these.
    */
   wordsFor(spans: readonly QueuedSpan[], parts: LastRequestParts): readonly LastWord[];
   /** Adds to the costs, of which there is one for each cause. */
@@ -105,11 +105,11 @@ export function createLastRequests(settle: (spans: readonly QueuedSpan[], outcom
 
   return {
     wordsFor(spans, parts) {
-      const isAgain = ({ span }: QueuedSpan): boolean => parts.sentBefore.has(span);
-      const again = spans.filter(isAgain);
-      const first = spans.filter((span) => !isAgain(span));
-      const batches = [...batchesOf(again), ...batchesOf(first)];
-      return batches.map((batch) => wordOf(batch, againIn(batch, parts.sentBefore), parts));
+      const { sentBefore } = parts;
+      const apart = [true, false, undefined].map((hasFailed) =>
+        spans.filter(({ span }) => sentBefore.get(span)?.hasFailed === hasFailed),
+      );
+      return apart.flatMap((some) => batchesOf(some)).map((batch) => wordOf(batch, againIn(batch, sentBefore), parts));
     },
     add,
     get costs() {

@@ -56,8 +56,11 @@ export interface RetryingExporter {
   readonly history: RetryHistory;
 }
 
-/** Undecided spans that were sent, and whether the backend may have them, because only its answer is missing. */
-export type SentBefore = ReadonlyMap<ReadableSpan, { readonly mayHaveArrived: boolean }>;
+/**
+ * Undecided spans that were sent: whether an attempt has failed, and whether the backend may have them, because only its
+ * answer is missing.
+ */
+export type SentBefore = ReadonlyMap<ReadableSpan, { readonly hasFailed: boolean; readonly mayHaveArrived: boolean }>;
 
 /** What was tried. */
 export interface RetryHistory {
@@ -322,8 +325,9 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
       const sent = [...pending].flatMap(({ parts, isUnderWay }) =>
         parts.flatMap(({ spans, failure }, index) => {
           const isSent = isUnderWay && index === 0;
-          const again = { mayHaveArrived: isSent || mayHaveArrived(failure) };
-          return isSent || failure !== undefined ? spans.map((span) => [span, again] as const) : [];
+          const hasFailed = failure !== undefined;
+          const again = { hasFailed, mayHaveArrived: isSent || mayHaveArrived(failure) };
+          return isSent || hasFailed ? spans.map((span) => [span, again] as const) : [];
         }),
       );
       return new Map(sent);

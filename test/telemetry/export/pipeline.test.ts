@@ -28,12 +28,12 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
-/** Starts a backend that answers with a status by the names of the spans it is sent. Answers its URL. */
-async function startBackend(statusOf: (names: readonly string[]) => number): Promise<string> {
+/** Starts a backend that answers with a status by the names of the spans it is sent, or not at all. Answers its URL. */
+async function startBackend(statusOf: (names: readonly string[]) => number | undefined): Promise<string> {
   server = createServer((request, response) => {
     void buffer(request).then((body) => {
       const status = statusOf(decodeTraceRequest(body, 'json').map(({ name }) => name));
-      return response.writeHead(status, { 'content-type': 'application/json' }).end('{}');
+      return status && response.writeHead(status, { 'content-type': 'application/json' }).end('{}');
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -255,6 +255,32 @@ describe('a backend that fails on some spans, whenever they come', () => {
     expect(names).toEqual(['span 3']);
     for (const word of words) word.giveUp();
     expect(pipeline.status).toMatchObject({ exported: 39, dropped: { closed: 1 }, pending: 0 });
+  });
+
+  it('takes none with it at the end of a process whose answer is awaited, nor any that was never sent', async () => {
+    const clock = turnedClock();
+    const asked = new Set<string>();
+    const taken = new Set<string>();
+    const endpoint = await startBackend((names) => {
+      for (const name of names) asked.add(name);
+      if (names.includes('span 40')) return undefined;
+      if (names.includes('span 3')) return 500;
+      for (const name of names) taken.add(name);
+      return 200;
+    });
+    const config = resolveConfig({ endpoint }, {}, () => {});
+    pipeline = createPipeline(config.destinations[0]!, config, () => {}, { clock });
+    const spans = someSpans(42);
+    const [awaited, unsent] = spans.splice(40);
+    for (const span of spans) pipeline.outlet(span, undefined);
+    for (; !asked.has('span 40'); clock.turn(100)) {
+      if (taken.size === 39 && pipeline.status.pending === 1) pipeline.outlet(awaited!, undefined);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    pipeline.outlet(unsent!, undefined);
+    const words = pipeline.lastWords(1_000);
+    const names = words.map(({ request }) => decodeTraceRequest(request.body, 'json').map(({ name }) => name));
+    expect(names).toEqual([['span 3'], ['span 40'], ['span 41']]);
   });
 
   it.each([
