@@ -141,6 +141,7 @@ export function sendingOf(delivery: Delivery, flush: (timeoutMs: number) => Prom
     sendNow(timeoutMs) {
       issues?.sink.releaseNow();
       intake.interrupt();
+      if (timeoutMs <= 0) return;
       // An Issue tells why the process dies, so it goes first.
       sendLastWords(
         [...(issues?.lastWords(timeoutMs) ?? []), ...pipelines.flatMap((pipeline) => pipeline.lastWords(timeoutMs))],

@@ -6,7 +6,7 @@ export interface Sending {
   isPending(): boolean;
   /** Sends what waits. */
   flush(timeoutMs: number): Promise<Flushed>;
-  /** Sends what waits, and spans that will never end now, before it returns. */
+  /** Sends what waits, and spans that will never end now, before it returns. Without time these are only counted. */
   sendNow(timeoutMs: number): void;
   /** Lets nobody wait any more for what cannot be sent in time: who waits would keep the end from coming, or miss it. */
   giveUp(): void;
@@ -46,20 +46,24 @@ const INTERRUPT_MS = 2_000;
  *   would not be seen.
  */
 export function sendAtTheEnd(sending: Sending, { naturalMs, abruptMs }: EndingLimits): () => void {
+  /** What is left of the time, which is all of it again when the process goes on. */
   let leftMs = naturalMs;
-  let gaveUp = naturalMs === 0;
   let stopped = false;
 
+  const startOver = (): void => {
+    leftMs = naturalMs;
+  };
   const flushOnce = async (): Promise<void> => {
     const startedAtMs = performance.now();
     const flushed = await sending.flush(leftMs);
-    // Flushes that each get some of it decided, and never all, share the time.
-    leftMs = flushed === 'all' ? naturalMs : leftMs - (performance.now() - startedAtMs);
-    gaveUp = flushed === 'none' || leftMs <= 0;
-    if (gaveUp) sending.giveUp();
+    // Flushes that each get some of it decided, and never all, share the time, and so does what is sent after them.
+    leftMs = flushed === 'none' ? 0 : Math.max(leftMs - (performance.now() - startedAtMs), 0);
+    if (leftMs === 0) sending.giveUp();
+    // It keeps no process alive: one that comes to it goes on.
+    else if (flushed === 'all') setTimeout(startOver).unref();
   };
   const onBeforeExit = (): void => {
-    if (gaveUp) sending.giveUp();
+    if (leftMs === 0) sending.giveUp();
     else if (sending.isPending()) void flushOnce();
   };
   let hasExited = false;
@@ -69,7 +73,7 @@ export function sendAtTheEnd(sending: Sending, { naturalMs, abruptMs }: EndingLi
   };
   const onExit = (): void => {
     hasExited = true;
-    if (!gaveUp) sending.sendNow(abruptMs);
+    sending.sendNow(Math.min(abruptMs, leftMs));
     sending.close();
   };
   const listeners = SIGNALS.map((signal) => {

@@ -256,6 +256,58 @@ describe('the last requests of a process', () => {
     expect(stderr).toMatch(/faultline: 1 span was not delivered: .* \(500\)\n$/);
   });
 
+  it('have what is left of the time when nothing is left to do, and not all of it again', async () => {
+    replies = [ACCEPTED, 'silence'];
+    const { code, destination, waits } = await run(
+      `
+        await step('a');
+        void traceTool({ name: 'open' }, () => new Promise(() => {}));
+        process.once('beforeExit', () => turn(9_600));
+      `,
+      undefined,
+      10_000,
+    );
+    expect(code).toBe(0);
+    expect(requests).toEqual([['execute_tool a'], ['execute_tool open']]);
+    expect(destination).toMatchObject({ exported: 1, dropped: { closed: 1 }, pending: 0 });
+    expect(waits).toEqual([400]);
+  });
+
+  it('that there is no time for are counted and said, also of what is not over', async () => {
+    replies = always('silence');
+    const { destination, stderr } = await run(
+      `
+        await step('a');
+        void traceTool({ name: 'open' }, () => new Promise(() => {}));
+      `,
+      undefined,
+      200,
+    );
+    expect(destination).toMatchObject({ dropped: { closed: 2 }, pending: 0 });
+    expect(stderr).toMatch(/^faultline: 2 spans were not delivered: .*\n$/);
+  });
+
+  it('have all of the time again when the process has gone on', async () => {
+    replies = [ACCEPTED, 'silence'];
+    const { code, waits } = await run(
+      `
+        await step('a');
+        process.once('beforeExit', async () => {
+          turn(3_600);
+          while (tracing.status.destinations[0].exported === 0) await new Promise(setImmediate);
+          for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setTimeout(resolve, 2));
+          await step('b');
+          process.exit(3);
+        });
+      `,
+      undefined,
+      4_000,
+    );
+    expect(code).toBe(3);
+    expect(requests).toEqual([['execute_tool a'], ['execute_tool b']]);
+    expect(waits).toEqual([4_000]);
+  });
+
   it('that repeat one which was refused for a while are no possible duplicates', async () => {
     replies = [{ status: 503 }];
     const { destination } = await run(`
