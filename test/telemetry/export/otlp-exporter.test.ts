@@ -445,10 +445,10 @@ describe('an answer', () => {
   });
 
   it('that is none of TLS names what may have to be http', async () => {
-    const url = (await answering(200, {})).replace('http:', 'https:');
-    const { failure } = await exported(exporterTo(url), someSpans(1));
-    expect(failure?.sentence).toMatch(
-      /does not speak TLS at this port \(EPROTO\); check whether OTEL_EXPORTER_OTLP_TRACES_ENDPOINT must start with http:|broke the connection off/,
+    const port = await answeringBytes([...Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')]);
+    const { failure } = await exported(exporterTo(`https://127.0.0.1:${port}/v1/traces`), someSpans(1));
+    expect(failure?.sentence).toBe(
+      `127.0.0.1:${port} does not speak TLS at this port (EPROTO); check whether OTEL_EXPORTER_OTLP_TRACES_ENDPOINT must start with http://`,
     );
   });
 
