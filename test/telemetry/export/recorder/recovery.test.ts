@@ -280,7 +280,7 @@ describe('what a process that is gone left behind', () => {
 });
 
 test('a thousand files that were left behind take each no longer to look after than a few', async () => {
-  const timeToLookAfter = async (files: number): Promise<number> => {
+  const holding = async (files: number): Promise<() => number> => {
     const directory = temporaryDirectory();
     record({ directory, owner: deadOwner() }).trace('a');
     const first = onlyFile(directory);
@@ -291,17 +291,21 @@ test('a thousand files that were left behind take each no longer to look after t
     const { recorder, clock } = record({ directory });
     await recorder.recover();
     expect(recorder.status.recovered).toBe(files);
-    let best = Infinity;
-    for (let attempt = 0; attempt < 10; attempt += 1) {
+    return () => {
       const startedAtMs = performance.now();
       clock.turn(60_000);
-      best = Math.min(best, performance.now() - startedAtMs);
-    }
-    return best;
+      return performance.now() - startedAtMs;
+    };
   };
 
+  const [few, many] = [await holding(64), await holding(1_024)];
+  let best = { few: Infinity, many: Infinity };
+  // In turn, so that what else the machine does slows both.
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    best = { few: Math.min(best.few, few()), many: Math.min(best.many, many()) };
+  }
   // Sixteen times as many, which takes 256 times as long where each is compared with all.
-  expect((await timeToLookAfter(1_024)) / (await timeToLookAfter(64))).toBeLessThan(64);
+  expect(best.many / best.few).toBeLessThan(64);
 });
 
 describe('what is for others', () => {
