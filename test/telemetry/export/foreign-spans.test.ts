@@ -150,6 +150,20 @@ describe('a span of another instrumentation in which the same is told once more'
     ]);
     expect(tokens(sentry.stored)).toEqual([5, 0]);
   });
+
+  it('is an agent of its own where it is one, directly in the one that hands over to it', async () => {
+    const tracer = trace.getTracer('gen_ai');
+    const attributes = { 'gen_ai.operation.name': 'invoke_agent' };
+    tracer.startActiveSpan('invoke_agent host', { attributes }, (host) => {
+      tracer.startSpan('invoke_agent guest', { attributes }).end();
+      host.end();
+    });
+    await tracing.flush();
+    expect(counted(sentry.stored)).toEqual([
+      ['invoke_agent guest', 'gen_ai.invoke_agent', 'agent'],
+      ['invoke_agent host', 'gen_ai.invoke_agent', 'agent'],
+    ]);
+  });
 });
 
 describe('spans inside of a model call of ours', () => {
@@ -244,18 +258,25 @@ describe('spans inside of a model call of ours', () => {
   });
 
   it('have none of its tokens also where they name no operation', async () => {
+    const attributes = {
+      'gen_ai.system': 'gcp.vertex.agent',
+      'gen_ai.request.model': 'g',
+      'gen_ai.usage.input_tokens': 7,
+      'gen_ai.usage.output_tokens': 1,
+    };
+    const callModel = (): void => trace.getTracer('gcp.vertex.agent').startSpan('call_llm', { attributes }).end();
     traceChat({ model: 'g', provider: 'gcp.vertex_ai' }, ({ record }) => {
-      const attributes = {
-        'gen_ai.system': 'gcp.vertex.agent',
-        'gen_ai.request.model': 'g',
-        'gen_ai.usage.input_tokens': 7,
-        'gen_ai.usage.output_tokens': 1,
-      };
-      trace.getTracer('gcp.vertex.agent').startSpan('call_llm', { attributes }).end();
+      callModel();
       record({ usage: { inputTokens: 7, outputTokens: 1 } });
     });
+    callModel();
     await tracing.flush();
-    expect(tokens(sentry.stored)).toEqual([7, 1]);
+    // Beside it, nobody else has them.
+    expect(sentry.stored.map((span) => tokens([span]))).toEqual([
+      [0, 0],
+      [7, 1],
+      [7, 1],
+    ]);
     expect(only(sentry.stored[0]!, 'faultline.usage')).toEqual({
       'faultline.usage.input_tokens': 7,
       'faultline.usage.output_tokens': 1,
@@ -307,18 +328,21 @@ describe('spans of the AI SDK', () => {
     });
   });
 
-  it('say how soon a streamed answer began, in seconds', async () => {
-    const span = await storedOne({
-      ...AI_SDK_CALL,
-      'ai.operationId': 'ai.streamText.doStream',
-      'ai.response.msToFirstChunk': 47.5,
-    });
-    expect(span.operationType).toBe('ai_client');
-    expect(only(span, 'gen_ai.response.s', 'gen_ai.response.t')).toEqual({
-      'gen_ai.response.streaming': true,
-      'gen_ai.response.time_to_first_chunk': 0.0475,
-    });
-  });
+  it.each(['ai.response.msToFirstChunk', 'ai.stream.msToFirstChunk'])(
+    'say how soon a streamed answer began, in seconds: %s',
+    async (name) => {
+      const span = await storedOne({
+        ...AI_SDK_CALL,
+        'ai.operationId': 'ai.streamText.doStream',
+        [name]: 47.5,
+      });
+      expect(span.operationType).toBe('ai_client');
+      expect(only(span, 'gen_ai.response.s', 'gen_ai.response.t')).toEqual({
+        'gen_ai.response.streaming': true,
+        'gen_ai.response.time_to_first_chunk': 0.0475,
+      });
+    },
+  );
 
   it('have the tokens of an object, whose call has no other names for them', async () => {
     const span = await storedOne({
@@ -474,10 +498,30 @@ describe('spans of OpenInference', () => {
       undefined,
     ]);
     expect(spans[4]?.attributes['gen_ai.request.model']).toBe('e-3');
+    // A model call has the name of nobody.
+    expect(Object.values(spans[0]!.attributes)).not.toContain('ChatOpenAI');
+  });
+
+  it('have the names of their newer conventions first', async () => {
+    const span = await storedOne({
+      'openinference.span.kind': 'LLM',
+      'llm.provider': 'azure',
+      'llm.system': 'openai',
+      'llm.request.model_name': 'gpt-5-mini',
+      'llm.model_name': 'gpt-5-mini-2025',
+      'llm.response.model_name': 'gpt-5-mini-2025',
+      'tool.description': 'Looks outside.',
+    });
+    expect(only(span, 'gen_ai.provider', 'gen_ai.request', 'gen_ai.response', 'gen_ai.tool')).toEqual({
+      'gen_ai.provider.name': 'azure',
+      'gen_ai.request.model': 'gpt-5-mini',
+      'gen_ai.response.model': 'gpt-5-mini-2025',
+      'gen_ai.tool.description': 'Looks outside.',
+    });
   });
 });
 
-it("spans of OpenInference for OpenAI's agents are agents and tools, and not their trace or a list of tools", async () => {
+it("spans of OpenInference for OpenAI's agents are agents, model calls and tools, and not their trace or a list of tools", async () => {
   const tracer = trace.getTracer('@arizeai/openinference-instrumentation-openai-agents');
   const agent = { 'openinference.span.kind': 'AGENT', 'llm.system': 'openai' };
   const tool = { 'openinference.span.kind': 'TOOL', 'llm.system': 'openai' };
@@ -485,12 +529,14 @@ it("spans of OpenInference for OpenAI's agents are agents and tools, and not the
   tracer.startSpan('helper', { attributes: { ...agent, 'graph.node.id': 'helper' } }).end();
   tracer.startSpan('mcp_tools', { attributes: tool }).end();
   tracer.startSpan('get_weather', { attributes: { ...tool, 'tool.name': 'get_weather' } }).end();
+  tracer.startSpan('response', { attributes: { 'openinference.span.kind': 'LLM', 'llm.system': 'openai' } }).end();
   await tracing.flush();
   expect(counted(sentry.stored)).toEqual([
     ['Agent workflow', 'function', undefined],
     ['helper', 'gen_ai.invoke_agent', 'agent'],
     ['mcp_tools', 'function', undefined],
     ['get_weather', 'gen_ai.execute_tool', 'tool'],
+    ['response', 'gen_ai.chat', 'ai_client'],
   ]);
 });
 
@@ -508,7 +554,7 @@ describe('spans of Langfuse', () => {
         },
       },
       { name: 'weather', attributes: { 'langfuse.observation.type': 'tool' } },
-      { name: 'helper', attributes: { 'langfuse.observation.type': 'agent' } },
+      { name: 'helper', attributes: { 'langfuse.observation.type': 'agent', 'langfuse.session.id': 's2' } },
       { name: 'LangGraph', attributes: { 'langfuse.observation.type': 'span' } },
       {
         name: 'openai',
@@ -539,7 +585,10 @@ describe('spans of Langfuse', () => {
       'gen_ai.usage.reasoning.output_tokens': 2,
     });
     expect(spans[1]?.attributes['gen_ai.tool.name']).toBe('weather');
-    expect(spans[2]?.attributes['gen_ai.agent.name']).toBe('helper');
+    expect(only(spans[2]!, 'gen_ai.agent', 'gen_ai.conversation')).toEqual({
+      'gen_ai.agent.name': 'helper',
+      'gen_ai.conversation.id': 's2',
+    });
     expect(tokens([spans[4]!])).toEqual([7, 4]);
   });
 
@@ -661,6 +710,48 @@ describe("spans of Google's ADK", () => {
   });
 });
 
+it('is what its instrumentation says it is, in whichever word', async () => {
+  const words: readonly (readonly [sign: string, ops: Readonly<Record<string, string>>])[] = [
+    [
+      'ai.operationId',
+      {
+        'ai.streamText': 'invoke_agent',
+        'ai.generateObject': 'invoke_agent',
+        'ai.streamObject': 'invoke_agent',
+        'ai.streamObject.doStream': 'chat',
+        'ai.embed.doEmbed': 'embeddings',
+      },
+    ],
+    ['langfuse.observation.type', { embedding: 'embeddings' }],
+    ['traceloop.span.kind', { agent: 'invoke_agent', tool: 'execute_tool' }],
+    ['llm.request.type', { completion: 'text_completion', embedding: 'embeddings' }],
+    [
+      'gen_ai.operation.name',
+      {
+        generate_content: 'generate_content',
+        text_completion: 'text_completion',
+        extract: 'extract',
+        handoff: 'handoff',
+        'text.completions': 'text_completion',
+        completion: 'text_completion',
+        embedding: 'embeddings',
+      },
+    ],
+  ];
+  const said = words.flatMap(([sign, ops]) => Object.entries(ops).map(([word, op]) => [sign, word, op] as const));
+  const spans = await stored(...said.map(([sign, word]) => ({ name: word, attributes: { [sign]: word } })));
+  expect(spans.map(({ name, op }) => [name, op])).toEqual(said.map(([, word, op]) => [word, `gen_ai.${op}`]));
+});
+
+it.each([
+  ['openinference.span.kind', 'AGENT', {}, 'their span'],
+  ['langfuse.observation.type', 'agent', {}, 'their span'],
+  ['traceloop.span.kind', 'agent', { 'traceloop.entity.name': 'helper' }, 'helper'],
+])('an agent by %s has the name its span has for it', async (sign, agent, given, name) => {
+  const span = await storedOne({ [sign]: agent, ...given });
+  expect(span.attributes['gen_ai.agent.name']).toBe(name);
+});
+
 describe('a span that names its operation itself', () => {
   it('has the op of it, also where it says how it was requested, as those of the Anthropic SDK do', async () => {
     const [span] = await stored({
@@ -736,7 +827,9 @@ describe('a span that names its operation itself', () => {
       },
     ],
   ])('has cached tokens in its input where %s hands on what stands beside it', async (scope, attributes) => {
-    trace.getTracer(scope).startSpan('chat', { attributes }).end();
+    const callModel = (): void => trace.getTracer(scope).startSpan('chat', { attributes }).end();
+    callModel();
+    traceChat({ model: 'm', provider: 'p' }, callModel);
     await tracing.flush();
     expect(only(sentry.stored[0]!, 'gen_ai.usage.input', 'gen_ai.usage.output', 'gen_ai.usage.cache')).toEqual({
       'gen_ai.usage.input_tokens': 60,
@@ -744,6 +837,7 @@ describe('a span that names its operation itself', () => {
       'gen_ai.usage.cache_read.input_tokens': 20,
       'gen_ai.usage.cache_creation.input_tokens': 10,
     });
+    expect(sentry.stored[1]?.attributes['faultline.usage.input_tokens']).toBe(60);
   });
 
   it('says how soon a streamed answer began, as those of the AI SDK 7 do', async () => {
@@ -786,9 +880,12 @@ describe('a span that names its operation itself', () => {
     expect([span.op, span.operationType]).toEqual([op, undefined]);
   });
 
-  it('stays a query of a database where it is one', async () => {
-    const span = await storedOne({ 'gen_ai.operation.name': 'retrieval', 'db.system.name': 'pinecone' });
-    expect([span.op, span.operationType]).toEqual(['db', undefined]);
+  it.each([
+    ['query of a database', 'db', 'db.system.name', 'pinecone'],
+    ['request', 'http', 'http.request.method', 'POST'],
+  ])('stays a %s where it is one', async (_what, op, key, value) => {
+    const span = await storedOne({ 'gen_ai.operation.name': 'retrieval', [key]: value });
+    expect([span.op, span.operationType]).toEqual([op, undefined]);
   });
 
   it.each<[string, Attributes]>([
