@@ -63,9 +63,9 @@ export function describeMemory(kind: string, openMemory: OpenMemory): void {
       });
 
       test('a longer word that begins like the one searched for after the word itself', async () => {
-        const memory = await memoryOf('a cart', 'a car');
+        const memory = await memoryOf('a car', 'a cart');
 
-        expect(await search(memory, 'car')).toEqual(['1', '0']);
+        expect(await search(memory, 'car')).toEqual(['0', '1']);
         expect(await search(memory, 'ca')).toEqual([]);
       });
 

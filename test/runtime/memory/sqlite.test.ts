@@ -12,13 +12,19 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { createAgent, type MemoryStore } from '../../../src/runtime/index.ts';
 import { MemoryFileError } from '../../../src/runtime/memory/memory-file-error.ts';
 import { sqliteMemory, sqliteMemoryWith } from '../../../src/runtime/memory/sqlite.ts';
-import type { ImportDriver, SqliteDatabase, SqliteDriverName } from '../../../src/runtime/memory/sqlite/driver.ts';
+import {
+  importDriver,
+  type ImportDriver,
+  type SqliteDatabase,
+  type SqliteDriverName,
+} from '../../../src/runtime/memory/sqlite/driver.ts';
 import { systemTime } from '../../../src/runtime/time.ts';
 import { scriptedModel } from '../../../src/testing/scripted-model.ts';
 import { rejection } from '../support/agents.ts';
@@ -108,6 +114,36 @@ for (const { name, driver, note } of await driversHere()) {
         expect(await search(store, 'connections')).toEqual(['1']);
         expect(await search(store, 'city')).toEqual(['1']);
       });
+
+      test('is closed as often as it was opened, also one that turns out to be something else', async () => {
+        const foreign = file();
+        raw(foreign).exec('CREATE TABLE orders (id INTEGER)');
+        const isOpen = new Set<unknown>();
+        const counting: ImportDriver = async (asked) => {
+          const module = await importHere(asked);
+          const key = name === 'node:sqlite' ? 'DatabaseSync' : 'default';
+          class Counted extends (module![key] as new (path: string) => SqliteDatabase) {
+            constructor(path: string) {
+              super(path);
+              isOpen.add(this);
+            }
+            override close(): unknown {
+              isOpen.delete(this);
+              return super.close();
+            }
+          }
+          return { [key]: Counted };
+        };
+        const setting = { time: systemTime, importDriver: counting };
+        const store = sqliteMemoryWith(setting, { path: file(), driver: name });
+        await store.add({ id: '1', text: 'tea' });
+
+        expect(isOpen.size).toBe(1);
+        expect((await problem(sqliteMemoryWith(setting, { path: foreign, driver: name }))).problem).toBe('foreign');
+        expect(isOpen.size).toBe(1);
+        await store.close?.();
+        expect(isOpen.size).toBe(0);
+      });
     });
 
     describe('a file that cannot be used', () => {
@@ -131,14 +167,19 @@ for (const { name, driver, note } of await driversHere()) {
         await writeFile(text, 'tea '.repeat(2_000));
         const database = file();
         raw(database).exec('CREATE TABLE orders (id INTEGER)');
-        const before = [await readFile(text), await readFile(database)];
+        const [theirs, numbered] = [file(), file()];
+        raw(theirs).exec('PRAGMA application_id = 7');
+        raw(numbered).exec('PRAGMA user_version = 1');
+        const files = [text, database, theirs, numbered];
+        const read = (): Promise<readonly Buffer[]> => Promise.all(files.map((path) => readFile(path)));
+        const before = await read();
 
-        expect((await problem(memory(text))).problem).toBe('foreign');
+        for (const path of files) expect((await problem(memory(path))).problem).toBe('foreign');
         expect((await problem(memory(database, { id: 'notes' }))).message).toBe(
           'memory notes: its file was expected to be a memory and is something else, which was left alone; ' +
             'choose another path',
         );
-        expect([await readFile(text), await readFile(database)]).toEqual(before);
+        expect(await read()).toEqual(before);
       });
 
       test('because a later version wrote it is neither read nor written', async () => {
@@ -174,6 +215,15 @@ for (const { name, driver, note } of await driversHere()) {
         for (const suffix of ['-wal', '-shm']) await rm(path + suffix, { force: true });
         await rename(whole, path);
         expect(await search(store, 'tea')).toHaveLength(10);
+      });
+
+      test('because what it holds is no record is damaged', async () => {
+        const path = file();
+        const store = memory(path);
+        await store.add({ id: '1', text: 'tea' });
+        raw(path).exec("UPDATE memory SET record = 'tea'");
+
+        expect((await problem(store)).problem).toBe('damaged');
       });
 
       test('because it may not be written says so', async () => {
@@ -243,8 +293,8 @@ for (const { name, driver, note } of await driversHere()) {
     });
 
     describe('a file that somebody else has locked', () => {
-      const locked = async () => {
-        const time = manualTime();
+      const locked = async (random?: number) => {
+        const time = manualTime(random);
         const path = file();
         const setting = { time, importDriver: importHere };
         const store = keep(sqliteMemoryWith(setting, { id: 'notes', path, driver: name, busyTimeoutMs: 1_000 }));
@@ -289,6 +339,22 @@ for (const { name, driver, note } of await driversHere()) {
         holder.exec('ROLLBACK');
         await store.add({ id: '3', text: 'tea' });
         expect(await search(store, 'tea')).toEqual(['3', '1']);
+      });
+
+      test('is tried again after moments that grow and stay short, and are never the same for two processes', async () => {
+        const { store, time } = await locked(0.25);
+        const adding = rejection(store.add({ id: '2', text: 'tea' }));
+        const waits: number[] = [];
+        for (let waited = 0; waited < 1_000;) {
+          const wait = await time.nextTimer();
+          waits.push(wait);
+          waited += wait;
+          time.advance(wait);
+        }
+
+        expect(await adding).toMatchObject({ problem: 'locked' });
+        expect(waits.slice(0, 6)).toEqual([0.75, 1.5, 3, 6, 12, 24]);
+        expect(new Set(waits.slice(6))).toEqual(new Set([37.5]));
       });
 
       test('is not waited for once it was closed', async () => {
@@ -349,9 +415,9 @@ for (const { name, driver, note } of await driversHere()) {
 }
 
 describe('a memory without a driver', () => {
-  const without = (importDriver: ImportDriver, driver: { readonly driver?: SqliteDriverName } = {}): MemoryStore =>
+  const without = (load: ImportDriver, driver: { readonly driver?: SqliteDriverName } = {}): MemoryStore =>
     sqliteMemoryWith(
-      { time: systemTime, importDriver },
+      { time: systemTime, importDriver: load },
       { ...driver, id: 'notes', path: join(directory, 'memory.db') },
     );
 
@@ -379,6 +445,18 @@ describe('a memory without a driver', () => {
 
     expect(error.message).toContain('better-sqlite3 does not work here');
     expect(error.cause).toBe(broken);
+  });
+
+  test('says of one that is there what it does not find itself', async () => {
+    const path = join(directory, 'driver.mjs');
+    await writeFile(path, "import 'faultline-has-no-such-package';");
+    const specifier = pathToFileURL(path).href as SqliteDriverName;
+    const error = await problem(
+      without((name) => (name === 'libsql' ? importDriver(specifier) : Promise.resolve(undefined))),
+    );
+
+    expect(error.message).toContain('libsql does not work here');
+    expect(error.cause).toMatchObject({ code: 'ERR_MODULE_NOT_FOUND' });
   });
 
   test('does not take one that has no full-text search', async () => {
