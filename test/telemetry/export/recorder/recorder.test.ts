@@ -37,9 +37,10 @@ describe('a recorder', () => {
 
   test('makes its directory and files for the user of the process alone', () => {
     const directory = join(temporaryDirectory(), 'deep', 'down');
-    const { trace } = record({ directory });
+    const { trace, problems } = record({ directory });
     trace('a');
 
+    expect(problems).toEqual([]);
     expect(statSync(directory).mode & 0o777).toBe(0o700);
     expect(filesIn(directory).map((file) => statSync(join(directory, file)).mode & 0o777)).toEqual([0o600]);
   });
@@ -109,9 +110,11 @@ describe('a recorder', () => {
 
   test('does nothing for a destination it does not know', () => {
     const { recorder, trace } = record({ directory: temporaryDirectory() });
-    recorder.strike('other', trace('a'));
+    const tickets = trace('a');
+    const { bytes } = recorder.status;
+    recorder.strike('other', tickets);
 
-    expect(recorder.status.spans).toBe(1);
+    expect(recorder.status).toMatchObject({ spans: 1, bytes });
   });
 
   test('keeps an Issue once', () => {
@@ -150,7 +153,7 @@ describe('a recorder', () => {
     const tickets = trace('a');
     recorder.close();
     trace('b');
-    recorder.keepIssue('i', '{}');
+    expect(recorder.keepIssue('i', '{}')).toBe(false);
     recorder.strike('one', tickets);
     recorder.strikeIssue('i');
     recorder.close();

@@ -217,6 +217,20 @@ describe('what a process that is gone left behind', () => {
     expect(namesOf(recorder, (await recorder.recover()).spans.get('one'))).toEqual(['a']);
   });
 
+  test('is left to the next one by a recorder that is closed while it takes it over', async () => {
+    const directory = temporaryDirectory();
+    for (const name of ['a', 'b']) record({ directory, owner: deadOwner() }).trace(name);
+    const closed = record({ directory }).recorder;
+    const recovering = closed.recover();
+    // It has begun, and waits for the file system.
+    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+    closed.close();
+    await recovering;
+    const { recorder } = record({ directory });
+
+    expect((await recorder.recover()).spans.get('one')).toHaveLength(2);
+  });
+
   test('goes by the file when there is more than one', async () => {
     const directory = temporaryDirectory();
     record({ directory, owner: deadOwner(), wallClock: () => 2_000 }).trace('second');
@@ -345,6 +359,17 @@ describe('what is for others', () => {
     expect(await hasUnsettled(join(temporaryDirectory(), 'taken over'))).toBe(false);
   });
 
+  test('is given up when it is too old', async () => {
+    const directory = temporaryDirectory();
+    record({ directory, owner: deadOwner(), ...A }).trace('a', 'b');
+    const inAnHour = (): number => Date.now() + 3_600_000;
+    const { recorder, clock } = record({ directory, ...B, maxAgeMs: 1_800_000, wallClock: inAnHour });
+    clock.turn(60_000);
+
+    await expect.poll(() => filesIn(directory)).toEqual([]);
+    expect(recorder.status.dropped).toEqual({ age: 2 });
+  });
+
   test('stays whole when only a part of it is', async () => {
     const directory = temporaryDirectory();
     const shared = 'otlp:http://collector/v1/traces';
@@ -380,6 +405,32 @@ describe('what is for others', () => {
     record(dead).recorder.keepIssue('i', '{}');
 
     expect((await record({ directory, ...now }).recorder.recover()).issues).toHaveLength(expected);
+  });
+
+  const traces = (name: string, host: string, project: number): string =>
+    `${name}:http://${host}/api/${project}/integration/otlp/v1/traces/`;
+
+  test.each([
+    ['of the same application and project on another host', { ...A, destinations: [traces('sentry', 'b', 11)] }, 1],
+    ['of the same application and another project', { ...A, destinations: [traces('sentry', 'a', 12)] }, 0],
+    ['of the same application and another kind', { ...A, destinations: [traces('otlp', 'b', 11)] }, 0],
+    ['of another application and another host', { ...B, destinations: [traces('sentry', 'b', 11)] }, 0],
+  ])('has as many spans for a process %s as are its: %o, %i', async (_, now, expected) => {
+    const directory = temporaryDirectory();
+    record({ directory, owner: deadOwner(), ...A }).trace('a');
+
+    const { spans } = await record({ directory, ...now }).recorder.recover();
+    expect(spans.get(now.destinations[0]!) ?? []).toHaveLength(expected);
+  });
+
+  test('takes nothing from a destination that stays when another of its kind is added', async () => {
+    const directory = temporaryDirectory();
+    const [there, added] = ['otlp:http://there/v1/traces', 'otlp:http://added/v1/traces'] as const;
+    record({ directory, owner: deadOwner(), application: 'a', destinations: [there] }).trace('a');
+
+    const now = { application: 'a', destinations: [added, there] };
+    const { spans } = await record({ directory, ...now }).recorder.recover();
+    expect([...spans].map(([name, tickets]) => [name, tickets.length])).toEqual([[there, 1]]);
   });
 
   test.each([
@@ -526,7 +577,13 @@ describe('a damaged file', () => {
     ['a span of a time to come that never does', spanLine({ startTime: [1e300, 0] })],
     ['a span with too many nanoseconds', spanLine({ startTime: [1, 1e9] })],
     ['a span of a scope nobody described', spanLine({ scope: 7 })],
+    ['a span of a context that is none', spanLine({}).replace('1,null,null', '1')],
+    ['a span that began at no time', spanLine({}).replace('[1,0]', '"now"')],
+    ['a resource without a number', '["r","x",{},null]'],
+    ['a scope with a number that is none', '["c",-1,"a",null,null,null,null]'],
     ['a time that is none', '["t",1e300]'],
+    ['an end of nothing', '["d",1]'],
+    ['an Issue without its event', '["i","a",null]'],
   ])('passes over a line that is %s, and counts it', async (_, line) => {
     const directory = temporaryDirectory();
     const dead = record({ directory, owner: deadOwner() });
@@ -553,13 +610,16 @@ describe('a damaged file', () => {
 
   test('is read as far as it goes when it is damaged after it was taken over', async () => {
     const directory = temporaryDirectory();
-    record({ directory, owner: deadOwner() }).trace('a');
+    const dead = record({ directory, owner: deadOwner() });
+    dead.trace('a');
+    dead.recorder.keepIssue('i', '{}');
     const { recorder } = record({ directory });
     const [a = 0] = (await recorder.recover()).spans.get('one') ?? [];
     truncateSync(onlyFile(directory), 300);
 
     expect(recorder.read(a)).toBeUndefined();
-    expect(recorder.status.dropped).toEqual({ unreadable: 1 });
+    expect(recorder.readIssue('i')).toBeUndefined();
+    expect(recorder.status.dropped).toEqual({ unreadable: 2 });
   });
 });
 

@@ -28,6 +28,15 @@ const CONTEXT = {
   traceFlags: TraceFlags.SAMPLED,
 };
 
+/** With what other SDKs have besides. */
+const SCOPE = {
+  name: 'faultline',
+  version: '1.2.3',
+  schemaUrl: 'https://example.com/schema',
+  attributes: { flavour: 'mild', weight: Number.NaN },
+  droppedAttributesCount: 1,
+};
+
 const FULL_SPAN: ReadableSpan = {
   name: 'chat gpt-5-mini',
   kind: SpanKind.CLIENT,
@@ -51,7 +60,7 @@ const FULL_SPAN: ReadableSpan = {
     { 'service.name': 'shop' },
     { schemaUrl: 'https://opentelemetry.io/schemas/1.37.0' },
   ),
-  instrumentationScope: { name: 'faultline', version: '1.2.3', schemaUrl: 'https://example.com/schema' },
+  instrumentationScope: SCOPE,
   droppedAttributesCount: 4,
   droppedEventsCount: 5,
   droppedLinksCount: 6,
@@ -86,6 +95,7 @@ describe('a span that was recorded', () => {
 
     expect(exported(back)).toEqual(exported(FULL_SPAN));
     expect(back).toMatchObject({ duration: FULL_SPAN.duration, ended: true });
+    expect(back?.instrumentationScope).toEqual(SCOPE);
   });
 
   test('is exported as the live one when another process reads it', async () => {

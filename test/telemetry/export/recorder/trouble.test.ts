@@ -79,6 +79,15 @@ describe.runIf(canMount)('a recorder whose disk is full', () => {
     expect(filesIn(directory)).toEqual([]);
   });
 
+  test('leaves no file that could not be begun', () => {
+    const directory = smallDisk('64k');
+    expect(() => writeFileSync(join(directory, 'ballast'), Buffer.alloc(128 * 1024))).toThrow('ENOSPC');
+    const { trace } = record({ directory });
+
+    expect(trace('a')).toEqual([]);
+    expect(filesIn(directory)).toEqual([]);
+  });
+
   test('makes room by settling what it has', () => {
     const directory = smallDisk('64k');
     const { recorder, tracer, tickets } = record({ directory });
@@ -151,6 +160,33 @@ describe('a recorder whose directory', () => {
     expect(problems).toHaveLength(1);
     const next = record({ directory }).recorder;
     expect(namesOf(next, (await next.recover()).spans.get('one'))).toEqual(['there', 'open']);
+  });
+
+  test('has lost some of its files counts what was in them, and has the others', () => {
+    const directory = temporaryDirectory();
+    const { recorder, tracer, tickets, clock, trace } = record({ directory, maxBytes: 128 * 1024 });
+    for (let count = 0; count < 45; count += 1) {
+      tracer.startSpan(`span ${count}`, { attributes: { content: 'x'.repeat(1_000) } }).end();
+    }
+    const files = filesIn(directory).toSorted();
+    expect(files.length).toBeGreaterThan(3);
+    for (const file of [files[1]!, files.at(-1)!]) rmSync(join(directory, file));
+    clock.turn(5_000);
+    trace('there');
+    const there = namesOf(recorder, tickets as number[]).filter((name) => name !== undefined);
+
+    expect(there).toContain('span 0');
+    expect(there).toContain('there');
+    expect(recorder.status).toMatchObject({ spans: there.length, dropped: { removed: 46 - there.length } });
+  });
+
+  test('cannot be had has so many open spans that the oldest are forgotten, which is counted', () => {
+    const file = join(temporaryDirectory(), 'file');
+    writeFileSync(file, '');
+    const { recorder, tracer } = record({ directory: join(file, 'recorder') });
+    for (let count = 0; count < 10_003; count += 1) tracer.startSpan('open');
+
+    expect(recorder.status.dropped).toEqual({ forgotten: 3 });
   });
 
   test('is removed just before the end ends without a word', () => {
