@@ -16,6 +16,8 @@ import { createReporter } from '../../../src/telemetry/diagnostics.ts';
 import { createPipeline, destinationKey, type Pipeline } from '../../../src/telemetry/export/pipeline.ts';
 import { createRecorder, type Recorder } from '../../../src/telemetry/export/recorder/recorder.ts';
 import { decodeTraceRequest } from '../../../src/receiver/otlp.ts';
+import type { LastWord } from '../../../src/telemetry/http/last-words.ts';
+import type { Answer } from '../../../src/telemetry/http/post.ts';
 import { turnedClock } from '../http/clocks.ts';
 import { someSpans } from './exporting.ts';
 
@@ -459,6 +461,8 @@ describe('a destination that is closed while its answer is awaited', () => {
     expect({ exported, dropped, pending }).toEqual({ exported: 0, dropped: { closed: 1 }, pending: 0 });
     expect(lastError).toContain('503');
     expect(lastSuccessAtMs).toBeUndefined();
+    pipeline.outlet(someSpans(1)[0]!, undefined);
+    expect(pipeline.status.dropped).toEqual({ closed: 2 });
   });
 
   it('leaves them on disk for the next start when there is a flight recorder', async () => {
@@ -468,9 +472,93 @@ describe('a destination that is closed while its answer is awaited', () => {
     const lines = await closeInTheMiddle(start);
     expect(lines).toEqual([expect.stringMatching(/^1 span was left on disk for the next start: .*503/)]);
     expect(pipeline.status).toMatchObject({ exported: 0, failed: 0, pending: 0, leftOnDisk: 1 });
+    pipeline.outlet(someSpans(1)[0]!, 1);
+    expect(pipeline.status).toMatchObject({ failed: 0, leftOnDisk: 2 });
 
     const next = start(pipeline.key);
     expect((await next.recover()).spans.get(pipeline.key)).toHaveLength(1);
     next.close();
+  });
+});
+
+describe('what a process sends before it dies', () => {
+  /** A request has them by the scope they are of. */
+  const namesIn = ({ request }: LastWord): readonly string[] =>
+    decodeTraceRequest(request.body, 'json')
+      .map(({ name }) => name)
+      .toSorted();
+
+  const answered = (status: number): Answer => ({
+    kind: 'answered',
+    status,
+    headers: { 'content-type': 'application/json' },
+    body: Buffer.from('{}'),
+    isComplete: true,
+  });
+
+  /** Answers every request, and those that come of the answer, by the names of its spans. Answers with all names. */
+  const answerAll = (words: readonly LastWord[], statusOf: (names: readonly string[]) => number): string[][] => {
+    const left = [...words];
+    const all: string[][] = [];
+    for (let word = left.shift(); word !== undefined && all.length < 100; word = left.shift()) {
+      const names = namesIn(word);
+      all.push([...names]);
+      left.push(...word.settle(answered(statusOf(names))).words);
+    }
+    return all;
+  };
+
+  it('is halved where it is too large, and counted as what became of each part', async () => {
+    const config = resolveConfig({ endpoint: await startBackend(() => 200) }, {}, () => {});
+    const lines: string[] = [];
+    pipeline = createPipeline(config.destinations[0]!, config, ({ message }) => lines.push(message));
+    for (const span of someSpans(5)) pipeline.outlet(span, undefined);
+    const startedAtMs = Date.now();
+    const tooLarge = (names: readonly string[]): boolean => names.length > 2 || names.includes('span 4');
+    const all = answerAll(pipeline.lastWords(1_000), (names) => (tooLarge(names) ? 413 : 200));
+
+    expect(all.map((names) => names.map((name) => Number(name.slice(5))))).toEqual([
+      [0, 1, 2, 3, 4],
+      [0, 1, 2],
+      [3, 4],
+      [0, 1],
+      [2],
+      [3],
+      [4],
+    ]);
+    expect(pipeline.status).toMatchObject({ exported: 4, rejected: 1, retried: 0, possibleDuplicates: 0, pending: 0 });
+    expect(pipeline.status.lastSuccessAtMs).toBeGreaterThanOrEqual(startedAtMs);
+    expect(pipeline.status.lastError).toContain('413');
+    pipeline.close();
+    expect(lines).toEqual([
+      expect.stringMatching(/^1 span was not delivered: .*\(413\), and that was a single span of about 1 KiB/),
+    ]);
+  });
+
+  it('has requests of a bounded number of spans and of bytes, oldest first', async () => {
+    const config = resolveConfig({ endpoint: await startBackend(() => 200), compression: 'none' }, {}, () => {});
+    pipeline = createPipeline(config.destinations[0]!, config, () => {});
+    const spans = [...someSpans(8, 200_000), ...someSpans(600)];
+    for (const span of spans) pipeline.outlet(span, undefined);
+    const words = pipeline.lastWords(1_000);
+
+    const parts = [spans.slice(0, 5), spans.slice(5, 517), spans.slice(517)];
+    expect(words.map(namesIn)).toEqual(parts.map((part) => part.map(({ name }) => name).toSorted()));
+    expect(answerAll(words, () => 400)).toHaveLength(3);
+    expect(pipeline.status).toMatchObject({ exported: 0, rejected: 608, pending: 0 });
+    expect(pipeline.status.lastSuccessAtMs).toBeUndefined();
+  });
+
+  it.each<[string, Answer, number]>([
+    ['got no answer', { kind: 'timeout' }, 2],
+    ['was turned away', answered(503), 0],
+  ])('and sends again because it %s is counted as that, and as what may be there twice', async (_, answer, twice) => {
+    const config = resolveConfig({ endpoint: await startBackend(() => 200) }, {}, () => {});
+    pipeline = createPipeline(config.destinations[0]!, config, () => {});
+    for (const span of someSpans(2)) pipeline.outlet(span, undefined);
+    const again = pipeline.lastWords(1_000).flatMap((word) => word.settle(answer).words);
+    answerAll(again, () => 200);
+
+    expect(pipeline.status).toMatchObject({ exported: 2, retried: 2, possibleDuplicates: twice, pending: 0 });
   });
 });
