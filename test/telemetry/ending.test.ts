@@ -419,6 +419,15 @@ describe('a backend that does not answer holds the end no longer than the deadli
     expect(ended.signal).not.toBe('SIGKILL');
     expect(ended.stderr).toMatch(/^faultline: 2 spans were not delivered: 127\.0\.0\.1:\d+ .*\n$/);
   });
+
+  it('at a Ctrl-C no longer than two seconds, whatever it may take otherwise', async () => {
+    // A pause that would fit into the ten seconds of any other end.
+    sentry.answerNext(rateLimited(3));
+    const ended = await runScript(program("process.kill(process.pid, 'SIGINT');"), { env: { SENTRY_DSN: sentry.dsn } });
+    expect(ended).toMatchObject({ code: null, signal: 'SIGINT' });
+    expect(ended.stderr).toMatch(/^faultline: 2 spans were not delivered: [^\n]+ limiting the rate \(429\)[^\n]*\n$/);
+    expect(sentry.stored).toEqual([]);
+  });
 });
 
 describe('a process that has nothing to send', () => {

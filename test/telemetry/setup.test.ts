@@ -254,6 +254,16 @@ describe('setupTracing', () => {
     expect(await second.flush()).toEqual({ status: 'delivered', exported: 4, issues: 0 });
   });
 
+  it('leaves no listener on the process once it was shut down', async () => {
+    const events = ['beforeExit', 'exit', 'uncaughtExceptionMonitor', 'SIGTERM', 'SIGINT', 'SIGHUP'];
+    const listeners = (): readonly number[] => events.map((event) => process.listenerCount(event));
+    const before = listeners();
+    const tracing = setup({ dsn: sentry.dsn });
+    expect(listeners()).toEqual(before.map((count) => count + 1));
+    await tracing.shutdown();
+    expect(listeners()).toEqual(before);
+  });
+
   it('is a no-op without a destination', async () => {
     const before = process.listenerCount('beforeExit');
     const off = setup();
