@@ -141,6 +141,22 @@ describe('Issues of a process', () => {
     );
   });
 
+  it('say of what ended it, outside of every run, no more than the run it came of has decided to show', async () => {
+    const source = `
+      const { setContext } = await import('DIST/index.js');
+      const survive = () => traceAgent({ name: 'helper', captureContent: false }, () => {
+        setContext('last', { error: new Error('canary') });
+        try { traceTool({ name: 'book' }, book); } catch (error) { return error; }
+      });
+      throw new RangeError('job failed', { cause: survive() });
+    `;
+    await runScript(program(source, 'captureContent: true'), { env: { SENTRY_DSN: sentry.dsn } });
+    const all = sentry.envelopes.flatMap(({ items }) => items.map(({ payload }) => payload as SentryEvent));
+    expect(all.map(({ level, contexts }) => [level, contexts['last']])).toEqual([
+      ['fatal', { error: 'Error: [message withheld]' }],
+    ]);
+  });
+
   it.each([
     ['is wrapped before it ends the process', `throw new AggregateError([new Error('job failed', { cause: error })]);`],
     ['is all of a group that ends the process', 'throw new AggregateError([error]);'],
