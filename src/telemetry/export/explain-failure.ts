@@ -1,6 +1,6 @@
 import type { Destination } from '../config/destinations.ts';
 import { explainBroken, explainTimeout, type Explanation, type Server } from '../http/explain-connection.ts';
-import { redirectSentence, refusedKeySentence, statusSentence } from '../http/explain-status.ts';
+import { redirectSentence, refusedKeySentence, statusSentence, unreadableSentence } from '../http/explain-status.ts';
 import type { Proxy } from '../http/proxy.ts';
 
 /** What is said about a destination. */
@@ -89,6 +89,7 @@ function sentenceOf(status: number, destination: FailedDestination): string {
     case 415:
       return `${host} does not read this encoding (415); try OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/protobuf${isCompressed ? `, or ${UNCOMPRESSED}` : ''}`;
     case 400:
+      if (isSentry) return unreadableSentence(status, server);
       return `${statusSentence(status, server)}${isCompressed ? `; many local receivers refuse gzip: ${UNCOMPRESSED}` : ''}`;
     case 429:
       return `${statusSentence(status, server)}${isSentry ? '; see the span quota of the project' : ''}`;

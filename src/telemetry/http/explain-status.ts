@@ -34,6 +34,11 @@ export function refusedKeySentence(status: number, { host }: Server): string {
   return `${host} refused the key (${status}); ${COPY_THE_DSN}`;
 }
 
+/** Says that Sentry could not read what came: it answers so to a key that is cut off, too. */
+export function unreadableSentence(status: number, server: Server): string {
+  return `${statusSentence(status, server)}; check that the DSN is whole and that no proxy in between changes requests`;
+}
+
 /** Whether a server, or what stands before it, says that it is in trouble. */
 export function isTrouble(status: number): boolean {
   return status === 500 || (status >= 502 && status <= 504);

@@ -11,6 +11,7 @@ import {
   redirectSentence,
   refusedKeySentence,
   statusSentence,
+  unreadableSentence,
 } from '../http/explain-status.ts';
 import { isWebPage, type Answer, type PostTarget } from '../http/post.ts';
 import { kindOfStatus, type StatusKind } from '../http/status-policy.ts';
@@ -54,7 +55,7 @@ const SAID_BY_PAGES: ReadonlySet<StatusKind> = new Set(['passing', 'too_large'])
 function sentenceOf(status: number, server: Server): string {
   switch (status) {
     case 400:
-      return `${statusSentence(status, server)}; check that the DSN is whole and that no proxy in between changes requests`;
+      return unreadableSentence(status, server);
     case 401:
     case 403:
       return refusedKeySentence(status, server);

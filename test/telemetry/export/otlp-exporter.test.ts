@@ -218,6 +218,14 @@ describe('an answer', () => {
     },
   );
 
+  it('400 of Sentry blames the DSN, as for Issues, and not gzip, which Sentry takes', async () => {
+    sentry.answerNext({ kind: 'status', status: 400 });
+    const destination = { name: 'sentry', compression: 'gzip' } as const;
+    const { failure } = await exported(exporterTo(tracesUrlOf(sentry), destination), someSpans(1));
+    expect(failure?.sentence).toMatch(/could not read the request \(400\); check that the DSN is whole/);
+    expect(failure?.sentence).not.toMatch(/gzip/);
+  });
+
   const REASON = 'service.name is missing, ask me@example.com';
   it.each<[what: string, type: string, body: string | Uint8Array]>([
     ['JSON', 'application/json', JSON.stringify({ code: 3, message: REASON })],
