@@ -24,7 +24,8 @@ export interface Breadcrumb {
   /** Epoch milliseconds. Absent where nobody asked the clock: in a trace that is not sampled, of what went well. */
   readonly timestampMs?: number | undefined;
   readonly type?: string | undefined;
-  readonly category: string;
+  /** Default `default`. */
+  readonly category?: string | undefined;
   readonly message?: string | undefined;
   readonly level?: Level | undefined;
   readonly data?: Readonly<Record<string, string | number | boolean>> | undefined;

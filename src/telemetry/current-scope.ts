@@ -42,15 +42,15 @@ export function addBreadcrumb(breadcrumb: Omit<Breadcrumb, 'timestampMs'>): void
 }
 
 /**
- * With a category and a message that are texts, whatever was given for them: one with others would be left out. And
- * with a level that is one, or none: for any other a tracker may refuse the whole Issue.
+ * With a category and a message that are texts or absent, whatever was given for them: one with others would be left
+ * out. And with a level that is one, or none: for any other a tracker may refuse the whole Issue.
  */
 function readableBreadcrumb(given: DatedBreadcrumb): DatedBreadcrumb {
   const { category, message: said, level: important, ...others } = given;
   const level = levelOf(important);
-  const isText = typeof category === 'string' && (said === undefined || typeof said === 'string');
+  const isText = [category, said].every((each) => each === undefined || typeof each === 'string');
   if (isText && level === important) return given;
-  return { ...others, category: textOf(category) ?? 'default', ...defined({ message: textOf(said), level }) };
+  return { ...others, ...defined({ category: textOf(category), message: textOf(said), level }) };
 }
 
 /**

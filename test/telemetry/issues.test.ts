@@ -1051,7 +1051,8 @@ describe('what an Issue tells of the way to a failure', () => {
   it('has a category, whatever was given for one', async () => {
     const { flush } = setup();
     traceAgent({ name: 'helper' }, () => {
-      addBreadcrumb({ message: 'without one' } as never);
+      addBreadcrumb({ message: 'without one' });
+      addBreadcrumb({ category: undefined, message: 'without one here either' });
       addBreadcrumb({ category: 7, message: 'a number' } as never);
       addBreadcrumb({ category: 'app', message: 7 } as never);
       quietly(failingTool);
@@ -1059,6 +1060,7 @@ describe('what an Issue tells of the way to a failure', () => {
     await flush();
     expect(steps(onlyEvent()).slice(1, -1)).toEqual([
       ['default', 'without one'],
+      ['default', 'without one here either'],
       ['7', 'a number'],
       ['app', '7'],
     ]);

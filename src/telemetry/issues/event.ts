@@ -209,7 +209,7 @@ function rememberingAnswers(ask: (text: string) => string): (text: string) => st
 }
 
 function eventBreadcrumb(
-  { timestampMs, type, category, message, level, data }: Breadcrumb,
+  { timestampMs, type, category = 'default', message, level, data }: Breadcrumb,
   safeMessage: (text: string) => string,
   policy: ContentPolicy,
 ): SentryBreadcrumb {
