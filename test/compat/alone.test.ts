@@ -24,6 +24,8 @@ describe.each([
   { app: 'API 1.9.0', dependencies: { '@opentelemetry/api': '1.9.0' } },
   { app: 'API 1.9', dependencies: { '@opentelemetry/api': '1.9.1' } },
   { app: 'API 1.10', dependencies: { '@opentelemetry/api': '1.10.0' } },
+  // Its optional peers name an older version of the OTLP exporter.
+  { app: 'the SDK of Mistral', dependencies: { '@mistralai/mistralai': '2.7.0' } },
 ])('an application that has installed $app', ({ dependencies }) => {
   let app: App;
   beforeAll(async () => {

@@ -25,7 +25,9 @@ type SpanDelegate = IOtlpExportDelegate<ReadableSpan[]>;
 /** Creates the official OTLP exporter, with a transport and slices of ours below it. */
 export function createOfficialExporter(destination: Destination, connection: Connection): DeliveringExporter {
   const delegate = createDelegate(destination, createOtlpTransport(destination, connection, SERIALIZERS));
-  // Its own constructor would read OTEL_EXPORTER_OTLP_* once more, and send the key of one backend to every other.
+  // Its own constructor would read OTEL_EXPORTER_OTLP_* once more, and send the key of one backend to every other. As
+  // nothing but the class is used, its package may be of an older version than the rest: npm installs no second one
+  // beside a library that names another as an optional peer, such as the SDK of Mistral.
   const official = Reflect.construct(OTLPExporterBase, [delegate], OTLPTraceExporter) as OTLPTraceExporter;
   return {
     // The results are those of the delegate, which are delivery results.
