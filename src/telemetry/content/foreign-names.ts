@@ -496,6 +496,9 @@ export interface EventFacts {
   readonly needs: readonly ContentKind[] | undefined;
 }
 
+/** What keeps its own rule in an event that is content: what an error said, and addresses. */
+const NEVER_OF_EVENT: ReadonlySet<AttributeRole['role']> = new Set<AttributeRole['role']>(['message', 'stack', 'url']);
+
 /**
  * What an attribute of an event holds: a name of one word belongs to the event, or to its family.
  *
@@ -503,12 +506,17 @@ export interface EventFacts {
  */
 export function eventAttributeRole(event: EventFacts, name: string, alone: AttributeRole): AttributeRole {
   const isOneWord = !name.includes('.');
-  if (event.needs !== undefined && (isOneWord || alone.role === 'plain')) return roleOfContent(event.needs);
+  const { needs } = event;
+  if (needs !== undefined) {
+    const isOfEvent = alone.role === 'plain' || (isOneWord && !NEVER_OF_EVENT.has(alone.role));
+    return isOfEvent ? roleOfContent(needs) : alone;
+  }
   if (!isOneWord) return alone;
   if (name === CONTENT_OF_EVENTS) return UNLISTED_CONTENT;
   if (!AI_FAMILY.test(event.name) && !ERROR_EVENT.test(inWords(event.name))) return alone;
   const role = attributeRole(`${event.name}.${name}`);
-  return role.role === 'plain' ? alone : role;
+  // The `messages` that an event of an error has may be those of the conversation.
+  return role.role === 'plain' || (alone.role === 'content' && role.role !== 'content') ? alone : role;
 }
 
 function roleOfContent(needs: readonly ContentKind[]): SettledRole {

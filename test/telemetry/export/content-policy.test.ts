@@ -435,6 +435,35 @@ describe('a span of another instrumentation, while content is not recorded', () 
     ]);
   });
 
+  it('has no message of an error and no query of an address in an event that is content and recorded', () => {
+    const said = {
+      content: 'Be brief.',
+      error: 'canary',
+      lastError: ['canary'],
+      errorStack: 'ApiError: canary\n    at ask (/srv/app/ask.js:3:7)',
+      url: 'https://files.example/a.png?user=canary',
+    };
+    const span = foreign({}, (writing) => writing.addEvent('gen_ai.system.message', said));
+    const policy = createContentPolicy({ captureContent: { systemInstructions: true } });
+    expect(allowUnder(span, policy).events[0]?.attributes).toEqual({
+      content: 'Be brief.',
+      error: '[message withheld]',
+      lastError: ['[message withheld]'],
+      errorStack: 'Error: [message withheld]\n    at ask (/srv/app/ask.js:3:7)',
+      url: 'https://files.example/a.png?user=?',
+    });
+  });
+
+  it.each(['error', 'agent.error', 'llm.exception'])(
+    'has no conversation in an event that is called %s, also where messages of errors leave',
+    (name) => {
+      const said = { messages: '[{"role":"user","content":"canary"}]', errorMessages: ['Bad gateway'] };
+      const span = foreign({}, (writing) => writing.addEvent(name, said));
+      const left = allowUnder(span, createContentPolicy({ errorMessages: 'redacted' })).events[0]?.attributes;
+      expect(left).toEqual({ errorMessages: ['Bad gateway'] });
+    },
+  );
+
   it.each(['error', 'agent.error', 'step.exception', 'onError', 'APIError', 'task.errors'])(
     'has no message of an error in an event that is called %s',
     (name) => {
