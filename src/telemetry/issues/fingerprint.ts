@@ -175,19 +175,28 @@ const RELEASE = new RegExp(
     '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}',
     // A time
     '\\d{4}-?\\d{2}-?\\d{2}[T_-]?\\d{2}[.:-]?\\d{2}(?:[.:-]?\\d{2}(?:[.-]?\\d{3})?)?Z?',
-    // A commit, also the beginning of one, or a number
-    '(?=[a-f]{0,63}\\d)[0-9a-f]{7,64}',
-    // A version
-    'v?\\d+\\.\\d+\\.\\d+(?:[+-][\\w.+-]{1,40})?',
+    // A commit, also the beginning of one, or a number, and no word with a number: `decade2`
+    '(?=[a-f]{0,63}\\d)(?![a-f]{4,63}\\d+/)[0-9a-f]{7,64}',
   ]
     .map((name) => `(?<![^/_.-])${name}(?=/)`)
     .join('|'),
   'gi',
 );
 
+/** The version in the name of such a folder, with what says how far it is. Another word stays: `app-1.4.2-worker`. */
+const VERSION = new RegExp(
+  [
+    '(?<![^/_.-])v?\\d+\\.\\d+\\.\\d+',
+    '(?:[.+-](?:(?:alpha|beta|build|canary|dev|next|nightly|pr|pre|preview|rc|sha|snapshot)\\d{0,17}',
+    '|g?[0-9a-f]{7,64}|\\d{1,6})(?=[/.+-])){0,5}',
+    '(?=(?:[+-][\\w.+-]{1,64})?/)',
+  ].join(''),
+  'gi',
+);
+
 /** The path of a file without what is another one in every build and release. */
 function withoutHash(filename: string): string {
-  return filename.replace(CONTENT_HASH, '#').replace(RELEASE, '#');
+  return filename.replace(CONTENT_HASH, '#').replace(VERSION, '#').replace(RELEASE, '#');
 }
 
 function cut(part: string): string {

@@ -83,6 +83,10 @@ describe('the fingerprint of a failure', () => {
       ['app-1.4.2', 'app-1.10.0'],
       ['v1.4.2', 'v2.0.0'],
       ['app-1.4.2-beta.1', 'app-1.4.2-rc.2'],
+      ['app-1.4.2', 'app-1.5.0-SNAPSHOT'],
+      ['app-1.4.2-worker', 'app-1.5.0-beta.1-worker'],
+      ['1.4.2-3-g9b6d847', '1.4.2+build.5'],
+      ['1.4.2-canary-9b6d847-20261121', '1.5.0-canary-c7614ed-20261122'],
       ['9b6d847', 'c7614ed'],
       ['9b6d8470c1a2', 'c7614ede5f05'],
       ['9b6d8470c1a2b3c4d5e6f708192a3b4c5d6e7f80', 'a614ede5f0577a7c1e6e3a0baf2fe2d2c0c3c2c1'],
@@ -93,6 +97,9 @@ describe('the fingerprint of a failure', () => {
     expect(inFolder('v1')).not.toEqual(inFolder('v2'));
     expect(inFolder('api/2024-01-01')).not.toEqual(inFolder('api/2025-01-01'));
     expect(inFolder('facade')).not.toEqual(inFolder('decade'));
+    expect(inFolder('facade2')).not.toEqual(inFolder('decade2'));
+    expect(inFolder('app-1.4.2-worker')).not.toEqual(inFolder('app-1.4.2-web'));
+    expect(inFolder('1.4.2-agents')).not.toEqual(inFolder('1.4.2-tools'));
   });
 
   it('stays the same in a tool or a store when a bundle is minified again', () => {
