@@ -73,6 +73,8 @@ export interface AgentFrame {
   readonly outermost: Span;
   /** The frame of that one; absent in its own. */
   readonly root?: AgentFrame | undefined;
+  /** The frame of the agent that called this one; absent once it has ended, so that no chain of them only grows. */
+  caller?: AgentFrame | undefined;
   /** The id of the run, unless it was given around it. */
   readonly runId?: string | undefined;
   /** The scope the run began in, which has its steps. */
@@ -94,6 +96,19 @@ export interface AgentFrame {
  */
 export function isOver({ held, root }: AgentFrame): boolean {
   return held === undefined && root?.held === undefined;
+}
+
+/**
+ * Whether somebody has broken off an agent, or one that waits for it.
+ *
+ * @internal
+ */
+export function isBrokenOff(agent: AgentFrame): boolean {
+  if (agent.root?.isBrokenOff === true) return true;
+  for (let by: AgentFrame | undefined = agent; by !== undefined; by = by.caller) {
+    if (by.isBrokenOff === true) return true;
+  }
+  return false;
 }
 
 /** @internal */

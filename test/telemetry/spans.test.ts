@@ -521,6 +521,15 @@ describe('a failure', () => {
       }
     });
 
+    it('is an outcome and no failure of all below it, also when another agent has called it and goes on', async () => {
+      await traceAgent({ name: 'desk' }, () => leave(new DOMException('This operation was aborted', 'AbortError')));
+      for (const name of ['agent.invoke helper', 'agent.invoke scout', 'execute_tool look']) {
+        expect(span(name).attributes['faultline.outcome']).toBe('aborted');
+        expect(exceptions(span(name))).toEqual([]);
+      }
+      expect(span('agent.invoke desk').attributes).not.toHaveProperty('faultline.outcome');
+    });
+
     it('is a failure for every other reason', async () => {
       await leave(new WeatherError('503'));
       expect(span('agent.invoke helper').status).toEqual({ code: UNSET });

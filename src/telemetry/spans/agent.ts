@@ -72,7 +72,7 @@ class AgentOperation extends OperationSpan implements AgentSpan {
   protected override beforeEnd(_succeeded: boolean, error: { readonly value: unknown } | undefined): void {
     this.span.setAttributes(runTotalAttributes(this.#totals));
     const held = this.#run?.held ?? [];
-    if (this.#run !== undefined) this.#run.held = undefined;
+    if (this.#run !== undefined) this.#run.held = this.#run.caller = undefined;
     // A sub-agent's failures are decided by the run that called it.
     if (this.within?.held !== undefined) this.within.held.push(...held);
     else decideFailures(held, error, failurePlace(this.span.spanContext(), this.#run));
@@ -113,6 +113,7 @@ export const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
       leftBy: leftBy ?? frame?.agent?.leftBy,
       outermost,
       root: frame?.agent === undefined ? undefined : (frame.agent.root ?? frame.agent),
+      caller: frame?.agent,
       runId: textOf(options.runId) ?? frame?.agent?.runId ?? ownRunId,
       scope: frame?.agent?.scope ?? scope,
       held: [],

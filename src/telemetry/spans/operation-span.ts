@@ -6,7 +6,7 @@ import { reportFailure } from '../capture.ts';
 import type { ContentPolicy } from '../content/policy.ts';
 import { seal } from '../content/seal.ts';
 import { contentPolicyOf, failurePlace } from '../context.ts';
-import { frameOf, type AgentFrame, type RunFrame } from '../run-frame.ts';
+import { frameOf, isBrokenOff, type AgentFrame, type RunFrame } from '../run-frame.ts';
 import { recordSpanFailure } from '../failure.ts';
 import type { FailurePoint } from '../failure-points.ts';
 import { guard, guarded } from '../guard.ts';
@@ -136,10 +136,10 @@ export function traced<Options extends SpanOptions, Handle extends OperationSpan
  * a run that has left the work behind, or the reader of a stream, which may abort what it pleases. What goes on after
  * that may have been started for another run by now, and fail for reasons of its own.
  */
-function isAbortOf({ leftBy, isBrokenOff, root }: AgentFrame, error: unknown): boolean {
+function isAbortOf(agent: AgentFrame, error: unknown): boolean {
+  const { leftBy } = agent;
   if (leftBy?.aborted === true && Object.is(error, leftBy.reason)) return true;
-  const isOver = leftBy?.aborted === true || isBrokenOff === true || root?.isBrokenOff === true;
-  return isOver && ABORT_ERROR.test(errorType(error));
+  return (leftBy?.aborted === true || isBrokenOff(agent)) && ABORT_ERROR.test(errorType(error));
 }
 
 /** Of the platform; `APIUserAbortError` of OpenAI and Anthropic, `ModelAbortError` of LangChain. */
