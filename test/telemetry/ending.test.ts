@@ -348,6 +348,25 @@ describe('a process that seemed to be over and was not', () => {
     expect(names()).toEqual(['execute_tool later_1', 'execute_tool later_2']);
   });
 
+  it('has all of its time for each of the times it seemed to be over', async () => {
+    const source = `
+      import { setupTracing, traceTool } from 'DIST/index.js';
+      ${TURNED_TIME}
+      setupTracing({ exitTimeoutMs: 4_000 });
+      let turns = 0;
+      process.on('exit', () => console.log(waits));
+      process.prependListener('beforeExit', () => {
+        turns += 1;
+        if (turns > 3) return;
+        traceTool({ name: 'step_' + turns }, () => 21);
+        if (turns < 3) setImmediate(() => turn(3_900));
+      });
+    `;
+    const ended = await runScript(source, { env: { SENTRY_DSN: sentry.dsn } });
+    expect(ended).toEqual({ code: 0, signal: null, stdout: '[]\n', stderr: '' });
+    expect(names()).toEqual(['execute_tool step_1', 'execute_tool step_2', 'execute_tool step_3']);
+  });
+
   it('ends all the same when the backend asks for a longer pause than it has time', async () => {
     sentry.answerNext(rateLimited(60), 100);
     const source = `

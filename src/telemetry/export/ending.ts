@@ -33,6 +33,9 @@ export interface EndingLimits {
  */
 const INTERRUPT_MS = 2_000;
 
+/** A process that comes to its end this long after a flush has gone on meanwhile, and has all of the time again. */
+const GOES_ON_MS = 1_000;
+
 /**
  * Sends what is left when the process ends, in whichever way it does so. The exit code, the output and what
  * listeners of the application do stay as they are. The function it returns stops it.
@@ -46,25 +49,26 @@ const INTERRUPT_MS = 2_000;
  *   would not be seen.
  */
 export function sendAtTheEnd(sending: Sending, { naturalMs, abruptMs }: EndingLimits): () => void {
-  /** What is left of the time, which is all of it again when the process goes on. */
-  let leftMs = naturalMs;
+  const allMs = { toFlush: naturalMs, toSendNow: naturalMs };
+  /** What the last flush has left of the time, and when. */
+  let leftMs = allMs;
+  let flushedAtMs = -Infinity;
   let stopped = false;
 
-  const startOver = (): void => {
-    leftMs = naturalMs;
-  };
-  const flushOnce = async (): Promise<void> => {
+  const timeLeft = (): typeof allMs => (performance.now() - flushedAtMs < GOES_ON_MS ? leftMs : allMs);
+  const flushOnce = async (timeoutMs: number): Promise<void> => {
     const startedAtMs = performance.now();
-    const flushed = await sending.flush(leftMs);
+    const flushed = await sending.flush(timeoutMs);
+    flushedAtMs = performance.now();
+    const toSendNow = flushed === 'none' ? 0 : Math.max(timeoutMs - (flushedAtMs - startedAtMs), 0);
     // Flushes that each get some of it decided, and never all, share the time, and so does what is sent after them.
-    leftMs = flushed === 'none' ? 0 : Math.max(leftMs - (performance.now() - startedAtMs), 0);
-    if (leftMs === 0) sending.giveUp();
-    // It keeps no process alive: one that comes to it goes on.
-    else if (flushed === 'all') setTimeout(startOver).unref();
+    leftMs = { toFlush: flushed === 'all' ? naturalMs : toSendNow, toSendNow };
+    if (leftMs.toFlush === 0) sending.giveUp();
   };
   const onBeforeExit = (): void => {
-    if (leftMs === 0) sending.giveUp();
-    else if (sending.isPending()) void flushOnce();
+    const { toFlush } = timeLeft();
+    if (toFlush === 0) sending.giveUp();
+    else if (sending.isPending()) void flushOnce(toFlush);
   };
   let hasExited = false;
   const onUncaught = (): void => {
@@ -73,7 +77,7 @@ export function sendAtTheEnd(sending: Sending, { naturalMs, abruptMs }: EndingLi
   };
   const onExit = (): void => {
     hasExited = true;
-    sending.sendNow(Math.min(abruptMs, leftMs));
+    sending.sendNow(Math.min(abruptMs, timeLeft().toSendNow));
     sending.close();
   };
   const listeners = SIGNALS.map((signal) => {

@@ -262,7 +262,11 @@ describe('the last requests of a process', () => {
       `
         await step('a');
         void traceTool({ name: 'open' }, () => new Promise(() => {}));
-        process.once('beforeExit', () => turn(9_600));
+        process.once('beforeExit', async () => {
+          turn(9_600);
+          while (tracing.status.destinations[0].exported === 0) await new Promise(setImmediate);
+          for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setTimeout(resolve, 2));
+        });
       `,
       undefined,
       10_000,
@@ -295,7 +299,8 @@ describe('the last requests of a process', () => {
         process.once('beforeExit', async () => {
           turn(3_600);
           while (tracing.status.destinations[0].exported === 0) await new Promise(setImmediate);
-          for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setTimeout(resolve, 2));
+          for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+          turn(1_000);
           await step('b');
           process.exit(3);
         });
@@ -306,6 +311,26 @@ describe('the last requests of a process', () => {
     expect(code).toBe(3);
     expect(requests).toEqual([['execute_tool a'], ['execute_tool b']]);
     expect(waits).toEqual([4_000]);
+  });
+
+  it('are made when the process has gone on after it could deliver nothing for a while', async () => {
+    replies = [{ status: 429, headers: { 'retry-after': '60' } }];
+    const { code, destination, stderr } = await run(
+      `
+      await step('a');
+      process.once('beforeExit', async () => {
+        while (tracing.status.destinations[0].lastError === undefined) await new Promise(setImmediate);
+        for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+        turn(120_000);
+        await step('b');
+        process.exit(3);
+      });
+    `,
+      undefined,
+      4_000,
+    );
+    expect({ code, stderr }).toEqual({ code: 3, stderr: '' });
+    expect(destination).toMatchObject({ exported: 2, dropped: {}, pending: 0 });
   });
 
   it('that repeat one which was refused for a while are no possible duplicates', async () => {
