@@ -27,7 +27,8 @@ export interface Cost extends Loss {
 export interface LastRequests {
   /**
    * Requests for all of the spans. Those the destination has failed on before are in no request with others, as it may
-   * fail on one of them again; nor are those whose first answer is awaited, as it may fail on one of these.
+   * fail on one of them again; nor are those whose first answer is awaited, as it may fail on one of these. What is
+   * likeliest to be accepted comes first: a few requests that are never answered hold up all behind them.
    */
   wordsFor(spans: readonly QueuedSpan[], parts: LastRequestParts): readonly LastWord[];
   /** Adds to the costs, of which there is one for each cause. */
@@ -106,7 +107,7 @@ export function createLastRequests(settle: (spans: readonly QueuedSpan[], outcom
   return {
     wordsFor(spans, parts) {
       const { sentBefore } = parts;
-      const apart = [true, false, undefined].map((hasFailed) =>
+      const apart = [undefined, false, true].map((hasFailed) =>
         spans.filter(({ span }) => sentBefore.get(span)?.hasFailed === hasFailed),
       );
       return apart.flatMap((some) => batchesOf(some)).map((batch) => wordOf(batch, againIn(batch, sentBefore), parts));
