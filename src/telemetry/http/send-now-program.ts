@@ -26,7 +26,8 @@ export interface Told {
 }
 
 /**
- * What a worker or a process of its own runs for `sendNow`: posts every request, and tells what became of each.
+ * What a worker or a process of its own runs for `sendNow`: posts every request, and tells what became of each. Of
+ * what is not over when the time is up it tells nothing: it is ended from outside.
  *
  * It is text, not a file beside this one, because a program may be bundled into one file; and not the text of
  * a function, because a compiler may have put calls of its own helpers into that.
@@ -39,6 +40,8 @@ const { requests, timeoutMs, authorities, port, shared } = inWorker
   ? workerData
   : JSON.parse(require('node:fs').readFileSync(0, 'utf8'));
 if (authorities !== undefined) trust(authorities);
+// Whoever started the process, and is to end it, may be gone by then.
+if (!inWorker) setTimeout(() => process.exit(), timeoutMs).unref();
 const agents = new Map();
 let open = requests.length;
 
@@ -81,9 +84,7 @@ function openTunnel(proxy, options, callback) {
     headers,
     agent: false,
     servername: serverNameOf(proxy),
-    timeout: timeoutMs,
   });
-  connecting.on('timeout', () => connecting.destroy());
   connecting.on('connect', ({ statusCode }, socket) => {
     if (statusCode >= 200 && statusCode < 300) {
       return callback(null, require('node:tls').connect({ ...options, path: undefined, socket }));
@@ -140,7 +141,6 @@ requests.forEach((given, index) => {
   let isAnswered = false;
   try {
     const request = start(given);
-    const timer = setTimeout(() => request.destroy(), timeoutMs);
     request.on('response', (response) => {
       isAnswered = true;
       const chunks = [];
@@ -162,7 +162,6 @@ requests.forEach((given, index) => {
       problem = problemOf(isAskedOfProxy ? { code: error.code, isAtProxy: true } : error);
     });
     request.on('close', () => {
-      clearTimeout(timer);
       if (!isAnswered) tell({ index, problem });
     });
     request.end(inWorker ? given.body : Buffer.from(given.body, 'base64'));

@@ -83,7 +83,7 @@ function inWorker(requests: readonly NowRequest[], timeoutMs: number): readonly 
     // Whatever Node has to say in there is not the program's own output.
     stdout: true,
     stderr: true,
-    workerData: { requests, timeoutMs, authorities: authoritiesFor(requests), port: there, shared: isDone.buffer },
+    workerData: { requests, authorities: authoritiesFor(requests), port: there, shared: isDone.buffer },
     transferList: [there],
   });
   worker.on('error', () => {});

@@ -248,6 +248,19 @@ describe('requests of a process that cannot wait', () => {
     expect(ended.tookMs).toBeGreaterThanOrEqual(3_995);
   });
 
+  it('are given up at the deadline by nobody else, also on a machine that is busy', async () => {
+    sentry.answerNextEnvelope({ kind: 'hang' });
+    const late = `
+      const { wait } = Atomics;
+      Atomics.wait = (...given) => {
+        const outcome = wait(...given);
+        wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
+        return outcome;
+      };
+    `;
+    expect(await sendNowTo([envelopeUrl()], 500, {}, late)).toMatchObject({ code: 0, statuses: ['timeout'] });
+  });
+
   it('need not be waited for when nothing listens, or the URL is none', async () => {
     await sentry.close();
     expect(await sendNowTo([envelopeUrl(), 'no url'])).toMatchObject({
