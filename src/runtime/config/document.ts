@@ -109,6 +109,8 @@ const SYNTAX_HINTS: ReadonlyMap<YAMLError['code'], string> = new Map([
   ['TAG_RESOLVE_FAILED', 'put a text that begins with ! in quotes'],
 ]);
 
+const LONE_MARK = 'the ! before this text would be left out; put a text that begins with ! in quotes';
+
 const NO_ANCHOR = 'there is no anchor before this alias; put a text that begins with * in quotes';
 
 const COLLECTION_AS_KEY =
@@ -129,8 +131,9 @@ function findUnusableNodes(document: Document, positionAt: ConfigDocument['posit
   };
   const anchors = new Set<string | undefined>();
   visit(document, {
-    Value: (_place, { anchor }) => {
-      anchors.add(anchor);
+    Value: (_place, value) => {
+      anchors.add(value.anchor);
+      if (value.tag === '!') add(value, LONE_MARK);
     },
     Alias: (_place, alias) => {
       if (!anchors.has(alias.source)) add(alias, NO_ANCHOR);

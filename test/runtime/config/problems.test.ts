@@ -194,6 +194,12 @@ agents:
     ]);
   });
 
+  test.each(['! Be brief', '!', "! 'v1'"])('is a text after an exclamation mark: %s', async (release) => {
+    expect(await problemsOf(`runtime:\n  sentry:\n    release: ${release}\n${AGENTS}`)).toEqual([
+      `3:${release.length > 1 ? 16 : 15}: the ! before this text would be left out; put a text that begins with ! in quotes`,
+    ]);
+  });
+
   test.each([
     ['a brace too many', 'runtime:\n  http: { token_env: TOKEN }}\n  sentry: { dsn_env: hunter2 }\n'],
     ['a bar before a text', 'runtime:\n  sentry:\n    dsn_env: |hunter2\n'],
