@@ -107,9 +107,11 @@ export function createLastRequests(settle: (spans: readonly QueuedSpan[], outcom
   return {
     wordsFor(spans, parts) {
       const { sentBefore } = parts;
-      const apart = [undefined, false, true].map((hasFailed) =>
-        spans.filter(({ span }) => sentBefore.get(span)?.hasFailed === hasFailed),
-      );
+      const standingOf = ({ span }: QueuedSpan): Standing => {
+        const before = sentBefore.get(span);
+        return before === undefined ? 'unsent' : before.failure === undefined ? 'awaited' : 'failed';
+      };
+      const apart = STANDINGS.map((standing) => spans.filter((span) => standingOf(span) === standing));
       return apart.flatMap((some) => batchesOf(some)).map((batch) => wordOf(batch, againIn(batch, sentBefore), parts));
     },
     add,
@@ -136,6 +138,10 @@ export function createLastRequests(settle: (spans: readonly QueuedSpan[], outcom
     },
   };
 }
+
+/** How spans fared before, the likeliest to be accepted first. */
+const STANDINGS = ['unsent', 'awaited', 'failed'] as const;
+type Standing = (typeof STANDINGS)[number];
 
 const NO_LOSS: Loss = { lost: 0, left: 0 };
 

@@ -182,17 +182,18 @@ export function createPipeline(
   let servedByApplication = 0;
   const last = createLastRequests((decided, outcome) => dispatcher.settle(decided, outcome));
   /** What is neither accepted nor refused in the end. */
-  const notTaken = (): DeliveryFailure => ({
-    kind: 'passing',
-    cause: 'closed',
-    sentence:
-      last.trouble ??
-      exporter.history.lastError ??
-      (last.isSent || exporter.sentBefore.size > 0
-        ? `${host} did not take them before the time for it was over`
-        : NO_TIME_LEFT),
-    mayHaveArrived: false,
-  });
+  const notTaken = (): DeliveryFailure => {
+    const sent = [...exporter.sentBefore.values()];
+    // What went wrong with spans that were decided since is not why these are not.
+    const trouble = last.trouble ?? sent.findLast(({ failure }) => failure !== undefined)?.failure?.sentence;
+    const isAsked = last.isSent || sent.length > 0;
+    return {
+      kind: 'passing',
+      cause: 'closed',
+      sentence: trouble ?? (isAsked ? `${host} did not take them before the time for it was over` : NO_TIME_LEFT),
+      mayHaveArrived: false,
+    };
+  };
 
   return {
     key,
@@ -253,10 +254,11 @@ export function createPipeline(
       if (closing) return;
       closing = true;
       const before = dispatcher.counts;
+      const why = notTaken();
       dispatcher.close();
       connection.abort();
       const { dropped, leftOnDisk } = dispatcher.counts;
-      last.add(notTaken(), {
+      last.add(why, {
         lost: (dropped.closed ?? 0) - (before.dropped.closed ?? 0),
         left: leftOnDisk - before.leftOnDisk,
       });

@@ -57,10 +57,13 @@ export interface RetryingExporter {
 }
 
 /**
- * Undecided spans that were sent: whether an attempt has failed, and whether the backend may have them, because only its
- * answer is missing.
+ * Undecided spans that were sent: why they were not accepted before, if any attempt is over, and whether the backend may
+ * have them, because only its answer is missing.
  */
-export type SentBefore = ReadonlyMap<ReadableSpan, { readonly hasFailed: boolean; readonly mayHaveArrived: boolean }>;
+export type SentBefore = ReadonlyMap<
+  ReadableSpan,
+  { readonly failure: DeliveryFailure | undefined; readonly mayHaveArrived: boolean }
+>;
 
 /** What was tried. */
 export interface RetryHistory {
@@ -325,9 +328,8 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
       const sent = [...pending].flatMap(({ parts, isUnderWay }) =>
         parts.flatMap(({ spans, failure }, index) => {
           const isSent = isUnderWay && index === 0;
-          const hasFailed = failure !== undefined;
-          const again = { hasFailed, mayHaveArrived: isSent || mayHaveArrived(failure) };
-          return isSent || hasFailed ? spans.map((span) => [span, again] as const) : [];
+          const again = { failure, mayHaveArrived: isSent || mayHaveArrived(failure) };
+          return isSent || failure !== undefined ? spans.map((span) => [span, again] as const) : [];
         }),
       );
       return new Map(sent);

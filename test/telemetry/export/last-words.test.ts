@@ -195,6 +195,24 @@ describe('the last requests of a process', () => {
     );
   });
 
+  it('say nothing of what was the trouble with others, which were accepted since', async () => {
+    replies = [{ status: 503 }, ACCEPTED, ...always('silence')];
+    const program = `
+      await step('a');
+      void tracing.flush(60_000);
+      while (tracing.status.destinations[0].lastError === undefined) await new Promise(setImmediate);
+      turn(5_000);
+      while (tracing.status.destinations[0].exported === 0) await new Promise(setImmediate);
+      await step('b');
+      process.exit(0);
+    `;
+    const { destination, stderr } = await run(program, undefined, 1_000);
+    expect(destination).toMatchObject({ exported: 1, dropped: { closed: 1 } });
+    expect(withoutHost(stderr)).toBe(
+      'faultline: 1 span was not delivered: HOST did not take them before the time for it was over\n',
+    );
+  });
+
   it('that repeat one under way are counted as possible duplicates', async () => {
     replies = ['silence'];
     const { destination, stderr } = await run(`
