@@ -67,6 +67,8 @@ export function createEventStream(time: Time, options: EventStreamOptions): Even
   };
   const startHeartbeat = (): void => {
     stopHeartbeat?.();
+    // What is left is handed out as soon as it is wanted, and maybe nobody ever wants it.
+    if (state === 'ended') return;
     stopHeartbeat = time.startTimer(heartbeatMs, () => {
       if (isWanted) hand(': still here\n\n');
       else startHeartbeat();
@@ -115,6 +117,7 @@ export function createEventStream(time: Time, options: EventStreamOptions): Even
       if (state === 'ended' || state === 'closed') return;
       waiting.push({ kind: 'event', frame: frameOf(last) });
       state = 'ended';
+      stopHeartbeat?.();
       handNext();
     },
   };

@@ -394,6 +394,30 @@ describe('a stream', () => {
     expect(time.running).toBe(0);
   });
 
+  test('that nobody reads says nothing more once it has ended, as when there is no room for its run', async () => {
+    const time = manualTime();
+    const room = gate();
+    const agent = helper(async () => {
+      await room.opened;
+      return 'Hello.';
+    });
+    const http = httpTransportWith(time, { agents: [agent] });
+    const runtime = createRuntime({ agents: [agent], transports: [{ transport: http }], maxActive: 1 });
+    const working = runtime.start();
+    const body = JSON.stringify({ input: 'hi' });
+    const headers = { 'content-type': 'application/json', ...EVENTS };
+    const send = () => http.fetch(new Request('http://localhost/agents/helper/run', { method: 'POST', headers, body }));
+
+    const answer = await send();
+    expect(await problem(await send())).toMatchObject({ status: 503, type: 'busy' });
+    room.open();
+    expect(await answer.text()).toContain('run.end');
+
+    expect(time.running).toBe(0);
+    await runtime.stop();
+    await working;
+  });
+
   test('for an EventSource comes with GET when that was allowed, and does not run twice', async () => {
     const { send } = without({ eventSource: true });
     const path = '/agents/helper/run?input=hi&conversationId=c-1';
