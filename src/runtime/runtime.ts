@@ -150,15 +150,15 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
     onLog?.(logEntry(time, { level, message }, about));
   };
 
-  /** Says something for as long as the person is there, and once everything is aborted only for a moment more. */
-  const tell = async (message: IncomingMessage, text: string): Promise<void> => {
+  /** Speaks for as long as the person is there, and once everything is aborted only for a moment more. */
+  const tell = async (message: IncomingMessage, speak: () => Promise<void>): Promise<void> => {
     const patience = openScope(message.signal, time);
     let stopTimer: (() => void) | undefined;
     const stopFollowing = whenAborted(life.signal, () => {
       const ms = Math.max(0, (farewellEndsAt ?? 0) - time.now());
       stopTimer = time.startTimer(ms, patience.abort);
     });
-    await untilAborted(patience.signal, () => say(message, text)).catch(() => {});
+    await untilAborted(patience.signal, speak).catch(() => {});
     stopFollowing();
     stopTimer?.();
     patience.close();
@@ -304,8 +304,8 @@ function apology(reference: string | undefined): string {
 interface ConverseOptions {
   readonly history: ConversationHistory;
   readonly onLog: LogListener | undefined;
-  /** Says something that is not an answer, in bounded time. */
-  readonly tell: (message: IncomingMessage, text: string) => Promise<void>;
+  /** Has something said that is not an answer, in bounded time. */
+  readonly tell: (message: IncomingMessage, speak: () => Promise<void>) => Promise<void>;
 }
 
 /**
@@ -320,13 +320,19 @@ async function converse(
   const { message, key, scope, holders } = conversation;
   const { text, conversationId, userId, transport, onEvent, stream = onEvent !== undefined } = message;
   const holder = holders?.of(key) ?? agent;
+  /** Still on its way when the run is cut off meanwhile. */
+  let answering: Promise<void> | undefined;
+  let isOver = false;
   const deliver = async (result: RunResult): Promise<void> => {
     const next = holderOf(result) ?? holder;
     await history.save(key, result.messages);
     holders?.set(key, next === agent ? undefined : next);
     // Whoever names agents goes on with the one that has the conversation, who must know what was said.
     if (holders === undefined && next !== agent) await history.save(conversationKey(next, message), result.messages);
-    await message.reply(result.text === '' ? NO_ANSWER : result.text);
+    // The person was told something else while the history was slow.
+    if (isOver) return;
+    answering = message.reply(result.text === '' ? NO_ANSWER : result.text);
+    await answering;
   };
   try {
     await withRunContext({ transport }, () =>
@@ -352,8 +358,11 @@ async function converse(
     );
   } catch {
     // It is recorded on the run's span. Who has called their run off waits for no answer.
+    isOver = true;
     if (message.signal?.aborted === true) return;
-    await tell(message, scope.signal.aborted ? STOPPING : apology(conversation.reference));
+    const words = scope.signal.aborted ? STOPPING : apology(conversation.reference);
+    // An answer that gets through all the same is the last word.
+    await tell(message, () => answering?.catch(() => say(message, words)) ?? say(message, words));
   }
 }
 

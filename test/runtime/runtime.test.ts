@@ -320,6 +320,54 @@ describe('a runtime that is stopped with time to spare', () => {
     expect(replies).toEqual([SHUTTING_DOWN, SHUTTING_DOWN]);
   });
 
+  test.each([
+    ['lets an answer that is on its way be the last word', 'through', ['Hello.']],
+    ['says so when an answer that was on its way does not get through', 'lost', ['Hello.', SHUTTING_DOWN]],
+  ])('%s', async (_, end, said) => {
+    const runtime = runtimeOf([agentNamed('helper', 'Hello.')]);
+    const [replying, arriving] = [gate(), gate()];
+    const replies: string[] = [];
+    const reply = async (text: string): Promise<void> => {
+      replies.push(text);
+      replying.open();
+      await arriving.opened;
+      if (text === 'Hello.' && end === 'lost') throw new Error('rate limited');
+    };
+
+    const handled = runtime.handle('helper', mailbox().message('hi', { reply }));
+    await replying.opened;
+    const stopped = runtime.stop();
+    arriving.open();
+    await stopped;
+    await handled;
+
+    expect(replies).toEqual(said);
+  });
+
+  test('does not answer after all when its history was slow', async () => {
+    const [saving, saved] = [gate(), gate()];
+    let replied: Promise<void> | undefined;
+    const history: ConversationHistory = {
+      load: () => [],
+      save: () => {
+        saving.open();
+        replied = saved.opened.then(() => new Promise(setImmediate));
+        return saved.opened;
+      },
+    };
+    const runtime = runtimeOf([agentNamed('helper', 'Hello.')], { history });
+    const { replies, message } = mailbox();
+
+    const handled = runtime.handle('helper', message('hi'));
+    await saving.opened;
+    await runtime.stop();
+    await handled;
+    saved.open();
+    await replied;
+
+    expect(replies).toEqual([SHUTTING_DOWN]);
+  });
+
   test('says nothing to those who have left', async () => {
     const { turn, asked, release } = held({ hang: '' });
     const runtime = runtimeOf([agentNamed('helper', turn)]);
