@@ -5,6 +5,7 @@ import { GEN_AI_TRANSFER_MODE, GEN_AI_TRANSFER_TARGET_NAME } from '../telemetry/
 import { agentToolName } from './agent-tool.ts';
 import { HandoffTakenError } from './errors.ts';
 import type { CallSurroundings } from './attempt.ts';
+import type { ToolCall } from './models/answer.ts';
 import type { Agent, AgentEvent, RunResult, Tool } from './types.ts';
 import { requireMethod, requireObjects } from './validate.ts';
 
@@ -12,6 +13,8 @@ import { requireMethod, requireObjects } from './validate.ts';
 export interface Handoffs {
   /** `transfer_to_{agent}` for each. */
   readonly tools: readonly Tool[];
+  /** Whether one of these calls will hand the conversation over. */
+  among(calls: readonly ToolCall[]): boolean;
   /** The agent that has the conversation now, once the model has decided. */
   target(): Agent | undefined;
 }
@@ -34,7 +37,12 @@ export function openHandoffs(from: string, agents: readonly Agent[]): Handoffs {
       return `${agent.name} has the conversation.`;
     },
   }));
-  return { tools, target: () => target };
+  const names = new Set(tools.map(({ name }) => name));
+  return {
+    tools,
+    among: (calls) => calls.some(({ name, problem }) => names.has(name) && problem === undefined),
+    target: () => target,
+  };
 }
 
 /** Has another agent answer the conversation as it is. What both have done is the result of the run. */

@@ -90,8 +90,8 @@ async function takeTurns(run: Run, progress: Progress): Promise<RunResult> {
 
     const isFinal = answer.toolCalls.length === 0;
     if (!isFinal) {
-      // Before the tools run: without a further turn nobody would see what they did.
-      if (turn >= run.maxTurns) throw new MaxTurnsError(run.maxTurns);
+      // Before the tools run: without a further turn, or another agent to answer, nobody would see what they did.
+      if (turn >= run.maxTurns && !run.handoffs.among(answer.toolCalls)) throw new MaxTurnsError(run.maxTurns);
       run.budget.requireSome();
       const outcomes = await executeToolCalls(answer.toolCalls, { ...run, messages: asked });
       messages.push({ role: 'tool', content: outcomes.map((outcome) => outcome.result) });

@@ -124,6 +124,22 @@ describe('a conversation that is handed over', () => {
     expect(recorder.only('agent.invoke front').attributes['error.type']).toBe('MaxTurnsError');
   });
 
+  test('may be so in the last turn its agent may take, because the other one answers', async () => {
+    const billing = agent('billing', ['You owe nothing.'], { maxTurns: 1 });
+    const front = agent('front', [hands('billing')], { handoffs: [billing.agent], maxTurns: 1 });
+
+    expect(await front.agent.run('what do I owe?')).toMatchObject({ text: 'You owe nothing.', turns: 2 });
+  });
+
+  test('is not in the last turn when the call cannot be read', async () => {
+    const asks = { toolCalls: [{ name: 'transfer_to_billing', input: '{"to"' }] };
+    const billing = agent('billing', ['You owe nothing.']);
+    const front = agent('front', [asks, 'Never said.'], { handoffs: [billing.agent], maxTurns: 1 });
+
+    expect(await rejection(front.agent.run('what do I owe?'))).toBeInstanceOf(MaxTurnsError);
+    expect(front.model.calls).toHaveLength(1);
+  });
+
   test('spends the budget of the agent that was asked', async () => {
     const billing = agent('billing', ['Nothing.']);
     const front = agent('front', [hands('billing')], { handoffs: [billing.agent], maxTotalTokens: 16 });
