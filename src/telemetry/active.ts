@@ -38,6 +38,8 @@ export interface HeldFailure {
   readonly failure: CapturedFailure;
   /** Whether it becomes an Issue, or is one already: what is operational does not. */
   readonly isIssue: boolean;
+  /** Whether it is decided, and nobody has its error any more: nothing that ends the run can be about it. */
+  readonly isOver: boolean;
   /** Sends it as it turned out, or drops it because it became part of another one. */
   readonly decide: (outcome: CapturedFailure | 'dropped') => void;
 }

@@ -151,7 +151,21 @@ export function reportFailure(run: AgentFrame | undefined, site: FailureSite): v
   if (issues === undefined) return;
   const failure = captureFailure(site);
   if (run?.held === undefined) issues.capture(failure);
-  else run.held.push(issues.hold(failure));
+  else holdFailures(run.held, [issues.hold(failure)]);
+}
+
+/**
+ * Adds failures to those that wait for the end of a run. Those that are over are let go of whenever there are twice as
+ * many: a run may last as long as the process.
+ */
+export function holdFailures(held: HeldFailure[], failures: readonly HeldFailure[]): void {
+  const before = held.length;
+  held.push(...failures);
+  const areTwiceAsMany = Math.clz32(held.length) < Math.clz32(before);
+  if (!areTwiceAsMany) return;
+  const waiting = held.filter(({ isOver }) => !isOver);
+  held.length = 0;
+  for (const one of waiting) held.push(one);
 }
 
 /**

@@ -63,7 +63,10 @@ function createWaiting(failure: CapturedFailure, settle: Settle, remove: (itself
   const waiting: Waiting = {
     isIssue: true,
     get failure() {
-      return isRemnant(kept) ? { ...kept.rest, error: kept.error.deref() ?? GONE } : kept;
+      return isRemnant(kept) ? failureOf(kept) : kept;
+    },
+    get isOver() {
+      return isRemnant(kept) && failureOf(kept).error === GONE;
     },
     decide(outcome) {
       const endedTheRun = outcome === 'dropped' || !outcome.handled;
@@ -92,6 +95,25 @@ function remnantOf({ error, ...rest }: CapturedFailure): Remnant {
   return {
     rest: { ...rest, breadcrumbs: [], contexts: {} },
     error: isObject ? new WeakRef(error) : { deref: () => error },
+  };
+}
+
+function failureOf({ rest, error }: Remnant): CapturedFailure {
+  return { ...rest, error: error.deref() ?? GONE };
+}
+
+/** What is known of a failure that nothing is to become of: only whether what ends its run tells of it as well. */
+export function forgottenFailure(failure: CapturedFailure, isIssue: boolean): HeldFailure {
+  const remnant = remnantOf(failure);
+  return {
+    isIssue,
+    get failure() {
+      return failureOf(remnant);
+    },
+    get isOver() {
+      return failureOf(remnant).error === GONE;
+    },
+    decide() {},
   };
 }
 

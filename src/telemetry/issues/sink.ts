@@ -8,7 +8,7 @@ import { createEvent, outlineOf, type EventOutline, type IssueEnvironment, type 
 import { failureDetail } from './fingerprint.ts';
 import type { Clock } from '../http/clock.ts';
 import { createHandedOver, type HandedOver } from './handed-over.ts';
-import { createHeldFailures, type Settle } from './held-failures.ts';
+import { createHeldFailures, forgottenFailure, type Settle } from './held-failures.ts';
 import { createHooks } from './hooks.ts';
 import type { IssueOptions } from './options.ts';
 import type { EventJournal } from './sender.ts';
@@ -219,7 +219,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
 
   const hold = (failure: CapturedFailure): HeldFailure => {
     if (undisturbed(() => claim(failure)) !== true) {
-      return { failure, isIssue: takenAs(failure.error)?.isIssue === true, decide() {} };
+      return forgottenFailure(failure, takenAs(failure.error)?.isIssue === true);
     }
     const reserved = undisturbed(() => sdkInForce()?.reserve(failure.error));
     const drawn = undisturbed(() => draft(failure));

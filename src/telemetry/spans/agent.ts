@@ -5,7 +5,7 @@ import { agentAttributes, runTotalAttributes, type RunTotals } from '../attribut
 import { agentInput, agentOutput } from '../attributes/content.ts';
 import { isNumber } from '../attributes/number.ts';
 import { textOf } from '../attributes/text.ts';
-import { decideFailures } from '../capture.ts';
+import { decideFailures, holdFailures } from '../capture.ts';
 import { sealLabels } from '../content/seal.ts';
 import {
   contentOfRun,
@@ -74,7 +74,7 @@ class AgentOperation extends OperationSpan implements AgentSpan {
     const held = this.#run?.held ?? [];
     if (this.#run !== undefined) this.#run.held = this.#run.caller = undefined;
     // A sub-agent's failures are decided by the run that called it.
-    if (this.within?.held !== undefined) this.within.held.push(...held);
+    if (this.within?.held !== undefined) holdFailures(this.within.held, held);
     else decideFailures(held, error, failurePlace(this.span.spanContext(), this.#run));
   }
 }
