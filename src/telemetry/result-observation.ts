@@ -14,12 +14,8 @@ export interface ResultObserver {
   /** What came, when it is a value and no stream: nobody but its consumer reads a stream. */
   onResult(value: unknown): void;
   onError(error: unknown): void;
-  /**
-   * The consumer stopped before the stream ended.
-   *
-   * @param goesOn whether another one reads on
-   */
-  onCancel(goesOn?: boolean): void;
+  /** The consumer stopped before the stream ended. */
+  onCancel(): void;
   /** The stream says that it has ended. */
   onEnd(): void;
   /** Nothing more will come. Further calls do nothing. */
@@ -35,12 +31,10 @@ export interface Observation {
   readonly observer: ResultObserver;
   /** It is awaited or iterated, in whichever view, which tells how the result ends: other methods need not. */
   isRead: boolean;
-  /** How many iterators somebody has begun to read and not left. */
-  readers: number;
 }
 
 export function observe(context: Context, observer: ResultObserver): Observation {
-  const observation = { context, observer, isRead: false, readers: 0 };
+  const observation = { context, observer, isRead: false };
   abandoned.register(observation, observer);
   return observation;
 }
@@ -77,7 +71,6 @@ export function branchesOf(observation: Observation, count: number): Observation
     return {
       context: observation.context,
       isRead: false,
-      readers: 0,
       observer: {
         onValue: () => observation.observer.onValue(),
         onResult: (value) => observation.observer.onResult(value),

@@ -25,28 +25,19 @@ async function take<T extends Step | null | undefined>(view: View, step: () => T
 }
 
 export function observeIterator(source: AsyncIterator<unknown>, view: View): AsyncIterableIterator<unknown> {
-  const { observation } = view;
-  const { observer } = observation;
-  let isReading = false;
-  const tellReading = (reads: boolean): void => {
-    if (reads !== isReading) observation.readers += reads ? 1 : -1;
-    isReading = reads;
-  };
   const observed: AsyncIterableIterator<unknown> = {
-    next(...values) {
-      tellReading(true);
-      return take(view, () => source.next(...values));
-    },
+    next: (...values) => take(view, () => source.next(...values)),
     async return(value) {
-      tellReading(false);
+      const { observer } = view.observation;
       // Told before the source's own `finally` runs, but the span ends after it.
-      observer.onCancel(observation.readers > 0);
+      observer.onCancel();
       if (source.return !== undefined) return take(view, () => source.return!(value));
       observer.onSettled();
       return { done: true, value };
     },
     async throw(error) {
       if (source.throw !== undefined) return take(view, () => source.throw!(error));
+      const { observer } = view.observation;
       observer.onError(error);
       observer.onSettled();
       throw error;

@@ -530,32 +530,6 @@ describe('a failure', () => {
       expect(span('agent.invoke desk').attributes).not.toHaveProperty('faultline.outcome');
     });
 
-    it('is a failure while another reader of the agent goes on, and none once that one has left as well', async () => {
-      const abort = new DOMException('This operation was aborted', 'AbortError');
-      let stop: (() => void) | undefined;
-      const answer = traceAgent({ name: 'helper' }, () => ({
-        async *[Symbol.asyncIterator]() {
-          yield 'wait';
-          await traceTool({ name: 'look' }, () => Promise.reject(abort)).catch(() => {});
-          const work = traceTool(
-            { name: 'book' },
-            () => new Promise<never>((_, reject) => (stop = () => reject(abort))),
-          );
-          yield work.catch(() => 'stopped');
-        },
-      }));
-      const [leaving, staying] = [answer[Symbol.asyncIterator](), answer[Symbol.asyncIterator]()];
-      await Promise.all([leaving.next(), staying.next()]);
-      await leaving.return();
-      const booking = staying.next();
-      await expect.poll(() => stop).toBeDefined();
-      const left = staying.return();
-      stop?.();
-      await Promise.all([booking, left]);
-      expect(span('execute_tool look').attributes['error.type']).toBe('AbortError');
-      expect(span('execute_tool book').attributes['faultline.outcome']).toBe('aborted');
-    });
-
     it('is a failure for every other reason', async () => {
       await leave(new WeatherError('503'));
       expect(span('agent.invoke helper').status).toEqual({ code: UNSET });

@@ -207,12 +207,11 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
     guard(() => this.#recordOnce(error));
   }
 
-  onCancel(goesOn = false): void {
-    if (this.#ended && !this.#aborted) return;
-    const { opens } = this.#opened;
-    if (opens !== undefined && !goesOn) opens.isBrokenOff = true;
-    if (this.#aborted) return;
+  onCancel(): void {
+    if (this.#ended || this.#aborted) return;
     this.#aborted = true;
+    const { opens } = this.#opened;
+    if (opens !== undefined) opens.isBrokenOff = true;
     guard(() => this.span.setAttribute(FAULTLINE_OUTCOME, 'aborted'));
     // A model call that was broken off has no answer, which its users look for by this name; it is no failure.
     if (this.operation === 'chat') guard(() => this.span.setAttribute(ERROR_TYPE, 'aborted'));
