@@ -18,6 +18,7 @@ import { createRecorder, type Recorder } from '../../../src/telemetry/export/rec
 import { decodeTraceRequest } from '../../../src/receiver/otlp.ts';
 import type { LastWord } from '../../../src/telemetry/http/last-words.ts';
 import type { Answer } from '../../../src/telemetry/http/post.ts';
+import { answered } from '../http/answers.ts';
 import { turnedClock } from '../http/clocks.ts';
 import { someSpans } from './exporting.ts';
 
@@ -487,14 +488,6 @@ describe('what a process sends before it dies', () => {
     decodeTraceRequest(request.body, 'json')
       .map(({ name }) => name)
       .toSorted();
-
-  const answered = (status: number): Answer => ({
-    kind: 'answered',
-    status,
-    headers: { 'content-type': 'application/json' },
-    body: Buffer.from('{}'),
-    isComplete: true,
-  });
 
   /** Answers every request, and those that come of the answer, by the names of its spans. Answers with all names. */
   const answerAll = (words: readonly LastWord[], statusOf: (names: readonly string[]) => number): string[][] => {

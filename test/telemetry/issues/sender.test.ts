@@ -20,7 +20,6 @@ import { dsn as dsnKind, type Dsn } from '../../../src/telemetry/config/dsn.ts';
 import { VERSION } from '../../../src/telemetry/config/version.ts';
 import { createReporter } from '../../../src/telemetry/diagnostics.ts';
 import type { Clock } from '../../../src/telemetry/http/clock.ts';
-import type { Answer } from '../../../src/telemetry/http/post.ts';
 import {
   createIssueSender,
   type IssueSender,
@@ -36,6 +35,7 @@ import {
 import { ONLY_SHORT_WAITS } from '../../support/only-short-waits.ts';
 import { runScript } from '../../support/run-script.ts';
 import { selfSigned } from '../http/certificate.ts';
+import { answered } from '../http/answers.ts';
 import { hurriedClock, stoppedTimers, turnedClock } from '../http/clocks.ts';
 import { aJournal, anEvent, receivedEvents } from './sending.ts';
 import { fc } from '../../support/properties.ts';
@@ -75,13 +75,6 @@ const status = (code: number, headers?: Readonly<Record<string, string>>): FakeA
   kind: 'status',
   status: code,
   ...(headers === undefined ? undefined : { headers }),
-});
-const answerOf = (code: number): Answer => ({
-  kind: 'answered',
-  status: code,
-  headers: {},
-  body: Buffer.from('{}'),
-  isComplete: true,
 });
 const receivedIds = (): unknown[] => sentry.envelopes.map(({ headers }) => headers['event_id']);
 const host = (): string => new URL(sentry.origin).host;
@@ -824,7 +817,7 @@ describe('events that are kept in a journal', () => {
       await expect.poll(() => clock.waits).toHaveLength(1);
       if (failed < 3) clock.turn(MINUTE_MS);
     }
-    for (const { settle } of sender.lastWords(1_000)) settle(answerOf(200));
+    for (const { settle } of sender.lastWords(1_000)) settle(answered(200));
     sender.close();
     expect(sender.status).toMatchObject({ sent: 1, leftOnDisk: 1, pending: 0 });
     expect(lines).toEqual([expect.stringMatching(/^an Issue was left on disk .* in trouble \(500\)$/)]);
@@ -834,8 +827,8 @@ describe('events that are kept in a journal', () => {
     const sender = createSender({ clock: turnedClock(), journal: aJournal() });
     for (const name of ['older', 'newest']) sender.send(anEvent({ server_name: name }));
     const [newest, older] = sender.lastWords(1_000);
-    newest?.settle(answerOf(429));
-    older?.settle(answerOf(200));
+    newest?.settle(answered(429));
+    older?.settle(answered(200));
     sender.close();
     expect(sender.status).toMatchObject({ sent: 1, leftOnDisk: 1, pending: 0 });
     expect(lines).toEqual([expect.stringMatching(/^an Issue was left on disk .* kept limiting the rate \(429\);/)]);
