@@ -1,4 +1,5 @@
-import { defined, field, textField } from './field.ts';
+import { defined } from '../config/records.ts';
+import { field, textField } from './field.ts';
 import { withoutQueryValues } from './query-values.ts';
 
 /** Files are never recorded: in their place stands that one was there, of which type and how large. */

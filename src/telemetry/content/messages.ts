@@ -1,4 +1,5 @@
-import { defined, field, textField as text } from './field.ts';
+import { defined } from '../config/records.ts';
+import { field, textField as text } from './field.ts';
 import { isMedia, media } from './media.ts';
 import { CONTENT_KINDS, type ContentCapture, type ContentKind } from './policy.ts';
 import type { Redactor } from './redactor.ts';
