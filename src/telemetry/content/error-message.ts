@@ -30,15 +30,14 @@ const QUOTES_ITS_INPUT: Readonly<Record<string, string>> = {
   ZodError: 'Validation failed',
 };
 
-/**
- * An error message that may leave the process: without secrets, without quoted input, cut to length.
- *
- * @param redactor by default everything that is known goes
- */
-export function safeErrorMessage(errorType: string, message: string, redactor: TextRedactor = EVERYTHING): string {
-  const generic = Object.hasOwn(QUOTES_ITS_INPUT, errorType) ? QUOTES_ITS_INPUT[errorType] : undefined;
-  if (generic !== undefined) return generic;
-  return safeText(message, redactor);
+/** What an error of a class that always quotes its input says without it. */
+export function withoutInput(errorType: string): string | undefined {
+  return Object.hasOwn(QUOTES_ITS_INPUT, errorType) ? QUOTES_ITS_INPUT[errorType] : undefined;
+}
+
+/** An error message that may leave the process: without anything that is known, without quoted input, cut to length. */
+export function safeErrorMessage(errorType: string, message: string): string {
+  return withoutInput(errorType) ?? safeText(message, EVERYTHING);
 }
 
 /** A text of people's that may leave the process: without secrets, cut to the length of an error message. */

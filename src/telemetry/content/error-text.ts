@@ -1,5 +1,5 @@
 import { codeInCapitals, ownCode } from './error-code.ts';
-import { safeErrorMessage, safeText } from './error-message.ts';
+import { safeText, withoutInput } from './error-message.ts';
 import type { ContentPolicy, ErrorMessages } from './policy.ts';
 import { withholdContent } from './withhold.ts';
 
@@ -38,7 +38,7 @@ export function errorText(thrown: ThrownValue, policy: ContentPolicy): string {
     return withoutMessage(thrown, policy);
   }
   const { type, message, content } = thrown;
-  const safe = genericText(type, message) ?? safeErrorMessage(type, message, policy.redactor);
+  const safe = genericText(type, message) ?? safeText(message, policy.redactor);
   return content === undefined ? safe : withholdContent(safe, content());
 }
 
@@ -202,10 +202,9 @@ function ownEntry<T>(table: Readonly<Record<string, T>>, key: string): T | undef
   return Object.hasOwn(table, key) ? table[key] : undefined;
 }
 
-/** What an error of a class that always quotes its input says without it. */
+/** The same as `withoutInput`, and of Zod's errors what kinds of issues they tell of. */
 function genericText(type: string, message: string): string | undefined {
-  const text = safeErrorMessage(type, '');
-  if (text === '') return undefined;
+  const text = withoutInput(type);
   return type === 'ZodError' ? `${text}${zodCodes(message)}` : text;
 }
 
