@@ -120,12 +120,8 @@ function modelOf(error: unknown, agent: AgentFrame | undefined): NamedModel | un
   return failed !== undefined && failed.run === agent?.outermost ? failed : agent?.lastModel;
 }
 
-/**
- * Everything that is known of a failure at the moment it happens. Assumes that a run recovers where it can.
- *
- * @internal
- */
-export function captureFailure(site: FailureSite): CapturedFailure {
+/** Everything that is known of a failure at the moment it happens. Assumes that a run recovers where it can. */
+function captureFailure(site: FailureSite): CapturedFailure {
   const { error, point } = site;
   const handled = isRecoverable(point);
   const run = site.frame?.agent?.outermost.spanContext().spanId;
@@ -144,6 +140,7 @@ export function captureFailure(site: FailureSite): CapturedFailure {
 /**
  * Hands a failure over to become an Issue, when its run has ended and says whether it went on.
  *
+ * @param run absent where there is nothing to wait for
  * @internal
  */
 export function reportFailure(run: AgentFrame | undefined, site: FailureSite): void {

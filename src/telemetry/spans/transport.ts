@@ -1,8 +1,7 @@
 import { context as contextApi, ROOT_CONTEXT, SpanKind, type Context, type Link } from '@opentelemetry/api';
 
-import { active } from '../active.ts';
 import { transportCrashAttributes } from '../attributes/transport.ts';
-import { captureFailure } from '../capture.ts';
+import { reportFailure } from '../capture.ts';
 import { ContentFreeError } from '../content/content-free-error.ts';
 import { plainAttributes } from '../content/plain-attribute.ts';
 import { sealLabels } from '../content/seal.ts';
@@ -81,18 +80,16 @@ function recordCrash(options: TransportSpanOptions, error: unknown, startedAt: n
     const { isNew, message } = recordSpanFailure(span, crash);
     span.end();
     if (!isNew) return;
-    active().issues?.capture(
-      captureFailure({
-        error,
-        message,
-        point: 'transport.crash',
-        span: span.spanContext(),
-        op: OPERATIONS.transport.sentryOp,
-        transaction: name,
-        frame,
-        tags: { transport: options.name },
-      }),
-    );
+    reportFailure(undefined, {
+      error,
+      message,
+      point: 'transport.crash',
+      span: span.spanContext(),
+      op: OPERATIONS.transport.sentryOp,
+      transaction: name,
+      frame,
+      tags: { transport: options.name },
+    });
   });
 }
 
