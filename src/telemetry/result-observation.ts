@@ -22,6 +22,13 @@ export interface ResultObserver {
   onSettled(): void;
 }
 
+/** Tells that work has ended in an error, which is its caller's to handle. */
+export function fail(error: unknown, observer: ResultObserver): never {
+  observer.onError(error);
+  observer.onSettled();
+  throw error;
+}
+
 /**
  * One result that lives longer than the call, with all the views of it that were handed out. Every view holds on to
  * it, through its functions: when the garbage collector has found them all, nobody is left to read the result.

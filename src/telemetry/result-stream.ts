@@ -1,6 +1,6 @@
 import { context as contextApi } from '@opentelemetry/api';
 
-import type { Observation, View } from './result-observation.ts';
+import { fail, type Observation, type View } from './result-observation.ts';
 import { overlay } from './result-overlay.ts';
 
 interface Step {
@@ -18,9 +18,7 @@ async function take<T extends Step | null | undefined>(view: View, step: () => T
     else observer.onValue();
     return result;
   } catch (error) {
-    observer.onError(error);
-    observer.onSettled();
-    throw error;
+    return fail(error, observer);
   }
 }
 
@@ -37,10 +35,7 @@ export function observeIterator(source: AsyncIterator<unknown>, view: View): Asy
     },
     async throw(error) {
       if (source.throw !== undefined) return take(view, () => source.throw!(error));
-      const { observer } = view.observation;
-      observer.onError(error);
-      observer.onSettled();
-      throw error;
+      return fail(error, view.observation.observer);
     },
     [Symbol.asyncIterator]() {
       return this;

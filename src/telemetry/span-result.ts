@@ -1,7 +1,15 @@
 import { context as contextApi, type Context } from '@opentelemetry/api';
 
 import { guard } from './guard.ts';
-import { branchesOf, isOpen, observe, type Observation, type ResultObserver, type View } from './result-observation.ts';
+import {
+  branchesOf,
+  fail,
+  isOpen,
+  observe,
+  type Observation,
+  type ResultObserver,
+  type View,
+} from './result-observation.ts';
 import { overlay } from './result-overlay.ts';
 import { disposing, isDisposable, observeIterator, pipeStream, streamMethods } from './result-stream.ts';
 
@@ -27,53 +35,39 @@ export function observeResult<T>(result: T, context: Context, observer: ResultOb
 
 function observeObject(result: unknown, context: Context, observer: ResultObserver): unknown {
   if (isPlainPromise(result)) {
-    if (Object.keys(result).length === 0) return observePromise(result, context, observer);
+    if (Object.keys(result).length === 0) return settle(result, context, observer);
     return observeKeyedPromise(result, observe(context, observer));
   }
   if (isThenable(result)) return observeThenable(result, observe(context, observer));
-  return observeSettledValue(result, context, observer);
-}
-
-/** A value that is not a promise: a stream keeps the span open, everything else ends it. */
-function observeSettledValue(value: unknown, context: Context, observer: ResultObserver): unknown {
-  if (isFollowed(value) && observer.isOnlyAwaited !== true) return follow(value, observe(context, observer));
-  observer.onResult(value);
-  observer.onSettled();
-  return value;
+  return finish(result, context, observer);
 }
 
 /**
  * The promise that is returned is the one `then` makes, not the original with a handler on the side: that
  * handler would count as handling a rejection nobody else handles.
+ *
+ * @param observation absent where nobody else has a view of the result yet
  */
-function observePromise(promise: Promise<unknown>, context: Context, observer: ResultObserver): Promise<unknown> {
+function settle(
+  promise: Promise<unknown>,
+  context: Context,
+  observer: ResultObserver,
+  observation?: Observation,
+): Promise<unknown> {
   return promise.then(
-    (value) => observeSettledValue(value, context, observer),
-    (error: unknown) => {
-      observer.onError(error);
-      observer.onSettled();
-      throw error;
-    },
+    (value) => finish(value, context, observer, observation),
+    (error: unknown) => fail(error, observer),
   );
 }
 
-/** The same of a result that other views may have been handed out of. */
-function settle(promise: Promise<unknown>, { observation }: View): Promise<unknown> {
-  return promise.then(
-    (value) => {
-      if (isFollowed(value) && observation.observer.isOnlyAwaited !== true) return follow(value, observation);
-      observation.observer.onResult(value);
-      observation.observer.onSettled();
-      return value;
-    },
-    (error: unknown) => fail(error, observation),
-  );
-}
-
-function fail(error: unknown, { observer }: Observation): never {
-  observer.onError(error);
+/** What a result has come to: a stream keeps the span open, everything else ends it. */
+function finish(value: unknown, context: Context, observer: ResultObserver, observation?: Observation): unknown {
+  if (isFollowed(value) && observer.isOnlyAwaited !== true) {
+    return follow(value, observation ?? observe(context, observer));
+  }
+  observer.onResult(value);
   observer.onSettled();
-  throw error;
+  return value;
 }
 
 /**
@@ -81,15 +75,17 @@ function fail(error: unknown, { observer }: Observation): never {
  * stays lazy: only its first `then` starts the work.
  */
 function observeThenable(thenable: PromiseLike<unknown>, observation: Observation): object {
-  const view: View = { observation, object: thenable };
+  const { context, observer } = observation;
   let started: Promise<unknown> | undefined;
-  return overlayThenable(view, () => {
+  return overlayThenable({ observation, object: thenable }, () => {
     observation.isRead = true;
     started ??= settle(
       new Promise((resolve, reject) => {
-        contextApi.with(view.observation.context, () => thenable.then(resolve, reject));
+        contextApi.with(context, () => thenable.then(resolve, reject));
       }),
-      view,
+      context,
+      observer,
+      observation,
     );
     return started;
   });
@@ -97,10 +93,9 @@ function observeThenable(thenable: PromiseLike<unknown>, observation: Observatio
 
 /** A promise somebody has put something on, such as a way to cancel it. It works whether it is awaited or not. */
 function observeKeyedPromise(promise: Promise<unknown>, observation: Observation): object {
-  const view: View = { observation, object: promise };
   observation.isRead = true;
-  const settled = settle(promise, view);
-  return overlayThenable(view, () => settled);
+  const settled = settle(promise, observation.context, observation.observer, observation);
+  return overlayThenable({ observation, object: promise }, () => settled);
 }
 
 function overlayThenable(view: View, start: () => Promise<unknown>): object {
@@ -201,7 +196,7 @@ function observeTold(promise: Promise<unknown>, view: View, overlaid: object): o
       (value) => observeAnswer(value, view, overlaid),
       (error: unknown) => {
         if (isOpen(view)) throw error;
-        return fail(error, view.observation);
+        return fail(error, view.observation.observer);
       },
     );
     return started;

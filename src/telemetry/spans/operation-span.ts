@@ -13,7 +13,7 @@ import { guard, guarded } from '../guard.ts';
 import { isInterruption } from '../interruption.ts';
 import { knownContent, withKnownContent, type KnownWork } from '../known-content.ts';
 import { errorType } from '../linked-errors.ts';
-import type { ResultObserver } from '../result-observation.ts';
+import { fail, type ResultObserver } from '../result-observation.ts';
 import type { Scope } from '../scope.ts';
 import type { Outcome, Step } from '../steps.ts';
 import { ERROR_TYPE, FAULTLINE_OUTCOME, OPERATIONS, type Operation } from '../semconv.ts';
@@ -124,9 +124,7 @@ export function traced<Options extends SpanOptions, Handle extends OperationSpan
   try {
     result = contextApi.with(handle.inside, run, undefined, handle);
   } catch (error) {
-    handle.onError(error);
-    handle.onSettled();
-    throw error;
+    return fail(error, handle);
   }
   return observeResult(result, handle.inside, handle);
 }
