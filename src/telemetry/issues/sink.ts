@@ -148,7 +148,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
   };
 
   const sendFewOfAKind = ({ event, detail }: Drawn): void => {
-    const admitted = event === null ? undefined : admit(guard, event, detail);
+    const admitted = event === null ? undefined : guard.admit(event, detail);
     if (admitted !== undefined) send(admitted);
   };
 
@@ -170,7 +170,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     if (sdk === undefined && !isSampled()) return;
     const outline = outlineOf(captured);
     rememberIssue(captured, outline);
-    const admitted = admit(guard, outline, detailOf(captured, outline));
+    const admitted = guard.admit(outline, detailOf(captured, outline));
     if (admitted === undefined) return;
     const told = withFaultlineContext(captured, admitted.contexts?.['faultline']);
     if (sdk === undefined) send(createEvent(told, environment, outline));
@@ -317,7 +317,7 @@ function withFaultlineContext<T extends CapturedFailure | CapturedMessage>(
 
 /** Keeps an event whose run is not over, unless enough of its kind are kept. The function strikes it again. */
 function keepFewOfAKind({ event, detail }: Drawn, guard: StormGuard, journal: EventJournal): () => void {
-  const giveBack = event === null ? undefined : reserve(guard, event, detail);
+  const giveBack = event === null ? undefined : guard.reserve(event, detail);
   if (event === null || giveBack === undefined) return () => {};
   const { eventId, payload } = encodeEvent(event);
   if (eventId === undefined) return giveBack;
@@ -338,26 +338,5 @@ function isSameGroup(answer: SentryEvent | null, { fingerprint }: SentryEvent): 
     return answer?.fingerprint.join('\n') === fingerprint.join('\n');
   } catch {
     return false;
-  }
-}
-
-function reserve(guard: StormGuard, event: SentryEvent, detail: string | undefined): (() => void) | undefined {
-  try {
-    return guard.reserve(event, detail);
-  } catch {
-    return () => {};
-  }
-}
-
-/** The event as the guard lets it through. `beforeSend` may have made an event the guard cannot read. */
-function admit<Event extends EventOutline>(
-  guard: StormGuard,
-  event: Event,
-  detail: string | undefined,
-): Event | undefined {
-  try {
-    return guard.admit(event, detail);
-  } catch {
-    return event;
   }
 }

@@ -1,3 +1,4 @@
+import { guard } from '../guard.ts';
 import type { SentryEvent } from './sentry-event.ts';
 
 export interface StormLimits {
@@ -13,7 +14,10 @@ export interface StormLimits {
 type JudgedEvent = Pick<SentryEvent, 'level' | 'fingerprint' | 'exception' | 'logentry'> &
   Partial<Pick<SentryEvent, 'contexts'>>;
 
-/** Lets the first events of a kind through and holds the others back, so that one failure is not a storm. */
+/**
+ * Lets the first events of a kind through and holds the others back, so that one failure is not a storm. One that cannot
+ * be read is of no kind, and let through: `beforeSend` may have made it. Never throws.
+ */
 export interface StormGuard {
   /**
    * The event as it is to be sent, or undefined when it is held back. The first one of its kind in a later
@@ -56,7 +60,10 @@ export function createStormGuard(now: () => number, limits: StormLimits = {}): S
   let heldBack = 0;
   let untold = 0;
 
-  const kindFor = (name: string, nowMs: number): Kind => {
+  const kindOf = (event: JudgedEvent, detail: string | undefined): Kind | undefined => {
+    const name = guard(() => nameOf(event, detail));
+    if (name === undefined) return undefined;
+    const nowMs = now();
     const known = kinds.get(name);
     const kind = known ?? { startedAtMs: nowMs, passed: 0, reserved: 0, heldBack: 0 };
     kinds.delete(name);
@@ -83,7 +90,8 @@ export function createStormGuard(now: () => number, limits: StormLimits = {}): S
       return untold;
     },
     admit(event, detail) {
-      const kind = kindFor(kindOf(event, detail), now());
+      const kind = kindOf(event, detail);
+      if (kind === undefined) return event;
       if (kind.passed >= maxPerWindow) {
         kind.heldBack += 1;
         heldBack += 1;
@@ -95,10 +103,11 @@ export function createStormGuard(now: () => number, limits: StormLimits = {}): S
       if (held_back === 0) return event;
       kind.heldBack = 0;
       untold -= held_back;
-      return { ...event, contexts: { ...event.contexts, faultline: { ...event.contexts?.['faultline'], held_back } } };
+      return guard(() => withHeldBack(event, held_back)) ?? event;
     },
     reserve(event, detail) {
-      const kind = kindFor(kindOf(event, detail), now());
+      const kind = kindOf(event, detail);
+      if (kind === undefined) return () => {};
       if (kind.passed + kind.reserved >= maxPerWindow) return undefined;
       const { startedAtMs } = kind;
       kind.reserved += 1;
@@ -109,11 +118,15 @@ export function createStormGuard(now: () => number, limits: StormLimits = {}): S
   };
 }
 
+function withHeldBack<Event extends JudgedEvent>(event: Event, held_back: number): Event {
+  return { ...event, contexts: { ...event.contexts, faultline: { ...event.contexts?.['faultline'], held_back } } };
+}
+
 /**
  * Name of an event's kind. The level is part of it: the failure that ends the process must get through,
  * also when it was survived a hundred times before.
  */
-function kindOf({ level, fingerprint, exception, logentry }: JudgedEvent, detail?: string): string {
+function nameOf({ level, fingerprint, exception, logentry }: JudgedEvent, detail: string | undefined): string {
   const parts: unknown[] = [level, detail, fingerprint];
   // `beforeSend` may leave the grouping to Sentry, which then goes by class and place of the error.
   if (!Array.isArray(fingerprint) || fingerprint.length === 0 || fingerprint.includes('{{ default }}')) {
