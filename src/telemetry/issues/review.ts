@@ -1,7 +1,8 @@
+import { isUnawaited } from '../content/unawaited.ts';
 import type { Reporter } from '../diagnostics.ts';
 import type { IssueOptions } from './options.ts';
 import type { SentryEvent } from './sentry-event.ts';
-import { isPromise, wrongAnswer } from './wrong-answer.ts';
+import { wrongAnswer } from './wrong-answer.ts';
 
 /** The event as `beforeSend` has it sent: itself where the hook answers with nothing that can be sent. */
 export function reviewed(event: SentryEvent, { beforeSend }: IssueOptions, report: Reporter): SentryEvent | null {
@@ -25,8 +26,9 @@ export function reviewed(event: SentryEvent, { beforeSend }: IssueOptions, repor
 
 /** Whether an answer is an event, or what is left of one. */
 function isEvent(answer: unknown): answer is SentryEvent {
-  if (typeof answer !== 'object' || answer === null || Array.isArray(answer) || isPromise(answer)) return false;
+  if (typeof answer !== 'object' || answer === null || isUnawaited(answer)) return false;
   try {
+    if (Array.isArray(answer)) return false;
     const { toJSON } = answer as { readonly toJSON?: unknown };
     const written: unknown = typeof toJSON === 'function' ? toJSON.call(answer) : answer;
     if (typeof written !== 'object' || written === null) return false;

@@ -90,11 +90,14 @@ describe('beforeSend', () => {
     ]);
   });
 
-  it('that returns an object nobody can read has the Issue sent as it was', async () => {
+  it('that returns an object nobody can read, as `classify` may, has the Issue sent as it was', async () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
-    expect(classes(await issuesOf({ beforeSend: () => proxy }))).toEqual(['BookingError']);
-    expect(lines).toHaveLength(1);
+    expect(classes(await issuesOf({ beforeSend: () => proxy, classify: () => proxy }))).toEqual(['BookingError']);
+    expect(lines).toEqual([
+      expect.stringMatching(/^classify must return .* returned an object that is none of them;/),
+      expect.stringMatching(/^beforeSend must return .* returned an object that is none of them;/),
+    ]);
   });
 
   it.each([
@@ -186,6 +189,16 @@ describe('classify', () => {
     expect(ended).toMatchObject({ code: 0, stdout: 'answer\n' });
     expect(classes(receivedEvents(sentry))).toEqual(['Error']);
   });
+});
+
+it.each(['beforeSend', 'classify'] as const)('%s that returns a query does not have it asked', async (hook) => {
+  let asked = 0;
+  // As query builders are: lazy, and sent by whoever awaits them.
+  // oxlint-disable-next-line unicorn/no-thenable -- a lazy thenable is what is tested
+  const query = { then: (resolve: (rows: number) => void): void => resolve((asked += 1)) };
+  expect(classes(await issuesOf({ [hook]: () => query }))).toEqual(['BookingError']);
+  expect(asked).toBe(0);
+  expect(lines).toEqual([expect.stringMatching(new RegExp(`^${hook} must return .* returned a promise`))]);
 });
 
 describe('a hook that ends the process', () => {
