@@ -1,7 +1,7 @@
 import { isAnyError } from './content/any-error.ts';
 import { errorText } from './content/error-text.ts';
 import { latePattern } from './content/late-pattern.ts';
-import { strictPolicy, type ContentPolicy } from './content/policy.ts';
+import type { ContentPolicy } from './content/policy.ts';
 import { afterMessage, stackLines } from './content/stack-lines.ts';
 import { guard } from './guard.ts';
 import { isObject } from './recorded-failures.ts';
@@ -45,14 +45,10 @@ const firstFrames = new WeakMap<object, readonly string[] | undefined>();
  * Reads a thrown value, its causes and the members of its groups, each once. Never throws, also for values
  * whose properties do.
  *
- * @param policy what may be sent of a message; by default nothing that may be content
+ * @param policy what may be sent of a message
  * @param content what the messages may quote and must not say
  */
-export function linkedErrors(
-  error: unknown,
-  policy: ContentPolicy = strictPolicy(),
-  content?: () => unknown,
-): readonly LinkedError[] {
+export function linkedErrors(error: unknown, policy: ContentPolicy, content?: () => unknown): readonly LinkedError[] {
   const linked: LinkedError[] = [];
   for (const { error: found, ...link } of errorsIn(error)) {
     const type = errorType(found);

@@ -7,7 +7,7 @@ import {
   ModelResponseError,
   ToolNotFoundError,
 } from '../../../src/runtime/errors.ts';
-import { createContentPolicy, type ContentOptions } from '../../../src/telemetry/content/policy.ts';
+import { createContentPolicy, strictPolicy, type ContentOptions } from '../../../src/telemetry/content/policy.ts';
 import { afterMessage, stackLines } from '../../../src/telemetry/content/stack-lines.ts';
 import { linkedErrors } from '../../../src/telemetry/linked-errors.ts';
 import { costOfLength } from '../../support/cost.ts';
@@ -205,13 +205,14 @@ describe('what is sent of an error while content is not recorded', () => {
   it('is said of causes and members as well, and of a class without a trusted name', () => {
     const linked = linkedErrors(
       new AggregateError([new Error('canary')], 'canary', { cause: new RangeError('canary') }),
+      strictPolicy(),
     );
     expect(linked.map(({ type, message }) => [type, message])).toEqual([
       ['AggregateError', '[message withheld]'],
       ['Error', '[message withheld]'],
       ['RangeError', '[message withheld]'],
     ]);
-    expect(linkedErrors(named('Canary is the name', 'canary'))[0]?.type).toBe('Error');
+    expect(linkedErrors(named('Canary is the name', 'canary'), strictPolicy())[0]?.type).toBe('Error');
   });
 });
 
