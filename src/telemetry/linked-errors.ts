@@ -148,11 +148,7 @@ function disposedWith(value: { readonly suppressed?: unknown; readonly error?: u
 /** Whether a value is an error, also of another realm, or has at least a stack as one. */
 export function isError(value: unknown): boolean {
   if (!isObject(value)) return false;
-  try {
-    return isAnyError(value) || typeof (value as { readonly stack?: unknown }).stack === 'string';
-  } catch {
-    return false;
-  }
+  return guard(() => isAnyError(value) || typeof (value as { readonly stack?: unknown }).stack === 'string') === true;
 }
 
 function framesOf(error: object): readonly string[] | undefined {
@@ -163,12 +159,10 @@ function framesOf(error: object): readonly string[] | undefined {
 }
 
 function readFrames(error: object): readonly string[] | undefined {
-  try {
+  return guard(() => {
     const { stack, message } = error as Readonly<Record<string, unknown>>;
     return typeof stack === 'string' ? stackLines(afterMessage(stack, message)) : undefined;
-  } catch {
-    return undefined;
-  }
+  });
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { FailurePoint } from './failure-points.ts';
+import { guard } from './guard.ts';
 
 /** What is known of a failure, so that one that crosses several spans is recorded once. */
 export interface RecordedFailure {
@@ -70,11 +71,7 @@ interface RunFailures {
 const runs = new WeakMap<object, RunFailures>();
 
 function printedObject(object: object): string | undefined {
-  try {
-    return object instanceof Error ? undefined : `#<${object.constructor.name}>`;
-  } catch {
-    return undefined;
-  }
+  return guard(() => (object instanceof Error ? undefined : `#<${object.constructor.name}>`));
 }
 
 /** For how long a thrown value that is no object is taken for the same one outside the run it was thrown in. */

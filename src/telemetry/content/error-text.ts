@@ -1,3 +1,4 @@
+import { guard } from '../guard.ts';
 import { codeInCapitals, ownCode } from './error-code.ts';
 import { safeText, withoutInput } from './error-message.ts';
 import type { ContentPolicy, ErrorMessages } from './policy.ts';
@@ -279,9 +280,5 @@ function apiCode(error: unknown): string | undefined {
 
 /** A property of anything, also of what has none or throws when asked. */
 function property(value: unknown, key: PropertyKey): unknown {
-  try {
-    return (value as Record<PropertyKey, unknown> | null | undefined)?.[key];
-  } catch {
-    return undefined;
-  }
+  return guard(() => (value as Record<PropertyKey, unknown> | null | undefined)?.[key]);
 }

@@ -1,3 +1,4 @@
+import { guard } from '../guard.ts';
 import { latePattern } from './late-pattern.ts';
 
 /** What stands where content was. */
@@ -137,9 +138,5 @@ function* textsIn(content: unknown): Generator<string> {
 }
 
 function membersOf(value: object): readonly unknown[] {
-  try {
-    return Object.values(value).slice(0, MAX_VALUES);
-  } catch {
-    return [];
-  }
+  return guard(() => Object.values(value).slice(0, MAX_VALUES)) ?? [];
 }

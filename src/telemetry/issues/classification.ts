@@ -1,4 +1,5 @@
 import type { Reporter } from '../diagnostics.ts';
+import { guard } from '../guard.ts';
 import { errorType, httpStatus, thrownMessage } from '../linked-errors.ts';
 import { wrongAnswer } from './wrong-answer.ts';
 
@@ -70,9 +71,5 @@ const MAX_COMPARED = 1_000;
 
 /** The message as it was thrown, whatever may be sent of it. */
 function messageStart(error: unknown): string {
-  try {
-    return (thrownMessage(error) ?? '').slice(0, MAX_COMPARED);
-  } catch {
-    return '';
-  }
+  return guard(() => thrownMessage(error)?.slice(0, MAX_COMPARED)) ?? '';
 }

@@ -260,11 +260,7 @@ const CAPTURED = '__sentry_captured__';
 const ours = new WeakSet<object>();
 
 function isMarked(error: unknown): boolean {
-  try {
-    return Boolean((error as { readonly [CAPTURED]?: unknown } | null | undefined)?.[CAPTURED]);
-  } catch {
-    return false;
-  }
+  return guard(() => Boolean((error as { readonly [CAPTURED]?: unknown } | null | undefined)?.[CAPTURED])) === true;
 }
 
 function isOurs(error: unknown): boolean {

@@ -116,11 +116,7 @@ function filePath(location: string): string {
   const path = url.slice('file://'.length);
   // `file:///C:/app` has a slash more than the path, `file://server/share` two less.
   const local = /^\/[a-z]:\//i.test(path) ? path.slice(1) : path.startsWith('/') ? path : `//${path}`;
-  try {
-    return decodeURIComponent(local);
-  } catch {
-    return local;
-  }
+  return guard(() => decodeURIComponent(local)) ?? local;
 }
 
 /** Machines keep the same code in different folders, which must not make one failure look like many. */
@@ -151,21 +147,13 @@ let places: CodePlaces | undefined;
 /** Read once: a program that changes its working directory later must not split its Issues. */
 function thisProcess(): CodePlaces {
   places ??= {
-    workingDirectory: workingDirectory(),
+    // It may have been deleted under the process.
+    workingDirectory: guard(() => process.cwd()) ?? '/',
     ownFolders: ownFolders(import.meta.url),
     // Other runtimes have no such module.
     isSingleExecutable: guard(() => process.getBuiltinModule('node:sea').isSea()) ?? false,
   };
   return places;
-}
-
-function workingDirectory(): string {
-  try {
-    return process.cwd();
-  } catch {
-    // The directory was deleted under the process.
-    return '/';
-  }
 }
 
 /**
