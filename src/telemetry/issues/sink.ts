@@ -59,14 +59,6 @@ interface Drawn {
   readonly detail?: string | undefined;
 }
 
-/** What is said of a failure that waits, as it was when it happened. */
-interface Draft extends Drawn {
-  readonly level: string;
-  readonly handled: boolean;
-  /** Takes it out of the journal, if that has it. */
-  readonly strike: () => void;
-}
-
 /** What there is of a failure that has waited. */
 interface Waited {
   /** Takes it out of the journal. */
@@ -139,14 +131,6 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     return isSameGroup(answer, event) ? { event: answer, detail } : { event: answer };
   };
 
-  /** Draws a failure whose run is not over, and keeps it in the words it would have now. */
-  const draft = (failure: CapturedFailure): Draft | undefined => {
-    if (journal === undefined || sdkInForce() !== undefined) return undefined;
-    const { level, handled } = failure;
-    const drawn = draw(failure);
-    return { ...drawn, level, handled, strike: keepFewOfAKind(drawn, guard, journal) };
-  };
-
   const sendFewOfAKind = ({ event, detail }: Drawn): void => {
     const admitted = event === null ? undefined : guard.admit(event, detail);
     if (admitted !== undefined) send(admitted);
@@ -177,35 +161,50 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     else handOver(told, reserved ?? sdk.capture);
   };
 
-  const settle = (outcome: CapturedFailure | 'dropped', draft: Draft): void => {
-    const { level, handled, strike } = draft;
-    if (outcome === 'dropped') return strike();
-    if (sdkInForce() === undefined && outcome.level === level && outcome.handled === handled) {
-      // Before the event is sent, which keeps it anew under the same id.
-      strike();
-      return sendFewOfAKind(draft);
-    }
-    deliver(outcome, { strike });
-    strike();
+  const tell: Settle = (outcome) => {
+    if (outcome !== 'dropped') deliver(outcome);
   };
 
-  const settling = (drawn: Draft | undefined, itsTaking: Taken | undefined, reserved: Waited['reserved']): Settle => {
-    let open = drawn;
-    let handing = reserved;
+  /** Draws a failure whose run is not over, and keeps it in the words it would have now. Answers how to tell of it. */
+  const draft = (failure: CapturedFailure, journal: EventJournal): Settle => {
+    const { level, handled } = failure;
+    const drawn = draw(failure);
+    const strike = keepFewOfAKind(drawn, guard, journal);
+    return (outcome) => {
+      if (outcome === 'dropped') return strike();
+      if (sdkInForce() === undefined && outcome.level === level && outcome.handled === handled) {
+        // Before the event is sent, which keeps it anew under the same id.
+        strike();
+        return sendFewOfAKind(drawn);
+      }
+      deliver(outcome, { strike });
+      strike();
+    };
+  };
+
+  /** What has to be done at once to tell later how a failure turned out. Answers how to tell of it. */
+  const prepare = (failure: CapturedFailure): Settle => {
+    const sdk = sdkInForce();
+    if (sdk === undefined) return journal === undefined ? tell : draft(failure, journal);
+    const reserved = sdk.reserve(failure.error);
+    return (outcome) => {
+      if (outcome !== 'dropped') deliver(outcome, { reserved });
+    };
+  };
+
+  const settling = (prepared: Settle, itsTaking: Taken | undefined): Settle => {
+    let telling = prepared;
     let waiting: SurvivedFailure | undefined;
     const settleNow: Settle = (outcome) => {
       if (itsTaking !== undefined) {
         itsTaking.isSurvived = outcome !== 'dropped' && outcome.handled;
         itsTaking.at = performance.now();
       }
-      const settled = open;
-      const capture = handing;
+      const tellNow = telling;
       // A run keeps this function as long as it lasts, and may have thousands of them.
-      open = handing = waiting = undefined;
-      undisturbed(() => {
-        if (settled !== undefined) settle(outcome, settled);
-        else if (outcome !== 'dropped') deliver(outcome, { reserved: capture });
-      });
+      telling = tell;
+      waiting = undefined;
+      undisturbed(() => tellNow(outcome));
     };
     return (outcome) => {
       if (waiting?.decide(turnedOut(waiting.failure, outcome)) === true) return;
@@ -221,9 +220,8 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     if (undisturbed(() => claim(failure)) !== true) {
       return forgottenFailure(failure, takenAs(failure.error)?.isIssue === true);
     }
-    const reserved = undisturbed(() => sdkInForce()?.reserve(failure.error));
-    const drawn = undisturbed(() => draft(failure));
-    return held.add(failure, settling(drawn, takenAs(failure.error), reserved));
+    const prepared = undisturbed(() => prepare(failure)) ?? tell;
+    return held.add(failure, settling(prepared, takenAs(failure.error)));
   };
 
   const hasEndedItsRun = (error: unknown): boolean => {
