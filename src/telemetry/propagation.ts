@@ -12,8 +12,11 @@ import { frameApart, withFrame } from './context.ts';
 import { guard } from './guard.ts';
 import { frameOf } from './run-frame.ts';
 
-/** Request headers as Node, Fetch or a plain object gives them. */
-export type IncomingHeaders = Headers | Readonly<Record<string, string | readonly string[] | undefined>>;
+/**
+ * Request headers as Node, Fetch or a plain object gives them, or those of a message of a queue or of MCP (`_meta`). Read
+ * are texts, lists of texts, and texts as bytes, as Kafka has them; whatever else is there is passed over.
+ */
+export type IncomingHeaders = Headers | Readonly<Record<string, unknown>>;
 
 /**
  * Runs a function as part of the caller's trace. Reads `traceparent` and `baggage` through the registered
@@ -135,7 +138,14 @@ function readHeaders(headers: IncomingHeaders): Record<string, string> {
   const entries = headers instanceof Headers ? [...headers] : Object.entries(headers);
   const carrier: Record<string, string> = {};
   for (const [name, value] of entries) {
-    if (value !== undefined) carrier[name.toLowerCase()] = typeof value === 'string' ? value : value.join(',');
+    const text = headerText(value);
+    if (text !== undefined) carrier[name.toLowerCase()] = text;
   }
   return carrier;
+}
+
+function headerText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  if (value instanceof Uint8Array) return new TextDecoder().decode(value);
+  return Array.isArray(value) ? value.flatMap((part) => headerText(part) ?? []).join(',') : undefined;
 }

@@ -533,6 +533,18 @@ describe('a Sentry SDK as the caller', () => {
     expect(sentry.spans.at(-1)).toMatchObject({ traceId, parentSpanId: 'b'.repeat(16) });
   });
 
+  it.each<[string, Readonly<Record<string, unknown>>]>([
+    ['a message of MCP', { progressToken: 7, traceparent: `00-${traceId}-${'b'.repeat(16)}-01` }],
+    ['a message of RabbitMQ', { 'x-death': [{ count: 1 }], 'x-delay': 5, 'sentry-trace': `${undecided}-1` }],
+    ['a message of Kafka', { traceparent: Buffer.from(`00-${traceId}-${'b'.repeat(16)}-01`) }],
+    ['a message with something unreadable', { x: [Object.create(null)], 'sentry-trace': `${undecided}-1` }],
+  ])('is continued from %s', async (_, headers) => {
+    const { flush } = setup({ dsn: sentry.dsn });
+    continueTrace(headers, runAgent);
+    await flush();
+    expect(sentry.spans.at(-1)).toMatchObject({ traceId, parentSpanId: 'b'.repeat(16) });
+  });
+
   it('is never told of a span that is none', () => {
     setup({ dsn: sentry.dsn });
     const noSpan = trace.wrapSpanContext({ traceId: '0'.repeat(32), spanId: '0'.repeat(16), traceFlags: 0 });
