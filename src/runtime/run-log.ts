@@ -57,9 +57,9 @@ export interface LoggedRun {
 
 /** Creates a listener that tells a log what happens in a run. Pieces of text are nothing for a log. */
 export function createRunLog(time: Time, log: LogListener, logged: () => LoggedRun): (event: AgentEvent) => void {
-  const startedAt = time.now();
+  const startedAt = time.elapsed();
   return (event) => {
-    const said = sayEvent(event, () => time.now() - startedAt);
+    const said = sayEvent(event, () => time.elapsed() - startedAt);
     if (said === undefined) return;
     const { run, span } = logged();
     const at = event.type.startsWith('run.') ? span : spanInside(span);

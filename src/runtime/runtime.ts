@@ -155,7 +155,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
     const patience = openScope(message.signal, time);
     let stopTimer: (() => void) | undefined;
     const stopFollowing = whenAborted(life.signal, () => {
-      const ms = Math.max(0, (farewellEndsAt ?? 0) - time.now());
+      const ms = Math.max(0, (farewellEndsAt ?? 0) - time.elapsed());
       stopTimer = time.startTimer(ms, patience.abort);
     });
     await untilAborted(patience.signal, speak).catch(() => {});
@@ -227,7 +227,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
     [...active.keys()].flatMap((run) => (run.message.transport === transport ? (run.spanContext ?? []) : []));
 
   const abortAll = (reason: unknown, farewellMs = FAREWELL_MS): void => {
-    farewellEndsAt ??= time.now() + farewellMs;
+    farewellEndsAt ??= time.elapsed() + farewellMs;
     life.abort(reason);
     for (const { scope } of active.keys()) {
       if (!scope.signal.aborted) aborted += 1;

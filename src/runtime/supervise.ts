@@ -56,14 +56,14 @@ export async function superviseTransportWith(
   let crashes = 0;
   let since = '';
   while (!signal.aborted) {
-    const startedAt = time.now();
+    const startedAt = time.elapsed();
     onState?.({ state: 'running' });
     const end = await runOnce(time, transport, options);
     if (end.status !== 'crashed') {
       onState?.({ state: end.status });
       return;
     }
-    crashes = time.now() - startedAt >= RECOVERED_MS ? 1 : crashes + 1;
+    crashes = time.elapsed() - startedAt >= RECOVERED_MS ? 1 : crashes + 1;
     const crash = { transport: transport.name, error: end.error, crashes };
     if (options.onCrash !== 'restart') {
       onState?.({ state: 'stopped' });

@@ -124,7 +124,7 @@ export async function executeToolCalls(calls: readonly ToolCall[], run: ToolRun)
 async function executeToolCall(call: ToolCall, run: ToolRun): Promise<ToolOutcome> {
   const { id, name } = call;
   const tool = run.tools.get(name);
-  const startedAt = run.time.now();
+  const startedAt = run.time.elapsed();
   run.emit({ type: 'tool.start', id, name, input: call.input });
   let output: ToolOutput;
   try {
@@ -149,7 +149,7 @@ async function executeToolCall(call: ToolCall, run: ToolRun): Promise<ToolOutcom
     output = { type: 'error-text', value: errorText(error) };
   }
   const isError = output.type === 'error-text';
-  run.emit({ type: 'tool.end', id, name, isError, durationMs: run.time.now() - startedAt });
+  run.emit({ type: 'tool.end', id, name, isError, durationMs: run.time.elapsed() - startedAt });
   return { result: { type: 'tool-result', toolCallId: id, toolName: name, output }, isError };
 }
 

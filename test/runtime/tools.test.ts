@@ -365,6 +365,34 @@ describe('a tool call that fails', () => {
   });
 });
 
+test.each([0, 9_000_000])(
+  'the time a tool took is what passed, also when the clock is set to %i meanwhile',
+  async (ms) => {
+    const time = manualTime();
+    const tool: Tool = {
+      name: 'tool',
+      jsonSchema: { type: 'object' },
+      execute: () => {
+        time.advance(25);
+        time.setClock(ms);
+      },
+    };
+    const took: number[] = [];
+    const models = [scriptedModel([{ toolCalls: [{ name: 'tool', input: {} }] }, 'done'])];
+
+    await createAgentWith(time, { name: 'helper', models, tools: [tool] }).run('go', {
+      onEvent: (event) => {
+        if (event.type === 'tool.end') took.push(event.durationMs);
+      },
+      onLog: ({ duration_ms }) => {
+        if (duration_ms !== undefined) took.push(Number(duration_ms));
+      },
+    });
+
+    expect(took).toEqual([25, 25, 25]);
+  },
+);
+
 describe('the time a tool call may take', () => {
   const never = (): Promise<never> => new Promise(() => {});
   const call = { toolCalls: [{ name: 'tool', input: {} }] };

@@ -12,7 +12,7 @@ export function createRecentIds(time: Time, windowMs: number, most: number): Rec
   const seenAt = new Map<string, number>();
   return {
     areNew: (ids) => {
-      const now = time.now();
+      const now = time.elapsed();
       for (const [id, at] of seenAt) {
         if (now - at < windowMs && seenAt.size <= most) break;
         seenAt.delete(id);

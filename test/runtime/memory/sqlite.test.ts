@@ -341,6 +341,17 @@ for (const { name, driver, note } of await driversHere()) {
         expect(await search(store, 'tea')).toEqual(['3', '1']);
       });
 
+      test('is given up after the same while when the clock is set back', async () => {
+        const { store, time } = await locked();
+        const adding = rejection(store.add({ id: '2', text: 'tea' }));
+        await time.nextTimer();
+        time.setClock(0);
+        time.advance(1_000);
+
+        expect(await adding).toMatchObject({ problem: 'locked' });
+        expect(time.running).toBe(0);
+      });
+
       test('is tried again after moments that grow and stay short, and are never the same for two processes', async () => {
         const { store, time } = await locked(0.25);
         const adding = rejection(store.add({ id: '2', text: 'tea' }));

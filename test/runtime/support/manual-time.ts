@@ -6,17 +6,21 @@ export interface ManualTime extends Time {
   nextTimer(): Promise<number>;
   /** Moves the clock, firing what is due on the way. */
   advance(ms: number): void;
+  /** Sets the clock of the machine, as a time server does: no time passes. */
+  setClock(ms: number): void;
   /** How many timers are running. */
   readonly running: number;
 }
 
 export function manualTime(random = 0.5): ManualTime {
   let now = 1_000_000;
+  let clockAhead = 0;
   const timers = new Set<{ readonly at: number; readonly expire: () => void }>();
   const started: number[] = [];
   const waiting: ((ms: number) => void)[] = [];
   return {
-    now: () => now,
+    now: () => now + clockAhead,
+    elapsed: () => now,
     random: () => random,
     startTimer: (ms, expire) => {
       const timer = { at: now + ms, expire };
@@ -36,6 +40,9 @@ export function manualTime(random = 0.5): ManualTime {
         if (timer.at > now || !timers.delete(timer)) continue;
         timer.expire();
       }
+    },
+    setClock: (ms) => {
+      clockAhead = ms - now;
     },
     get running() {
       return timers.size;

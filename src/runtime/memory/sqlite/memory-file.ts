@@ -59,12 +59,12 @@ export function createMemoryFile(options: MemoryFileOptions, surroundings: Memor
 
   /** SQLite would wait as well, but the whole process with it. */
   const whenUnlocked = async <T>(work: () => T, signal: AbortSignal): Promise<T> => {
-    const giveUpAt = time.now() + options.busyTimeoutMs;
+    const giveUpAt = time.elapsed() + options.busyTimeoutMs;
     for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, MAX_WAIT_MS)) {
       try {
         return work();
       } catch (error) {
-        if (!isLocked(error) || time.now() >= giveUpAt) throw error;
+        if (!isLocked(error) || time.elapsed() >= giveUpAt) throw error;
       }
       // Never for the same time as another process that met with the same lock.
       await sleep(waitMs * (0.5 + time.random()), signal, time);
