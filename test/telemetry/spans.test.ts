@@ -274,13 +274,30 @@ describe('an agent run', () => {
 });
 
 describe('work that is started in a run and outlives it', () => {
+  type Consumer = (work: () => void) => void;
+  const begin = (): Consumer => AsyncResource.bind((work: () => void) => work());
+
   /** Runs a function in the context of a run that has ended, as a consumer does that the first request began. */
-  function afterARun(): (work: () => void) => void {
-    return traceAgent({ name: 'first', conversationId: 'c-1' }, () => AsyncResource.bind((work: () => void) => work()));
+  function afterARun(start: () => Consumer = begin): Consumer {
+    return traceAgent({ name: 'first', conversationId: 'c-1' }, start);
   }
 
-  it('has each agent as a run of its own, in a trace of its own that is linked to the ended one', () => {
-    const consumer = afterARun();
+  it.each<[string, () => Consumer]>([
+    ['the run', begin],
+    ['a tool of it', () => traceTool({ name: 'subscribe' }, begin)],
+    [
+      'a span of the application in it',
+      () =>
+        trace.getTracer('app').startActiveSpan('subscribe', (subscribe) => {
+          try {
+            return begin();
+          } finally {
+            subscribe.end();
+          }
+        }),
+    ],
+  ])('has each agent as a run of its own, in a trace linked to the ended one, when %s has started it', (_, start) => {
+    const consumer = afterARun(start);
     for (const name of ['job_a', 'job_b']) {
       consumer(() => traceAgent({ name }, () => traceTool({ name: `tool of ${name}` }, () => undefined)));
     }

@@ -1,4 +1,4 @@
-import { SpanKind, trace, type Link } from '@opentelemetry/api';
+import { SpanKind, trace, type Link, type Span } from '@opentelemetry/api';
 
 import { active } from '../active.ts';
 import { agentAttributes, runTotalAttributes, type RunTotals } from '../attributes/agent.ts';
@@ -159,10 +159,16 @@ function outsideOfEnded(surroundings: Surroundings): Outside {
   const { depth: _, runId, ...said } = run;
   const own = runId === undefined || runId === agent.runId ? said : { ...said, runId };
   const outside = createFrame(own, Scope.outliving(frame.scope), frame.content);
-  const isBelowIt = trace.getSpan(context) === agent.span;
   const leftBy = agent.signal ?? agent.leftBy;
-  if (!isBelowIt) return { context, frame: outside, leftBy };
+  if (!hasEndedIn(agent.span, trace.getSpan(context))) return { context, frame: outside, leftBy };
   return { context: trace.deleteSpan(context), frame: outside, leftBy, links: [{ context: agent.span.spanContext() }] };
+}
+
+/** Whether a span has ended that was one of a run: that of its agent, of a tool, or of the application. */
+function hasEndedIn(run: Span, span: Span | undefined): boolean {
+  if (span === undefined || span.isRecording()) return false;
+  const { traceId, isRemote } = span.spanContext();
+  return isRemote !== true && traceId === run.spanContext().traceId;
 }
 
 interface Outside extends Surroundings {
