@@ -1,6 +1,6 @@
 import type { SpanContext } from '@opentelemetry/api';
 
-import { getRunContext, withRunContext, type RunContext } from '../telemetry/context.ts';
+import { getRunContext, runIdAround, withRunContext, type RunContext } from '../telemetry/context.ts';
 import { errorType } from '../telemetry/linked-errors.ts';
 import { traceAgent, type AgentSpan } from '../telemetry/spans.ts';
 import { agentTool } from './agent-tool.ts';
@@ -11,7 +11,7 @@ import { BudgetExceededError, MaxDepthError, RunLimitError, RunTimeoutError } fr
 import { createEventQueue, guardedListener } from './events.ts';
 import { openHandoffs } from './handoff.ts';
 import { resolveLimits, type ResolvedLimits } from './limits.ts';
-import { currentLineage, withLineage, type Lineage } from './lineage.ts';
+import { currentLineage, isOver, withLineage, type Lineage } from './lineage.ts';
 import { runLoop, type LoopSettings } from './loop.ts';
 import { resolveMemory } from './memory/recall.ts';
 import { createCandidate, type Candidate } from './models/candidate.ts';
@@ -136,10 +136,11 @@ function startRun(
   );
   const { name, description, candidates, shouldFallback } = agent;
   const outer = currentLineage();
-  const runId = getRunContext()?.runId ?? outer?.context.runId ?? newRunId();
+  const within = outer === undefined || isOver(outer) ? undefined : outer;
+  const runId = runIdAround() ?? within?.context.runId ?? newRunId();
   const known = defined({ user: options.user, conversationId: options.conversationId });
   const onLog = options.onLog === undefined ? outer?.onLog : guardedListener(options.onLog, 'onLog');
-  const lineage = descend(outer, { ...known, agent: name, runId }, limits, onLog);
+  const lineage = descend(within, { ...outer?.context, ...known, agent: name, runId }, limits, onLog);
   /** Everything said on the way to the answer, once there is one. */
   let said: readonly Message[] = [];
   const { captureContent = agent.captureContent } = options;
@@ -201,6 +202,7 @@ function startRun(
       emit({ type: 'run.error', errorType: errorType(error), aborted, ...defined({ traceId: spanContext?.traceId }) });
       throw error;
     } finally {
+      lineage.hasEnded = true;
       whole.close();
       caller.close();
     }
@@ -217,10 +219,12 @@ function descend(
 ): Lineage {
   const depth = outer === undefined ? 0 : outer.context.depth + 1;
   return {
-    context: { ...outer?.context, ...context, depth },
+    context: { ...context, depth },
     deepest: Math.min(outer?.deepest ?? Infinity, depth + limits.maxDepth),
     budget: createBudget(context.agent, limits, outer?.budget),
     onLog,
+    root: outer?.root ?? outer,
+    hasEnded: false,
   };
 }
 

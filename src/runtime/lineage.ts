@@ -11,6 +11,9 @@ export interface Lineage {
   readonly deepest: number;
   readonly budget: Budget;
   readonly onLog: LogListener | undefined;
+  /** The run all of this began with; absent in its own. */
+  readonly root: Lineage | undefined;
+  hasEnded: boolean;
 }
 
 /** Limits hold without telemetry, and without it there is no context of OpenTelemetry to carry them. */
@@ -19,6 +22,11 @@ const storage = new AsyncLocalStorage<Lineage>();
 /** The run the code that is running now is part of. */
 export function currentLineage(): Lineage | undefined {
   return storage.getStore();
+}
+
+/** Whether both a run and the one it began with have ended. What they have left behind is no part of them then. */
+export function isOver({ hasEnded, root }: Lineage): boolean {
+  return hasEnded && root?.hasEnded !== false;
 }
 
 export function withLineage<T>(lineage: Lineage, run: () => T): T {

@@ -125,6 +125,16 @@ function scopeWithin(outer: RunFrame | undefined): Scope {
   return isInRun ? new Scope(outer.scope) : Scope.outsideOfRuns(scopeOf(outer));
 }
 
+/**
+ * The id for a run that begins here: the one that is known around it, unless a run that has ended gave it to itself.
+ *
+ * @internal
+ */
+export function runIdAround(outer = frameOf(contextApi.active())): string | undefined {
+  const runId = outer?.run.runId;
+  return outer?.agent !== undefined && isOver(outer.agent) && runId === outer.agent.runId ? undefined : runId;
+}
+
 /** The run context of the code that is running now. */
 export function getRunContext(): RunContext | undefined {
   return frameOf(contextApi.active())?.run;

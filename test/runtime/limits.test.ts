@@ -1,9 +1,10 @@
+import { AsyncResource } from 'node:async_hooks';
 import { inspect } from 'node:util';
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { BudgetExceededError, createAgent, defineTool, MaxDepthError, MaxTurnsError } from '../../src/runtime/index.ts';
-import type { Agent, AgentOptions, RunLimits, Tool } from '../../src/runtime/index.ts';
+import type { Agent, AgentOptions, RunContext, RunLimits, Tool } from '../../src/runtime/index.ts';
 import { scriptedModel, type ScriptedTurn, type ScriptedTurnFunction } from '../../src/testing/scripted-model.ts';
 import { z } from 'zod';
 import { collect, echo, only, rejection } from './support/agents.ts';
@@ -24,6 +25,27 @@ function asks(name: string, input: Readonly<Record<string, unknown>>, tokens = 1
 
 const echoes = (tokens?: number): ScriptedTurn => asks('echo', { text: 'a' }, tokens);
 const delegates = (to: string, tokens?: number): ScriptedTurn => asks(`ask_${to}`, { task: 'look' }, tokens);
+
+/** Has runs start one another, each by what a tool of the one before it has left behind when it ended. */
+async function runsOfFollowUps(count: number): Promise<readonly RunContext[]> {
+  const runs: RunContext[] = [];
+  let next: (() => Promise<unknown>) | undefined;
+  const later = defineTool({
+    name: 'later',
+    input: z.object({}),
+    execute: (_input, { run }) => {
+      runs.push(run);
+      next = AsyncResource.bind(follow);
+    },
+  });
+  const limits = { maxTotalTokens: 250, maxDepth: 2 };
+  const follow = (): Promise<unknown> =>
+    agent('follow', [asks('later', {}), 'done'], { tools: [later] }).run('go', limits);
+
+  await follow();
+  while (runs.length < count) await next!();
+  return runs;
+}
 
 describe('the limits of a run', () => {
   let recorder: SpanRecorder;
@@ -96,6 +118,14 @@ describe('the limits of a run', () => {
     expect(warnings.filter((text) => text.includes(modelId))).toEqual([
       `${Object.keys(limit)[0]} does not count the calls of ${modelId}, because ${why}`,
     ]);
+  });
+
+  test('do not hold for runs that are started, once it has ended, by what a tool of it has begun', async () => {
+    const runs = await runsOfFollowUps(12);
+
+    expect(runs.map(({ depth }) => depth)).toEqual(runs.map(() => 0));
+    const traces = recorder.named('agent.invoke follow').map((span) => span.spanContext().traceId);
+    expect(new Set(traces).size).toBe(runs.length);
   });
 
   test('keep what there was of an answer, without showing it to whoever prints the error', async () => {
@@ -235,6 +265,30 @@ describe('without any tracing', () => {
       ['child', 1, runId, 'c-1'],
       ['helper', 0, runId, 'c-1'],
     ]);
+  });
+
+  test('runs that are started by what one has left behind at its end are runs of their own', async () => {
+    const runs = await runsOfFollowUps(12);
+
+    expect(runs.map(({ depth }) => depth)).toEqual(runs.map(() => 0));
+    expect(new Set(runs.map(({ runId }) => runId)).size).toBe(runs.length);
+  });
+
+  test('what a sub-agent has left behind counts for as long as the run goes on', async () => {
+    let later: (() => Promise<unknown>) | undefined;
+    const leave = defineTool({
+      name: 'leave',
+      input: z.object({}),
+      execute: () => {
+        later = AsyncResource.bind(() => agent('late', [echoes(), 'found'], { tools: [echo()] }).run('go'));
+      },
+    });
+    const wait = defineTool({ name: 'wait', input: z.object({}), execute: () => later!() });
+    const child = agent('child', [asks('leave', {}), 'found'], { tools: [leave] });
+    const turns = [delegates('child'), asks('wait', {}), 'done'];
+    const helper = agent('helper', turns, { tools: [child.asTool(), wait], maxTotalTokens: 350 });
+
+    expect(await rejection(helper.run('hi'))).toMatchObject({ message: 'helper has spent 415 of 350 tokens' });
   });
 
   test('an agent below the deepest there may be is refused', async () => {

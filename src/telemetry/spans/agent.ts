@@ -13,6 +13,7 @@ import {
   failurePlace,
   frameApart,
   runAttributes,
+  runIdAround,
   saidOfRun,
   withFrame,
   type RunContext,
@@ -156,8 +157,9 @@ function outsideOfEnded(surroundings: Surroundings): Outside {
   const { context, frame } = surroundings;
   if (frame?.agent === undefined || !isOver(frame.agent)) return surroundings;
   const { agent, run } = frame;
-  const { depth: _, runId, ...said } = run;
-  const own = runId === undefined || runId === agent.runId ? said : { ...said, runId };
+  const { depth: _, runId: __, ...said } = run;
+  const runId = runIdAround(frame);
+  const own = runId === undefined ? said : { ...said, runId };
   const outside = createFrame(own, Scope.outliving(frame.scope), frame.content);
   const leftBy = agent.signal ?? agent.leftBy;
   if (!hasEndedIn(agent.span, trace.getSpan(context))) return { context, frame: outside, leftBy };
