@@ -1,4 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 import { trace, TraceFlags, type SpanContext } from '@opentelemetry/api';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -18,6 +20,9 @@ import {
   type ChatSpanOptions,
 } from '../../src/telemetry/spans.ts';
 import { inMemoryTelemetry, type InMemoryTelemetry } from '../../src/testing/in-memory-telemetry.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const GPT: ChatSpanOptions = { model: 'gpt-5-mini', provider: 'openai' };
 const ERROR = 2;
@@ -335,6 +340,25 @@ describe('work that is started in a run and outlives it', () => {
     const [lead, helper] = [span('agent.invoke lead'), span('agent.invoke helper')];
     expect(helper.traceId).toBe(lead.traceId);
     expect(helper.attributes['faultline.run.id']).toBe(lead.attributes['faultline.run.id']);
+  });
+
+  it('keeps nothing of what the models of the run were shown', async () => {
+    const ask = (): WeakRef<object> => {
+      const messages = [{ role: 'user', content: 'a long conversation' }];
+      traceChat({ ...GPT, messages: () => messages }, () => 'hello');
+      return new WeakRef(messages);
+    };
+    let shown: WeakRef<object> | undefined;
+    const consumer = afterARun(() => {
+      shown = ask();
+      return begin();
+    });
+
+    await new Promise(setImmediate);
+    collectGarbage();
+
+    expect(shown?.deref()).toBeUndefined();
+    consumer(() => expect(getRunContext()?.conversationId).toBe('c-1'));
   });
 
   it('is not aborted with the run', () => {

@@ -29,7 +29,6 @@ class ChatOperation extends OperationSpan implements ChatSpan {
     super(opened);
     this.#chat = chat;
     if (this.span.isRecording()) this.#startedAt = performance.now();
-    if (this.within !== undefined) this.within.lastModel = chat;
   }
 
   protected override beforeStart(): void {
@@ -109,7 +108,7 @@ export const CHAT: TracedOperation<ChatSpanOptions, ChatOperation> = {
   open(options, surroundings) {
     const policy = contentPolicyOf(surroundings.frame);
     const attributes = chatAttributes(options, runAttributes(surroundings.frame?.said), policy.secretsRedactor);
-    return openChild(options, surroundings, {
+    const opened = openChild(options, surroundings, {
       operation: 'chat',
       subject: textOf(options.model),
       safeSubject: attributes[GEN_AI_REQUEST_MODEL],
@@ -117,6 +116,10 @@ export const CHAT: TracedOperation<ChatSpanOptions, ChatOperation> = {
       attributes,
       policy,
     });
+    // The names alone: the options have the conversation, and the run may be known long after its end.
+    const { model, provider } = options;
+    if (opened.within !== undefined) opened.within.lastModel = { model, provider };
+    return opened;
   },
   handle: (opened, options) => new ChatOperation(opened, options),
 };
