@@ -6,26 +6,69 @@ export interface InProcessHistoryOptions {
   readonly maxConversations?: number | undefined;
   /** Most messages kept of one conversation, the newest. Default: 100. */
   readonly maxMessages?: number | undefined;
+  /**
+   * Most characters kept of all conversations together. Beyond it those that were silent for longest are forgotten, but
+   * never the one that has just been saved. Default: 100 million.
+   */
+  readonly maxCharacters?: number | undefined;
 }
 
-/** Conversations kept in the process, bounded both ways. */
+/** A conversation as it is kept. */
+interface Kept {
+  readonly messages: readonly Message[];
+  readonly characters: number;
+}
+
+/** Conversations kept in the process, bounded in number, length and size. */
 export function inProcessHistory(options: InProcessHistoryOptions = {}): ConversationHistory {
-  const { maxConversations = 1_000, maxMessages = 100 } = options;
+  const { maxConversations = 1_000, maxMessages = 100, maxCharacters = 100_000_000 } = options;
   requireCount('maxConversations', maxConversations, 1);
   requireCount('maxMessages', maxMessages, 1);
+  requireCount('maxCharacters', maxCharacters, 1);
   // In order of last use, because every save puts its conversation at the end.
-  const conversations = new Map<string, readonly Message[]>();
+  const conversations = new Map<string, Kept>();
+  let characters = 0;
+  const forget = (conversationId: string): void => {
+    characters -= conversations.get(conversationId)?.characters ?? 0;
+    conversations.delete(conversationId);
+  };
   return {
-    load: (conversationId) => conversations.get(conversationId) ?? [],
+    load: (conversationId) => conversations.get(conversationId)?.messages ?? [],
     save: (conversationId, messages) => {
-      conversations.delete(conversationId);
-      conversations.set(conversationId, newest(messages, maxMessages));
-      if (conversations.size > maxConversations) {
-        const [silent] = conversations.keys();
-        conversations.delete(silent!);
+      forget(conversationId);
+      const kept = keep(newest(messages, maxMessages));
+      conversations.set(conversationId, kept);
+      characters += kept.characters;
+      for (const silent of conversations.keys()) {
+        if (silent === conversationId) break;
+        if (conversations.size <= maxConversations && characters <= maxCharacters) break;
+        forget(silent);
       }
     },
   };
+}
+
+function keep(messages: readonly Message[]): Kept {
+  return { messages, characters: messages.reduce((sum, message) => sum + charactersOf(message), 0) };
+}
+
+/** What each message takes up: those of a conversation are saved anew with every answer. */
+const sizes = new WeakMap<Message, number>();
+
+function charactersOf(message: Message): number {
+  const known = sizes.get(message);
+  if (known !== undefined) return known;
+  const characters = sizeOf(message);
+  sizes.set(message, characters);
+  return characters;
+}
+
+/** Texts and bytes by their length, anything else as a little. */
+function sizeOf(value: unknown): number {
+  if (typeof value === 'string') return value.length;
+  if (ArrayBuffer.isView(value)) return value.byteLength;
+  if (typeof value !== 'object' || value === null) return 1;
+  return Object.values(value).reduce<number>((sum, part) => sum + sizeOf(part), 1);
 }
 
 /**

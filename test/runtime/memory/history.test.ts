@@ -24,6 +24,39 @@ describe('an in-process history', () => {
     expect(await history.load('c')).toEqual([user('c')]);
   });
 
+  test('forgets it as well when all of them together have become too large, and never the one that speaks', async () => {
+    const history = inProcessHistory({ maxCharacters: 1_000 });
+    const screenshot = (data: string): Message => ({
+      role: 'tool',
+      content: [
+        {
+          type: 'tool-result',
+          toolCallId: 'call_1',
+          toolName: 'screenshot',
+          output: { type: 'json', value: { content: [{ type: 'image', data }] } },
+        },
+      ],
+    });
+    const kept = async (): Promise<string[]> => {
+      const ids: string[] = [];
+      for (const id of ['a', 'b', 'c']) if ((await history.load(id)).length > 0) ids.push(id);
+      return ids;
+    };
+
+    await history.save('a', [user('hi'), screenshot('x'.repeat(400))]);
+    await history.save('b', [user('y'.repeat(400))]);
+    expect(await kept()).toEqual(['a', 'b']);
+    await history.save('a', [user('z'.repeat(100))]);
+    await history.save('c', [user('y'.repeat(400))]);
+    expect(await kept()).toEqual(['a', 'b', 'c']);
+    await history.save('c', [user('y'.repeat(400)), assistant('y'.repeat(400))]);
+    expect(await kept()).toEqual(['a', 'c']);
+    await history.save('c', [user('y'.repeat(4_000))]);
+    expect(await kept()).toEqual(['c']);
+    await history.save('a', [user('hi')]);
+    expect(await kept()).toEqual(['a']);
+  });
+
   test('keeps the newest messages, from one of the user on', async () => {
     const history = inProcessHistory({ maxMessages: 3 });
     const tool: Message = { role: 'tool', content: [] };
