@@ -20,6 +20,13 @@ export interface Active {
   readonly price?: Pricing;
   /** Takes failures that become Issues; absent without a DSN. */
   readonly issues?: IssueSink;
+  /**
+   * Asks the clock or for a random number apart from the request at hand. Next.js gives up a page it prerenders as soon
+   * as that asks for either, and cannot tell that the question is not its own.
+   *
+   * @see https://nextjs.org/docs/messages/blocking-prerender-current-time
+   */
+  readonly apart: <Answer>(ask: () => Answer) => Answer;
 }
 
 /** Where failures go that become Issues. Neither function throws. */
@@ -48,6 +55,7 @@ const DEFAULTS: Omit<Active, 'content'> = {
   agentSpanName: OPERATIONS.agent.spanName,
   toolSpanParent: 'chat',
   sendDefaultPii: false,
+  apart: (ask) => ask(),
 };
 
 /** What holds where nobody set tracing up. Not made at import: its redactors take longer than all else here. */

@@ -36,6 +36,7 @@ import {
   GEN_AI_TOOL_NAME,
   SENTRY_OP,
 } from './semconv.ts';
+import { wallClock } from './wall-clock.ts';
 
 /**
  * The span and the run something happened in.
@@ -351,7 +352,7 @@ function surroundings(
   const scope = (own ?? scopeOf(frame)).read();
   return {
     ...scope,
-    occurredAtMs: Date.now(),
+    occurredAtMs: wallClock(),
     policy: contentPolicyOf(frame),
     tags: { ...scope.tags, ...runTags(frame, error), ...tags },
     ...(transaction === undefined ? undefined : { transaction }),

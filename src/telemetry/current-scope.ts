@@ -8,6 +8,7 @@ import { guard } from './guard.ts';
 import { frameOf, type RunFrame } from './run-frame.ts';
 import { Scope, type User } from './scope.ts';
 import type { Beginning, DatedBreadcrumb } from './steps.ts';
+import { wallClock } from './wall-clock.ts';
 
 /** What is said outside of any run holds for the whole process. */
 const processScope = new Scope();
@@ -38,7 +39,7 @@ export function setContext(name: string, context: Readonly<Record<string, unknow
 /** Adds a step to what an Issue tells of the way to a failure. The newest hundred of a run are kept. */
 export function addBreadcrumb(breadcrumb: Omit<Breadcrumb, 'timestampMs'>): void {
   if (active().issues === undefined) return;
-  guard(() => currentScope()?.addBreadcrumb(readableBreadcrumb({ timestampMs: Date.now(), ...breadcrumb })));
+  guard(() => currentScope()?.addBreadcrumb(readableBreadcrumb({ timestampMs: wallClock(), ...breadcrumb })));
 }
 
 /**

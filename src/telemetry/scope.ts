@@ -16,6 +16,7 @@ import {
   type Outcome,
   type Trail,
 } from './steps.ts';
+import { wallClock } from './wall-clock.ts';
 
 /** The person a run is made for. Everything but the id leaves the process only with `sendDefaultPii`. */
 export interface User {
@@ -122,7 +123,7 @@ export class Scope {
    * asking the clock does not, and a run that goes well has no use for either.
    */
   beginStep(operation: Operation, name: string, span: Span): Step {
-    const startedAt = (span as SpanTimes).startTime ?? (span.isRecording() ? Date.now() : undefined);
+    const startedAt = (span as SpanTimes).startTime ?? (span.isRecording() ? wallClock() : undefined);
     const step = new Step(operation, name, startedAt, (lastNumber += 1));
     extendTrail((this.#trail ??= []), step);
     return step;
@@ -131,7 +132,7 @@ export class Scope {
   /** Says how it ended; its span has ended by then. What did not go well has its time in every trace. */
   endStep(step: Step, outcome: Outcome, span: Span): void {
     const isFree = step.startedAt === undefined && outcome === 'done';
-    step.endedAt = (span as SpanTimes).endTime ?? (isFree ? undefined : Date.now());
+    step.endedAt = (span as SpanTimes).endTime ?? (isFree ? undefined : wallClock());
     step.outcome = outcome;
     step.endNumber = lastNumber += 1;
   }

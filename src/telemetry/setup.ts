@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
 import { diag, DiagConsoleLogger, DiagLogLevel, type MeterProvider, type TracerProvider } from '@opentelemetry/api';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace-node';
 
@@ -323,6 +325,7 @@ function activateHelpers({ config, report, content, issues }: HelperParts): () =
     toolSpanParent: config.toolSpanParent,
     sendDefaultPii: config.sendDefaultPii,
     content,
+    apart: AsyncLocalStorage.snapshot(),
     price: createPricing(config.pricing, report),
     ...(issues === undefined ? undefined : { issues: issues.sink }),
   });

@@ -1,4 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { context, propagation, trace } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
@@ -10,6 +13,7 @@ import {
   captureException,
   captureMessage,
   continueTrace,
+  getRunContext,
   recordFailure,
   setContext,
   setTag,
@@ -28,6 +32,7 @@ import {
 import { createAgent, defineTool, type MemoryStore } from '../../src/runtime/index.ts';
 import { startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
 import { scriptedModel } from '../../src/testing/scripted-model.ts';
+import { prerender } from '../support/prerendered-page.ts';
 
 let sentry: FakeSentry;
 let tracing: Tracing | undefined;
@@ -396,6 +401,49 @@ describe('a failure becomes an Issue', () => {
     });
     expect(() => traceAgent({ name: 'helper' }, () => failingTool())).toThrow(WeatherServiceError);
     expect(await flush()).toMatchObject({ issues: 1 });
+  });
+});
+
+describe('a page that Next.js prerenders', () => {
+  const page = (): Promise<void> =>
+    withRunContext({}, async () => {
+      addBreadcrumb({ message: 'a page' });
+      await traceTool({ name: 'get_price' }, async () => failingTool()).catch(() => {});
+      await traceAgent({ name: 'helper' }, async () => {
+        captureException(new RangeError('no such product'));
+        failingTool();
+      }).catch(() => {});
+      captureMessage('a page is ready');
+    });
+
+  it('is given up by no failure in it: what tells of it asks for nothing on behalf of the page', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'faultline-page-'));
+    const { flush } = setup({ tracesSampleRate: 0.5, sampleRate: 0.999, recorder: { directory } });
+    const asked = await prerender(async () => {
+      await page();
+      await sentry.waitForEnvelopes(3);
+    });
+    expect(asked).toEqual([]);
+    await flush();
+    expect(events().map(({ logentry, tags }) => logentry?.formatted ?? tags['tool'] ?? 'captured')).toEqual([
+      'captured',
+      'get_weather',
+      'a page is ready',
+      'get_weather',
+    ]);
+    await rm(directory, { recursive: true });
+  });
+
+  it('is given up by no agent where nothing is set up', async () => {
+    expect(await prerender(page)).toEqual([]);
+  });
+
+  it('has agents each of whose runs has an id of its own', async () => {
+    setup();
+    const ids = new Set<string | undefined>();
+    for (let run = 0; run < 1000; run += 1) traceAgent({ name: 'helper' }, () => ids.add(getRunContext()?.runId));
+    expect(ids.size).toBe(1000);
+    for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}$/);
   });
 });
 

@@ -127,7 +127,9 @@ function circumstances(
   const breadcrumbs = guard(() => eventBreadcrumbs(captured.breadcrumbs, policy)) ?? [];
   const resource = plainAttributes(environment.resource as Attributes, secretsRedactor);
   return {
-    event_id: nodeModules.crypto.randomUUID().replaceAll('-', ''),
+    event_id: active()
+      .apart(() => nodeModules.crypto.randomUUID())
+      .replaceAll('-', ''),
     timestamp: occurredAtMs / 1000,
     platform: 'node',
     logger: SCOPE_NAME,

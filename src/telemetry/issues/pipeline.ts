@@ -1,3 +1,4 @@
+import { active } from '../active.ts';
 import type { Dsn } from '../config/dsn.ts';
 import type { TelemetryConfig } from '../config/resolve.ts';
 import type { Reporter } from '../diagnostics.ts';
@@ -45,7 +46,7 @@ export function createIssuePipeline(
   });
   const guard = createStormGuard(() => systemClock.now());
   const sink = createIssueSink({
-    send: (event) => sender.send(event),
+    send: (event) => active().apart(() => sender.send(event)),
     guard,
     environment: {
       environment: config.environment,

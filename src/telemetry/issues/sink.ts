@@ -1,4 +1,4 @@
-import type { HeldFailure, IssueSink } from '../active.ts';
+import { active, type HeldFailure, type IssueSink } from '../active.ts';
 import type { Reporter } from '../diagnostics.ts';
 import type { CapturedFailure, CapturedMessage } from '../captured.ts';
 import { toldWith } from '../linked-errors.ts';
@@ -115,7 +115,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
 
   const sdkInForce = () => (isEnding ? undefined : findSentrySdk());
 
-  const isSampled = (): boolean => Math.random() < sampleRate;
+  const isSampled = (): boolean => active().apart(() => Math.random()) < sampleRate;
 
   /** `strike` takes what the journal has of it from before, should the process end here. */
   const draw = (captured: CapturedFailure | CapturedMessage, strike = () => {}): Drawn => {

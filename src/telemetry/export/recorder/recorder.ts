@@ -5,6 +5,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import type { Reporter } from '../../diagnostics.ts';
 import { systemClock, type Clock } from '../../http/clock.ts';
+import { wallClock as systemWallClock } from '../../wall-clock.ts';
 import type { Address } from './address.ts';
 import { makeDirectory } from './directory.ts';
 import { createLossCount, type Losses } from './losses.ts';
@@ -130,7 +131,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
     maxBytes = DEFAULT_MAX_BYTES,
     maxAgeMs = DEFAULT_MAX_AGE_MS,
   } = setup;
-  const { clock = systemClock, wallClock = Date.now, owner = thisOwner() } = setup;
+  const { clock = systemClock, wallClock = systemWallClock, owner = thisOwner() } = setup;
 
   const trouble = createTrouble(directory, report, clock);
   const losses = createLossCount(directory, report);
