@@ -578,6 +578,19 @@ describe('a failure', () => {
     });
   });
 
+  /** As SvelteKit has them, which makes no errors of them. */
+  class Redirect {
+    readonly status = 303;
+    readonly location = '/chat/7';
+  }
+  class HttpError {
+    readonly status: number;
+    readonly body = { message: 'no such chat' };
+    constructor(status: number) {
+      this.status = status;
+    }
+  }
+
   it.each([
     ['LangGraph', Object.create(new Error('[{"value":"approve?"}]'), { is_bubble_up: { get: () => true } }) as object],
     ['Genkit', Object.assign(new Error('undefined'), { name: 'ToolInterruptError' })],
@@ -588,6 +601,13 @@ describe('a failure', () => {
     ['Temporal, of an activity that others complete,', Object.assign(new Error(), { name: 'CompleteAsyncError' })],
     ['Next.js, to redirect,', Object.assign(new Error('NEXT_REDIRECT'), { digest: 'NEXT_REDIRECT;push;/chat/7;307;' })],
     ['Next.js, for a page that is not there,', Object.assign(new Error(), { digest: 'NEXT_HTTP_ERROR_FALLBACK;404' })],
+    ['Next.js, which has prerendered,', Object.assign(new Error(), { digest: 'HANGING_PROMISE_REJECTION' })],
+    ['Next.js, for a request,', Object.assign(new Error(), { digest: 'DYNAMIC_SERVER_USAGE', description: 'cookies' })],
+    ['React Router, to redirect,', new Response(null, { status: 302, headers: { location: '/chat/7' } })],
+    ['React Router, with data,', { type: 'DataWithResponseInit', data: 'no chat', init: { status: 404 } }],
+    ['SvelteKit, to redirect,', new Redirect()],
+    ['SvelteKit, for a page that is not there,', new HttpError(404)],
+    ['TanStack, for a page that is not there,', { isNotFound: true }],
   ])('is none when %s throws to leave a run for now, and comes out as it went in', async (_framework, pause) => {
     const run = traceAgent({ name: 'helper' }, () => traceTool({ name: 'ask' }, () => Promise.reject(pause)));
     await expect(run).rejects.toBe(pause);
@@ -606,6 +626,19 @@ describe('a failure', () => {
     ]) {
       await expect(traceTool({ name: error.name }, () => Promise.reject(error))).rejects.toBe(error);
       expect(span(`execute_tool ${error.name}`).attributes['error.type']).toBe(error.name);
+    }
+  });
+
+  it('is one of an answer that says the server has failed, and of one that was fetched', async () => {
+    const answers = {
+      made: new Response(null, { status: 500 }),
+      fetched: await fetch('data:text/plain,no'),
+      data: { type: 'DataWithResponseInit', data: 'no', init: { status: 503 } },
+      kit: new HttpError(500),
+    };
+    for (const [name, answer] of Object.entries(answers)) {
+      await expect(traceTool({ name }, () => Promise.reject(answer))).rejects.toBe(answer);
+      expect(span(`execute_tool ${name}`).status.code).toBe(ERROR);
     }
   });
 
