@@ -104,6 +104,7 @@ function describeFile(location: string, places: CodePlaces): File {
     in_app:
       (isFile(comparable) || FROM_COMMAND_LINE.test(path) || (isSingleExecutable && BUILT_IN.test(comparable))) &&
       npmPackage === undefined &&
+      !BUNDLED_PACKAGES.test(comparable) &&
       !ownFolders.some((folder) => comparable.startsWith(folder)),
   };
 }
@@ -129,6 +130,9 @@ function shortPath(path: string, workingDirectory: string): string {
 
 /** Code a bundler adds to what it bundles. */
 const BUNDLER_RUNTIME = /^webpack(?:-internal)?:\/\/[^/]*\/(?:webpack\/|external )/;
+
+/** What Turbopack makes of packages alone. It calls a file by the folder that all in it comes from. */
+const BUNDLED_PACKAGES = /\/node_modules_[^/]*$/;
 
 function isFile(path: string): boolean {
   return /^(?:\/|\.{1,2}\/|[a-z]:\/|(?!node:|wasm:)[a-z][a-z0-9+.-]+:\/)/i.test(path) && !BUNDLER_RUNTIME.test(path);

@@ -145,6 +145,14 @@ describe('a frame of somebody else', () => {
       },
     ],
     [
+      'packages that Turbopack has bundled',
+      'f (/srv/app/.next/server/chunks/ssr/node_modules_@ai-sdk_openai_0stl-tj8xsls7._.js:95:5)',
+      {
+        filename: '.next/server/chunks/ssr/node_modules_@ai-sdk_openai_0stl-tj8xsls7._.js',
+        abs_path: '/srv/app/.next/server/chunks/ssr/node_modules_@ai-sdk_openai_0stl-tj8xsls7._.js',
+      },
+    ],
+    [
       'Faultline',
       'f (/opt/faultline/dist/telemetry/spans.js:95:5)',
       { filename: '/opt/faultline/dist/telemetry/spans.js' },
