@@ -496,21 +496,15 @@ export interface EventFacts {
   readonly needs: readonly ContentKind[] | undefined;
 }
 
-/** What keeps its own rule in an event that is content: what an error said, and addresses. */
-const NEVER_OF_EVENT: ReadonlySet<AttributeRole['role']> = new Set<AttributeRole['role']>(['message', 'stack', 'url']);
-
 /**
  * What an attribute of an event holds: a name of one word belongs to the event, or to its family.
  *
  * @param alone what it holds by its name alone
  */
-export function eventAttributeRole(event: EventFacts, name: string, alone: AttributeRole): AttributeRole {
+export function eventAttributeRole(event: EventFacts, name: string, alone: SettledRole): AttributeRole {
   const isOneWord = !name.includes('.');
   const { needs } = event;
-  if (needs !== undefined) {
-    const isOfEvent = alone.role === 'plain' || (isOneWord && !NEVER_OF_EVENT.has(alone.role));
-    return isOfEvent ? roleOfContent(needs) : alone;
-  }
+  if (needs !== undefined) return isOneWord || alone.role === 'plain' ? roleOfContent(needs) : alone;
   if (!isOneWord) return alone;
   if (name === CONTENT_OF_EVENTS) return UNLISTED_CONTENT;
   if (!AI_FAMILY.test(event.name) && !ERROR_EVENT.test(inWords(event.name))) return alone;

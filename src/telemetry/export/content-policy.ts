@@ -190,7 +190,7 @@ class SpanReview {
       if (value === undefined) continue;
       facts = this.#factsOf(key, facts);
       const isRenamed = facts.name !== key;
-      const role = event === undefined ? facts.role : eventAttributeRole(event, key, facts.role);
+      const role = event === undefined ? facts.role : this.#roleInEvent(event, key, facts);
       // A number is the same count in an event.
       const isAsAlone = role === facts.role || typeof value === 'number';
       if (isAsAlone && !isRenamed && isClean(value, facts)) continue;
@@ -202,6 +202,13 @@ class SpanReview {
       if (safe !== undefined) changes[facts.name] = safe;
     }
     return changes ?? attributes;
+  }
+
+  #roleInEvent(event: EventFacts, key: string, { role }: AttributeFacts): AttributeRole {
+    const alone = settledRole(role, key, this.#span);
+    const inEvent = eventAttributeRole(event, key, alone);
+    const isRecorded = inEvent.role === 'content' && this.#captures(inEvent.needs);
+    return isRecorded && NEVER_RECORDED.has(alone.role) ? alone : inEvent;
   }
 
   #attribute(
@@ -347,6 +354,9 @@ class SpanReview {
     return frames.length === 0 ? heading : `${heading}\n${secretsRedactor.text(frames.join('\n'))}`;
   }
 }
+
+/** What keeps its own rule in content that is recorded: what an error said, and addresses. */
+const NEVER_RECORDED: ReadonlySet<SettledRole['role']> = new Set<SettledRole['role']>(['message', 'stack', 'url']);
 
 /** The same list where nothing changes; what becomes nothing is left out. */
 function changed<T>(list: T[], change: (element: T) => T | undefined): T[] {

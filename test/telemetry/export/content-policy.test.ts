@@ -413,11 +413,18 @@ describe('a span of another instrumentation, while content is not recorded', () 
   });
 
   it('loses personal data from all there is in an event that is content', () => {
-    const said = { content: 'from ann@example.com', 'app.note': 'to ann@example.com', 'app.count': 2 };
+    const said = {
+      content: 'from ann@example.com',
+      'app.note': 'to ann@example.com',
+      // Content by its name in spans of VoltAgent alone.
+      'eval.input': 'by ann@example.com',
+      'app.count': 2,
+    };
     const span = foreign({}, (writing) => writing.addEvent('gen_ai.user.message', said));
     expect(allowUnder(span, createContentPolicy({ captureContent: true })).events[0]?.attributes).toEqual({
       content: 'from [redacted:email]',
       'app.note': 'to [redacted:email]',
+      'eval.input': 'by [redacted:email]',
       'app.count': 2,
     });
   });
@@ -450,6 +457,18 @@ describe('a span of another instrumentation, while content is not recorded', () 
       error: '[message withheld]',
       lastError: ['[message withheld]'],
       errorStack: 'Error: [message withheld]\n    at ask (/srv/app/ask.js:3:7)',
+      url: 'https://files.example/a.png?user=?',
+    });
+  });
+
+  it('has neither in an event whose family is content', () => {
+    const said = { text: 'Be brief.', error: 'canary', url: 'https://files.example/a.png?user=canary' };
+    const span = foreign({}, (writing) => writing.addEvent('gen_ai.prompt.part', said));
+    expect(
+      allowUnder(span, createContentPolicy({ captureContent: true, errorMessages: 'withheld' })).events[0]?.attributes,
+    ).toEqual({
+      text: 'Be brief.',
+      error: '[message withheld]',
       url: 'https://files.example/a.png?user=?',
     });
   });
