@@ -1,6 +1,7 @@
 import type { HeldFailure } from '../active.ts';
 import type { CapturedFailure } from '../captured.ts';
 import { systemClock, type Clock } from '../http/clock.ts';
+import { isObject } from '../recorded-failures.ts';
 
 /** The failures that wait for the end of their runs, a bounded number of each run and for a bounded time. */
 export interface HeldFailures extends Iterable<HeldFailure> {
@@ -20,11 +21,14 @@ export type Settle = (outcome: CapturedFailure | 'dropped') => void;
 const MAX_HELD = 100;
 /** Longest time a failure waits. */
 const MAX_WAIT_MS = 60_000;
+/** Most thrown values that are kept of those that wait no more: whether somebody has one still, nobody can tell. */
+const MAX_VALUES = 100;
 
 /** Creates an empty list, which keeps no process alive. */
 export function createHeldFailures(clock: Clock = systemClock): HeldFailures {
   /** By run, oldest failure first. */
   const runs = new Map<string, Set<Waiting>>();
+  const keepValue = createNewest(MAX_VALUES);
 
   return {
     *[Symbol.iterator]() {
@@ -34,12 +38,13 @@ export function createHeldFailures(clock: Clock = systemClock): HeldFailures {
       const run = failure.run ?? '';
       const others = runs.get(run) ?? new Set();
       runs.set(run, others);
-      const waiting = createWaiting(failure, settle, (itself) => {
+      const remove = (itself: Waiting): boolean => {
         cancel();
         const isWaiting = others.delete(itself);
         if (others.size === 0 && runs.get(run) === others) runs.delete(run);
         return isWaiting;
-      });
+      };
+      const waiting = createWaiting(failure, { settle, remove, keepValue });
       const cancel = clock.after(MAX_WAIT_MS, () => waiting.settleEarly());
       others.add(waiting);
       if (others.size > MAX_HELD) others.values().next().value?.settleEarly();
@@ -58,7 +63,14 @@ interface Waiting extends HeldFailure {
   settleEarly(): void;
 }
 
-function createWaiting(failure: CapturedFailure, settle: Settle, remove: (itself: Waiting) => boolean): Waiting {
+/** What a failure that waits works with. */
+interface WaitingParts {
+  readonly settle: Settle;
+  readonly remove: (itself: Waiting) => boolean;
+  readonly keepValue: KeepValue;
+}
+
+function createWaiting(failure: CapturedFailure, { settle, remove, keepValue }: WaitingParts): Waiting {
   let kept: CapturedFailure | Remnant = failure;
   const waiting: Waiting = {
     isIssue: true,
@@ -66,7 +78,7 @@ function createWaiting(failure: CapturedFailure, settle: Settle, remove: (itself
       return isRemnant(kept) ? failureOf(kept) : kept;
     },
     get isOver() {
-      return isRemnant(kept) && failureOf(kept).error === GONE;
+      return isRemnant(kept) && kept.error() === GONE;
     },
     decide(outcome) {
       const endedTheRun = outcome === 'dropped' || !outcome.handled;
@@ -75,7 +87,7 @@ function createWaiting(failure: CapturedFailure, settle: Settle, remove: (itself
     },
     settleEarly() {
       waiting.decide({ ...waiting.failure, handled: true });
-      kept = remnantOf(waiting.failure);
+      kept = remnantOf(waiting.failure, keepValue);
     },
   };
   return waiting;
@@ -84,34 +96,54 @@ function createWaiting(failure: CapturedFailure, settle: Settle, remove: (itself
 /** What is kept of a failure where there may be thousands: its error only as long as somebody else has it. */
 interface Remnant {
   readonly rest: Omit<CapturedFailure, 'error'>;
-  readonly error: { readonly deref: () => unknown };
+  readonly error: () => unknown;
 }
 
 /** In place of an error that is gone, and can end no run. */
 const GONE = Symbol('an error nobody has any more');
 
-function remnantOf({ error, ...rest }: CapturedFailure): Remnant {
-  const isObject = typeof error === 'object' && error !== null;
-  return {
-    rest: { ...rest, breadcrumbs: [], contexts: {} },
-    error: isObject ? new WeakRef(error) : { deref: () => error },
+/** Keeps a value without identity. Answers what gives it, or `GONE`. */
+type KeepValue = (value: unknown) => () => unknown;
+
+/** Creates what keeps the newest values. */
+function createNewest(maxCount: number): KeepValue {
+  let count = 0;
+  return (value) => {
+    count += 1;
+    const itsCount = count;
+    return () => (count - itsCount < maxCount ? value : GONE);
   };
 }
 
+/** Of a value nobody can tell which of its failures is an Issue already. */
+const keepNoValue: KeepValue = () => () => GONE;
+
+function remnantOf({ error, ...rest }: CapturedFailure, keepValue: KeepValue): Remnant {
+  return {
+    rest: { ...rest, breadcrumbs: [], contexts: {} },
+    error: isObject(error) ? weakly(error) : keepValue(error),
+  };
+}
+
+function weakly(error: object): () => unknown {
+  const reference = new WeakRef(error);
+  return () => reference.deref() ?? GONE;
+}
+
 function failureOf({ rest, error }: Remnant): CapturedFailure {
-  return { ...rest, error: error.deref() ?? GONE };
+  return { ...rest, error: error() };
 }
 
 /** What is known of a failure that nothing is to become of: only whether what ends its run tells of it as well. */
 export function forgottenFailure(failure: CapturedFailure, isIssue: boolean): HeldFailure {
-  const remnant = remnantOf(failure);
+  const remnant = remnantOf(failure, keepNoValue);
   return {
     isIssue,
     get failure() {
       return failureOf(remnant);
     },
     get isOver() {
-      return failureOf(remnant).error === GONE;
+      return remnant.error() === GONE;
     },
     decide() {},
   };

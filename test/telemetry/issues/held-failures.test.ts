@@ -16,7 +16,7 @@ import {
 import type { HeldFailure } from '../../../src/telemetry/active.ts';
 import { holdFailures } from '../../../src/telemetry/capture.ts';
 import type { CapturedFailure } from '../../../src/telemetry/captured.ts';
-import { createHeldFailures } from '../../../src/telemetry/issues/held-failures.ts';
+import { createHeldFailures, forgottenFailure } from '../../../src/telemetry/issues/held-failures.ts';
 import { startFakeSentry, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
 import { turnedClock } from '../http/clocks.ts';
 import { receivedEvents } from './sending.ts';
@@ -184,16 +184,38 @@ describe('the failures of one run', () => {
     expect(await issues()).toEqual([]);
   });
 
-  it('leave nothing behind in a run that goes on, once nobody has their errors any more', async () => {
+  it.each([
+    ['errors', (count: number) => new Error(`full ${count}`)],
+    ['texts', (count: number) => `full ${count}`],
+    ['null', () => null],
+  ])('leave little behind in a run that goes on, once nobody has what was thrown any more: %s', async (_, thrown) => {
     const held = createHeldFailures(turnedClock());
     const ofRun: HeldFailure[] = [];
-    const fail = (): void => holdFailures(ofRun, [held.add({ ...FAILURE, error: new Error('full') }, () => {})]);
-    for (let count = 0; count < 1_000; count += 1) fail();
+    const fail = (count: number): void =>
+      holdFailures(ofRun, [
+        held.add({ ...FAILURE, error: thrown(count) }, () => {}),
+        forgottenFailure({ ...FAILURE, error: thrown(count) }, false),
+      ]);
+    for (let count = 0; count < 1_000; count += 1) fail(count);
     await new Promise(setImmediate);
     collectGarbage();
-    for (let count = 0; count < 100; count += 1) fail();
-    // A hundred wait, about as many came since, and the collector may overlook a few.
-    expect(ofRun.length).toBeLessThan(300);
+    for (let count = 0; count < 200; count += 1) fail(count);
+    // A hundred wait, so do the newest values, some hundreds came since, and the collector may overlook a few.
+    expect(ofRun.length).toBeLessThan(620);
+  });
+
+  it.each(['timeout', null])('end a run also long after others of it, where %j was thrown again', async (thrown) => {
+    const call = (name: string): Promise<unknown> => traceTool({ name }, () => Promise.reject(thrown));
+    const run = traceAgent({ name: 'helper' }, async () => {
+      const end = call('first');
+      await end.catch(() => {});
+      for (let count = 0; count < 110; count += 1) failingTool(new Error(`failure ${count}`));
+      await tracing.flush();
+      await end;
+    });
+    await expect(run).rejects.toBe(thrown);
+    const ended = (await issues()).filter(({ tags }) => tags['tool'] === 'first');
+    expect(ended.map(({ level }) => level)).toEqual(['warning', 'error']);
   });
 
   it('do not pile up when there are thousands', async () => {
