@@ -12,8 +12,8 @@ import { tooLarge } from './splitting-exporter.ts';
 export interface LastRequestParts {
   readonly requestFor: (spans: readonly ReadableSpan[]) => LastRequest;
   readonly sentBefore: SentBefore;
-  /** Why spans are given up. */
-  readonly notTaken: () => DeliveryFailure;
+  /** Why spans are given up; `trouble` is what went wrong with these, if that is known. */
+  readonly notTaken: (trouble: string | undefined) => DeliveryFailure;
   /** What is left of a pause the destination asked for. */
   readonly pauseMs: number;
 }
@@ -34,9 +34,11 @@ export interface LastRequests {
   /** Adds to the costs, of which there is one for each cause. */
   add(failure: DeliveryFailure, loss: Loss): void;
   readonly costs: readonly Cost[];
+  /** Whether one of the requests is for this span. */
+  has(span: ReadableSpan): boolean;
   /** Whether any of the requests was made. */
   readonly isSent: boolean;
-  /** Why the last request that may still be accepted was not, in one sentence. */
+  /** What went wrong with the last of those that are not decided, in one sentence. */
   readonly trouble: string | undefined;
   /** What was tried, these requests included. */
   addedTo(history: RetryHistory): RetryHistory;
@@ -49,7 +51,9 @@ const MAX_BYTES = 1024 * 1024;
 /** Creates the account of the last requests to one destination. `settle` hears what became of spans. */
 export function createLastRequests(settle: (spans: readonly QueuedSpan[], outcome: Outcome) => Loss): LastRequests {
   const costs = new Map<string, Cost>();
-  let trouble: string | undefined;
+  const asked = new Set<ReadableSpan>();
+  /** What went wrong with the requests that are not decided. */
+  const troubles = new Map<LastWord, string>();
   let isSent = false;
   let retried = 0;
   let possibleDuplicates = 0;
@@ -85,9 +89,10 @@ export function createLastRequests(settle: (spans: readonly QueuedSpan[], outcom
         if (failure?.kind === 'passing') {
           again = { spans: spans.length, possibleDuplicates: failure.mayHaveArrived ? spans.length : 0 };
           // How long the answer may have taken was not the destination's choice.
-          if (answer.kind !== 'timeout') trouble = failure.sentence;
+          if (answer.kind !== 'timeout') troubles.set(word, failure.sentence);
           return { words: [word], pauseMs };
         }
+        troubles.delete(word);
         if (failure?.kind !== 'too_large') {
           decide(spans, outcome);
           return { words: [], pauseMs };
@@ -99,14 +104,19 @@ export function createLastRequests(settle: (spans: readonly QueuedSpan[], outcom
         decide(spans, { rejected: spans.length, refusal: tooLarge(failure, first?.bytes ?? 0) });
         return { words: [], pauseMs };
       },
-      giveUp: () => decide(spans, { undecided: spans.map(({ span }) => span), failure: parts.notTaken() }),
+      giveUp() {
+        const failure = parts.notTaken(troubles.get(word));
+        decide(spans, { undecided: spans.map(({ span }) => span), failure });
+      },
     };
+    if (sentBefore.trouble !== undefined) troubles.set(word, sentBefore.trouble);
     return word;
   };
 
   return {
     wordsFor(spans, parts) {
       const { sentBefore } = parts;
+      for (const { span } of spans) asked.add(span);
       const standingOf = ({ span }: QueuedSpan): Standing => {
         const before = sentBefore.get(span);
         return before === undefined ? 'unsent' : before.failure === undefined ? 'awaited' : 'failed';
@@ -118,11 +128,12 @@ export function createLastRequests(settle: (spans: readonly QueuedSpan[], outcom
     get costs() {
       return [...costs.values()];
     },
+    has: (span) => asked.has(span),
     get isSent() {
       return isSent;
     },
     get trouble() {
-      return trouble;
+      return [...troubles.values()].at(-1);
     },
     addedTo(history) {
       const added = {
@@ -145,17 +156,23 @@ type Standing = (typeof STANDINGS)[number];
 
 const NO_LOSS: Loss = { lost: 0, left: 0 };
 
-/** How many spans of a request were in one before. */
+/** What became of the spans of a request that were in one before. */
 interface Again {
   readonly spans: number;
   readonly possibleDuplicates: number;
+  /** Why the last of them was not accepted. */
+  readonly trouble?: string | undefined;
 }
 
 const NOT_AGAIN: Again = { spans: 0, possibleDuplicates: 0 };
 
 function againIn(spans: readonly QueuedSpan[], sentBefore: SentBefore): Again {
   const again = spans.flatMap(({ span }) => sentBefore.get(span) ?? []);
-  return { spans: again.length, possibleDuplicates: again.filter(({ mayHaveArrived }) => mayHaveArrived).length };
+  return {
+    spans: again.length,
+    possibleDuplicates: again.filter(({ mayHaveArrived }) => mayHaveArrived).length,
+    trouble: again.findLast(({ failure }) => failure !== undefined)?.failure?.sentence,
+  };
 }
 
 function halvesOf(spans: readonly QueuedSpan[]): readonly (readonly QueuedSpan[])[] {

@@ -181,18 +181,19 @@ export function createPipeline(
   let excluded = false;
   let servedByApplication = 0;
   const last = createLastRequests((decided, outcome) => dispatcher.settle(decided, outcome));
-  /** What is neither accepted nor refused in the end. */
-  const notTaken = (): DeliveryFailure => {
-    const sent = [...exporter.sentBefore.values()];
-    // What went wrong with spans that were decided since is not why these are not.
-    const trouble = last.trouble ?? sent.findLast(({ failure }) => failure !== undefined)?.failure?.sentence;
-    const isAsked = last.isSent || sent.length > 0;
+  /** What is neither accepted nor refused in the end: why, or what goes wrong with others that are not decided either. */
+  const notTaken = (trouble = last.trouble ?? troubleUnderWay()): DeliveryFailure => {
+    const isAsked = last.isSent || exporter.sentBefore.size > 0;
     return {
       kind: 'passing',
       cause: 'closed',
       sentence: trouble ?? (isAsked ? `${host} did not take them before the time for it was over` : NO_TIME_LEFT),
       mayHaveArrived: false,
     };
+  };
+  const troubleUnderWay = (): string | undefined => {
+    const underWay = [...exporter.sentBefore].filter(([span]) => !last.has(span));
+    return underWay.findLast(([, { failure }]) => failure !== undefined)?.[1].failure?.sentence;
   };
 
   return {

@@ -286,6 +286,46 @@ describe('a backend that fails on some spans, whenever they come', () => {
     expect(names).toEqual([['span 41'], ['span 40'], ['span 3']]);
   });
 
+  describe('and then of one that was never sent says nothing until the process ends', () => {
+    let lines: string[];
+    /** What is left for the last requests: what was never sent, and what it has failed on before. */
+    async function lastWordsAfterFailure(): Promise<readonly LastWord[]> {
+      const clock = turnedClock();
+      const config = resolveConfig({ endpoint: await startBackend(() => 500) }, {}, () => {});
+      lines = [];
+      pipeline = createPipeline(config.destinations[0]!, config, ({ message }) => lines.push(message), { clock });
+      const [tried, unsent] = someSpans(2);
+      pipeline.outlet(tried!, undefined);
+      for (; pipeline.status.lastError === undefined; clock.turn(100)) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      pipeline.outlet(unsent!, undefined);
+      const words = pipeline.lastWords(1_000);
+      expect(words).toHaveLength(2);
+      words[0]!.settle({ kind: 'timeout' });
+      return words;
+    }
+
+    it('is not blamed for the others when it takes them after all', async () => {
+      const [unsent, tried] = await lastWordsAfterFailure();
+      tried?.settle(answered(500));
+      tried?.settle(answered(200));
+      unsent?.giveUp();
+      pipeline.close();
+      expect(pipeline.status).toMatchObject({ exported: 1, dropped: { closed: 1 } });
+      expect(lines).toEqual([expect.stringMatching(/^1 span .* did not take them before the time for it was over$/)]);
+    });
+
+    it('is blamed for the others when it says nothing of them either', async () => {
+      const words = await lastWordsAfterFailure();
+      words[1]!.settle({ kind: 'timeout' });
+      for (const word of words) word.giveUp();
+      pipeline.close();
+      expect(pipeline.status).toMatchObject({ exported: 0, dropped: { closed: 2 } });
+      expect(lines).toEqual([expect.stringMatching(/^2 spans .* \(500\)$/)]);
+    });
+  });
+
   it.each([
     ['answers 500 to it', (response: ServerResponse) => response.writeHead(500).end()],
     ['drops the connection', (response: ServerResponse) => response.destroy()],
