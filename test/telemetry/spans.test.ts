@@ -534,13 +534,16 @@ describe('a failure', () => {
   });
 
   describe('of what an agent waits for when its reader leaves', () => {
-    /** A reader leaves an agent, whose sub-agent waits for a tool that fails then. */
-    async function leave(reason: Error): Promise<void> {
+    /** A reader leaves an agent, whose sub-agent waits for a tool that fails then, or has left that behind. */
+    async function leave(reason: Error, waits = true): Promise<void> {
       let stop = (): void => {};
       const look = (): Promise<never> => new Promise((_, reject) => (stop = () => reject(reason)));
       let work: Promise<never> | undefined;
       const answer = traceAgent({ name: 'helper' }, () => {
-        work = traceAgent({ name: 'scout' }, () => traceTool({ name: 'look' }, look));
+        void traceAgent({ name: 'scout' }, () => {
+          work = traceTool({ name: 'look' }, look);
+          return waits ? work : undefined;
+        })?.catch(() => {});
         return new ReadableStream<string>({ start: (answers) => answers.enqueue('wait'), cancel: () => stop() });
       });
       const reader = answer.getReader();
@@ -569,6 +572,12 @@ describe('a failure', () => {
         expect(exceptions(span(name))).toEqual([]);
       }
       expect(span('agent.invoke desk').attributes).not.toHaveProperty('faultline.outcome');
+    });
+
+    it('is an outcome and no failure of what a sub-agent that has ended has left behind', async () => {
+      await leave(new DOMException('This operation was aborted', 'AbortError'), false);
+      expect(span('execute_tool look').attributes['faultline.outcome']).toBe('aborted');
+      expect(span('agent.invoke scout').attributes).not.toHaveProperty('faultline.outcome');
     });
 
     it('is a failure for every other reason', async () => {

@@ -394,6 +394,16 @@ describe('a stream', () => {
     expect(time.running).toBe(0);
   });
 
+  test('that nobody reads to its end says nothing more once it has ended', async () => {
+    const time = manualTime();
+    const stream = createEventStream(time, { heartbeatMs: 7_000, maxWaiting: 1_000, onGone: () => {} });
+    stream.send({ event: 'run.start', data: {} });
+    stream.end({ event: 'run.end', data: {} });
+    await stream.body.getReader().read();
+
+    expect(time.running).toBe(0);
+  });
+
   test('that nobody reads says nothing more once it has ended, as when there is no room for its run', async () => {
     const time = manualTime();
     const room = gate();

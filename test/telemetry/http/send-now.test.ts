@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
@@ -10,6 +12,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vit
 
 import { FAKE_PUBLIC_KEY, startFakeSentry, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
 import type { NowRequest } from '../../../src/telemetry/http/send-now.ts';
+import { SEND_NOW_PROGRAM } from '../../../src/telemetry/http/send-now-program.ts';
 import { runScript, type Ended } from '../../support/run-script.ts';
 import { selfSigned, type SelfSigned } from './certificate.ts';
 import { startProxy } from './loopback-proxy.ts';
@@ -290,6 +293,14 @@ describe('requests of a process that cannot wait', () => {
       NODE_OPTIONS: `${permission} --allow-fs-read=* --allow-child-process --no-warnings`,
     });
     expect(ended).toMatchObject({ code: 0, stderr: '', statuses: [403, 200] });
+  });
+
+  it('are given up at the deadline by a process of its own also when whoever started it is gone', async () => {
+    sentry.answerNextEnvelope({ kind: 'hang' });
+    const sender = spawn(process.execPath, ['-e', SEND_NOW_PROGRAM], { stdio: ['pipe', 'ignore', 'inherit'] });
+    onTestFinished(() => void sender.kill('SIGKILL'));
+    sender.stdin.end(JSON.stringify({ requests: [{ url: envelopeUrl(), headers: {}, body: '' }], timeoutMs: 500 }));
+    expect(await once(sender, 'exit')).toEqual([0, null]);
   });
 
   it('are not sent where there may be neither, and the process goes on', async () => {
