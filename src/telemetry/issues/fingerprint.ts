@@ -169,19 +169,17 @@ const CONTENT_HASH = new RegExp(
 );
 
 /** What folders of releases and of jobs are called after. A date without a time may be the version of an API. */
-const RELEASE = new RegExp(
-  [
-    // A UUID
-    '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}',
-    // A time
-    '\\d{4}-?\\d{2}-?\\d{2}[T_-]?\\d{2}[.:-]?\\d{2}(?:[.:-]?\\d{2}(?:[.-]?\\d{3})?)?Z?',
-    // A commit, also the beginning of one, or a number, and no word with a number: `decade2`
-    '(?=[a-f]{0,63}\\d)(?![a-f]{4,63}\\d+/)[0-9a-f]{7,64}',
-  ]
-    .map((name) => `(?<![^/_.-])${name}(?=/)`)
-    .join('|'),
-  'gi',
-);
+const RELEASE_NAME = [
+  // A UUID
+  '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}',
+  // A time
+  '\\d{4}-?\\d{2}-?\\d{2}[T_-]?\\d{2}[.:-]?\\d{2}(?:[.:-]?\\d{2}(?:[.-]?\\d{3})?)?Z?',
+  // A commit, also the beginning of one, or a number, and no word with a number: `decade2`
+  '(?=[a-f]{0,63}\\d)(?![a-f]{4,63}\\d+[/_.-])[0-9a-f]{7,64}',
+].join('|');
+
+/** One of them, or a few behind each other, such as a time with a commit. */
+const RELEASE = new RegExp(`(?<![^/_.-])(?:${RELEASE_NAME})(?:[_.-](?:${RELEASE_NAME})){0,3}(?=/)`, 'gi');
 
 /** The version in the name of such a folder, with what says how far it is. Another word stays: `app-1.4.2-worker`. */
 const VERSION = new RegExp(

@@ -88,6 +88,8 @@ describe('the fingerprint of a failure', () => {
       ['1.4.2-3-g9b6d847', '1.4.2+build.5'],
       ['1.4.2-canary-9b6d847-20261121', '1.5.0-canary-c7614ed-20261122'],
       ['9b6d847', 'c7614ed'],
+      ['20261121120000-9b6d847', '20261122093000-c7614ed'],
+      ['app-9b6d847-2026-11-21T12-00-00Z', 'app-c7614ed-2026-11-22T09-30-00Z'],
       ['9b6d8470c1a2', 'c7614ede5f05'],
       ['9b6d8470c1a2b3c4d5e6f708192a3b4c5d6e7f80', 'a614ede5f0577a7c1e6e3a0baf2fe2d2c0c3c2c1'],
       ['job-8c3f0c3e-9a41-4c55-9f6e-0d5b8f2f7a11', 'job-1f0a6c1b-2d3e-4f5a-8b7c-9d0e1f2a3b4c'],
@@ -98,6 +100,7 @@ describe('the fingerprint of a failure', () => {
     expect(inFolder('api/2024-01-01')).not.toEqual(inFolder('api/2025-01-01'));
     expect(inFolder('facade')).not.toEqual(inFolder('decade'));
     expect(inFolder('facade2')).not.toEqual(inFolder('decade2'));
+    expect(inFolder('facade2-9b6d847')).not.toEqual(inFolder('decade2-9b6d847'));
     expect(inFolder('app-1.4.2-worker')).not.toEqual(inFolder('app-1.4.2-web'));
     expect(inFolder('1.4.2-agents')).not.toEqual(inFolder('1.4.2-tools'));
   });
