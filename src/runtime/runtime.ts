@@ -107,6 +107,8 @@ interface Conversation {
   spanContext?: SpanContext;
   /** What the person can be told to find the run by. */
   reference?: string;
+  /** The person has the answer, also where the run was cut off meanwhile. */
+  isAnswered?: true;
 }
 
 /** Longest that words to those whose runs are cut off may take: they come over a network that may be down. */
@@ -143,7 +145,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
   const statuses = transports.map((registered) => statusOf(registered, { state: 'stopped' }));
   let working: Promise<void> | undefined;
   let isStopping = false;
-  let aborted = 0;
+  const cutOff = new Set<Conversation>();
   let farewellEndsAt: number | undefined;
   const onLog = options.onLog === undefined ? undefined : guardedListener(options.onLog, 'onLog');
   const log = (level: LogEntry['level'], message: string, about: Omit<LogAbout, 'span'>): void => {
@@ -229,9 +231,9 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
   const abortAll = (reason: unknown, farewellMs = FAREWELL_MS): void => {
     farewellEndsAt ??= time.elapsed() + farewellMs;
     life.abort(reason);
-    for (const { scope } of active.keys()) {
-      if (!scope.signal.aborted) aborted += 1;
-      scope.abort(reason);
+    for (const conversation of active.keys()) {
+      if (!conversation.scope.signal.aborted) cutOff.add(conversation);
+      conversation.scope.abort(reason);
     }
   };
 
@@ -270,6 +272,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
       // What it ended with is for whoever called start.
       await working?.catch(() => {});
       await Promise.all(active.values());
+      const aborted = [...cutOff].filter(({ isAnswered }) => isAnswered !== true).length;
       log('info', 'runtime stopped', { run: {}, details: { aborted } });
       return { aborted };
     },
@@ -333,6 +336,7 @@ async function converse(
     if (isOver) return;
     answering = message.reply(result.text === '' ? NO_ANSWER : result.text);
     await answering;
+    conversation.isAnswered = true;
   };
   try {
     await withRunContext({ transport }, () =>

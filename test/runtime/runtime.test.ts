@@ -321,9 +321,9 @@ describe('a runtime that is stopped with time to spare', () => {
   });
 
   test.each([
-    ['lets an answer that is on its way be the last word', 'through', ['Hello.']],
-    ['says so when an answer that was on its way does not get through', 'lost', ['Hello.', SHUTTING_DOWN]],
-  ])('%s', async (_, end, said) => {
+    ['lets an answer that is on its way be the last word', 'through', ['Hello.'], 0],
+    ['says so when an answer that was on its way does not get through', 'lost', ['Hello.', SHUTTING_DOWN], 1],
+  ])('%s', async (_, end, said, aborted) => {
     const runtime = runtimeOf([agentNamed('helper', 'Hello.')]);
     const [replying, arriving] = [gate(), gate()];
     const replies: string[] = [];
@@ -338,7 +338,7 @@ describe('a runtime that is stopped with time to spare', () => {
     await replying.opened;
     const stopped = runtime.stop();
     arriving.open();
-    await stopped;
+    expect(await stopped).toEqual({ aborted });
     await handled;
 
     expect(replies).toEqual(said);
