@@ -1,7 +1,7 @@
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import type { LastWord } from '../http/last-words.ts';
-import type { DeliveryFailure, Outcome } from './delivery-result.ts';
+import type { DeliveryFailure, Outcome } from './outcome.ts';
 import type { LastRequest } from './otlp-exporter.ts';
 import type { RetryHistory, SentBefore } from './retrying-exporter.ts';
 import type { Loss } from './span-dispatcher.ts';

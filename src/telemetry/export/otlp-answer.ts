@@ -10,7 +10,7 @@ import { isProxyRefusal, ProxyError } from '../http/proxy-error.ts';
 import { askedPauseMs, type RateLimitRules } from '../http/rate-limits.ts';
 import { isTrouble } from '../http/explain-status.ts';
 import { kindOfStatus } from '../http/status-policy.ts';
-import type { DeliveryFailure, Outcome } from './delivery-result.ts';
+import type { DeliveryFailure, Outcome } from './outcome.ts';
 import {
   explainForeignAnswer,
   explainMissingAnswer,

@@ -9,7 +9,7 @@ import type { Connection } from '../http/connection.ts';
 import type { Answer } from '../http/post.ts';
 import type { NowRequest } from '../http/send-now.ts';
 import { requirePackage } from '../require-package.ts';
-import { callBack, type DeliveringExporter, type DeliveryFailure, type Outcome } from './delivery-result.ts';
+import type { DeliveringExporter, DeliveryFailure, Outcome } from './outcome.ts';
 import { judgeAnswer, outcomeOf } from './otlp-answer.ts';
 import { requestHeaders } from './request-headers.ts';
 import { serializeAtOnce } from './serialize-spans.ts';
@@ -53,10 +53,9 @@ export function createOtlpExporter(destination: Destination, connection: Connect
   const loading = load();
 
   return {
-    export(spans, done) {
-      if (loaded === undefined) void loading.then((exporter) => exporter.export(spans, done));
-      else loaded.export(spans, done);
-    },
+    // Not by waiting once more for what is there: spans are written before the call returns.
+    export: (spans) =>
+      loaded === undefined ? loading.then((exporter) => exporter.export(spans)) : loaded.export(spans),
     requestsNow() {
       const official = serializers ?? serializersAtOnce();
       if (official === undefined) return undefined;
@@ -96,7 +95,5 @@ function exporterThatCannot(error: unknown): DeliveringExporter {
     cause: 'not loaded',
     sentence: `the packages that speak OTLP could not be loaded (${reason}); install @opentelemetry/exporter-trace-otlp-http`,
   };
-  return {
-    export: (spans, done) => callBack(done, { undecided: spans, failure }),
-  };
+  return { export: async (spans) => ({ undecided: spans, failure }) };
 }

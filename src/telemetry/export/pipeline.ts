@@ -6,7 +6,7 @@ import { createConnection } from '../http/connection.ts';
 import type { LastWord } from '../http/last-words.ts';
 import { nodeModules } from '../http/node-modules.ts';
 import { proxyFor } from '../http/proxy.ts';
-import type { DeliveryFailure, DeliveryResult } from './delivery-result.ts';
+import type { DeliveryFailure, Outcome } from './outcome.ts';
 import { createLastRequests } from './last-requests.ts';
 import { createOtlpExporter } from './otlp-exporter.ts';
 import type { Address } from './recorder/address.ts';
@@ -141,11 +141,11 @@ export function createPipeline(
     }
   };
   let closing = false;
-  const onFailure = ({ failure, refusal, rejected }: DeliveryResult, lost: number, left: number): void => {
+  const onFailure = ({ failure, refusal, rejected = 0 }: Outcome, lost: number, left: number): void => {
     // What the end of sending costs is said once, for all of it.
     if (closing) return;
-    if (refusal !== undefined && refusal !== failure) say(refusal, rejected, 0);
-    if (failure !== undefined) say(failure, lost - (refusal === undefined || refusal === failure ? 0 : rejected), left);
+    if (refusal !== undefined) say(refusal, rejected, 0);
+    if (failure !== undefined) say(failure, lost - rejected, left);
   };
 
   const exporter = createRetryingExporter(createSplittingExporter(otlp, { sizeOf }), {

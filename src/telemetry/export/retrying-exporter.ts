@@ -2,14 +2,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import { longestPauseMs } from '../http/backoff.ts';
 import { systemClock, type Clock } from '../http/clock.ts';
-import {
-  deliver,
-  deliveryResult,
-  type DeliveringExporter,
-  type DeliveryFailure,
-  type DeliveryResult,
-  type Outcome,
-} from './delivery-result.ts';
+import { deliver, type DeliveringExporter, type DeliveryFailure, type Outcome } from './outcome.ts';
 import { createPassingSet } from './passing-set.ts';
 import { createSendingGate, type SuspectTurn } from './sending-gate.ts';
 
@@ -32,7 +25,7 @@ export interface RetryingOptions {
 }
 
 /** Hears what became of some spans that were to be sent. */
-export type OnDecided = (spans: readonly ReadableSpan[], result: DeliveryResult) => void;
+export type OnDecided = (spans: readonly ReadableSpan[], outcome: Outcome) => void;
 
 /** What sends spans, and tries again as long as that may help. */
 export interface RetryingExporter {
@@ -159,16 +152,13 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
   let troubledSinceMs: number | undefined;
   let isHurried = false;
 
-  const noteTrouble = ({ failure, accepted }: DeliveryResult): void => {
+  const note = ({ accepted = 0, failure, refusal }: Outcome): void => {
+    if (accepted > 0) lastSuccessMs = Date.now();
+    lastError = (failure ?? refusal)?.sentence ?? lastError;
     if (failure?.kind !== 'passing' || accepted > 0) troubledSinceMs = undefined;
     if (failure?.kind !== 'passing') return;
     troubledSinceMs ??= clock.now();
     if (!isHurried) onTrouble(failure, clock.now() - troubledSinceMs);
-  };
-
-  const note = ({ accepted, failure }: DeliveryResult): void => {
-    if (accepted > 0) lastSuccessMs = Date.now();
-    if (failure !== undefined) lastError = failure.sentence;
   };
 
   const closedFailure: DeliveryFailure = {
@@ -181,7 +171,7 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
   const tell = (one: Pending, spans: readonly ReadableSpan[], outcome: Outcome): void => {
     if (spans.length === 0) return;
     try {
-      one.onDecided(spans, deliveryResult(outcome));
+      one.onDecided(spans, outcome);
     } catch {
       // The spans are decided all the same.
     }
@@ -268,16 +258,15 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
       if (mayHaveArrived(sent.failure)) possibleDuplicates += sent.spans.length;
     }
     one.isUnderWay = true;
-    const result = await deliver(exporter, sent.spans);
+    const outcome = await deliver(exporter, sent.spans);
     one.isUnderWay = false;
     // It was told as undecided when this exporter was closed.
     if (one.isSettled) return false;
-    const { accepted, rejected, refusal, undecided, failure, pauseMs = 0 } = result;
-    const isTroubled = failure?.kind === 'passing' && undecided.length > 0;
+    const { accepted = 0, rejected = 0, refusal, undecided = [], failure, pauseMs = 0 } = outcome;
+    const isTroubled = failure?.kind === 'passing';
     // It says nothing of the backend, which a new connection is to ask at once.
     const isGone = isTroubled && wasKept(failure);
-    note(result);
-    noteTrouble(result);
+    note(outcome);
     for (const other of pending) other.giveUpAtMs += longestPauseMs(pauseMs);
     // Nor does it where the backend fails on these spans and not on others.
     const isBlamed = isFault(failure) && sent.standing !== undefined && sent.standing < standing;

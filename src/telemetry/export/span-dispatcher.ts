@@ -1,7 +1,7 @@
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import type { Clock } from '../http/clock.ts';
-import { deliveryResult, type DeliveryFailure, type DeliveryResult, type Outcome } from './delivery-result.ts';
+import type { DeliveryFailure, Outcome } from './outcome.ts';
 import { createPassingSet } from './passing-set.ts';
 import type { Recorder, Ticket } from './recorder/recorder.ts';
 import type { RetryingExporter } from './retrying-exporter.ts';
@@ -31,7 +31,7 @@ export interface DispatcherOptions {
   readonly recorder?: Recorder;
   readonly destination: string;
   /** Hears of every batch that was not accepted whole. */
-  readonly onFailure: (result: DeliveryResult, lost: number, left: number) => void;
+  readonly onFailure: (outcome: Outcome, lost: number, left: number) => void;
   /** Hears that spans were dropped because the queue was full, by this bound. */
   readonly onQueueFull: (reached: keyof QueueLimits) => void;
 }
@@ -137,7 +137,7 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
   const countGone = (count: number): void => {
     if (count === 0) return;
     countDropped('recorder', count);
-    onFailure(deliveryResult({ failure: GONE }), count, 0);
+    onFailure({ failure: GONE }, count, 0);
   };
 
   const strike = (spans: readonly QueuedSpan[]): void => {
@@ -193,11 +193,11 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
     underWay.add(batch);
     exporter.send(
       batch.spans.map(({ span }) => span),
-      (decided, result) => {
+      (decided, outcome) => {
         const spans = takeOut(batch, decided);
         if (spans.length === 0) return;
-        const { lost, left } = decide(spans, result, closed ? 'closed' : 'expired');
-        if (result.failure ?? result.refusal) onFailure(result, lost, left);
+        const { lost, left } = decide(spans, outcome, closed ? 'closed' : 'expired');
+        if (outcome.failure ?? outcome.refusal) onFailure(outcome, lost, left);
         if (batch.spans.length > 0) return;
         underWay.delete(batch);
         for (const flush of flushes) flush.batches?.delete(batch);
@@ -206,19 +206,20 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
     );
   };
 
-  const decide = (spans: readonly QueuedSpan[], result: DeliveryResult, lostAs: SpanDropReason): Loss => {
-    const open = new Set(result.undecided);
+  const decide = (spans: readonly QueuedSpan[], outcome: Outcome, lostAs: SpanDropReason): Loss => {
+    const { accepted = 0, rejected: refused = 0, failure } = outcome;
+    const open = new Set(outcome.undecided);
     const undecided = open.size === 0 ? [] : spans.filter(({ span }) => open.has(span));
     strike(open.size === 0 ? spans : spans.filter(({ span }) => !open.has(span)));
-    exported += result.accepted;
-    rejected += result.rejected;
+    exported += accepted;
+    rejected += refused;
     // What nobody decided on stays on disk, if it is there.
     const left = undecided.filter(({ ticket }) => ticket !== undefined).length;
     const lost = undecided.length - left;
     leftOnDisk += left;
-    if (result.failure?.kind === 'misconfigured') rejected += lost;
+    if (failure?.kind === 'misconfigured') rejected += lost;
     else countDropped(lostAs, lost);
-    return { lost: result.rejected + lost, left };
+    return { lost: refused + lost, left };
   };
 
   const checkFlushes = (): void => {
@@ -297,7 +298,7 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
       );
       return [...sent, ...takeQueued()];
     },
-    settle: (spans, outcome) => decide(spans, deliveryResult(outcome), 'closed'),
+    settle: (spans, outcome) => decide(spans, outcome, 'closed'),
     goOn,
     close() {
       if (closed) return;

@@ -1,13 +1,6 @@
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
-import {
-  callBackWith,
-  combined,
-  deliver,
-  type DeliveringExporter,
-  type DeliveryFailure,
-  type Outcome,
-} from './delivery-result.ts';
+import { combined, deliver, type DeliveringExporter, type DeliveryFailure, type Outcome } from './outcome.ts';
 
 export interface SplittingOptions {
   /** About how many bytes of a request a span takes. */
@@ -23,13 +16,13 @@ export function createSplittingExporter(exporter: DeliveringExporter, options: S
   const { sizeOf } = options;
 
   const send = async (spans: readonly ReadableSpan[]): Promise<Outcome> => {
-    const result = await deliver(exporter, spans);
-    if (result.failure?.kind !== 'too_large') return result;
+    const outcome = await deliver(exporter, spans);
+    if (outcome.failure?.kind !== 'too_large') return outcome;
     const [first, second] = spans;
-    if (first === undefined) return result;
-    if (second === undefined) return { rejected: 1, refusal: tooLarge(result.failure, sizeOf(first)) };
+    if (first === undefined) return outcome;
+    if (second === undefined) return { rejected: 1, refusal: tooLarge(outcome.failure, sizeOf(first)) };
     const half = Math.ceil(spans.length / 2);
-    return sendAll([spans.slice(0, half), spans.slice(half)], result.pauseMs);
+    return sendAll([spans.slice(0, half), spans.slice(half)], outcome.pauseMs);
   };
 
   const sendAll = async (requests: readonly (readonly ReadableSpan[])[], pauseMs = 0): Promise<Outcome> => {
@@ -46,11 +39,7 @@ export function createSplittingExporter(exporter: DeliveringExporter, options: S
     return outcome;
   };
 
-  return {
-    export(spans, done) {
-      void callBackWith(done, spans, async () => send(spans));
-    },
-  };
+  return { export: send };
 }
 
 const PAUSED: DeliveryFailure = {

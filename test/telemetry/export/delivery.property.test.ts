@@ -1,7 +1,6 @@
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 import { expect, it } from 'vitest';
 
-import type { DeliveryResult } from '../../../src/telemetry/export/delivery-result.ts';
 // Loaded before hurried clocks run, whose hours pass in less time than loading takes.
 import '../../../src/telemetry/export/official-exporter.ts';
 import { createOtlpExporter } from '../../../src/telemetry/export/otlp-exporter.ts';
@@ -10,7 +9,7 @@ import { sizeOf } from '../../../src/telemetry/export/span-size.ts';
 import { createSplittingExporter } from '../../../src/telemetry/export/splitting-exporter.ts';
 import { createConnection } from '../../../src/telemetry/http/connection.ts';
 import { hurriedClock } from '../http/clocks.ts';
-import { destinationAt, sent, someSpans } from './exporting.ts';
+import { destinationAt, sent, someSpans, type WholeOutcome } from './exporting.ts';
 import { fc } from '../../support/properties.ts';
 import { BEHAVIOUR, plannedServer } from './planned-server.ts';
 
@@ -45,16 +44,16 @@ it('whatever a server does, every export ends, and every span is where its resul
   await fc.assert(property, { numRuns: 150, interruptAfterTimeLimit: 4_000 });
 });
 
-function checkResult(batch: readonly ReadableSpan[], result: DeliveryResult): void {
-  const { accepted, rejected, undecided, failure, code } = result;
+function checkResult(batch: readonly ReadableSpan[], result: WholeOutcome): void {
+  const { accepted, rejected, undecided, failure, refusal } = result;
   expect(accepted + rejected + undecided.length).toBe(batch.length);
   expect(undecided.every((span) => batch.includes(span))).toBe(true);
   expect(new Set(undecided).size).toBe(undecided.length);
-  expect(failure === undefined).toBe(accepted === batch.length);
-  expect(code).toBe(failure === undefined ? 0 : 1);
+  expect(failure === undefined).toBe(undecided.length === 0);
+  expect(refusal === undefined).toBe(rejected === 0);
   const arrived = batch.filter((span) => server.kept.has(span.spanContext().spanId));
   // What was accepted is there, and nothing else is lost: what is not there is rejected or undecided.
   expect(arrived.length).toBeGreaterThanOrEqual(accepted);
   expect(batch.length - arrived.length).toBeLessThanOrEqual(rejected + undecided.length);
-  expect(failure?.sentence ?? 'said').not.toBe('');
+  for (const reason of [failure, refusal]) expect(reason?.sentence).not.toBe('');
 }

@@ -8,14 +8,14 @@ import { resourceFromAttributes } from '@opentelemetry/resources';
 import { onTestFinished } from 'vitest';
 
 import type { Destination } from '../../../src/telemetry/config/destinations.ts';
+import { createOtlpExporter, type OtlpExporter } from '../../../src/telemetry/export/otlp-exporter.ts';
 import {
   combined,
-  deliveryResult,
+  deliver,
   type DeliveringExporter,
-  type DeliveryResult,
+  type DeliveryFailure,
   type Outcome,
-} from '../../../src/telemetry/export/delivery-result.ts';
-import { createOtlpExporter, type OtlpExporter } from '../../../src/telemetry/export/otlp-exporter.ts';
+} from '../../../src/telemetry/export/outcome.ts';
 import type { RetryingExporter } from '../../../src/telemetry/export/retrying-exporter.ts';
 import { createConnection } from '../../../src/telemetry/http/connection.ts';
 import { FAKE_PUBLIC_KEY, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
@@ -60,22 +60,35 @@ export function exporterTo(url: string, overrides: Partial<Destination> = {}): O
   return createOtlpExporter(destinationAt(url, overrides), connection);
 }
 
-/** Exports, and resolves with the result. A second call back is an error. */
-export function exported(exporter: DeliveringExporter, spans: readonly ReadableSpan[]): Promise<DeliveryResult> {
-  let calls = 0;
-  onTestFinished(() => {
-    if (calls > 1) throw new Error('the exporter called back twice');
-  });
-  return new Promise((resolve) => {
-    exporter.export([...spans], (result) => {
-      calls += 1;
-      resolve(result);
-    });
-  });
+/** What became of spans, also where that is nothing. */
+export type WholeOutcome = Required<Outcome>;
+
+function whole(outcome: Outcome): WholeOutcome {
+  const { accepted = 0, rejected = 0, undecided = [], failure, refusal, pauseMs = 0 } = outcome;
+  return { accepted, rejected, undecided, failure, refusal, pauseMs };
+}
+
+/** What became of so many spans where nothing went wrong. */
+export function allAccepted(accepted: number): Partial<WholeOutcome> {
+  return { accepted, rejected: 0, undecided: [], failure: undefined, refusal: undefined };
+}
+
+/** Exports, and resolves with what became of the spans. */
+export async function exported(exporter: DeliveringExporter, spans: readonly ReadableSpan[]): Promise<WholeOutcome> {
+  return whole(await deliver(exporter, spans));
+}
+
+/** Exports spans that are not accepted, and resolves with the reason. */
+export async function reasonFor(
+  exporter: DeliveringExporter,
+  spans: readonly ReadableSpan[],
+): Promise<DeliveryFailure | undefined> {
+  const { failure, refusal } = await deliver(exporter, spans);
+  return failure ?? refusal;
 }
 
 /** Sends, and resolves when all of it is decided. To decide more than was sent is an error. */
-export function sent(exporter: RetryingExporter, spans: readonly ReadableSpan[]): Promise<DeliveryResult> {
+export function sent(exporter: RetryingExporter, spans: readonly ReadableSpan[]): Promise<WholeOutcome> {
   let isDecidedTwice = false;
   onTestFinished(() => {
     if (isDecidedTwice) throw new Error('a span was decided twice');
@@ -83,11 +96,11 @@ export function sent(exporter: RetryingExporter, spans: readonly ReadableSpan[])
   return new Promise((resolve) => {
     let outcome: Outcome = {};
     const open = new Set(spans);
-    if (open.size === 0) resolve(deliveryResult(outcome));
-    exporter.send(spans, (decided, result) => {
+    if (open.size === 0) resolve(whole(outcome));
+    exporter.send(spans, (decided, told) => {
       if (!decided.every((span) => open.delete(span))) isDecidedTwice = true;
-      outcome = combined(outcome, result);
-      if (open.size === 0) resolve(deliveryResult(outcome));
+      outcome = combined(outcome, told);
+      if (open.size === 0) resolve(whole(outcome));
     });
   });
 }

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sizeOf } from '../../../src/telemetry/export/span-size.ts';
 import { createSplittingExporter } from '../../../src/telemetry/export/splitting-exporter.ts';
 import { startFakeSentry, type FakeAnswer, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
-import { exported, exporterTo, someSpans, tracesUrlOf } from './exporting.ts';
+import { allAccepted, exported, exporterTo, someSpans, tracesUrlOf } from './exporting.ts';
 
 let sentry: FakeSentry;
 beforeEach(async () => {
@@ -25,7 +25,7 @@ const names = (): string[] => sentry.spans.map(({ name }) => name).toSorted();
 describe('spans that are too many for one request', () => {
   it('are halved until the backend takes them', async () => {
     const result = await exported(splitting(), someSpans(10, 4_000));
-    expect(result).toMatchObject({ code: 0, accepted: 10, undecided: [] });
+    expect(result).toMatchObject(allAccepted(10));
     expect(names()).toHaveLength(10);
     expect(new Set(names()).size).toBe(10);
     expect(statuses()).toEqual([413, 413, 200, 200, 413, 200, 200]);
@@ -34,8 +34,8 @@ describe('spans that are too many for one request', () => {
   it('are refused one by one where a single span is too large, with its size', async () => {
     const spans = [...someSpans(2, 100), ...someSpans(1, 100_000), ...someSpans(1, 100)];
     const result = await exported(splitting(), spans);
-    expect(result).toMatchObject({ code: 1, accepted: 3, rejected: 1, undecided: [], failure: { kind: 'refused' } });
-    expect(result.failure?.sentence).toMatch(
+    expect(result).toMatchObject({ accepted: 3, rejected: 1, undecided: [], refusal: { kind: 'refused' } });
+    expect(result.refusal?.sentence).toMatch(
       /found the request too large \(413\), and that was a single span of about 99 KiB; record less content in it$/,
     );
   });
@@ -44,7 +44,7 @@ describe('spans that are too many for one request', () => {
     for (const code of [413, 200, 503]) sentry.answerNext(status(code));
     const spans = someSpans(6, 100);
     const result = await exported(splitting(), spans);
-    expect(result).toMatchObject({ code: 1, accepted: 3, rejected: 0, failure: { kind: 'passing' } });
+    expect(result).toMatchObject({ accepted: 3, rejected: 0, failure: { kind: 'passing' } });
     expect(result.undecided).toEqual(spans.slice(3));
     expect(statuses()).toEqual([413, 200, 503]);
   });
@@ -54,7 +54,7 @@ describe('spans that are too many for one request', () => {
     sentry.answerNext(status(200, { 'x-sentry-rate-limits': '9:span:key' }));
     const spans = someSpans(4, 4_000);
     const result = await exported(splitting(), spans);
-    expect(result).toMatchObject({ code: 1, accepted: 2, pauseMs: 9_000, failure: { kind: 'passing' } });
+    expect(result).toMatchObject({ accepted: 2, pauseMs: 9_000, failure: { kind: 'passing' } });
     expect(result.undecided).toEqual(spans.slice(2));
   });
 
