@@ -3,6 +3,7 @@ import { hrTimeDuration } from '@opentelemetry/core';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import { ERROR_TYPE, FAULTLINE_INTERRUPTED, INTERRUPTED_ERROR_TYPE } from '../semconv.ts';
+import { withChanges } from './span-changes.ts';
 
 /**
  * A span that had begun and never ended, as an ended one: it failed with `error.type=interrupted`. `endTime`
@@ -10,29 +11,15 @@ import { ERROR_TYPE, FAULTLINE_INTERRUPTED, INTERRUPTED_ERROR_TYPE } from '../se
  * `span` stays as it is.
  */
 export function interruptedSpan(span: ReadableSpan, endTime: HrTime): ReadableSpan {
-  const { name, kind, parentSpanContext, startTime, links, events, resource, instrumentationScope } = span;
-  const { droppedAttributesCount, droppedEventsCount, droppedLinksCount } = span;
-  const context = span.spanContext();
+  const { startTime, attributes } = span;
   const end = isBefore(endTime, startTime) ? startTime : endTime;
-  return {
-    name,
-    kind,
-    spanContext: () => context,
-    ...(parentSpanContext === undefined ? {} : { parentSpanContext }),
-    startTime,
+  return withChanges(span, {
     endTime: end,
     duration: hrTimeDuration(startTime, end),
     ended: true,
     status: { code: SpanStatusCode.ERROR, message: 'The process ended before this span did.' },
-    attributes: { ...span.attributes, [ERROR_TYPE]: INTERRUPTED_ERROR_TYPE, [FAULTLINE_INTERRUPTED]: true },
-    links,
-    events,
-    resource,
-    instrumentationScope,
-    droppedAttributesCount,
-    droppedEventsCount,
-    droppedLinksCount,
-  };
+    attributes: { ...attributes, [ERROR_TYPE]: INTERRUPTED_ERROR_TYPE, [FAULTLINE_INTERRUPTED]: true },
+  });
 }
 
 function isBefore(one: HrTime, other: HrTime): boolean {

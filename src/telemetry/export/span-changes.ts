@@ -9,7 +9,10 @@ type Exchanged =
   | 'links'
   | 'parentSpanContext'
   | 'resource'
-  | 'instrumentationScope';
+  | 'instrumentationScope'
+  | 'endTime'
+  | 'duration'
+  | 'ended';
 
 /** Parts of a span that can be exchanged on its way out. */
 export type SpanChanges = Partial<Pick<ReadableSpan, Exchanged>> & { readonly spanContext?: SpanContext };
@@ -27,12 +30,12 @@ export function withChanges(span: ReadableSpan, changes: SpanChanges): ReadableS
     spanContext: () => spanContext,
     ...(parentSpanContext === undefined ? undefined : { parentSpanContext }),
     startTime: span.startTime,
-    endTime: span.endTime,
+    endTime: changes.endTime ?? span.endTime,
     status: changes.status ?? span.status,
     links: changes.links ?? span.links,
     events: changes.events ?? span.events,
-    duration: span.duration,
-    ended: span.ended,
+    duration: changes.duration ?? span.duration,
+    ended: changes.ended ?? span.ended,
     resource: changes.resource ?? span.resource,
     instrumentationScope: changes.instrumentationScope ?? span.instrumentationScope,
     droppedAttributesCount: span.droppedAttributesCount,
