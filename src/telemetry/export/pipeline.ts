@@ -11,7 +11,7 @@ import { createLastRequests } from './last-requests.ts';
 import { createOtlpExporter } from './otlp-exporter.ts';
 import type { Address } from './recorder/address.ts';
 import type { Recorder, Ticket } from './recorder/recorder.ts';
-import { createRetryingExporter, NO_TIME_LEFT } from './retrying-exporter.ts';
+import { createRetryingExporter } from './retrying-exporter.ts';
 import { createSpanDispatcher, type SpanDispatcher, type SpanDropReason } from './span-dispatcher.ts';
 import type { Outlet } from './span-intake.ts';
 import { sizeOf } from './span-size.ts';
@@ -149,7 +149,6 @@ export function createPipeline(
   };
 
   const exporter = createRetryingExporter(createSplittingExporter(otlp, { sizeOf }), {
-    host,
     clock,
     // What is on disk is kept for as long as the recorder keeps it.
     retryForMs: recorder === undefined ? config.batch.retryForMs : Infinity,
@@ -187,7 +186,9 @@ export function createPipeline(
     return {
       kind: 'passing',
       cause: 'closed',
-      sentence: trouble ?? (isAsked ? `${host} did not take them before the time for it was over` : NO_TIME_LEFT),
+      sentence:
+        trouble ??
+        (isAsked ? `${host} did not take them before the time for it was over` : 'there was no time left to send'),
       mayHaveArrived: false,
     };
   };

@@ -7,8 +7,6 @@ import { createPassingSet } from './passing-set.ts';
 import { createSendingGate, type SuspectTurn } from './sending-gate.ts';
 
 export interface RetryingOptions {
-  /** How the backend is called in what is said. */
-  readonly host: string;
   /** Longest time one export is tried for, from its first attempt, without the pauses the backend asks for. */
   readonly retryForMs: number;
   readonly clock?: Clock;
@@ -44,7 +42,10 @@ export interface RetryingExporter {
   readonly busy: number;
   /** Spans the backend fails on for certain. They are still tried, but nobody should wait for them. */
   readonly stuck: ReadonlySet<ReadableSpan>;
-  /** Ends everything at once, undecided where nothing was decided, and takes nothing further. */
+  /**
+   * Ends everything at once, and takes nothing further. What is undecided is told with its last failure, and without one
+   * where no attempt is over.
+   */
   close(): void;
   readonly history: RetryHistory;
 }
@@ -69,9 +70,6 @@ export interface RetryHistory {
   /** When spans were last accepted, in milliseconds since 1970. */
   readonly lastSuccessMs?: number;
 }
-
-/** What is said of spans that nobody was asked to take. */
-export const NO_TIME_LEFT = 'there was no time left to send';
 
 /** Undecided spans that are sent together. */
 interface Part {
@@ -128,14 +126,7 @@ const MAX_SUSPECTS = 256;
  * is suspected: it is tried behind all others, longer and longer waits apart, and says nothing of the backend.
  */
 export function createRetryingExporter(exporter: DeliveringExporter, options: RetryingOptions): RetryingExporter {
-  const {
-    host,
-    retryForMs,
-    clock = systemClock,
-    onPause = () => {},
-    onChange = () => {},
-    onTrouble = () => {},
-  } = options;
+  const { retryForMs, clock = systemClock, onPause = () => {}, onChange = () => {}, onTrouble = () => {} } = options;
   const gate = createSendingGate(clock, onPause);
   const pending = createPassingSet<Pending>();
   const suspects = new Set<Pending>();
@@ -161,13 +152,6 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
     if (!isHurried) onTrouble(failure, clock.now() - troubledSinceMs);
   };
 
-  const closedFailure: DeliveryFailure = {
-    kind: 'passing',
-    cause: 'deadline',
-    sentence: `${host} did not take them before the time for it was over`,
-    mayHaveArrived: false,
-  };
-
   const tell = (one: Pending, spans: readonly ReadableSpan[], outcome: Outcome): void => {
     if (spans.length === 0) return;
     try {
@@ -181,12 +165,9 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
     if (!pending.delete(one)) return;
     suspects.delete(one);
     one.isSettled = true;
-    const { isUnderWay } = one;
     const undecided = one.parts.flatMap(({ spans }) => spans);
-    const lastFailure = one.parts.at(-1)?.failure;
-    const failure = lastFailure ?? (isUnderWay ? closedFailure : { ...closedFailure, sentence: NO_TIME_LEFT });
-    const isNews = isUnderWay || lastFailure !== undefined || lastError === undefined;
-    if (undecided.length > 0 && isNews) lastError = failure.sentence;
+    const failure = one.parts.at(-1)?.failure;
+    lastError = failure?.sentence ?? lastError;
     tell(one, undecided, { undecided, failure });
   };
 

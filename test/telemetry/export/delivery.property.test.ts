@@ -27,7 +27,6 @@ it('whatever a server does, every export ends, and every span is where its resul
       const connection = createConnection({ url });
       const otlp = createOtlpExporter(destinationAt(url, { timeoutMs: 40 }), connection);
       const exporter = createRetryingExporter(createSplittingExporter(otlp, { sizeOf }), {
-        host: 'sentry.test',
         retryForMs: 3_000_000,
         clock: hurriedClock(),
       });

@@ -223,6 +223,7 @@ describe('the last requests of a process', () => {
     `);
     expect(requests).toEqual([['execute_tool a'], ['execute_tool a']]);
     expect(destination).toMatchObject({ exported: 1, retried: 1, possibleDuplicates: 1 });
+    expect(destination.lastError).toBeUndefined();
     expect(stderr).toBe('');
   });
 

@@ -30,7 +30,7 @@ interface Setup {
 
 function retrying({ clock, retryForMs = 300_000, timeoutMs = 5_000, ...told }: Setup): RetryingExporter {
   const split = createSplittingExporter(exporterTo(tracesUrlOf(sentry), { timeoutMs }), { sizeOf });
-  return createRetryingExporter(split, { host: 'sentry.test', retryForMs, clock, ...told });
+  return createRetryingExporter(split, { retryForMs, clock, ...told });
 }
 
 /** Resolves when a condition holds. */
@@ -172,7 +172,6 @@ describe('a failure that may pass', () => {
     sentry.answerNext({ kind: 'status', status: 200, body: '{"partialSuccess":{"rejectedSpans":1}}' });
     sentry.answerNext(status(503));
     const exporter = createRetryingExporter(createSplittingExporter(exporterTo(tracesUrlOf(sentry)), { sizeOf }), {
-      host: 'sentry.test',
       retryForMs: 300_000,
       clock: hurriedClock(),
     });
@@ -346,9 +345,8 @@ describe('an exporter that is closed', () => {
     expect(ended).toEqual([1, 2]);
 
     const late = await sent(exporter, someSpans(3));
-    expect(late).toMatchObject({ accepted: 0, rejected: 0, failure: { kind: 'passing', cause: 'deadline' } });
+    expect(late).toMatchObject({ accepted: 0, rejected: 0, failure: undefined });
     expect(late.undecided).toHaveLength(3);
-    expect(exporter.history.lastError).toBe('sentry.test did not take them before the time for it was over');
     expect(clock.waits).toEqual([]);
 
     // What was under way fails by now, which nobody is told again.
