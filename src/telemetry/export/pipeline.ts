@@ -152,7 +152,6 @@ export function createPipeline(
     clock,
     // What is on disk is kept for as long as the recorder keeps it.
     retryForMs: recorder === undefined ? config.batch.retryForMs : Infinity,
-    onPause: () => dispatcher.goOn(),
     onChange: () => dispatcher.goOn(),
     onTrouble({ sentence }, forMs) {
       if (forMs < OUTAGE_MS) return;

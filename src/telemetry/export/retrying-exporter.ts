@@ -10,9 +10,7 @@ export interface RetryingOptions {
   /** Longest time one export is tried for, from its first attempt, without the pauses the backend asks for. */
   readonly retryForMs: number;
   readonly clock?: Clock;
-  /** Called whenever the backend has asked for a pause, which `pausedUntilMs` then knows of. */
-  readonly onPause?: () => void;
-  /** Called whenever `busy` or `stuck` has changed. */
+  /** Called whenever `busy` or `stuck` has changed, or the backend has asked for a pause. */
   readonly onChange?: () => void;
   /**
    * Called after a failure that may pass, unless somebody waits who is told in another way.
@@ -126,8 +124,8 @@ const MAX_SUSPECTS = 256;
  * is suspected: it is tried behind all others, longer and longer waits apart, and says nothing of the backend.
  */
 export function createRetryingExporter(exporter: DeliveringExporter, options: RetryingOptions): RetryingExporter {
-  const { retryForMs, clock = systemClock, onPause = () => {}, onChange = () => {}, onTrouble = () => {} } = options;
-  const gate = createSendingGate(clock, onPause);
+  const { retryForMs, clock = systemClock, onChange = () => {}, onTrouble = () => {} } = options;
+  const gate = createSendingGate(clock, onChange);
   const pending = createPassingSet<Pending>();
   const suspects = new Set<Pending>();
   /**

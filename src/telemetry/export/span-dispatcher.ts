@@ -58,7 +58,7 @@ export interface SpanDispatcher {
   settle(spans: readonly QueuedSpan[], outcome: Outcome): Loss;
   /** Gives up everything under way at once, and takes nothing further. */
   close(): void;
-  /** To be called when the exporter takes more, or what it has is stuck or paused: somebody may wait in vain. */
+  /** To be called whenever the exporter has changed: it may take more, or somebody may wait in vain. */
   goOn(): void;
   readonly counts: DispatcherCounts;
 }

@@ -24,7 +24,7 @@ interface Setup {
   readonly clock: Clock;
   readonly retryForMs?: number;
   readonly timeoutMs?: number;
-  readonly onPause?: () => void;
+  readonly onChange?: () => void;
   readonly onTrouble?: () => void;
 }
 
@@ -230,12 +230,12 @@ describe('a pause the backend asks for', () => {
   ])('%s is kept by every export, and known', async (_, answer, isAccepted) => {
     sentry.answerNext(answer);
     const clock = turnedClock();
-    let pauses = 0;
-    const exporter = retrying({ clock, onPause: () => (pauses += 1) });
+    let isTold = false;
+    const exporter = retrying({ clock, onChange: () => (isTold ||= exporter.pausedUntilMs > clock.now()) });
     expect(exporter.pausedUntilMs).toBe(-Infinity);
     let isDone = false;
     const first = sent(exporter, someSpans(1)).finally(() => (isDone = true));
-    await until(() => pauses === 1);
+    await until(() => isTold);
     expect(exporter.pausedUntilMs - clock.now()).toEqual(between(30_000, 36_000));
     await new Promise(setImmediate);
     expect(isDone).toBe(isAccepted);
