@@ -60,7 +60,7 @@ export interface SpanQueue {
   readonly leftOnDisk: number;
   /** How far the queue has come: each lane is in order, so what was added before a moment is gone when as many are. */
   readonly progress: QueueProgress;
-  /** Adds a span, for which the oldest ones leave the memory when it is full. */
+  /** Adds a span, for which the oldest ones leave the memory when it is full. One larger than all of it goes alone. */
   add(span: QueuedSpan): void;
   /** Adds spans that are on disk alone. */
   addFromDisk(tickets: readonly Ticket[]): void;
@@ -128,8 +128,12 @@ export function createSpanQueue({ maxCount, maxBytes }: QueueLimits): SpanQueue 
       return leftOnDisk;
     },
     add(span) {
+      if (span.bytes > maxBytes) {
+        reached = 'maxBytes';
+        // There would be no room for it without the others either.
+        return giveUp(span);
+      }
       for (let oldest = takeIfFull(span); oldest !== undefined; oldest = takeIfFull(span)) giveUp(oldest);
-      if (span.bytes > maxBytes) return giveUp(span);
       memory.push(span);
       count += 1;
       bytes += span.bytes;

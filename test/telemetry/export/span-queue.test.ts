@@ -62,6 +62,14 @@ describe('the queue of spans', () => {
     expect(queue).toMatchObject({ count: 0, bytes: 0, dropped: 1 });
   });
 
+  it('gives up none of the others for one that is larger than all of it', () => {
+    const queue = createSpanQueue({ maxCount: 2, maxBytes: 200 });
+    queue.add(queued('small'));
+    queue.add(queued('huge', 201));
+    expect(queue).toMatchObject({ count: 1, dropped: 1, reached: 'maxBytes' });
+    expect(names(queue.take(10, Infinity))).toEqual(['small']);
+  });
+
   it('stays in order over many more spans than it ever holds', () => {
     const queue = createSpanQueue({ maxCount: 100, maxBytes: Infinity });
     const span = queued('span');
