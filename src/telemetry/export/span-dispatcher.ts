@@ -116,7 +116,8 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
   let leftOnDisk = 0;
   const dropped: Partial<Record<SpanDropReason, number>> = {};
   let droppedFromQueue = 0;
-  let fromDiskNext = false;
+  /** Spans on disk take turns with live ones, so that neither wait for all of the other. */
+  let isTurnOfDisk = false;
   let closed = false;
   let pumping = false;
   let cancelDelay: (() => void) | undefined;
@@ -147,7 +148,7 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
   };
 
   const isFull = (): boolean => queue.count >= maxBatchSize || queue.bytes >= MAX_BATCH_BYTES;
-  const mustSend = (): boolean => queue.onDisk > 0 || (queue.count > 0 && (due || flushes.size > 0 || isFull()));
+  const mustSendLive = (): boolean => queue.count > 0 && (due || flushes.size > 0 || isFull());
 
   /** Not in the caller's time: who ends a span has work of its own to do. */
   const pumpSoon = (): void => {
@@ -165,12 +166,11 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
     });
   };
 
-  const next = (): Batch | undefined => {
-    fromDiskNext = queue.onDisk > 0 && (queue.count === 0 || fromDiskNext || !(due || flushes.size > 0 || isFull()));
-    if (!fromDiskNext) return { spans: queue.take(maxBatchSize, MAX_BATCH_BYTES) };
-    fromDiskNext = false;
+  const next = (): Batch => {
+    const isFromDisk = queue.onDisk > 0 && (isTurnOfDisk || !mustSendLive());
+    isTurnOfDisk = !isFromDisk;
+    if (!isFromDisk) return { spans: queue.take(maxBatchSize, MAX_BATCH_BYTES) };
     const tickets = queue.takeFromDisk(Math.min(MAX_BATCH_FROM_DISK, maxBatchSize));
-    // Live spans take turns with those, so that neither waits for all of the other.
     const spans = tickets.flatMap((ticket) => {
       const span = recorder?.read(ticket);
       return span === undefined ? [] : [new QueuedSpan(span, sizeOf(span), ticket)];
@@ -181,10 +181,10 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
 
   const pump = (): void => {
     pumping = false;
-    if (closed || exporter.busy >= MAX_IN_FLIGHT || !mustSend()) return waitForMore();
+    if (closed || exporter.busy >= MAX_IN_FLIGHT || (queue.onDisk === 0 && !mustSendLive())) return waitForMore();
     const batch = next();
     if (queue.count === 0) due = false;
-    if (batch !== undefined && batch.spans.length > 0) send(batch);
+    if (batch.spans.length > 0) send(batch);
     checkFlushes();
     pumpSoon();
   };

@@ -409,6 +409,30 @@ describe('a backend that fails on some spans, whenever they come', () => {
   });
 });
 
+describe('spans that only the recorder has', () => {
+  it('take turns with those that end meanwhile, however many these are', async () => {
+    const taken: string[] = [];
+    const endpoint = await startBackend((names) => taken.push(...names) && 200);
+    const config = resolveConfig({ endpoint, batch: { maxExportBatchSize: 2 } }, {}, () => {});
+    const directory = await mkdtemp(join(tmpdir(), 'faultline-pipeline-'));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const key = destinationKey(config.destinations[0]!);
+    const recorder = createRecorder({ directory, destinations: [key], report: () => {} });
+    onTestFinished(() => recorder.close());
+    pipeline = createPipeline(config.destinations[0]!, config, () => {}, { recorder });
+    const live = someSpans(200);
+    const left = live.splice(0, 20);
+    pipeline.offerFromDisk(left.map((span) => recorder.ended(span)!));
+    while (live.length > 0) {
+      // There is always more than one request for.
+      while (pipeline.status.queuedBytes < 20_000 && live.length > 0) pipeline.outlet(live.shift()!, undefined);
+      await new Promise(setImmediate);
+    }
+
+    expect(taken.slice(0, 100)).toEqual(expect.arrayContaining(left.map(({ name }) => name)));
+  });
+});
+
 describe('a backend that fails most of the time, whatever it is sent', () => {
   it('gets everything once it is in order again', async () => {
     const clock = turnedClock();
