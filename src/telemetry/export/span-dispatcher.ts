@@ -32,7 +32,7 @@ export interface DispatcherOptions {
   readonly destination: string;
   /** Hears of every batch that was not accepted whole. */
   readonly onFailure: (outcome: Outcome, lost: number, left: number) => void;
-  /** Hears that spans were dropped because the queue was full, by this bound. */
+  /** Hears that a span was dropped because the queue was full, by this bound. */
   readonly onQueueFull: (reached: keyof QueueLimits) => void;
 }
 
@@ -108,14 +108,12 @@ const GONE: DeliveryFailure = {
 export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher {
   const { limits, maxBatchSize, scheduleDelayMs, exporter, clock, recorder, destination, onFailure, onQueueFull } =
     options;
-  const queue = createSpanQueue(limits);
   const underWay = createPassingSet<Batch>();
   const flushes = new Set<Flush>();
   let exported = 0;
   let rejected = 0;
   let leftOnDisk = 0;
   const dropped: Partial<Record<SpanDropReason, number>> = {};
-  let droppedFromQueue = 0;
   /** Spans on disk take turns with live ones, so that neither wait for all of the other. */
   let isTurnOfDisk = false;
   let closed = false;
@@ -128,12 +126,10 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
     if (count > 0) dropped[reason] = (dropped[reason] ?? 0) + count;
   };
 
-  const countDroppedFromQueue = (): void => {
-    if (queue.dropped === droppedFromQueue) return;
-    countDropped('queue_full', queue.dropped - droppedFromQueue);
-    droppedFromQueue = queue.dropped;
-    onQueueFull(queue.reached ?? 'maxBytes');
-  };
+  const queue = createSpanQueue(limits, (reached) => {
+    countDropped('queue_full', 1);
+    onQueueFull(reached);
+  });
 
   const countGone = (count: number): void => {
     if (count === 0) return;
@@ -270,13 +266,11 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
       }
       const bytes = sizeOf(span);
       queue.add(new QueuedSpan(span, bytes, ticket));
-      countDroppedFromQueue();
       if (isFull()) pumpSoon();
       else waitForMore();
     },
     offerFromDisk(tickets) {
       queue.addFromDisk(tickets);
-      countDroppedFromQueue();
       pumpSoon();
     },
     flush: (withinMs) =>

@@ -52,10 +52,6 @@ export interface SpanQueue {
   readonly bytes: number;
   /** Spans that wait on disk alone. */
   readonly onDisk: number;
-  /** Spans given up because there was no room, and no recorder that has them. */
-  readonly dropped: number;
-  /** The bound that was reached last. */
-  readonly reached: keyof QueueLimits | undefined;
   /** Spans the recorder has that more came than can wait here: the next start sends them. */
   readonly leftOnDisk: number;
   /** How far the queue has come: each lane is in order, so what was added before a moment is gone when as many are. */
@@ -70,16 +66,22 @@ export interface SpanQueue {
   takeFromDisk(maxCount: number): readonly Ticket[];
 }
 
-/** Creates an empty queue. */
-export function createSpanQueue({ maxCount, maxBytes }: QueueLimits): SpanQueue {
+/**
+ * Creates an empty queue.
+ *
+ * @param onDropped hears of each span that is given up, for which there was no room by this bound, and no recorder that
+ *   has it
+ */
+export function createSpanQueue(
+  { maxCount, maxBytes }: QueueLimits,
+  onDropped: (reached: keyof QueueLimits) => void,
+): SpanQueue {
   const memory = createFifo<QueuedSpan>();
   const disk = createFifo<Ticket>();
   // Read at every span that ends, so they are kept and not asked for.
   let count = 0;
   let bytes = 0;
-  let dropped = 0;
   let leftOnDisk = 0;
-  let reached: keyof QueueLimits | undefined;
 
   const takeOldest = (): QueuedSpan | undefined => {
     const oldest = memory.shift();
@@ -89,11 +91,10 @@ export function createSpanQueue({ maxCount, maxBytes }: QueueLimits): SpanQueue 
     return oldest;
   };
 
-  const takeIfFull = (next: QueuedSpan): QueuedSpan | undefined => {
-    if (count >= maxCount) reached = 'maxCount';
-    else if (bytes + next.bytes > maxBytes) reached = 'maxBytes';
-    else return undefined;
-    return takeOldest();
+  /** The bound that a further span would exceed. */
+  const boundFor = (next: QueuedSpan): keyof QueueLimits | undefined => {
+    if (count >= maxCount) return 'maxCount';
+    return bytes + next.bytes > maxBytes ? 'maxBytes' : undefined;
   };
 
   const leaveOnDisk = (ticket: Ticket): void => {
@@ -103,8 +104,8 @@ export function createSpanQueue({ maxCount, maxBytes }: QueueLimits): SpanQueue 
     leftOnDisk += 1;
   };
 
-  const giveUp = ({ ticket }: QueuedSpan): void => {
-    if (ticket === undefined) dropped += 1;
+  const giveUp = ({ ticket }: QueuedSpan, reached: keyof QueueLimits): void => {
+    if (ticket === undefined) onDropped(reached);
     else leaveOnDisk(ticket);
   };
 
@@ -118,22 +119,17 @@ export function createSpanQueue({ maxCount, maxBytes }: QueueLimits): SpanQueue 
     get onDisk() {
       return disk.size;
     },
-    get dropped() {
-      return dropped;
-    },
-    get reached() {
-      return reached;
-    },
     get leftOnDisk() {
       return leftOnDisk;
     },
     add(span) {
-      if (span.bytes > maxBytes) {
-        reached = 'maxBytes';
-        // There would be no room for it without the others either.
-        return giveUp(span);
+      // There would be no room for it without the others either.
+      if (span.bytes > maxBytes) return giveUp(span, 'maxBytes');
+      for (let reached = boundFor(span); reached !== undefined; reached = boundFor(span)) {
+        const oldest = takeOldest();
+        if (oldest === undefined) break;
+        giveUp(oldest, reached);
       }
-      for (let oldest = takeIfFull(span); oldest !== undefined; oldest = takeIfFull(span)) giveUp(oldest);
       memory.push(span);
       count += 1;
       bytes += span.bytes;

@@ -1,7 +1,12 @@
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
 import { describe, expect, it } from 'vitest';
 
-import { createSpanQueue, QueuedSpan } from '../../../src/telemetry/export/span-queue.ts';
+import {
+  createSpanQueue,
+  QueuedSpan,
+  type QueueLimits,
+  type SpanQueue,
+} from '../../../src/telemetry/export/span-queue.ts';
 import { sizeOf } from '../../../src/telemetry/export/span-size.ts';
 
 const memory = new InMemorySpanExporter();
@@ -16,62 +21,73 @@ function queued(name: string, bytes = 100, ticket?: number): QueuedSpan {
 
 const names = (spans: readonly QueuedSpan[]): string[] => spans.map(({ span }) => span.name);
 
+/** A queue, and the bounds for which it has given up spans. */
+function queueOf(limits: QueueLimits): { readonly queue: SpanQueue; readonly dropped: readonly (keyof QueueLimits)[] } {
+  const dropped: (keyof QueueLimits)[] = [];
+  return { queue: createSpanQueue(limits, (reached) => dropped.push(reached)), dropped };
+}
+
 describe('the queue of spans', () => {
   it('gives them out oldest first, as many as fit', () => {
-    const queue = createSpanQueue({ maxCount: 10, maxBytes: 1_000 });
+    const { queue, dropped } = queueOf({ maxCount: 10, maxBytes: 1_000 });
     for (const name of ['a', 'b', 'c']) queue.add(queued(name));
     expect(names(queue.take(10, 250))).toEqual(['a', 'b']);
     expect(names(queue.take(10, 250))).toEqual(['c']);
-    expect(queue).toMatchObject({ count: 0, bytes: 0, dropped: 0 });
+    expect(queue).toMatchObject({ count: 0, bytes: 0 });
+    expect(dropped).toEqual([]);
   });
 
   it('gives out one that is larger than a request, alone', () => {
-    const queue = createSpanQueue({ maxCount: 10, maxBytes: 1_000 });
+    const { queue } = queueOf({ maxCount: 10, maxBytes: 1_000 });
     queue.add(queued('large', 900));
     queue.add(queued('small'));
     expect(names(queue.take(10, 250))).toEqual(['large']);
   });
 
   it.each([
-    ['count', { maxCount: 2, maxBytes: 1_000 }],
-    ['bytes', { maxCount: 10, maxBytes: 200 }],
-  ])('loses the oldest ones when it is full by %s, and counts them', (_, limits) => {
-    const queue = createSpanQueue(limits);
+    ['count', 'maxCount', { maxCount: 2, maxBytes: 1_000 }],
+    ['bytes', 'maxBytes', { maxCount: 10, maxBytes: 200 }],
+  ] as const)('loses the oldest ones when it is full by %s, and says so of each', (_, reached, limits) => {
+    const { queue, dropped } = queueOf(limits);
     for (const name of ['a', 'b', 'c', 'd']) queue.add(queued(name));
-    expect(queue).toMatchObject({ count: 2, dropped: 2 });
+    expect(queue.count).toBe(2);
+    expect(dropped).toEqual([reached, reached]);
     expect(names(queue.take(10, Infinity))).toEqual(['c', 'd']);
   });
 
   it('loses none the recorder has: they wait on disk', () => {
-    const queue = createSpanQueue({ maxCount: 2, maxBytes: 1_000 });
+    const { queue, dropped } = queueOf({ maxCount: 2, maxBytes: 1_000 });
     for (const [index, name] of ['a', 'b', 'c', 'd'].entries()) queue.add(queued(name, 100, index));
-    expect(queue).toMatchObject({ count: 2, onDisk: 2, dropped: 0 });
+    expect(queue).toMatchObject({ count: 2, onDisk: 2 });
+    expect(dropped).toEqual([]);
     expect(queue.takeFromDisk(10)).toEqual([0, 1]);
   });
 
   it('leaves to the next start what the recorder has and is more than can wait', () => {
-    const queue = createSpanQueue({ maxCount: 2, maxBytes: 1_000 });
+    const { queue, dropped } = queueOf({ maxCount: 2, maxBytes: 1_000 });
     queue.addFromDisk(Array.from({ length: 1_000_001 }, (_, index) => index));
-    expect(queue).toMatchObject({ onDisk: 1_000_000, leftOnDisk: 1, dropped: 0 });
+    expect(queue).toMatchObject({ onDisk: 1_000_000, leftOnDisk: 1 });
+    expect(dropped).toEqual([]);
     expect(queue.takeFromDisk(1)).toEqual([1]);
   });
 
   it('does not keep one that is larger than the whole queue', () => {
-    const queue = createSpanQueue({ maxCount: 2, maxBytes: 100 });
+    const { queue, dropped } = queueOf({ maxCount: 2, maxBytes: 100 });
     queue.add(queued('huge', 101));
-    expect(queue).toMatchObject({ count: 0, bytes: 0, dropped: 1 });
+    expect(queue).toMatchObject({ count: 0, bytes: 0 });
+    expect(dropped).toEqual(['maxBytes']);
   });
 
   it('gives up none of the others for one that is larger than all of it', () => {
-    const queue = createSpanQueue({ maxCount: 2, maxBytes: 200 });
+    const { queue, dropped } = queueOf({ maxCount: 2, maxBytes: 200 });
     queue.add(queued('small'));
     queue.add(queued('huge', 201));
-    expect(queue).toMatchObject({ count: 1, dropped: 1, reached: 'maxBytes' });
+    expect(dropped).toEqual(['maxBytes']);
     expect(names(queue.take(10, Infinity))).toEqual(['small']);
   });
 
   it('stays in order over many more spans than it ever holds', () => {
-    const queue = createSpanQueue({ maxCount: 100, maxBytes: Infinity });
+    const { queue } = queueOf({ maxCount: 100, maxBytes: Infinity });
     const span = queued('span');
     const taken: number[] = [];
     for (let bytes = 0; bytes < 10_000; bytes += 1) {
