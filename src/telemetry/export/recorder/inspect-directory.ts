@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { guard } from '../../guard.ts';
 import { issuesOf, readdressed, type Address } from './address.ts';
 import { judgeSegments, listSegments, type FoundSegment } from './directory.ts';
-import { ownerKey, thisOwner, type Liveness } from './owner.ts';
-import { scanSegment, type Scan, type SegmentContents } from './scan-segment.ts';
+import { ownerKey, thisOwner } from './owner.ts';
+import { scanSegment, unsettled, type Scan, type SegmentContents } from './scan-segment.ts';
 
 /** What waits in a recorder's directory. */
 export interface DirectoryReport extends Waiting {
@@ -42,12 +42,6 @@ interface Waiting {
 
 const NOTHING: Waiting = { destinations: {}, issuesFor: {}, files: 0, bytes: 0, spans: 0, open: 0, issues: 0 };
 
-const STATES: Readonly<Record<Liveness['state'], OwnerReport['state']>> = {
-  alive: 'alive',
-  gone: 'abandoned',
-  unknown: 'unknown',
-};
-
 /**
  * Looks into a recorder's directory and changes nothing, so that it may be called while others write there.
  * With the address of a process, what that would send goes by the names it has there.
@@ -68,7 +62,7 @@ export function inspectDirectory(directory: string, now?: Address): DirectoryRep
     const { owner } = segment.name;
     const before = owners.get(ownerKey(owner));
     owners.set(ownerKey(owner), {
-      state: STATES[liveness.state],
+      state: liveness.state === 'gone' ? 'abandoned' : liveness.state,
       ...(owner.pid === 0 ? {} : { pid: owner.pid }),
       ...add(before ?? NOTHING, waiting),
     });
@@ -100,8 +94,8 @@ function waitingIn({ bytes }: FoundSegment, contents: SegmentContents | undefine
   if (contents === undefined) return { ...NOTHING, files: 1, bytes };
   const { ended, open, issues } = contents;
   const header = now === undefined ? contents.header : readdressed(contents.header, now);
-  const spans = unsettled(contents, ended);
-  const neverEnded = unsettled(contents, open);
+  const spans = unsettled(contents, ended).map(({ length }) => length);
+  const neverEnded = unsettled(contents, open).map(({ length }) => length);
   const destinations = header.destinations.map((name, index) => [name, (spans[index] ?? 0) + (neverEnded[index] ?? 0)]);
   return {
     destinations: Object.fromEntries(destinations) as Record<string, number>,
@@ -112,11 +106,6 @@ function waitingIn({ bytes }: FoundSegment, contents: SegmentContents | undefine
     open: Math.max(0, ...neverEnded),
     issues: issues.size,
   };
-}
-
-/** How many of the spans at `offsets` each destination has not settled. */
-function unsettled({ header, struck }: SegmentContents, offsets: readonly number[]): readonly number[] {
-  return header.destinations.map((_, index) => offsets.filter((at) => struck[index]?.has(at) !== true).length);
 }
 
 function add(one: Waiting, other: Waiting): Waiting {

@@ -7,7 +7,7 @@ import { areIssuesFor, isToBeTaken, issuesOf, readdressed, type Address } from '
 import { judgeSegments, listSegments, type FoundSegment } from './directory.ts';
 import type { LossCount } from './losses.ts';
 import { isSameOwner, type Owner } from './owner.ts';
-import type { SegmentContents } from './scan-segment.ts';
+import { unsettled, type SegmentContents } from './scan-segment.ts';
 import { formatSegmentName, type SegmentName } from './segment-name.ts';
 import { isSettled, type Held, type SegmentShelf } from './segment-shelf.ts';
 import { continueSegment } from './segment.ts';
@@ -98,21 +98,18 @@ export function createRecovery(setup: RecoverySetup): Recovery {
       shelf.remove(held);
       return 'gone';
     }
-    const { header, ended, open, issues } = contents;
-    const spans = new Map<string, readonly number[]>();
-    const interrupted = new Set<number>();
-    for (const [index, destination] of header.destinations.entries()) {
-      const isOpen = (offset: number): boolean => contents.struck[index]?.has(offset) !== true;
-      const neverEnded = open.filter(isOpen);
-      spans.set(destination, [...ended.filter(isOpen), ...neverEnded]);
-      for (const offset of neverEnded) interrupted.add(offset);
-    }
+    const { header, issues } = contents;
+    const ended = unsettled(contents, contents.ended);
+    const neverEnded = unsettled(contents, contents.open);
+    const spans = new Map(
+      header.destinations.map((name, index) => [name, [...(ended[index] ?? []), ...(neverEnded[index] ?? [])]]),
+    );
     const ours = areIssuesFor(header, address) ? [...issues.keys()] : [];
     const isForOthers = [...spans].some(
       ([name, offsets]) => offsets.length > 0 && !address.destinations.includes(name),
     );
     if (isForOthers || issues.size > ours.length) sayForeign(header);
-    return { held, spans, issues: ours, interrupted: interrupted.size };
+    return { held, spans, issues: ours, interrupted: new Set(neverEnded.flat()).size };
   };
 
   const takeFile = async (found: FoundSegment, isWanted: (header: Address) => boolean): Promise<Taken> => {

@@ -67,6 +67,11 @@ export function* scanSegment(content: Buffer): Generator<undefined, Scan> {
   return { status: 'scanned', contents: reading.finish(content.at(-1) === LINE_BREAK) };
 }
 
+/** Of the spans at `offsets` those that a destination has not settled, by destination in the order of the header. */
+export function unsettled({ struck }: SegmentContents, offsets: readonly number[]): readonly (readonly number[])[] {
+  return struck.map((settled) => offsets.filter((at) => !settled.has(at)));
+}
+
 function endOfLine(content: Buffer, start: number): number {
   const end = content.indexOf(LINE_BREAK, start);
   return end === -1 ? content.length : end;

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';
 
 import { nodeModules } from '../../http/node-modules.ts';
-import { hrTimeOf, scanSegment, type Scan, type SegmentContents } from './scan-segment.ts';
+import { hrTimeOf, scanSegment, unsettled, type Scan, type SegmentContents } from './scan-segment.ts';
 import { FORMAT_VERSION, parseHeader, type Header } from './segment-lines.ts';
 
 /** What came of taking over a file. */
@@ -62,9 +62,8 @@ export async function hasUnsettled(path: string): Promise<boolean> {
   if (!Buffer.isBuffer(content)) return false;
   const scan = await scanInSlices(content);
   if (scan.status !== 'scanned') return false;
-  const { ended, open, struck, issues } = scan.contents;
-  const spans = [...ended, ...open];
-  return issues.size > 0 || struck.some((settled) => spans.some((offset) => !settled.has(offset)));
+  const { ended, open, issues } = scan.contents;
+  return issues.size > 0 || unsettled(scan.contents, [...ended, ...open]).some((spans) => spans.length > 0);
 }
 
 /** The clock of the file system lags a little. */
