@@ -170,8 +170,8 @@ export function createRecorder(setup: RecorderSetup): Recorder {
   /** What is over a bound goes, oldest first. Files of those who live are not ours to touch. */
   const keepWithinBounds = (): void => {
     const tooOld = clock.now() - maxAgeMs;
-    const { fixed, abandoned } = recovery.foreignBytes();
-    let bytes = shelf.bytes + fixed;
+    const { fixedBytes, abandonedBytes } = recovery.find();
+    let bytes = shelf.bytes + fixedBytes;
     for (const held of shelf.byAge) {
       const reason = held.freshAt < tooOld ? 'age' : bytes > maxBytes ? 'bytes' : undefined;
       // One that was begun for the spans of another has looked after all of them.
@@ -181,10 +181,10 @@ export function createRecorder(setup: RecorderSetup): Recorder {
       recording.evacuate(held);
       if (shelf.get(held.number) === held) shelf.drop(held, reason);
       // Files of others, of which there may be thousands, have none: theirs are added up once.
-      bytes = hadOpenSpans ? shelf.bytes + fixed : bytes - freed;
+      bytes = hadOpenSpans ? shelf.bytes + fixedBytes : bytes - freed;
     }
     // What others left goes before what we have: else theirs would keep the room for as long as it is kept.
-    if (abandoned > 0 && bytes + abandoned > maxBytes) afterOthers(sweep).catch(() => {});
+    if (abandonedBytes > 0 && bytes + abandonedBytes > maxBytes) afterOthers(sweep).catch(() => {});
   };
   const recording = createRecording({
     directory,
@@ -260,9 +260,8 @@ export function createRecorder(setup: RecorderSetup): Recorder {
 
   /** Removes what others left and nobody may keep: it is over a bound, and whoever owned it is gone. */
   const sweep = async (): Promise<void> => {
-    const { abandoned } = recovery.find();
-    const foreign = recovery.foreignBytes();
-    let theirs = foreign.fixed + foreign.abandoned;
+    const { abandoned, abandonedBytes, fixedBytes } = recovery.find();
+    let theirs = fixedBytes + abandonedBytes;
     for (const found of abandoned) {
       const isTooOld = found.untouchedMs > maxAgeMs;
       const isTooMuch = shelf.bytes + theirs > maxBytes;

@@ -43,12 +43,21 @@ export interface RecoverySetup {
   readonly address: Address;
 }
 
+/** The files of others, as they are found at one time. */
+export interface ForeignFiles {
+  /** Those whose owner is gone, oldest first. */
+  readonly abandoned: readonly FoundSegment[];
+  /** How long it takes until more is known about others; `undefined` where all is known. */
+  readonly unknownForMs: number | undefined;
+  /** Bytes of those that `takeAny` can take. */
+  readonly abandonedBytes: number;
+  /** Bytes of those that stay whatever is done. */
+  readonly fixedBytes: number;
+}
+
 /** The files of others in a directory. */
 export interface Recovery {
-  /** Oldest first: those whose owner is gone, and how long it takes until more is known about others. */
-  find(): { readonly abandoned: readonly FoundSegment[]; readonly unknownForMs: number | undefined };
-  /** Bytes of the files of others: those that stay whatever is done, and those `takeAny` can take. */
-  foreignBytes(): { readonly fixed: number; readonly abandoned: number };
+  find(): ForeignFiles;
   /** Takes a file over that is for us. `undefined` when nothing came of it, which is counted where something is lost. Never rejects. */
   take(found: FoundSegment): Promise<Inheritance | undefined>;
   /** The same, whoever it is for. */
@@ -151,21 +160,16 @@ export function createRecovery(setup: RecoverySetup): Recovery {
 
   return {
     find() {
-      const judged = judgeSegments(listForeign(), owner.host);
+      const abandoned: FoundSegment[] = [];
       let unknownForMs: number | undefined;
-      for (const { liveness } of judged) {
-        if (liveness.state === 'unknown') unknownForMs = Math.min(unknownForMs ?? Infinity, liveness.forMs);
-      }
-      const abandoned = judged.filter(({ liveness }) => liveness.state === 'gone').map(({ segment }) => segment);
-      return { abandoned, unknownForMs };
-    },
-    foreignBytes() {
-      let [fixed, abandoned] = [0, 0];
+      let [abandonedBytes, fixedBytes] = [0, 0];
       for (const { segment, liveness } of judgeSegments(listForeign(), owner.host)) {
-        if (liveness.state === 'gone' && !stuck.has(segment.path)) abandoned += segment.bytes;
-        else fixed += segment.bytes;
+        if (liveness.state === 'gone') abandoned.push(segment);
+        if (liveness.state === 'unknown') unknownForMs = Math.min(unknownForMs ?? Infinity, liveness.forMs);
+        if (liveness.state === 'gone' && !stuck.has(segment.path)) abandonedBytes += segment.bytes;
+        else fixedBytes += segment.bytes;
       }
-      return { fixed, abandoned };
+      return { abandoned, unknownForMs, abandonedBytes, fixedBytes };
     },
     async take(found) {
       const taken = await attempt(found, (header) => isToBeTaken(header, address));
