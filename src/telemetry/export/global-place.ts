@@ -37,8 +37,31 @@ export function giveWay<T, Method extends string>(
   };
 }
 
-/** What the process has registered with the API, by the name the API keeps it under. */
-export function registeredGlobal(name: 'context' | 'diag' | 'propagation' | 'trace'): unknown {
+/** Ends what was registered. What is kept stays in place, and makes room for nothing any more. */
+export type Withdraw = (isKept: boolean) => void;
+
+/** Registers what is ours, unless another is in its place, until the application registers its own. */
+export function holdPlace<T, Method extends string>(
+  name: GlobalName,
+  api: Place<T, Method>,
+  method: Method,
+  ours: T,
+): Withdraw {
+  if (!api[method](ours)) return () => {};
+  const held = registeredGlobal(name);
+  const isOurs = (): boolean => registeredGlobal(name) === held;
+  const stopYielding = giveWay(api, method, { isOurs });
+  return (isKept) => {
+    stopYielding();
+    if (!isKept && isOurs()) api.disable();
+  };
+}
+
+/** What the API keeps a registered object under. */
+type GlobalName = 'context' | 'diag' | 'propagation' | 'trace';
+
+/** What the process has registered with the API. */
+export function registeredGlobal(name: GlobalName): unknown {
   return (globalThis as { [GLOBALS]?: Readonly<Record<string, unknown>> })[GLOBALS]?.[name];
 }
 

@@ -31,7 +31,7 @@ import { isLeftToUs } from '../propagation.ts';
 import { SENTRY_CLIENT_SAMPLE_RATE, SENTRY_ENVIRONMENT, SENTRY_RELEASE } from '../semconv.ts';
 import { createCallersRateProcessor } from './callers-rate-processor.ts';
 import { createCountingSampler } from './counting-sampler.ts';
-import { giveWay, registeredGlobal } from './global-place.ts';
+import { giveWay, holdPlace, registeredGlobal, type Withdraw } from './global-place.ts';
 import { hearRefusedProviders } from './refused-provider.ts';
 import { findRegisteredProvider, joinProvider } from './registered-provider.ts';
 import { createStampProcessor } from './stamp-processor.ts';
@@ -228,35 +228,19 @@ function whyRefused(): Problem {
   return registered === undefined ? TWO_VERSIONS : OLDER_MINOR;
 }
 
-/** Ends what was registered. What is kept stays in place, and makes room for nothing any more. */
-type Withdraw = (isKept: boolean) => void;
-
 /** Makes context follow asynchronous calls, unless the application has seen to that. */
 function registerContextManager(): Withdraw {
   if (isContextManaged()) return () => {};
-  const manager = new AsyncLocalStorageContextManager().enable();
-  if (!contextApi.setGlobalContextManager(manager)) return () => {};
-  const isOurs = (): boolean => registeredGlobal('context') === manager;
-  const stopYielding = giveWay<ContextManager, 'setGlobalContextManager'>(contextApi, 'setGlobalContextManager', {
-    isOurs,
-  });
-  return (isKept) => {
-    stopYielding();
-    if (!isKept && isOurs()) contextApi.disable();
-  };
+  const manager: ContextManager = new AsyncLocalStorageContextManager().enable();
+  return holdPlace('context', contextApi, 'setGlobalContextManager', manager);
 }
 
 function registerPropagator(names: readonly Propagator[]): Withdraw {
-  const propagator = createPropagator(names);
-  if (propagator === undefined || !propagation.setGlobalPropagator(propagator)) return () => {};
-  const isOurs = (): boolean => registeredGlobal('propagation') === propagator;
-  const stopYielding = giveWay<TextMapPropagator, 'setGlobalPropagator'>(propagation, 'setGlobalPropagator', {
-    isOurs,
+  if (names.length === 0) return () => {};
+  const propagator: TextMapPropagator = new CompositePropagator({
+    propagators: names.map((name) => PROPAGATORS[name]()),
   });
-  return (isKept) => {
-    stopYielding();
-    if (!isKept && isOurs()) propagation.disable();
-  };
+  return holdPlace('propagation', propagation, 'setGlobalPropagator', propagator);
 }
 
 /** Asked this way because the API tells in no other, and calls a second registration an error. */
@@ -310,8 +294,3 @@ const PROPAGATORS: Readonly<Record<Propagator, () => TextMapPropagator>> = {
   tracecontext: () => new W3CTraceContextPropagator(),
   baggage: () => new W3CBaggagePropagator(),
 };
-
-function createPropagator(names: readonly Propagator[]): TextMapPropagator | undefined {
-  if (names.length === 0) return undefined;
-  return new CompositePropagator({ propagators: names.map((name) => PROPAGATORS[name]()) });
-}

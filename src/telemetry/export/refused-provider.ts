@@ -1,6 +1,6 @@
-import { diag, DiagLogLevel, type DiagLogger } from '@opentelemetry/api';
+import { diag, type DiagLogger } from '@opentelemetry/api';
 
-import { giveWay, registeredGlobal } from './global-place.ts';
+import { holdPlace, registeredGlobal } from './global-place.ts';
 
 /**
  * Hears when another copy of the API refuses a provider of the application's because ours is in its place. Only the
@@ -9,14 +9,8 @@ import { giveWay, registeredGlobal } from './global-place.ts';
  */
 export function hearRefusedProviders(onRefused: () => void): () => void {
   if (registeredGlobal('diag') !== undefined) return () => {};
-  diag.setLogger(listenerFor(onRefused), DiagLogLevel.ERROR);
-  const ours = registeredGlobal('diag');
-  const isOurs = (): boolean => ours !== undefined && registeredGlobal('diag') === ours;
-  const stopYielding = giveWay<DiagLogger, 'setLogger'>(diag, 'setLogger', { isOurs });
-  return () => {
-    stopYielding();
-    if (isOurs()) diag.disable();
-  };
+  const withdraw = holdPlace('diag', diag, 'setLogger', listenerFor(onRefused));
+  return () => withdraw(false);
 }
 
 /** How every copy of the API 1.x says it. */
