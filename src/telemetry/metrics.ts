@@ -23,12 +23,14 @@ export interface DestinationNumbers {
   readonly lastSuccessAtMs?: number;
 }
 
-/** What tracing knows about itself. */
+/** What tracing knows about itself: its status, as far as metrics tell it. */
 export interface SelfNumbers {
-  readonly created: number;
-  readonly open: number;
-  readonly sampledOut: number;
-  readonly dropped: Readonly<Record<string, number>>;
+  readonly spans: {
+    readonly created: number;
+    readonly open: number;
+    readonly sampledOut: number;
+    readonly dropped: Readonly<Record<string, number>>;
+  };
   readonly destinations: readonly DestinationNumbers[];
   readonly issues?: {
     readonly sent: number;
@@ -37,7 +39,7 @@ export interface SelfNumbers {
     readonly leftOnDisk: number;
     readonly dropped: Readonly<Record<string, number>>;
   };
-  readonly onDisk?: {
+  readonly recorder?: {
     readonly spans: number;
     readonly issues: number;
     readonly bytes: number;
@@ -105,7 +107,7 @@ export function observeDelivery(read: () => SelfNumbers, provider?: MeterProvide
   };
 
   const observe = (result: BatchObservableResult): void => {
-    const { destinations, issues, onDisk, ...spans } = read();
+    const { spans, destinations, issues, recorder } = read();
     result.observe(created, spans.created);
     result.observe(open, spans.open);
     result.observe(sampledOut, spans.sampledOut);
@@ -118,13 +120,13 @@ export function observeDelivery(read: () => SelfNumbers, provider?: MeterProvide
       result.observe(issuesLeft, issues.leftOnDisk);
       observeReasons(result, issuesDropped, issues.dropped);
     }
-    if (onDisk !== undefined) {
-      result.observe(diskSpans, onDisk.spans);
-      result.observe(diskIssues, onDisk.issues);
-      result.observe(diskBytes, onDisk.bytes);
-      result.observe(recovered, onDisk.recovered);
-      result.observe(interrupted, onDisk.interrupted);
-      observeReasons(result, lost, onDisk.dropped);
+    if (recorder !== undefined) {
+      result.observe(diskSpans, recorder.spans);
+      result.observe(diskIssues, recorder.issues);
+      result.observe(diskBytes, recorder.bytes);
+      result.observe(recovered, recorder.recovered);
+      result.observe(interrupted, recorder.interrupted);
+      observeReasons(result, lost, recorder.dropped);
     }
   };
 

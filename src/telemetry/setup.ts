@@ -32,7 +32,7 @@ import { checkIssueOptions, type IssueOptions } from './issues/options.ts';
 import { createIssuePipeline, type IssuePipeline } from './issues/pipeline.ts';
 import type { IssueStatus } from './issues/sender.ts';
 import { exporterUrls } from './export/registered-provider.ts';
-import { observeDelivery, type SelfNumbers } from './metrics.ts';
+import { observeDelivery } from './metrics.ts';
 import { OPERATIONS, SEMCONV_AGENT_SPAN_NAME } from './semconv.ts';
 
 /** Options of `setupTracing`: everything the configuration knows, and what only code can say. */
@@ -221,7 +221,7 @@ function startTracing(config: TelemetryConfig, options: SetupOptions, report: Re
   const flush = createFlush(delivery);
   const withdrawExitHooks = sendAtTheEnd(sendingOf(delivery, flush), endingLimits(config));
   const statusOf = (): StatusOfTracing => statusOfDelivery(delivery, provision);
-  const withdrawMetrics = showMetrics(() => numbersOf(statusOf()), options.meterProvider, report);
+  const withdrawMetrics = showMetrics(statusOf, options.meterProvider, report);
 
   const close = async (closed: Tracing, timeoutMs: number): Promise<FlushResult> => {
     issues?.sink.release();
@@ -360,7 +360,7 @@ function statusOfDelivery(delivery: Delivery, provision: Provision): StatusOfTra
 }
 
 /** A meter provider is the application's, and by now all else is in place: one that throws costs the metrics only. */
-function showMetrics(read: () => SelfNumbers, provider: MeterProvider | undefined, report: Reporter): () => void {
+function showMetrics(read: () => StatusOfTracing, provider: MeterProvider | undefined, report: Reporter): () => void {
   try {
     return observeDelivery(read, provider);
   } catch {
@@ -375,15 +375,6 @@ const RECORDED_ABRUPT_MS = 2_000;
 function startRecorder(config: TelemetryConfig, report: Reporter): Recorder | undefined {
   if (config.recorder === undefined) return undefined;
   return createRecorder({ ...config.recorder, ...recorderAddress(config), report });
-}
-
-function numbersOf({ spans, destinations, issues, recorder }: StatusOfTracing): SelfNumbers {
-  return {
-    ...spans,
-    destinations,
-    ...(issues === undefined ? undefined : { issues }),
-    ...(recorder === undefined ? undefined : { onDisk: recorder }),
-  };
 }
 
 /** One processor that is all of them, for a provider the application builds itself. */
