@@ -14,7 +14,6 @@ import type { Recorder, Ticket } from './recorder/recorder.ts';
 import { createRetryingExporter } from './retrying-exporter.ts';
 import { createSpanDispatcher, type SpanDispatcher, type SpanDropReason } from './span-dispatcher.ts';
 import type { Outlet } from './span-intake.ts';
-import { sizeOf } from './span-size.ts';
 import { createSplittingExporter } from './splitting-exporter.ts';
 
 /** What became of the spans of one destination. Every span is in exactly one of the counts. */
@@ -148,7 +147,7 @@ export function createPipeline(
     if (failure !== undefined) say(failure, lost - rejected, left);
   };
 
-  const exporter = createRetryingExporter(createSplittingExporter(otlp, { sizeOf }), {
+  const exporter = createRetryingExporter(createSplittingExporter(otlp), {
     clock,
     // What is on disk is kept for as long as the recorder keeps it.
     retryForMs: recorder === undefined ? config.batch.retryForMs : Infinity,

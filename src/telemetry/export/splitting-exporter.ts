@@ -1,20 +1,14 @@
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import { combined, deliver, type DeliveringExporter, type DeliveryFailure, type Outcome } from './outcome.ts';
-
-export interface SplittingOptions {
-  /** About how many bytes of a request a span takes. */
-  readonly sizeOf: (span: ReadableSpan) => number;
-}
+import { sizeOf } from './span-size.ts';
 
 /**
  * Hands spans to `exporter` in requests that are not too large: in halves, and halves of these, when the backend takes
  * less. A single span the backend finds too large is refused. After a failure that is not about the
  * spans nothing more is sent: what is left is undecided.
  */
-export function createSplittingExporter(exporter: DeliveringExporter, options: SplittingOptions): DeliveringExporter {
-  const { sizeOf } = options;
-
+export function createSplittingExporter(exporter: DeliveringExporter): DeliveringExporter {
   const send = async (spans: readonly ReadableSpan[]): Promise<Outcome> => {
     const outcome = await deliver(exporter, spans);
     if (outcome.failure?.kind !== 'too_large') return outcome;

@@ -5,7 +5,6 @@ import { expect, it } from 'vitest';
 import '../../../src/telemetry/export/official-exporter.ts';
 import { createOtlpExporter } from '../../../src/telemetry/export/otlp-exporter.ts';
 import { createRetryingExporter } from '../../../src/telemetry/export/retrying-exporter.ts';
-import { sizeOf } from '../../../src/telemetry/export/span-size.ts';
 import { createSplittingExporter } from '../../../src/telemetry/export/splitting-exporter.ts';
 import { createConnection } from '../../../src/telemetry/http/connection.ts';
 import { hurriedClock } from '../http/clocks.ts';
@@ -26,7 +25,7 @@ it('whatever a server does, every export ends, and every span is where its resul
       const { url } = server;
       const connection = createConnection({ url });
       const otlp = createOtlpExporter(destinationAt(url, { timeoutMs: 40 }), connection);
-      const exporter = createRetryingExporter(createSplittingExporter(otlp, { sizeOf }), {
+      const exporter = createRetryingExporter(createSplittingExporter(otlp), {
         retryForMs: 3_000_000,
         clock: hurriedClock(),
       });

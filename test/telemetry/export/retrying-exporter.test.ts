@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { createRetryingExporter, type RetryingExporter } from '../../../src/telemetry/export/retrying-exporter.ts';
-import { sizeOf } from '../../../src/telemetry/export/span-size.ts';
 import { createSplittingExporter } from '../../../src/telemetry/export/splitting-exporter.ts';
 import type { Clock } from '../../../src/telemetry/http/clock.ts';
 import { rateLimited, startFakeSentry, type FakeAnswer, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
@@ -29,7 +28,7 @@ interface Setup {
 }
 
 function retrying({ clock, retryForMs = 300_000, timeoutMs = 5_000, ...told }: Setup): RetryingExporter {
-  const split = createSplittingExporter(exporterTo(tracesUrlOf(sentry), { timeoutMs }), { sizeOf });
+  const split = createSplittingExporter(exporterTo(tracesUrlOf(sentry), { timeoutMs }));
   return createRetryingExporter(split, { retryForMs, clock, ...told });
 }
 
@@ -171,7 +170,7 @@ describe('a failure that may pass', () => {
     sentry.answerNext(status(413));
     sentry.answerNext({ kind: 'status', status: 200, body: '{"partialSuccess":{"rejectedSpans":1}}' });
     sentry.answerNext(status(503));
-    const exporter = createRetryingExporter(createSplittingExporter(exporterTo(tracesUrlOf(sentry)), { sizeOf }), {
+    const exporter = createRetryingExporter(createSplittingExporter(exporterTo(tracesUrlOf(sentry))), {
       retryForMs: 300_000,
       clock: hurriedClock(),
     });

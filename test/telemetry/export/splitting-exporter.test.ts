@@ -1,6 +1,6 @@
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { sizeOf } from '../../../src/telemetry/export/span-size.ts';
 import { createSplittingExporter } from '../../../src/telemetry/export/splitting-exporter.ts';
 import { startFakeSentry, type FakeAnswer, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
 import { allAccepted, exported, exporterTo, someSpans, tracesUrlOf } from './exporting.ts';
@@ -17,7 +17,7 @@ const status = (code: number, headers: Readonly<Record<string, string>> = {}): F
   headers,
 });
 
-const splitting = () => createSplittingExporter(exporterTo(tracesUrlOf(sentry)), { sizeOf });
+const splitting = () => createSplittingExporter(exporterTo(tracesUrlOf(sentry)));
 
 const statuses = (): number[] => sentry.requests.map(({ status: code }) => code);
 const names = (): string[] => sentry.spans.map(({ name }) => name).toSorted();
@@ -72,15 +72,21 @@ describe('spans that are too many for one request', () => {
   });
 });
 
-it('a span that cannot be measured is refused, and the exporter goes on', async () => {
-  const exporter = createSplittingExporter(exporterTo(tracesUrlOf(sentry)), {
-    sizeOf() {
-      throw new RangeError('boom');
+it('a span that cannot be measured once it was sent is refused, and the exporter goes on', async () => {
+  const [span] = someSpans(1);
+  const changing = Object.create(span!, {
+    links: {
+      get() {
+        if (sentry.requests.length > 0) throw new RangeError('boom');
+        return [];
+      },
     },
-  });
+  }) as ReadableSpan;
   sentry.answerNext(status(413));
-  expect(await exported(exporter, someSpans(1))).toMatchObject({
+  const exporter = splitting();
+  expect(await exported(exporter, [changing])).toMatchObject({
     rejected: 1,
     refusal: { cause: 'thrown RangeError' },
   });
+  expect(await exported(exporter, someSpans(1))).toMatchObject(allAccepted(1));
 });
