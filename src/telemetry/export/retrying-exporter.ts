@@ -133,7 +133,6 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
    * failure of many spans counts little, as it may be due to any of them.
    */
   let standing = 0;
-  let isClosed = false;
   let retried = 0;
   let possibleDuplicates = 0;
   let lastError: string | undefined;
@@ -276,8 +275,7 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
   const begin = (given: Pick<Pending, 'parts' | 'giveUpAtMs' | 'onDecided' | 'suspicion'>): Pending => {
     const one: Pending = { ...given, failures: 0, isUnderWay: false, isSettled: false };
     pending.add(one);
-    if (isClosed) settle(one);
-    else void run(one);
+    void run(one);
     return one;
   };
 
@@ -310,7 +308,6 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
       return new Set(certain.flatMap(({ parts }) => parts.flatMap(({ spans }) => spans)));
     },
     close() {
-      isClosed = true;
       gate.close();
       for (const one of pending) settle(one);
     },

@@ -33,7 +33,7 @@ export interface SuspectTurn {
 }
 
 export interface GatePass {
-  /** Says how the attempt ended. */
+  /** Says how the attempt ended. To be called once. */
   leave(end: AttemptEnd): void;
 }
 
@@ -113,11 +113,8 @@ export function createSendingGate(clock: Clock, onPause: () => void): SendingGat
     if (isProbe) isProbing = true;
     const isSuspect = one.suspect !== undefined;
     if (isSuspect) isTryingSuspect = true;
-    let hasLeft = false;
     one.settle({
       leave(end) {
-        if (hasLeft) return;
-        hasLeft = true;
         if (isSuspect) isTryingSuspect = false;
         leave(enteredIn, isProbe, end);
       },
