@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { rateLimited, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
 import { ONLY_SHORT_WAITS } from '../support/only-short-waits.ts';
+import { PERMISSION } from '../support/permission.ts';
 import { runScript } from '../support/run-script.ts';
 import { TURNED_TIME } from '../support/turned-time.ts';
 
@@ -467,9 +468,6 @@ describe('a process that has nothing to send', () => {
 
 describe('a process that may start neither a thread nor a process', () => {
   it('ends at once, and is told which flag of Node lets it send', async () => {
-    const permission = process.allowedNodeEnvironmentFlags.has('--permission')
-      ? '--permission'
-      : '--experimental-permission';
     const source = `
       import { captureException, setupTracing, traceTool } from 'DIST/index.js';
       ${TURNED_TIME}
@@ -480,7 +478,7 @@ describe('a process that may start neither a thread nor a process', () => {
       process.exit(3);
     `;
     const ended = await runScript(source, {
-      env: { SENTRY_DSN: sentry.dsn, NODE_OPTIONS: `${permission} --allow-fs-read=* --no-warnings` },
+      env: { SENTRY_DSN: sentry.dsn, NODE_OPTIONS: `${PERMISSION} --allow-fs-read=* --no-warnings` },
     });
     expect(ended).toMatchObject({ code: 3, stdout: '0\n' });
     expect(ended.stderr.trimEnd().split('\n')).toEqual([

@@ -13,6 +13,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vit
 import { FAKE_PUBLIC_KEY, startFakeSentry, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
 import type { NowRequest } from '../../../src/telemetry/http/send-now.ts';
 import { SEND_NOW_PROGRAM } from '../../../src/telemetry/http/send-now-program.ts';
+import { PERMISSION } from '../../support/permission.ts';
 import { runScript, type Ended } from '../../support/run-script.ts';
 import { selfSigned, type SelfSigned } from './certificate.ts';
 import { startProxy } from './loopback-proxy.ts';
@@ -120,13 +121,10 @@ describe('requests of a process that cannot wait', () => {
   });
 
   describe.each(['a worker', 'a process of its own'])('of %s', (sender) => {
-    const permission = process.allowedNodeEnvironmentFlags.has('--permission')
-      ? '--permission'
-      : '--experimental-permission';
     const env: Readonly<Record<string, string>> =
       sender === 'a worker'
         ? {}
-        : { NODE_OPTIONS: `${permission} --allow-fs-read=* --allow-child-process --no-warnings` };
+        : { NODE_OPTIONS: `${PERMISSION} --allow-fs-read=* --allow-child-process --no-warnings` };
 
     it('go to an authority of OpenSSL, where the process takes those', async () => {
       const { url, authority } = await startSecureServer();
@@ -285,16 +283,6 @@ describe('requests of a process that cannot wait', () => {
     expect(ended).toMatchObject({ code: 0, stderr: '1\n', statuses: [200] });
   });
 
-  it('are sent by a process of its own where there may be no worker', async () => {
-    const permission = process.allowedNodeEnvironmentFlags.has('--permission')
-      ? '--permission'
-      : '--experimental-permission';
-    const ended = await sendNowTo([refusedUrl(), envelopeUrl()], undefined, {
-      NODE_OPTIONS: `${permission} --allow-fs-read=* --allow-child-process --no-warnings`,
-    });
-    expect(ended).toMatchObject({ code: 0, stderr: '', statuses: [403, 200] });
-  });
-
   it('are given up at the deadline by a process of its own also when whoever started it is gone', async () => {
     sentry.answerNextEnvelope({ kind: 'hang' });
     const sender = spawn(process.execPath, ['-e', SEND_NOW_PROGRAM], { stdio: ['pipe', 'ignore', 'inherit'] });
@@ -304,11 +292,8 @@ describe('requests of a process that cannot wait', () => {
   });
 
   it('are not sent where there may be neither, and the process goes on', async () => {
-    const permission = process.allowedNodeEnvironmentFlags.has('--permission')
-      ? '--permission'
-      : '--experimental-permission';
     const ended = await sendNowTo([envelopeUrl()], undefined, {
-      NODE_OPTIONS: `${permission} --allow-fs-read=* --no-warnings`,
+      NODE_OPTIONS: `${PERMISSION} --allow-fs-read=* --no-warnings`,
     });
     expect(ended).toMatchObject({ code: 0, stderr: '', statuses: ['ERR_ACCESS_DENIED'] });
   });

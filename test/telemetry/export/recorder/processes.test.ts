@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 import { describe, expect, test } from 'vitest';
 
+import { PERMISSION } from '../../../support/permission.ts';
 import { runScript } from '../../../support/run-script.ts';
 import { filesIn, namesOf, record, temporaryDirectory } from './recorded.ts';
 
@@ -187,9 +188,6 @@ describe('a directory that is all Node was given', () => {
   ])('%s', async (_, path, [noRead], { unwritten, said }) => {
     const parent = temporaryDirectory();
     mkdirSync(join(parent, 'there'));
-    const permission = process.allowedNodeEnvironmentFlags.has('--permission')
-      ? '--permission'
-      : '--experimental-permission';
     const repository = fileURLToPath(new URL('../../../../', import.meta.url));
     const modules = realpathSync(join(repository, 'node_modules'));
     const readable = [repository, modules, join(tmpdir(), 'faultline-script-*')];
@@ -202,7 +200,7 @@ describe('a directory that is all Node was given', () => {
       {
         env: {
           NODE_OPTIONS: [
-            permission,
+            PERMISSION,
             ...readable.map((folder) => `--allow-fs-read=${folder}`),
             ...reachable.map((folder) => `--allow-fs-write=${folder}`),
             '--no-warnings',
@@ -219,12 +217,9 @@ describe('a directory that is all Node was given', () => {
 describe('a directory this user may not write to', () => {
   test('because Node was not allowed to is said with what to do', async () => {
     const directory = temporaryDirectory();
-    const permission = process.allowedNodeEnvironmentFlags.has('--permission')
-      ? '--permission'
-      : '--experimental-permission';
     const { stdout, stderr, code } = await runScript(
       withRecorder(directory, `tracer.startSpan('a').end(); console.log(recorder.status.unwritten);`),
-      { env: { NODE_OPTIONS: `${permission} --allow-fs-read=* --no-warnings` } },
+      { env: { NODE_OPTIONS: `${PERMISSION} --allow-fs-read=* --no-warnings` } },
     );
 
     expect({ stdout, code }).toEqual({ stdout: '1\n', code: 0 });
