@@ -1,15 +1,15 @@
 import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
 import { context, metrics, propagation, trace } from '@opentelemetry/api';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { flushAfter } from '../../src/telemetry/flush-after.ts';
 import { setupTracing, type DestinationStatus, type SetupOptions, type Tracing } from '../../src/telemetry/setup.ts';
 import { traceTool } from '../../src/telemetry/spans.ts';
 import { rateLimited, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
+import { listening } from '../support/loopback.ts';
 import { selfSigned } from './http/certificate.ts';
 
 let sentry: FakeSentry;
@@ -202,9 +202,7 @@ describe('a backend whose certificate nobody vouches for', () => {
     ],
   ])('is not sent to, and where it is %s, %s is named to trust it', async (_, variable, options) => {
     const server = createServer(selfSigned(), (_request, response) => response.end('{}'));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    onTestFinished(() => void server.close());
-    const { flush } = setup(options(`127.0.0.1:${(server.address() as AddressInfo).port}`));
+    const { flush } = setup(options(await listening(server)));
     endSpans(1);
     void flush();
     while (destination().lastError === undefined) await nextTurn();
@@ -405,9 +403,7 @@ describe('a backend that fails on a certain span', () => {
         void response.writeHead(body.includes('"bad"') ? 500 : 200, { 'content-type': 'application/json' }).end('{}');
       void text(request).then(answer, () => {});
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    onTestFinished(() => void server.close());
-    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`;
+    const endpoint = `http://${await listening(server)}/v1/traces`;
     const { flush } = (tracing = setupTracing({ env: {}, endpoint, onDiagnostic: () => {} }));
     trace.getTracer('test').startSpan('bad').end();
     let flushed = await flush(200);

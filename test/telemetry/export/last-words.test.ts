@@ -1,6 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -8,6 +7,7 @@ import { buffer } from 'node:stream/consumers';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 
 import { decodeTraceRequest } from '../../../src/receiver/otlp.ts';
+import { listening } from '../../support/loopback.ts';
 import { runScript, type Ended } from '../../support/run-script.ts';
 import { TURNED_TIME } from '../../support/turned-time.ts';
 
@@ -48,12 +48,7 @@ beforeEach(async () => {
     if (request.method === 'GET') void one.then(() => response.end());
     else void answer(request, response);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`;
+  url = `http://${await listening(server)}/v1/traces`;
 });
 
 interface Told extends Ended {

@@ -1,5 +1,5 @@
 import { createServer, type RequestListener } from 'node:http';
-import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import { createServer as createTcpServer } from 'node:net';
 import { brotliCompressSync, gunzipSync, gzipSync } from 'node:zlib';
 
 import { context } from '@opentelemetry/api';
@@ -18,6 +18,7 @@ import { SERIALIZERS } from '../../../src/telemetry/export/official-exporter.ts'
 import { serializeSpans } from '../../../src/telemetry/export/serialize-spans.ts';
 import { FAKE_PUBLIC_KEY, rateLimited, startFakeSentry, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
 import { sampleSpans, serialized } from '../../receiver/sample-spans.ts';
+import { listening } from '../../support/loopback.ts';
 import { startProxy } from '../http/loopback-proxy.ts';
 import { allAccepted, destinationAt, exported, exporterTo, reasonFor, someSpans, tracesUrlOf } from './exporting.ts';
 
@@ -30,13 +31,7 @@ afterEach(() => sentry.close());
 const PROTOCOLS: readonly Protocol[] = ['http/json', 'http/protobuf'];
 
 async function startServer(listener: RequestListener): Promise<string> {
-  const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`;
+  return `http://${await listening(createServer(listener))}/v1/traces`;
 }
 
 /** A server that answers every request so, once it was read. */
@@ -426,20 +421,17 @@ describe('an answer', () => {
     expect(failure?.sentence).toMatch(sentence);
   });
 
-  /** The port of a server that answers with these bytes, whatever it is told. */
-  async function answeringBytes(bytes: readonly number[]): Promise<number> {
-    const server = createTcpServer((socket) => socket.on('data', () => socket.end(Buffer.from(bytes))));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    onTestFinished(() => void server.close());
-    return (server.address() as AddressInfo).port;
+  /** Where a server is that answers with these bytes, whatever it is told. */
+  function answeringBytes(bytes: readonly number[]): Promise<string> {
+    return listening(createTcpServer((socket) => socket.on('data', () => socket.end(Buffer.from(bytes)))));
   }
 
   it('that is none of HTTP names the ports, as the one of gRPC is often taken', async () => {
     // The settings every connection of HTTP/2 begins with.
-    const port = await answeringBytes([0, 0, 0, 4, 0, 0, 0, 0, 0]);
-    const failure = await reasonFor(exporterTo(`http://127.0.0.1:${port}/v1/traces`), someSpans(1));
+    const host = await answeringBytes([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    const failure = await reasonFor(exporterTo(`http://${host}/v1/traces`), someSpans(1));
     expect(failure?.sentence).toBe(
-      `127.0.0.1:${port} does not speak HTTP/1.1 at this port (HPE_INVALID_CONSTANT); OTLP over HTTP is usually on port 4318, gRPC on 4317`,
+      `${host} does not speak HTTP/1.1 at this port (HPE_INVALID_CONSTANT); OTLP over HTTP is usually on port 4318, gRPC on 4317`,
     );
   });
 
@@ -447,16 +439,16 @@ describe('an answer', () => {
     ['the alert of', [0x15, 3, 3, 0, 2, 2, 70]],
     ['in', [0x16, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2, ...Array.from({ length: 33 }, () => 0), 0, 0x2f, 0]],
   ])('that is %s another version of TLS says so, and not that there is none', async (_, bytes) => {
-    const port = await answeringBytes(bytes);
-    const failure = await reasonFor(exporterTo(`https://127.0.0.1:${port}/v1/traces`), someSpans(1));
-    expect(failure?.sentence).toBe(`127.0.0.1:${port} has no version of TLS in common with this process (EPROTO)`);
+    const host = await answeringBytes(bytes);
+    const failure = await reasonFor(exporterTo(`https://${host}/v1/traces`), someSpans(1));
+    expect(failure?.sentence).toBe(`${host} has no version of TLS in common with this process (EPROTO)`);
   });
 
   it('that is none of TLS names what may have to be http', async () => {
-    const port = await answeringBytes([...Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')]);
-    const failure = await reasonFor(exporterTo(`https://127.0.0.1:${port}/v1/traces`), someSpans(1));
+    const host = await answeringBytes([...Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')]);
+    const failure = await reasonFor(exporterTo(`https://${host}/v1/traces`), someSpans(1));
     expect(failure?.sentence).toBe(
-      `127.0.0.1:${port} does not speak TLS at this port (EPROTO); check whether OTEL_EXPORTER_OTLP_TRACES_ENDPOINT must start with http://`,
+      `${host} does not speak TLS at this port (EPROTO); check whether OTEL_EXPORTER_OTLP_TRACES_ENDPOINT must start with http://`,
     );
   });
 

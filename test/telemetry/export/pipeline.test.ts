@@ -1,8 +1,6 @@
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 
@@ -11,51 +9,91 @@ import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 
 // Loaded before the clock is turned, whose hours pass in less time than loading takes.
 import '../../../src/telemetry/export/official-exporter.ts';
+import type { TracingOptions } from '../../../src/telemetry/config/options.ts';
 import { resolveConfig } from '../../../src/telemetry/config/resolve.ts';
-import { createReporter } from '../../../src/telemetry/diagnostics.ts';
+import { createReporter, type Reporter } from '../../../src/telemetry/diagnostics.ts';
 import { createPipeline, destinationKey, type Pipeline } from '../../../src/telemetry/export/pipeline.ts';
 import { createRecorder, type Recorder } from '../../../src/telemetry/export/recorder/recorder.ts';
 import { decodeTraceRequest } from '../../../src/receiver/otlp.ts';
 import type { LastWord } from '../../../src/telemetry/http/last-words.ts';
 import type { Answer } from '../../../src/telemetry/http/post.ts';
+import { listening } from '../../support/loopback.ts';
 import { answered } from '../http/answers.ts';
-import { turnedClock } from '../http/clocks.ts';
+import { turnedClock, type TurnedClock } from '../http/clocks.ts';
 import { someSpans } from './exporting.ts';
+import { temporaryDirectory } from './recorder/recorded.ts';
 
 const OUTAGE_MS = 10 * 60_000;
 
-let server: Server;
 let pipeline: Pipeline;
-afterEach(async () => {
-  pipeline.close();
-  await new Promise((resolve) => server.close(resolve));
-});
+afterEach(() => pipeline.close());
+
+/** Starts a backend. Answers its URL. */
+async function serve(listener: RequestListener): Promise<string> {
+  return `http://${await listening(createServer(listener))}/v1/traces`;
+}
 
 /** Starts a backend that answers with a status by the names of the spans it is sent, or not at all. Answers its URL. */
-async function startBackend(statusOf: (names: readonly string[]) => number | undefined): Promise<string> {
-  server = createServer((request, response) => {
+function startBackend(statusOf: (names: readonly string[]) => number | undefined): Promise<string> {
+  return serve((request, response) => {
     void buffer(request).then((body) => {
       const status = statusOf(decodeTraceRequest(body, 'json').map(({ name }) => name));
       return status && response.writeHead(status, { 'content-type': 'application/json' }).end('{}');
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`;
+}
+
+interface Start extends Pick<TracingOptions, 'batch' | 'compression'> {
+  readonly clock?: TurnedClock;
+  readonly recorder?: Recorder | undefined;
+}
+
+/** What there was to say, and what of it was said. */
+interface Said {
+  readonly problems: readonly string[];
+  readonly lines: readonly string[];
+}
+
+/** Starts the way to an endpoint. */
+function start(endpoint: string, { clock, recorder, ...options }: Start = {}): Said {
+  const problems: string[] = [];
+  const lines: string[] = [];
+  const say = createReporter((line) => lines.push(line));
+  const report: Reporter = (problem) => {
+    problems.push(problem.message);
+    say(problem);
+  };
+  const config = resolveConfig({ endpoint, ...options }, {}, () => {});
+  const parts = clock === undefined ? { recorder } : { recorder, clock };
+  pipeline = createPipeline(config.destinations[0]!, config, report, parts);
+  return { problems, lines };
+}
+
+/** Starts a recorder of what goes to an endpoint. */
+function startRecorder(directory: string, url: string): Recorder {
+  const recorder = createRecorder({
+    directory,
+    destinations: [destinationKey({ name: 'otlp', url })],
+    report: () => {},
+  });
+  onTestFinished(() => recorder.close());
+  return recorder;
+}
+
+/** Lets time pass, and everything under way have its turn. */
+async function pass(clock: TurnedClock, ms: number): Promise<void> {
+  clock.turn(ms);
+  await new Promise(setImmediate);
 }
 
 describe('a destination that was never asked', () => {
   it('is not blamed for what there was no time to send', async () => {
     let requests = 0;
-    server = createServer(() => (requests += 1));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`;
-    const config = resolveConfig({ endpoint }, {}, () => {});
-    const lines: string[] = [];
-    pipeline = createPipeline(config.destinations[0]!, config, ({ message }) => lines.push(message));
+    const { problems } = start(await serve(() => (requests += 1)));
     for (const span of someSpans(2)) pipeline.outlet(span, undefined);
     pipeline.close();
     expect(requests).toBe(0);
-    expect(lines).toEqual(['2 spans were not delivered: there was no time left to send']);
+    expect(problems).toEqual(['2 spans were not delivered: there was no time left to send']);
   });
 });
 
@@ -63,21 +101,14 @@ describe('a destination whose URL has a key in its query', () => {
   it('shows it nowhere, and writes it into no file', async () => {
     let onAsked: (url: string | undefined) => void = () => {};
     const asked = new Promise<string | undefined>((resolve) => (onAsked = resolve));
-    server = createServer((request, response) => {
+    const endpoint = await serve((request, response) => {
       onAsked(request.url);
       request.resume().on('end', () => response.writeHead(503).end());
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`;
-    const directory = await mkdtemp(join(tmpdir(), 'faultline-query-'));
-    onTestFinished(() => rm(directory, { recursive: true }));
-    const config = resolveConfig({ endpoint: `${endpoint}?api_key=hunter2` }, {}, () => {});
-    const destination = config.destinations[0]!;
-    const start = (): Recorder =>
-      createRecorder({ directory, destinations: [destinationKey(destination)], report: () => {} });
-
-    const recorder = start();
-    pipeline = createPipeline(destination, config, () => {}, { recorder });
+    const url = `${endpoint}?api_key=hunter2`;
+    const directory = temporaryDirectory();
+    const recorder = startRecorder(directory, url);
+    start(url, { recorder });
     const [span] = someSpans(1);
     pipeline.outlet(span!, recorder.ended(span!));
     void pipeline.flush(1_000);
@@ -88,9 +119,8 @@ describe('a destination whose URL has a key in its query', () => {
     expect(files.join('')).toContain(`${endpoint}#`);
     expect(`${files.join('')}${JSON.stringify(pipeline.status)}`).not.toContain('hunter2');
 
-    const next = start();
+    const next = startRecorder(directory, url);
     expect((await next.recover()).spans.get(pipeline.key)).toHaveLength(1);
-    next.close();
     // Another key may be that of another account.
     expect(destinationKey({ name: 'otlp', url: `${endpoint}?api_key=other` })).not.toBe(pipeline.key);
     expect(destinationKey(pipeline.status)).toBe(pipeline.key);
@@ -101,43 +131,23 @@ describe('an outage of ten minutes', () => {
   it('loses nothing, is said in one line, and is not hammered at', async () => {
     const clock = turnedClock();
     const startedAtMs = clock.now();
-    const ids: string[] = [];
+    const taken: string[] = [];
     let attempts = 0;
-    server = createServer((request, response) => {
-      const chunks: Buffer[] = [];
-      request.on('data', (chunk: Buffer) => chunks.push(chunk));
-      request.on('end', () => {
-        if (clock.now() - startedAtMs < OUTAGE_MS) {
-          attempts += 1;
-          response.writeHead(503).end();
-          return;
-        }
-        ids.push(...decodeTraceRequest(Buffer.concat(chunks), 'json').map(({ spanId }) => spanId));
-        response.setHeader('content-type', 'application/json').end('{}');
-      });
+    const endpoint = await startBackend((names) => {
+      if (clock.now() - startedAtMs < OUTAGE_MS) {
+        attempts += 1;
+        return 503;
+      }
+      taken.push(...names);
+      return 200;
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`;
-    const config = resolveConfig({ endpoint, batch: { scheduleDelayMs: 1_000 } }, {}, () => {});
-    const lines: string[] = [];
-    pipeline = createPipeline(
-      config.destinations[0]!,
-      config,
-      createReporter((message) => lines.push(message)),
-      { clock },
-    );
+    const { lines } = start(endpoint, { clock, batch: { scheduleDelayMs: 1_000 } });
+    const spans = someSpans(2_000);
+    for (const span of spans) pipeline.outlet(span, undefined);
+    while (pipeline.status.exported < 2_000) await pass(clock, 100);
 
-    const memory = new InMemorySpanExporter();
-    const tracer = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(memory)] }).getTracer('test');
-    for (let index = 0; index < 2_000; index += 1) tracer.startSpan(`span ${index}`).end();
-    for (const span of memory.getFinishedSpans()) pipeline.outlet(span, undefined);
-    while (pipeline.status.exported < 2_000) {
-      clock.turn(100);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-
-    expect(new Set(ids)).toEqual(new Set(memory.getFinishedSpans().map((span) => span.spanContext().spanId)));
-    expect(ids).toHaveLength(2_000);
+    expect(new Set(taken)).toEqual(new Set(spans.map(({ name }) => name)));
+    expect(taken).toHaveLength(2_000);
     expect(clock.now() - startedAtMs).toBeGreaterThanOrEqual(OUTAGE_MS);
     // About every half minute, once it is known to last.
     expect(attempts).toBeLessThan(60);
@@ -155,10 +165,7 @@ describe('a backend that fails on some spans, whenever they come', () => {
       taken.push(...names);
       return 200;
     });
-    const config = resolveConfig({ endpoint, batch: { scheduleDelayMs: 1_000 } }, {}, () => {});
-    const lines: string[] = [];
-    const report = createReporter((message) => lines.push(message));
-    pipeline = createPipeline(config.destinations[0]!, config, report, { clock });
+    const { lines } = start(endpoint, { clock, batch: { scheduleDelayMs: 1_000 } });
 
     const spans = someSpans(1_500);
     const first = spans.splice(0, 1_100);
@@ -166,8 +173,7 @@ describe('a backend that fails on some spans, whenever they come', () => {
     for (let turn = 0; pipeline.status.exported < 1_496; turn += 1) {
       const next = turn % 20 === 0 ? spans.shift() : undefined;
       if (next !== undefined) pipeline.outlet(next, undefined);
-      clock.turn(100);
-      await new Promise((resolve) => setImmediate(resolve));
+      await pass(clock, 100);
     }
     expect(pipeline.status).toMatchObject({ exported: 1_496, dropped: {}, pending: 4 });
     // In an hour they are still tried, in case they come through after all.
@@ -190,9 +196,7 @@ describe('a backend that fails on some spans, whenever they come', () => {
       for (const name of names) taken.add(name);
       return 200;
     });
-    const batch = { scheduleDelayMs: 1_000, maxExportBatchSize: 2 };
-    const config = resolveConfig({ endpoint, batch }, {}, () => {});
-    pipeline = createPipeline(config.destinations[0]!, config, () => {}, { clock });
+    start(endpoint, { clock, batch: { scheduleDelayMs: 1_000, maxExportBatchSize: 2 } });
 
     const spans = someSpans(count + 20);
     const good = spans.filter(({ name }) => !isBad(name)).length;
@@ -201,8 +205,7 @@ describe('a backend that fails on some spans, whenever they come', () => {
       // The others come when the first ones have failed for minutes.
       const next = turn >= 3_000 ? spans.shift() : undefined;
       if (next !== undefined) pipeline.outlet(next, undefined);
-      clock.turn(100);
-      await new Promise((resolve) => setImmediate(resolve));
+      await pass(clock, 100);
     }
     expect(taken.size).toBe(good);
   });
@@ -216,22 +219,14 @@ describe('a backend that fails on some spans, whenever they come', () => {
       for (const name of names) taken.add(name);
       return 200;
     });
-    const config = resolveConfig({ endpoint }, {}, () => {});
-    const directory = await mkdtemp(join(tmpdir(), 'faultline-pipeline-'));
-    onTestFinished(() => rm(directory, { recursive: true }));
-    const key = destinationKey(config.destinations[0]!);
-    const recorderOf = (): Recorder => createRecorder({ directory, destinations: [key], report: () => {} });
-    const before = recorderOf();
+    const directory = temporaryDirectory();
+    const before = startRecorder(directory, endpoint);
     for (const span of someSpans(400)) before.ended(span);
     before.close();
-    const recorder = recorderOf();
-    onTestFinished(() => recorder.close());
-    pipeline = createPipeline(config.destinations[0]!, config, () => {}, { clock, recorder });
-    pipeline.offerFromDisk((await recorder.recover()).spans.get(key) ?? []);
-    for (let turn = 0; turn < 6_000 && pipeline.status.pending > 2; turn += 1) {
-      clock.turn(100);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    const recorder = startRecorder(directory, endpoint);
+    start(endpoint, { clock, recorder });
+    pipeline.offerFromDisk((await recorder.recover()).spans.get(pipeline.key) ?? []);
+    for (let turn = 0; turn < 6_000 && pipeline.status.pending > 2; turn += 1) await pass(clock, 100);
     expect(taken.size).toBe(398);
     // What was taken is struck at once, and sent by no later start, should this process be killed.
     expect(recorder.status.spans).toBe(2);
@@ -245,14 +240,10 @@ describe('a backend that fails on some spans, whenever they come', () => {
       for (const name of names) taken.add(name);
       return 200;
     });
-    const config = resolveConfig({ endpoint }, {}, () => {});
-    pipeline = createPipeline(config.destinations[0]!, config, () => {}, { clock });
+    start(endpoint, { clock });
     for (const span of someSpans(40)) pipeline.outlet(span, undefined);
-    while (taken.size < 39) {
-      clock.turn(100);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    await new Promise((resolve) => setImmediate(resolve));
+    while (taken.size < 39) await pass(clock, 100);
+    await new Promise(setImmediate);
     const words = pipeline.lastWords(1_000);
     const names = words.flatMap(({ request }) => decodeTraceRequest(request.body, 'json').map(({ name }) => name));
     expect(names).toEqual(['span 3']);
@@ -271,14 +262,13 @@ describe('a backend that fails on some spans, whenever they come', () => {
       for (const name of names) taken.add(name);
       return 200;
     });
-    const config = resolveConfig({ endpoint }, {}, () => {});
-    pipeline = createPipeline(config.destinations[0]!, config, () => {}, { clock });
+    start(endpoint, { clock });
     const spans = someSpans(42);
     const [awaited, unsent] = spans.splice(40);
     for (const span of spans) pipeline.outlet(span, undefined);
     for (; !asked.has('span 40'); clock.turn(100)) {
       if (taken.size === 39 && pipeline.status.pending === 1) pipeline.outlet(awaited!, undefined);
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise(setImmediate);
     }
     pipeline.outlet(unsent!, undefined);
     const words = pipeline.lastWords(1_000);
@@ -331,22 +321,18 @@ describe('a backend that fails on some spans, whenever they come', () => {
     ['drops the connection', (response: ServerResponse) => response.destroy()],
   ])('and %s holds up no flush and no end for longer than it takes to be sure', async (_, fail) => {
     const clock = turnedClock();
-    server = createServer((request, response) => {
+    const endpoint = await serve((request, response) => {
       void buffer(request).then((body) => {
         const isBad = decodeTraceRequest(body, 'json').some(({ name }) => name === 'span 0');
         return isBad ? fail(response) : response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
       });
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`;
-    const config = resolveConfig({ endpoint, batch: { scheduleDelayMs: 1_000 } }, {}, () => {});
-    pipeline = createPipeline(config.destinations[0]!, config, () => {}, { clock });
+    start(endpoint, { clock, batch: { scheduleDelayMs: 1_000 } });
     const spans = someSpans(400);
     for (let turn = 0; turn < 10_000 && pipeline.stuck === 0; turn += 1) {
       const next = turn % 40 === 0 ? spans.shift() : undefined;
       if (next !== undefined) pipeline.outlet(next, undefined);
-      clock.turn(100);
-      await new Promise((resolve) => setImmediate(resolve));
+      await pass(clock, 100);
     }
     const last = spans.pop()!;
     pipeline.outlet(last, undefined);
@@ -363,20 +349,14 @@ describe('a backend that fails on some spans, whenever they come', () => {
     const bad = new Set(Array.from({ length: 16 }, (_, index) => `span ${index}`));
     const clock = turnedClock();
     const endpoint = await startBackend((names) => (names.some((name) => bad.has(name)) ? 500 : 200));
-    const config = resolveConfig({ endpoint, batch: { scheduleDelayMs: 1_000 } }, {}, () => {});
-    const directory = await mkdtemp(join(tmpdir(), 'faultline-pipeline-'));
-    onTestFinished(() => rm(directory, { recursive: true }));
-    const key = destinationKey(config.destinations[0]!);
-    const recorder = createRecorder({ directory, destinations: [key], report: () => {} });
-    onTestFinished(() => recorder.close());
-    pipeline = createPipeline(config.destinations[0]!, config, () => {}, { clock, recorder });
+    const recorder = startRecorder(temporaryDirectory(), endpoint);
+    start(endpoint, { clock, recorder, batch: { scheduleDelayMs: 1_000 } });
     const spans = someSpans(800);
     for (const span of spans.splice(0, 400)) pipeline.outlet(span, recorder.ended(span));
     for (let turn = 0; turn < 10_000 && pipeline.stuck === 0; turn += 1) {
       const next = turn % 40 === 0 ? spans.shift() : undefined;
       if (next !== undefined) pipeline.outlet(next, recorder.ended(next));
-      clock.turn(100);
-      await new Promise((resolve) => setImmediate(resolve));
+      await pass(clock, 100);
     }
     expect(pipeline.stuck).toBe(1);
     for (const word of pipeline.lastWords(1_000)) word.giveUp();
@@ -390,21 +370,17 @@ describe('a backend that fails on some spans, whenever they come', () => {
     const clock = turnedClock();
     const endMs = clock.now() + 60_000;
     const endpoint = await startBackend((names) => (names.includes('span 0') && clock.now() < endMs ? 500 : 200));
-    const config = resolveConfig({ endpoint }, {}, () => {});
-    pipeline = createPipeline(config.destinations[0]!, config, () => {}, { clock });
+    start(endpoint, { clock });
     for (const span of someSpans(300)) {
       pipeline.outlet(span, undefined);
       void pipeline.flush(10_000);
       const { exported } = pipeline.status;
       for (let turn = 0; turn < 30 && pipeline.status.exported === exported; turn += 1) {
-        await new Promise((resolve) => setImmediate(resolve));
+        await new Promise(setImmediate);
       }
       clock.turn(200);
     }
-    while (pipeline.status.pending > 0) {
-      clock.turn(1_000);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    while (pipeline.status.pending > 0) await pass(clock, 1_000);
     expect(pipeline.status).toMatchObject({ exported: 300, dropped: {} });
   });
 });
@@ -413,13 +389,8 @@ describe('spans that only the recorder has', () => {
   it('take turns with those that end meanwhile, however many these are', async () => {
     const taken: string[] = [];
     const endpoint = await startBackend((names) => taken.push(...names) && 200);
-    const config = resolveConfig({ endpoint, batch: { maxExportBatchSize: 2 } }, {}, () => {});
-    const directory = await mkdtemp(join(tmpdir(), 'faultline-pipeline-'));
-    onTestFinished(() => rm(directory, { recursive: true }));
-    const key = destinationKey(config.destinations[0]!);
-    const recorder = createRecorder({ directory, destinations: [key], report: () => {} });
-    onTestFinished(() => recorder.close());
-    pipeline = createPipeline(config.destinations[0]!, config, () => {}, { recorder });
+    const recorder = startRecorder(temporaryDirectory(), endpoint);
+    start(endpoint, { recorder, batch: { maxExportBatchSize: 2 } });
     const live = someSpans(200);
     const left = live.splice(0, 20);
     pipeline.offerFromDisk(left.map((span) => recorder.ended(span)!));
@@ -442,8 +413,7 @@ describe('a backend that fails most of the time, whatever it is sent', () => {
       requests += 1;
       return isInOrder || requests % 4 === 0 ? 200 : 500;
     });
-    const config = resolveConfig({ endpoint, batch: { scheduleDelayMs: 1_000 } }, {}, () => {});
-    pipeline = createPipeline(config.destinations[0]!, config, () => {}, { clock });
+    start(endpoint, { clock, batch: { scheduleDelayMs: 1_000 } });
 
     const spans = someSpans(1_000);
     for (let turn = 0; spans.length > 0 || pipeline.status.pending > 0; turn += 1) {
@@ -451,8 +421,7 @@ describe('a backend that fails most of the time, whatever it is sent', () => {
       const next = turn % 9 === 0 ? spans.shift() : undefined;
       if (next !== undefined) pipeline.outlet(next, undefined);
       isInOrder = spans.length === 0;
-      clock.turn(100);
-      await new Promise((resolve) => setImmediate(resolve));
+      await pass(clock, 100);
     }
     expect(pipeline.status).toMatchObject({ exported: 1_000, dropped: {} });
   });
@@ -462,19 +431,14 @@ describe('a batch that is too large for one request', () => {
   it('and is refused in part and given up in part says both, each for its own spans', async () => {
     const clock = turnedClock();
     const endpoint = await startBackend((names) => (names.length > 1 ? 413 : names[0] === 'refused' ? 400 : 503));
-    const config = resolveConfig({ endpoint, batch: { scheduleDelayMs: 1_000 } }, {}, () => {});
-    const lines: string[] = [];
-    pipeline = createPipeline(config.destinations[0]!, config, ({ message }) => lines.push(message), { clock });
+    const { problems } = start(endpoint, { clock, batch: { scheduleDelayMs: 1_000 } });
     const memory = new InMemorySpanExporter();
     const tracer = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(memory)] }).getTracer('test');
     for (const name of ['refused', 'unlucky']) tracer.startSpan(name).end();
     for (const span of memory.getFinishedSpans()) pipeline.outlet(span, undefined);
-    while (pipeline.status.pending > 0) {
-      clock.turn(10_000);
-      await new Promise(setImmediate);
-    }
+    while (pipeline.status.pending > 0) await pass(clock, 10_000);
 
-    expect(lines.filter((line) => line.includes('not delivered'))).toEqual([
+    expect(problems.filter((problem) => problem.includes('not delivered'))).toEqual([
       expect.stringMatching(/^1 span was not delivered: 127\.0\.0\.1:\d+ .*400/),
       expect.stringMatching(/^1 span was not delivered: 127\.0\.0\.1:\d+ .*503/),
     ]);
@@ -483,35 +447,21 @@ describe('a batch that is too large for one request', () => {
 });
 
 describe('a destination that is closed while its answer is awaited', () => {
-  /** A server that says once that it cannot, and then nothing any more. `asked` are the requests it has. */
-  const startServer = async (): Promise<{ endpoint: string; asked: readonly ServerResponse[] }> => {
+  /** Closes it in the middle of its second request, after a first one the server could not take. Answers the lines. */
+  const closeInTheMiddle = async (startRecorderOf?: (endpoint: string) => Recorder): Promise<readonly string[]> => {
     const asked: ServerResponse[] = [];
-    server = createServer((request, response) => {
+    const endpoint = await serve((request, response) => {
       request.resume().on('end', () => {
         asked.push(response);
         if (asked.length === 1) response.writeHead(503).end();
       });
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`, asked };
-  };
-
-  /** Closes it in the middle of the second request, and answers with the lines that were said. */
-  const closeInTheMiddle = async (startRecorder?: (key: string) => Recorder): Promise<readonly string[]> => {
-    const { endpoint, asked } = await startServer();
-    const config = resolveConfig({ endpoint, batch: { scheduleDelayMs: 1_000 } }, {}, () => {});
-    const destination = config.destinations[0]!;
-    const recorder = startRecorder?.(destinationKey(destination));
-    const lines: string[] = [];
+    const recorder = startRecorderOf?.(endpoint);
     const clock = turnedClock();
-    const report = createReporter((message) => lines.push(message));
-    pipeline = createPipeline(destination, config, report, { clock, recorder });
+    const { lines } = start(endpoint, { clock, recorder, batch: { scheduleDelayMs: 1_000 } });
     const [span] = someSpans(1);
     pipeline.outlet(span!, recorder?.ended(span!));
-    while (asked.length < 2) {
-      clock.turn(10_000);
-      await new Promise(setImmediate);
-    }
+    while (asked.length < 2) await pass(clock, 10_000);
     pipeline.close();
     recorder?.close();
     await once(asked[1]!, 'close');
@@ -531,18 +481,15 @@ describe('a destination that is closed while its answer is awaited', () => {
   });
 
   it('leaves them on disk for the next start when there is a flight recorder', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'faultline-closed-'));
-    onTestFinished(() => rm(directory, { recursive: true }));
-    const start = (key: string): Recorder => createRecorder({ directory, destinations: [key], report: () => {} });
-    const lines = await closeInTheMiddle(start);
+    const directory = temporaryDirectory();
+    const lines = await closeInTheMiddle((endpoint) => startRecorder(directory, endpoint));
     expect(lines).toEqual([expect.stringMatching(/^1 span was left on disk for the next start: .*503/)]);
     expect(pipeline.status).toMatchObject({ exported: 0, failed: 0, pending: 0, leftOnDisk: 1 });
     pipeline.outlet(someSpans(1)[0]!, 1);
     expect(pipeline.status).toMatchObject({ failed: 0, leftOnDisk: 2 });
 
-    const next = start(pipeline.key);
+    const next = startRecorder(directory, pipeline.status.url);
     expect((await next.recover()).spans.get(pipeline.key)).toHaveLength(1);
-    next.close();
   });
 });
 
@@ -566,9 +513,7 @@ describe('what a process sends before it dies', () => {
   };
 
   it('is halved where it is too large, and counted as what became of each part', async () => {
-    const config = resolveConfig({ endpoint: await startBackend(() => 200) }, {}, () => {});
-    const lines: string[] = [];
-    pipeline = createPipeline(config.destinations[0]!, config, ({ message }) => lines.push(message));
+    const { problems } = start(await startBackend(() => 200));
     for (const span of someSpans(5)) pipeline.outlet(span, undefined);
     const startedAtMs = Date.now();
     const tooLarge = (names: readonly string[]): boolean => names.length > 2 || names.includes('span 4');
@@ -587,14 +532,13 @@ describe('what a process sends before it dies', () => {
     expect(pipeline.status.lastSuccessAtMs).toBeGreaterThanOrEqual(startedAtMs);
     expect(pipeline.status.lastError).toContain('413');
     pipeline.close();
-    expect(lines).toEqual([
+    expect(problems).toEqual([
       expect.stringMatching(/^1 span was not delivered: .*\(413\), and that was a single span of about 1 KiB/),
     ]);
   });
 
   it('has requests of a bounded number of spans and of bytes, oldest first', async () => {
-    const config = resolveConfig({ endpoint: await startBackend(() => 200), compression: 'none' }, {}, () => {});
-    pipeline = createPipeline(config.destinations[0]!, config, () => {});
+    start(await startBackend(() => 200), { compression: 'none' });
     const spans = [...someSpans(8, 200_000), ...someSpans(600)];
     for (const span of spans) pipeline.outlet(span, undefined);
     const words = pipeline.lastWords(1_000);
@@ -610,8 +554,7 @@ describe('what a process sends before it dies', () => {
     ['got no answer', { kind: 'timeout' }, 2],
     ['was turned away', answered(503), 0],
   ])('and sends again because it %s is counted as that, and as what may be there twice', async (_, answer, twice) => {
-    const config = resolveConfig({ endpoint: await startBackend(() => 200) }, {}, () => {});
-    pipeline = createPipeline(config.destinations[0]!, config, () => {});
+    start(await startBackend(() => 200));
     for (const span of someSpans(2)) pipeline.outlet(span, undefined);
     const again = pipeline.lastWords(1_000).flatMap((word) => word.settle(answer).words);
     answerAll(again, () => 200);

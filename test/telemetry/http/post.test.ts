@@ -3,11 +3,10 @@ import {
   createServer as createHttpServer,
   type IncomingMessage,
   type RequestListener,
-  type Server,
   type ServerResponse,
 } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import { createServer as createTcpServer, type AddressInfo, type LookupFunction } from 'node:net';
+import { createServer as createTcpServer, type LookupFunction } from 'node:net';
 import { text } from 'node:stream/consumers';
 
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -18,6 +17,7 @@ import { explainBroken } from '../../../src/telemetry/http/explain-connection.ts
 import { post, type Answer } from '../../../src/telemetry/http/post.ts';
 import { ProxyError } from '../../../src/telemetry/http/proxy-error.ts';
 import type { Proxy } from '../../../src/telemetry/http/proxy.ts';
+import { listening } from '../../support/loopback.ts';
 import { runScript } from '../../support/run-script.ts';
 import { selfSigned, type SelfSigned } from './certificate.ts';
 import { stoppedTimers } from './clocks.ts';
@@ -28,15 +28,6 @@ const BODY = Buffer.from('spans');
 afterEach(() => {
   vi.unstubAllEnvs();
 });
-
-async function listening(server: Server): Promise<string> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 /** What a server was sent. */
 interface Sent {
@@ -194,9 +185,7 @@ describe('an answer', () => {
         setImmediate(() => socket.end('{"ok":true}'.repeat(2_000)));
       }),
     );
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    onTestFinished(() => void server.close());
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const url = `http://${await listening(server)}/`;
     const answer = await send(connectionTo(url), url);
     expect(answer).toMatchObject({ kind: 'answered', status: 200, isComplete: true });
     expect(textOf(answer)).toHaveLength(22_000);
@@ -250,9 +239,7 @@ describe('no answer', () => {
     const server = createTcpServer((socket) =>
       socket.once('data', () => socket.write('HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: tea\r\n\r\n')),
     );
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    onTestFinished(() => void server.close());
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const url = `http://${await listening(server)}/`;
     const answer = await send(connectionTo(url), url);
     expect(answer).toMatchObject({ kind: 'broken', error: { message: expect.stringContaining('without an answer') } });
   });
@@ -359,9 +346,7 @@ describe('through a proxy', () => {
 
   it('that hangs up instead of answering is said', async () => {
     const server = createTcpServer((socket) => socket.once('data', () => socket.end()));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    onTestFinished(() => void server.close());
-    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const host = await listening(server);
     const proxy: Proxy = { url: `http://${host}`, host, variable: 'HTTPS_PROXY' };
     const answer = await send(connectionTo('https://sentry.test/', { proxy }), 'https://sentry.test/');
     expect(sentenceOf(answer)).toContain(`the proxy ${host} cannot be used (ECONNRESET); check HTTPS_PROXY`);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
@@ -13,6 +13,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vit
 import { FAKE_PUBLIC_KEY, startFakeSentry, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
 import type { NowRequest } from '../../../src/telemetry/http/send-now.ts';
 import { SEND_NOW_PROGRAM } from '../../../src/telemetry/http/send-now-program.ts';
+import { listening } from '../../support/loopback.ts';
 import { PERMISSION } from '../../support/permission.ts';
 import { runScript, type Ended } from '../../support/run-script.ts';
 import { selfSigned, type SelfSigned } from './certificate.ts';
@@ -72,9 +73,7 @@ async function startSecureServer(): Promise<{ url: string; cert: string; authori
   const server = createHttpsServer({ ...own }, (request, response) => {
     request.resume().on('end', () => response.end('{}'));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => void server.close());
-  return { url: `https://127.0.0.1:${(server.address() as AddressInfo).port}/`, cert: own.cert, authority };
+  return { url: `https://${await listening(server)}/`, cert: own.cert, authority };
 }
 
 /** A certificate that vouches for itself, which is also in a file. */
@@ -156,9 +155,7 @@ describe('requests of a process that cannot wait', () => {
       const server = createTcpServer((socket) => {
         socket.once('data', () => socket.write(Buffer.from([0x15, 3, 3, 0, 2, 2, 48]))).on('error', () => {});
       });
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      onTestFinished(() => void server.close());
-      const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+      const url = `https://${await listening(server)}/`;
       const ended = await sendNowTo([url], undefined, env);
       expect(ended).toMatchObject({ statuses: ['EPROTO'], messages: [expect.stringContaining('SSL alert number 48')] });
     });
@@ -168,12 +165,7 @@ describe('requests of a process that cannot wait', () => {
         if (request.url === '/endless') return void response.writeHead(200).write('x'.repeat(100_000));
         response.writeHead(429, { 'retry-after': '60', 'content-type': 'text/plain' }).end('wait, é');
       });
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      onTestFinished(() => {
-        server.closeAllConnections();
-        server.close();
-      });
-      const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const origin = `http://${await listening(server)}`;
       const ended = await sendNowTo([`${origin}/`, `${origin}/endless`], undefined, env);
       expect(ended).toMatchObject({
         code: 0,
@@ -191,11 +183,9 @@ describe('requests of a process that cannot wait', () => {
       const server = createHttpsServer({ cert, key }, (request, response) => {
         request.resume().on('end', () => response.writeHead(201).end('{}'));
       });
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      onTestFinished(() => void server.close());
+      const secure = `https://${await listening(server)}/`;
       const { url, host, variable, authorization, asked } = await startProxy({ authorization: 'Basic dTpw' });
       const proxy = { url, host, variable, ...(authorization === undefined ? {} : { authorization }) };
-      const secure = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 
       const ended = await sendNowTo(
         [
