@@ -56,13 +56,11 @@ export interface Recovered {
   readonly spans: ReadonlyMap<string, readonly Ticket[]>;
   /** The ids of Issues, oldest first. */
   readonly issues: readonly string[];
-  /** Spans that began and never ended, which are among `spans`. */
-  readonly interrupted: number;
   /**
    * Present when there are files of which nobody here can tell whether their owner lives: on another machine,
    * or in another container. After this many milliseconds another `recover()` can.
    */
-  readonly askAgainAfterMs?: number;
+  readonly askAgainAfterMs: number | undefined;
 }
 
 /** How a recorder is doing. */
@@ -240,7 +238,6 @@ export function createRecorder(setup: RecorderSetup): Recorder {
   ): Promise<Recovered> => {
     const spans = new Map<string, Ticket[]>();
     const issues: string[] = [];
-    let neverEnded = 0;
     for (const inheritance of inherited) {
       for (const [destination, offsets] of inheritance.spans) {
         const tickets = spans.get(destination) ?? [];
@@ -249,13 +246,11 @@ export function createRecorder(setup: RecorderSetup): Recorder {
       }
       for (const id of inheritance.issues) issues.push(id);
       recovered += inheritance.held.segment.spans;
-      neverEnded += inheritance.interrupted;
+      interrupted += inheritance.interrupted;
       // A file holds thousands of spans.
       await setImmediate();
     }
-    interrupted += neverEnded;
-    const found = { spans, issues, interrupted: neverEnded };
-    return unknownForMs === undefined ? found : { ...found, askAgainAfterMs: unknownForMs };
+    return { spans, issues, askAgainAfterMs: unknownForMs };
   };
 
   /** Removes what others left and nobody may keep: it is over a bound, and whoever owned it is gone. */
@@ -353,7 +348,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
       held.segment.settleIssue(id);
       noteSettled(held, (segment) => segment.add(['y', id]));
     },
-    recover: () => afterOthers(take).catch(() => ({ spans: new Map(), issues: [], interrupted: 0 })),
+    recover: () => afterOthers(take).catch(() => ({ spans: new Map(), issues: [], askAgainAfterMs: undefined })),
     get status() {
       const { lastError } = trouble;
       return {

@@ -53,7 +53,7 @@ describe('spans of a process', () => {
       ),
     );
     const { recorder } = record({ directory });
-    const { spans, issues, interrupted } = await recorder.recover();
+    const { spans, issues } = await recorder.recover();
 
     expect({ signal, stderr }).toEqual({ signal: 'SIGKILL', stderr: '' });
     const found = (spans.get('one') ?? []).map((ticket) => recorder.read(ticket));
@@ -62,7 +62,7 @@ describe('spans of a process', () => {
       ['agent', { run: 'r-1', 'error.type': 'interrupted', 'faultline.interrupted': true }],
     ]);
     expect(issues.map((id) => recorder.readIssue(id))).toEqual(['{"event_id":"i"}']);
-    expect(interrupted).toBe(1);
+    expect(recorder.status.interrupted).toBe(1);
   });
 
   test('that was killed while it wrote are recovered up to the last', async () => {
