@@ -11,6 +11,7 @@ import { createRecorderCommand, type Drain } from '../../src/cli/recorder.ts';
 import { runNode } from '../support/run-node.ts';
 import { deadOwner, record } from '../telemetry/export/recorder/recorded.ts';
 import { MAIN } from './cli.ts';
+import { NOTHING } from '../support/nothing.ts';
 
 let directory: string;
 
@@ -80,7 +81,7 @@ describe('faultline recorder status', () => {
         { state: 'alive', pid: process.pid, spans: 1, open: 0, issues: 0 },
       ],
     });
-    expect(living.recorder.status).toMatchObject({ spans: 1, dropped: {} });
+    expect(living.recorder.status).toMatchObject({ spans: 1, dropped: NOTHING });
   });
 
   test('takes the directory from the environment', async () => {

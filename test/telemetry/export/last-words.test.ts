@@ -10,6 +10,7 @@ import { decodeTraceRequest } from '../../../src/receiver/otlp.ts';
 import { listening } from '../../support/loopback.ts';
 import { runScript, type Ended } from '../../support/run-script.ts';
 import { TURNED_TIME } from '../../support/turned-time.ts';
+import { NOTHING } from '../../support/nothing.ts';
 
 // What sends is blocked meanwhile, so every application here is a process of its own.
 
@@ -103,7 +104,7 @@ describe('the last requests of a process', () => {
     replies = always(LOGIN_PAGE);
     const { code, destination, stderr } = await run(`await step('a'); process.exit(0);`, recorder);
     expect(code).toBe(0);
-    expect(destination).toMatchObject({ exported: 0, rejected: 0, dropped: {}, leftOnDisk: 1, pending: 0 });
+    expect(destination).toMatchObject({ exported: 0, rejected: 0, dropped: NOTHING, leftOnDisk: 1, pending: 0 });
     expect(withoutHost(stderr)).toMatch(
       /^faultline: 1 span was left on disk for the next start: HOST answered with a web page \(200\)/,
     );
@@ -121,7 +122,7 @@ describe('the last requests of a process', () => {
       { status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ partialSuccess }) },
     ];
     const { destination, stderr } = await run(`await step('a'); await step('b'); process.exit(0);`);
-    expect(destination).toMatchObject({ exported: 1, rejected: 1, dropped: {}, pending: 0 });
+    expect(destination).toMatchObject({ exported: 1, rejected: 1, dropped: NOTHING, pending: 0 });
     expect(withoutHost(stderr)).toBe(
       'faultline: 1 span was not delivered: HOST took the request without them: too old\n',
     );
@@ -146,7 +147,13 @@ describe('the last requests of a process', () => {
     const { destination, stderr } = await run(`await step('a'); process.exit(0);`, await directory());
     expect(requests).toHaveLength(1);
     const leftOnDisk = fate === 'lost' ? 0 : 1;
-    expect(destination).toMatchObject({ exported: 0, rejected: 1 - leftOnDisk, dropped: {}, leftOnDisk, pending: 0 });
+    expect(destination).toMatchObject({
+      exported: 0,
+      rejected: 1 - leftOnDisk,
+      dropped: NOTHING,
+      leftOnDisk,
+      pending: 0,
+    });
     const what = fate === 'lost' ? 'not delivered' : 'left on disk for the next start';
     expect(withoutHost(stderr).startsWith(`faultline: 1 span was ${what}: ${reason}`)).toBe(true);
     expect(stderr.split('\n')).toHaveLength(2);
@@ -345,7 +352,7 @@ describe('the last requests of a process', () => {
       4_000,
     );
     expect({ code, stderr }).toEqual({ code: 3, stderr: '' });
-    expect(destination).toMatchObject({ exported: 2, dropped: {}, pending: 0 });
+    expect(destination).toMatchObject({ exported: 2, dropped: NOTHING, pending: 0 });
   });
 
   it('that repeat one which was refused for a while are no possible duplicates', async () => {

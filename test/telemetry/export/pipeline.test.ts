@@ -22,6 +22,7 @@ import { answered } from '../http/answers.ts';
 import { turnedClock, type TurnedClock } from '../http/clocks.ts';
 import { someSpans } from './exporting.ts';
 import { temporaryDirectory } from './recorder/recorded.ts';
+import { NOTHING } from '../../support/nothing.ts';
 
 const OUTAGE_MS = 10 * 60_000;
 
@@ -175,7 +176,7 @@ describe('a backend that fails on some spans, whenever they come', () => {
       if (next !== undefined) pipeline.outlet(next, undefined);
       await pass(clock, 100);
     }
-    expect(pipeline.status).toMatchObject({ exported: 1_496, dropped: {}, pending: 4 });
+    expect(pipeline.status).toMatchObject({ exported: 1_496, dropped: NOTHING, pending: 4 });
     // In an hour they are still tried, in case they come through after all.
     clock.turn(3_600_000);
     await expect.poll(() => pipeline.status).toMatchObject({ exported: 1_496, dropped: { expired: 4 }, pending: 0 });
@@ -338,7 +339,7 @@ describe('a backend that fails on some spans, whenever they come', () => {
     pipeline.outlet(last, undefined);
     // The clock stands still.
     await pipeline.flush(10_000);
-    expect(pipeline.status).toMatchObject({ dropped: {}, pending: 1 });
+    expect(pipeline.status).toMatchObject({ dropped: NOTHING, pending: 1 });
     // Nor does it hold up the end of the process.
     expect(pipeline.lastWords(10_000)).toEqual([]);
     pipeline.close();
@@ -381,7 +382,7 @@ describe('a backend that fails on some spans, whenever they come', () => {
       clock.turn(200);
     }
     while (pipeline.status.pending > 0) await pass(clock, 1_000);
-    expect(pipeline.status).toMatchObject({ exported: 300, dropped: {} });
+    expect(pipeline.status).toMatchObject({ exported: 300, dropped: NOTHING });
   });
 });
 
@@ -423,7 +424,7 @@ describe('a backend that fails most of the time, whatever it is sent', () => {
       isInOrder = spans.length === 0;
       await pass(clock, 100);
     }
-    expect(pipeline.status).toMatchObject({ exported: 1_000, dropped: {} });
+    expect(pipeline.status).toMatchObject({ exported: 1_000, dropped: NOTHING });
   });
 });
 

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import type { Ticket } from '../../../../src/telemetry/export/recorder/recorder.ts';
 import { fc } from '../../../support/properties.ts';
 import { deadOwner, filesIn, namesOf, record, temporaryDirectory } from './recorded.ts';
+import { NOTHING } from '../../../support/nothing.ts';
 
 describe('a recorder', () => {
   test('writes nothing before there is something to write', () => {
@@ -22,7 +23,7 @@ describe('a recorder', () => {
     const tickets = trace('a', 'b', 'c');
 
     expect(namesOf(recorder, tickets.toReversed())).toEqual(['c', 'b', 'a']);
-    expect(recorder.status).toMatchObject({ spans: 3, issues: 0, dropped: {} });
+    expect(recorder.status).toMatchObject({ spans: 3, issues: 0, dropped: NOTHING });
   });
 
   test('reads a long span back', () => {
@@ -159,7 +160,7 @@ describe('a recorder', () => {
     recorder.close();
 
     expect(recorder.read(tickets[0] ?? 0)).toBeUndefined();
-    expect(recorder.status).toMatchObject({ spans: 1, issues: 0, dropped: {} });
+    expect(recorder.status).toMatchObject({ spans: 1, issues: 0, dropped: NOTHING });
     expect(filesIn(directory)).toHaveLength(1);
   });
 });

@@ -17,6 +17,7 @@ import { formatSegmentName, parseSegmentName } from '../../../../src/telemetry/e
 import { hasUnsettled } from '../../../../src/telemetry/export/recorder/take-over.ts';
 import { deadOwner, filesIn, namesOf, record, temporaryDirectory } from './recorded.ts';
 import { fc } from '../../../support/properties.ts';
+import { NOTHING } from '../../../support/nothing.ts';
 
 function onlyFile(directory: string): string {
   const [file = ''] = filesIn(directory);
@@ -70,7 +71,7 @@ describe('what a process that is gone left behind', () => {
       ['two', ['c']],
     ]);
     expect(issues).toEqual([]);
-    expect(recorder.status).toMatchObject({ spans: 2, recovered: 2, interrupted: 0, dropped: {} });
+    expect(recorder.status).toMatchObject({ spans: 2, recovered: 2, interrupted: 0, dropped: NOTHING });
   });
 
   test('is given out once', async () => {
@@ -333,7 +334,7 @@ describe('what is for others', () => {
     await recorder.recover();
 
     expect((await recorder.recover()).spans.size).toBe(0);
-    expect(recorder.status).toMatchObject({ spans: 0, recovered: 0, dropped: {} });
+    expect(recorder.status).toMatchObject({ spans: 0, recovered: 0, dropped: NOTHING });
     expect(filesIn(directory)).toEqual(before);
     expect(problems.map(({ message }) => message)).toEqual([expect.stringContaining('http://a/api/11/')]);
   });
@@ -508,7 +509,7 @@ describe('a file of somebody who may live', () => {
     expect(own).toHaveLength(1);
     const lines = readFileSync(join(directory, own[0] ?? ''), 'utf8');
     expect(['open', 'a', 'b'].map((name) => lines.includes(`"${name}"`))).toEqual([true, false, true]);
-    expect(slept.recorder.status).toMatchObject({ spans: 1, dropped: {} });
+    expect(slept.recorder.status).toMatchObject({ spans: 1, dropped: NOTHING });
   });
 });
 

@@ -7,6 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import { deadOwner, filesIn, namesOf, record, temporaryDirectory } from './recorded.ts';
+import { NOTHING } from '../../../support/nothing.ts';
 
 function run(command: string, ...args: readonly string[]): void {
   execFileSync(command, args, { stdio: 'ignore' });
@@ -55,7 +56,7 @@ describe.runIf(canMount)('a recorder whose disk is full', () => {
     expect(filesIn(directory)).toHaveLength(1);
     expect(kept.length).toBeGreaterThan(5);
     expect(kept.length).toBeLessThan(90);
-    expect(recorder.status).toMatchObject({ spans: kept.length, unwritten: 102 - kept.length, dropped: {} });
+    expect(recorder.status).toMatchObject({ spans: kept.length, unwritten: 102 - kept.length, dropped: NOTHING });
     expect(namesOf(recorder, kept)).toEqual([...kept.slice(1).map(() => 'a'), 'later']);
     expect(problems.map(({ message }) => message)).toEqual([
       `The flight recorder cannot keep everything: the disk of ${directory} is full (ENOSPC); make room, or lower recorder.maxBytes`,
@@ -128,7 +129,7 @@ describe('a recorder whose directory', () => {
     expect(tickets).toEqual([]);
     expect(await recorder.recover()).toEqual({ spans: new Map(), issues: [] });
     recorder.close();
-    expect(recorder.status).toMatchObject({ spans: 0, issues: 0, bytes: 0, unwritten: 2, dropped: {} });
+    expect(recorder.status).toMatchObject({ spans: 0, issues: 0, bytes: 0, unwritten: 2, dropped: NOTHING });
     expect(recorder.status.lastError).toContain('(ENOTDIR)');
     expect(problems.map(({ message }) => message)).toEqual([
       expect.stringMatching(/leads through a file \(ENOTDIR\); set FAULTLINE_RECORDER_DIR to a directory/),
