@@ -32,6 +32,7 @@ import {
   type FakeAnswer,
   type FakeSentry,
 } from '../../../src/testing/fake-sentry.ts';
+import { NOTHING } from '../../support/nothing.ts';
 import { ONLY_SHORT_WAITS } from '../../support/only-short-waits.ts';
 import { runScript } from '../../support/run-script.ts';
 import { selfSigned } from '../http/certificate.ts';
@@ -195,7 +196,7 @@ describe('an answer that means no', () => {
     sender.send(anEvent());
     await sender.flush();
 
-    expect(sender.status).toMatchObject({ failed: 2, sent: 1, pending: 0, dropped: {} });
+    expect(sender.status).toMatchObject({ failed: 2, sent: 1, pending: 0, dropped: NOTHING });
     expect(sender.status.lastError).toMatch(sentence);
     expect(sender.status.lastError).toContain(host());
     expect(lines).toEqual([`an Issue was not delivered: ${sender.status.lastError}`]);
@@ -768,7 +769,7 @@ describe('events that are kept in a journal', () => {
     for (const event of events) sender.send(event);
     await sender.flush();
     expect([...journal.kept.keys()]).toEqual(events.map(({ event_id: id }) => id));
-    expect(sender.status).toMatchObject({ sent: 0, failed: 0, pending: 0, leftOnDisk: 2, dropped: {} });
+    expect(sender.status).toMatchObject({ sent: 0, failed: 0, pending: 0, leftOnDisk: 2, dropped: NOTHING });
     expect(lines).toEqual([`an Issue was left on disk for the next start: ${sender.status.lastError}`]);
   });
 
@@ -843,7 +844,7 @@ describe('events that are kept in a journal', () => {
     await sentry.waitForRequests(1);
     sender.close();
     expect(journal.kept.size).toBe(2);
-    expect(sender.status).toMatchObject({ pending: 0, leftOnDisk: 2, dropped: {} });
+    expect(sender.status).toMatchObject({ pending: 0, leftOnDisk: 2, dropped: NOTHING });
     expect(lines).toEqual([
       `2 Issues were left on disk for the next start: ${host()} did not take them before the time for it was over`,
     ]);
@@ -854,11 +855,11 @@ describe('events that are kept in a journal', () => {
     const sender = createSender({ journal, maxPending: 1 });
     const events = [anEvent(), anEvent(), anEvent()];
     for (const event of events) sender.send(event);
-    expect(sender.status).toMatchObject({ pending: 3, leftOnDisk: 0, dropped: {} });
+    expect(sender.status).toMatchObject({ pending: 3, leftOnDisk: 0, dropped: NOTHING });
     await sender.flush();
     expect(receivedIds()).toEqual([events[2], events[0], events[1]].map((event) => event?.event_id));
     expect(journal.kept.size).toBe(0);
-    expect(sender.status).toMatchObject({ sent: 3, pending: 0, leftOnDisk: 0, dropped: {} });
+    expect(sender.status).toMatchObject({ sent: 3, pending: 0, leftOnDisk: 0, dropped: NOTHING });
     expect(lines).toEqual([]);
   });
 
