@@ -204,11 +204,10 @@ class SpanReview {
     return changes ?? attributes;
   }
 
-  #roleInEvent(event: EventFacts, key: string, { role }: AttributeFacts): AttributeRole {
+  #roleInEvent(event: EventFacts, key: string, { role }: AttributeFacts): SettledRole {
     const alone = settledRole(role, key, this.#span);
-    const inEvent = eventAttributeRole(event, key, alone);
-    const isRecorded = inEvent.role === 'content' && this.#captures(inEvent.needs);
-    return isRecorded && NEVER_RECORDED.has(alone.role) ? alone : inEvent;
+    const inEvent = settledRole(eventAttributeRole(event, key, alone), key, this.#span);
+    return NEVER_RECORDED.has(alone.role) && this.#isRecorded(inEvent) ? alone : inEvent;
   }
 
   #attribute(
@@ -245,11 +244,9 @@ class SpanReview {
   ): AttributeValue | undefined {
     switch (role.role) {
       case 'content':
-        return this.#captures(role.needs) ? this.#content(value) : undefined;
       case 'input':
-        return this.#captures(this.#isTool() ? ['toolArguments'] : EVERYTHING_SAID) ? this.#content(value) : undefined;
       case 'output':
-        return this.#captures(this.#isTool() ? ['toolResults'] : EVERYTHING_SAID) ? this.#content(value) : undefined;
+        return this.#isRecorded(role) ? this.#content(value) : undefined;
       case 'message':
         return eachText(value, (text) => this.#message(text, String(around[EXCEPTION_TYPE] ?? '')));
       case 'class':
@@ -276,6 +273,20 @@ class SpanReview {
           key,
           eachText(value, (text) => withoutValues(text, databaseSystem(around))),
         );
+    }
+  }
+
+  /** Whether it is content of which all kinds are recorded that it may be made of. */
+  #isRecorded(role: SettledRole): boolean {
+    switch (role.role) {
+      case 'content':
+        return this.#captures(role.needs);
+      case 'input':
+        return this.#captures(this.#isTool() ? ['toolArguments'] : EVERYTHING_SAID);
+      case 'output':
+        return this.#captures(this.#isTool() ? ['toolResults'] : EVERYTHING_SAID);
+      default:
+        return false;
     }
   }
 

@@ -461,9 +461,9 @@ describe('a span of another instrumentation, while content is not recorded', () 
     });
   });
 
-  it('has neither in an event whose family is content', () => {
+  it.each(['gen_ai.prompt.part', 'langfuse.observation.output'])('has neither in an event of the family %s', (name) => {
     const said = { text: 'Be brief.', error: 'canary', url: 'https://files.example/a.png?user=canary' };
-    const span = foreign({}, (writing) => writing.addEvent('gen_ai.prompt.part', said));
+    const span = foreign({}, (writing) => writing.addEvent(name, said));
     expect(
       allowUnder(span, createContentPolicy({ captureContent: true, errorMessages: 'withheld' })).events[0]?.attributes,
     ).toEqual({
