@@ -170,7 +170,7 @@ function observeReturned(returned: unknown, view: View, overlaid: object, name: 
   if (isPlainPromise(returned)) return tellsResult(view, name) ? observeTold(returned, view, overlaid) : returned;
   if (isThenable(returned)) return observeThenable(returned, observation);
   if (isFollowed(returned)) return follow(returned, observation);
-  if (!Array.isArray(returned) || returned.length === 0 || !returned.every(isFollowed)) return returned;
+  if (!isListOfFollowed(returned)) return returned;
   const branches = branchesOf(observation, returned.length);
   return returned.map((branch, index) => follow(branch, branches[index]!));
 }
@@ -210,7 +210,7 @@ function observeAnswer(answer: unknown, view: View, overlaid: object): unknown {
   if (answer === view.object) return overlaid;
   const { observation } = view;
   if (isFollowed(answer)) return follow(answer, observation);
-  const data = dataWithin(answer);
+  const data = guard(() => dataWithin(answer));
   if (isFollowed(data)) return { ...(answer as object), data: follow(data, observation) };
   if (isOpen(view)) return answer;
   observation.observer.onResult(data ?? answer);
@@ -238,6 +238,10 @@ type Followed = AsyncIterable<unknown>;
 
 function isFollowed(value: unknown): value is Followed {
   return says(() => value instanceof ReadableStream || (isAsyncIterable(value) && !isPage(value)));
+}
+
+function isListOfFollowed(value: unknown): value is readonly Followed[] {
+  return says(() => Array.isArray(value) && value.length > 0 && value.every(isFollowed));
 }
 
 /** Getters and proxies may throw at whoever asks: what does not say what it is counts as a value. */

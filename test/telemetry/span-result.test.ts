@@ -369,6 +369,28 @@ describe('an object that throws when it is asked what it is', () => {
     ).toBe(true);
     expectSuccess();
   });
+
+  it('is a value, as a proxy that is revoked, also from a method of a result', async () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    expect(traceMemory({ store: 'rows' }, () => proxy) === proxy).toBe(true);
+    expectSuccess();
+    telemetry.reset();
+    const request = Object.assign(Promise.resolve('answer'), { parts: () => proxy });
+    const traced = traceMemory({ store: 'rows' }, () => request);
+    expect(traced.parts() === proxy).toBe(true);
+    expect(await traced).toBe('answer');
+    expectSuccess();
+  });
+
+  it('is a value, as a proxy without a class, also where a method of a result promises it', async () => {
+    const answer = new Proxy({}, { getPrototypeOf: refuse });
+    const request = Object.assign(Promise.resolve('answer'), { withResponse: () => Promise.resolve(answer) });
+    const traced = traceMemory({ store: 'rows' }, () => request);
+    expect((await traced.withResponse()) === answer).toBe(true);
+    await traced;
+    expectSuccess();
+  });
 });
 
 describe('an object that is followed', () => {

@@ -5,7 +5,7 @@ import { memoryAttributes } from '../attributes/memory.ts';
 import { textOf } from '../attributes/text.ts';
 import { contentPolicyOf, runAttributes } from '../context.ts';
 import type { FailurePoint } from '../failure-points.ts';
-import { guarded } from '../guard.ts';
+import { guard, guarded } from '../guard.ts';
 import { GEN_AI_MEMORY_RECORD_COUNT, GEN_AI_MEMORY_STORE_ID } from '../semconv.ts';
 import type { MemoryResult, MemorySpan, MemorySpanOptions } from './handles.ts';
 import { openChild } from './open-span.ts';
@@ -43,13 +43,18 @@ class MemoryOperation extends OperationSpan implements MemorySpan {
   }
 
   override onResult(value: unknown): void {
-    if (this.answer === undefined && Array.isArray(value)) this.write(memoryRecords, () => value);
+    if (this.answer === undefined && isList(value)) this.write(memoryRecords, () => value);
   }
 
   protected override describeError(): { readonly point: FailurePoint } {
     if (this.within !== undefined) this.within.totals.memoryFailed = true;
     return { point: 'memory.search' };
   }
+}
+
+/** A proxy may throw at whoever asks. */
+function isList(value: unknown): value is readonly unknown[] {
+  return guard(() => Array.isArray(value)) === true;
 }
 
 /** @internal */
