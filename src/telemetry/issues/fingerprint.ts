@@ -178,8 +178,13 @@ const RELEASE_NAME = [
   '(?=[a-f]{0,63}\\d)(?![a-f]{4,63}\\d+[/_.-])[0-9a-f]{7,64}',
 ].join('|');
 
-/** One of them, or a few behind each other, such as a time with a commit. */
-const RELEASE = new RegExp(`(?<![^/_.-])(?:${RELEASE_NAME})(?:[_.-](?:${RELEASE_NAME})){0,3}(?=/)`, 'gi');
+const DATE = '\\d{4}-\\d{2}-\\d{2}';
+
+/** One of them, or a few behind each other, such as a time with a commit. A date beside one is no version of an API. */
+const RELEASE = new RegExp(
+  `(?<![^/_.-])(?:${DATE}[_.-])?(?:${RELEASE_NAME})(?:[_.-](?:${RELEASE_NAME}|${DATE})){0,3}(?=/)`,
+  'gi',
+);
 
 /** The version in the name of such a folder, with what says how far it is. Another word stays: `app-1.4.2-worker`. */
 const VERSION = new RegExp(

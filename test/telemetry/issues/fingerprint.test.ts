@@ -90,6 +90,8 @@ describe('the fingerprint of a failure', () => {
       ['9b6d847', 'c7614ed'],
       ['20261121120000-9b6d847', '20261122093000-c7614ed'],
       ['app-9b6d847-2026-11-21T12-00-00Z', 'app-c7614ed-2026-11-22T09-30-00Z'],
+      ['2026-11-21-9b6d847', '2026-11-22-c7614ed'],
+      ['app-9b6d847_2026-11-21', 'app-c7614ed_2026-11-22'],
       ['9b6d8470c1a2', 'c7614ede5f05'],
       ['9b6d8470c1a2b3c4d5e6f708192a3b4c5d6e7f80', 'a614ede5f0577a7c1e6e3a0baf2fe2d2c0c3c2c1'],
       ['job-8c3f0c3e-9a41-4c55-9f6e-0d5b8f2f7a11', 'job-1f0a6c1b-2d3e-4f5a-8b7c-9d0e1f2a3b4c'],
@@ -98,6 +100,7 @@ describe('the fingerprint of a failure', () => {
     }
     expect(inFolder('v1')).not.toEqual(inFolder('v2'));
     expect(inFolder('api/2024-01-01')).not.toEqual(inFolder('api/2025-01-01'));
+    expect(inFolder('api/2024-01-01-preview')).not.toEqual(inFolder('api/2025-01-01-preview'));
     expect(inFolder('facade')).not.toEqual(inFolder('decade'));
     expect(inFolder('facade2')).not.toEqual(inFolder('decade2'));
     expect(inFolder('facade2-9b6d847')).not.toEqual(inFolder('decade2-9b6d847'));
