@@ -5,6 +5,6 @@ import { errorType } from '../../telemetry/linked-errors.ts';
 export function reasonOf(error: unknown): string {
   const type = errorType(error);
   if (!(error instanceof Error) || error.message === '') return type;
-  const message = safeErrorMessage('Error', error.message).split('\n', 1)[0]!;
+  const message = safeErrorMessage(error.message).split('\n', 1)[0]!;
   return type === 'Error' ? message : `${type}: ${message}`;
 }

@@ -15,29 +15,9 @@ interface TextRedactor {
 const RULES: ScanRules = { secrets: true, cards: true, emails: true, phones: true, ipAddresses: true, keys: true };
 const EVERYTHING: TextRedactor = { text: (text) => redactText(text, RULES, () => PLACEHOLDER) };
 
-/**
- * Errors whose message quotes the value they choked on: a prompt, a completion or a tool argument. Only
- * the part before the value is kept.
- */
-const QUOTES_ITS_INPUT: Readonly<Record<string, string>> = {
-  AI_JSONParseError: 'JSON parsing failed',
-  AI_TypeValidationError: 'Type validation failed',
-  AI_InvalidPromptError: 'Invalid prompt',
-  AI_InvalidArgumentError: 'Invalid argument',
-  AI_NoObjectGeneratedError: 'No object generated',
-  AI_InvalidToolInputError: 'Invalid tool input',
-  SyntaxError: 'Syntax error',
-  ZodError: 'Validation failed',
-};
-
-/** What an error of a class that always quotes its input says without it. */
-export function withoutInput(errorType: string): string | undefined {
-  return Object.hasOwn(QUOTES_ITS_INPUT, errorType) ? QUOTES_ITS_INPUT[errorType] : undefined;
-}
-
-/** An error message that may leave the process: without anything that is known, without quoted input, cut to length. */
-export function safeErrorMessage(errorType: string, message: string): string {
-  return withoutInput(errorType) ?? safeText(message, EVERYTHING);
+/** An error message that may leave the process: without anything that is known, cut to length. */
+export function safeErrorMessage(message: string): string {
+  return safeText(message, EVERYTHING);
 }
 
 /** A text of people's that may leave the process: without secrets, cut to the length of an error message. */

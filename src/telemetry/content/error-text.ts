@@ -1,6 +1,6 @@
 import { guard } from '../guard.ts';
 import { codeInCapitals, ownCode } from './error-code.ts';
-import { safeText, withoutInput } from './error-message.ts';
+import { safeText } from './error-message.ts';
 import type { ContentPolicy, ErrorMessages } from './policy.ts';
 import { withholdContent } from './withhold.ts';
 
@@ -199,13 +199,28 @@ const CLASS_TEXTS: Readonly<Record<string, string>> = {
   APIUserAbortError: 'the request was aborted',
 };
 
+/**
+ * Errors whose message quotes the value they choked on: a prompt, a completion or a tool argument. Only
+ * the part before the value is kept.
+ */
+const QUOTES_ITS_INPUT: Readonly<Record<string, string>> = {
+  AI_JSONParseError: 'JSON parsing failed',
+  AI_TypeValidationError: 'Type validation failed',
+  AI_InvalidPromptError: 'Invalid prompt',
+  AI_InvalidArgumentError: 'Invalid argument',
+  AI_NoObjectGeneratedError: 'No object generated',
+  AI_InvalidToolInputError: 'Invalid tool input',
+  SyntaxError: 'Syntax error',
+  ZodError: 'Validation failed',
+};
+
 function ownEntry<T>(table: Readonly<Record<string, T>>, key: string): T | undefined {
   return Object.hasOwn(table, key) ? table[key] : undefined;
 }
 
-/** The same as `withoutInput`, and of Zod's errors what kinds of issues they tell of. */
+/** What an error of a class that quotes its input says without it, and of Zod's what kinds of issues they tell of. */
 function genericText(type: string, message: string): string | undefined {
-  const text = withoutInput(type);
+  const text = ownEntry(QUOTES_ITS_INPUT, type);
   return type === 'ZodError' ? `${text}${zodCodes(message)}` : text;
 }
 

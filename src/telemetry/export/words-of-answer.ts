@@ -11,7 +11,7 @@ const MAX_SHOWN = 200;
  */
 export function shownWords(message: string, destination: Pick<Destination, 'url' | 'headers'>): string {
   const unquoted = withoutValues(inOneLine(message), credentialsOf(destination)).replaceAll(quoted(), '"…"');
-  return safeErrorMessage('', unquoted).slice(0, MAX_SHOWN).toWellFormed().trim();
+  return safeErrorMessage(unquoted).slice(0, MAX_SHOWN).toWellFormed().trim();
 }
 
 const unprintable = latePattern(String.raw`[\p{C}\s]+`, 'gu');
