@@ -10,6 +10,7 @@ import { setupTracing, type DestinationStatus, type SetupOptions, type Tracing }
 import { traceTool } from '../../src/telemetry/spans.ts';
 import { rateLimited, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
 import { listening } from '../support/loopback.ts';
+import { prerender } from '../support/prerendered-page.ts';
 import { selfSigned } from './http/certificate.ts';
 import { NOTHING } from '../support/nothing.ts';
 
@@ -190,6 +191,21 @@ describe('a backend in every kind of trouble, one after the other', () => {
     expect(destination()).toMatchObject({ exported: 20_000, failed: 0, pending: 0 });
     expect(destination().retried).toBeGreaterThan(0);
     expect(mostBytes).toBeLessThanOrEqual(maxQueueBytes);
+  });
+});
+
+describe('a page that Next.js prerenders', () => {
+  it('is not given up by the requests with its spans, which are answered while it goes on', async () => {
+    setup({ batch: { scheduleDelayMs: 1 } });
+    // The backend is in trouble at first, and the next attempt is drawn by lot.
+    sentry.answerNext({ kind: 'status', status: 503 });
+    const asked = await prerender(async () => {
+      endSpans(1);
+      while (destination().lastError === undefined) await nextTurn();
+      await tracing!.flush();
+    });
+    expect(asked).toEqual([]);
+    expect(destination()).toMatchObject({ exported: 1, retried: 1 });
   });
 });
 

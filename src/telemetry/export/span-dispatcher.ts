@@ -1,5 +1,6 @@
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
+import { active } from '../active.ts';
 import type { Clock } from '../http/clock.ts';
 import type { DeliveryFailure, Outcome } from './outcome.ts';
 import { createPassingSet } from './passing-set.ts';
@@ -146,11 +147,11 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
   const isFull = (): boolean => queue.count >= maxBatchSize || queue.bytes >= MAX_BATCH_BYTES;
   const mustSendLive = (): boolean => queue.count > 0 && (due || flushes.size > 0 || isFull());
 
-  /** Not in the caller's time: who ends a span has work of its own to do. */
+  /** Not in the caller's time: who ends a span has work of its own to do. Nor on behalf of its request. */
   const pumpSoon = (): void => {
     if (pumping || closed) return;
     pumping = true;
-    setImmediate(pump);
+    setImmediate(() => active().apart(pump));
   };
 
   const waitForMore = (): void => {
