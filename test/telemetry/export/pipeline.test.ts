@@ -403,6 +403,21 @@ describe('spans that only the recorder has', () => {
 
     expect(taken.slice(0, 100)).toEqual(expect.arrayContaining(left.map(({ name }) => name)));
   });
+
+  it('hold up none that end meanwhile, however many they are', async () => {
+    const taken: string[] = [];
+    const endpoint = await startBackend((names) => taken.push(...names) && 200);
+    const recorder = startRecorder(temporaryDirectory(), endpoint);
+    start(endpoint, { recorder, batch: { maxExportBatchSize: 2 } });
+    const left = someSpans(200);
+    const live = left.splice(0, 20);
+    pipeline.offerFromDisk(left.map((span) => recorder.ended(span)!));
+    for (const span of live) pipeline.outlet(span, undefined);
+    await pipeline.flush(60_000);
+
+    expect(taken).toHaveLength(200);
+    expect(taken.slice(0, 100)).toEqual(expect.arrayContaining(live.map(({ name }) => name)));
+  });
 });
 
 describe('a backend that fails most of the time, whatever it is sent', () => {

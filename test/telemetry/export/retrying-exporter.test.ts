@@ -161,6 +161,7 @@ describe('a failure that may pass', () => {
     const exporter = retrying({ clock });
     const result = await sent(exporter, someSpans(2));
     expect(result.rejected + result.undecided.length).toBe(2);
+    expect(exporter.history.lastError).toContain(String(code));
     expect(exporter.history.lastSuccessMs).toBeUndefined();
     expect(sentry.requests).toHaveLength(1);
     expect(clock.waited).toEqual([]);

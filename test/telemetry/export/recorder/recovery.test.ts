@@ -636,6 +636,25 @@ test('a file of a newer format stays where it is, and that is said once', async 
   expect(problems.map(({ message }) => message)).toEqual([expect.stringContaining('files of format 2')]);
 });
 
+test('a file of a newer format, which nobody here can give up, takes room from what is ours', async () => {
+  const directory = temporaryDirectory();
+  const name = formatSegmentName({ begunAt: 1, owner: deadOwner(), sequence: 1 });
+  const [maxBytes, theirs] = [128 * 1024, 96 * 1024];
+  writeFileSync(join(directory, name), `{"format":"faultline-recorder","version":2}\n${'?'.repeat(theirs)}`);
+  const { recorder, tracer, clock } = record({ directory, maxBytes });
+  for (let count = 0; count < 100; count += 1) {
+    tracer.startSpan('a', { attributes: { content: 'x'.repeat(1_000) } }).end();
+  }
+  const bytes = (): number => {
+    clock.turn(60_000);
+    return recorder.status.bytes;
+  };
+
+  await expect.poll(bytes).toBeLessThanOrEqual(maxBytes - theirs);
+  expect(filesIn(directory)).toContain(name);
+  expect(recorder.status.spans + (recorder.status.dropped.bytes ?? 0)).toBe(100);
+});
+
 test('a name that leads nowhere is passed over, and files beside it are not', async () => {
   const directory = temporaryDirectory();
   record({ directory, owner: deadOwner() }).trace('a');
