@@ -147,6 +147,18 @@ describe('spans that end', () => {
     expect(lines[0]).toMatch(/, or raise batch\.maxQueueBytes$/);
   });
 
+  it('are said to be too much, and not to be the oldest, when one is larger than all of memory', async () => {
+    const { flush } = setup({ batch: { maxQueueBytes: 10_000 } });
+    endSpans(1);
+    endSpans(1, { text: 'x'.repeat(10_000) });
+    await flush();
+    expect(destination()).toMatchObject({ exported: 1, dropped: { queue_full: 1 } });
+    const { host } = new URL(sentry.origin);
+    expect(lines).toEqual([
+      `spans were not delivered: more came than ${host} takes and memory holds; set FAULTLINE_RECORDER_DIR to keep them on disk, or raise batch.maxQueueBytes`,
+    ]);
+  });
+
   it('names the bound on their number when that was the one', async () => {
     sentry.answerNext({ kind: 'hang' }, 10);
     const { shutdown } = setup({ batch: { maxQueueSize: 10 } });

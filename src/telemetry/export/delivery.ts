@@ -118,7 +118,7 @@ export function createFlush(delivery: Delivery): (timeoutMs: number) => Promise<
 const PAUSED = 'the backend asked for a longer pause than there was time; what waits is sent after it';
 
 const DROPPED =
-  'more spans or Issues came than could be held, and the oldest were dropped; OTEL_BSP_MAX_QUEUE_SIZE and batch.maxQueueBytes raise what is held of spans';
+  'more spans or Issues came than could be held; OTEL_BSP_MAX_QUEUE_SIZE and batch.maxQueueBytes raise what is held of spans';
 
 /** What sends, as the end of the process sees it. */
 export function sendingOf(delivery: Delivery, flush: (timeoutMs: number) => Promise<FlushResult>): Sending {
