@@ -687,6 +687,18 @@ describe('a provider the application registers after Faultline', () => {
     expect(functions().map((one, index) => one === before[index])).toEqual([true, true, true, true]);
   });
 
+  it('finds every place of the API free once Faultline is shut down', async () => {
+    const told: unknown[] = [];
+    const tell = (message: string): void => void told.push(message);
+    await setup({ dsn: sentry.dsn }).shutdown();
+
+    expect(trace.setGlobalTracerProvider(new NodeTracerProvider())).toBe(true);
+    expect(context.setGlobalContextManager(new AsyncLocalStorageContextManager())).toBe(true);
+    expect(propagation.setGlobalPropagator(propagator)).toBe(true);
+    expect(diag.setLogger({ error: tell, warn: tell, info: tell, debug: tell, verbose: tell })).toBe(true);
+    expect(told).toEqual([]);
+  });
+
   it('and takes no processors is said once and shown, and keeps its place when Faultline is shut down', async () => {
     const on = setup({ dsn: sentry.dsn });
     runAgent();

@@ -464,6 +464,7 @@ describe('a span of another instrumentation, while content is not recorded', () 
   it.each(['gen_ai.prompt.part', 'langfuse.observation.output'])('has neither in an event of the family %s', (name) => {
     const said = { text: 'Be brief.', error: 'canary', url: 'https://files.example/a.png?user=canary' };
     const span = foreign({}, (writing) => writing.addEvent(name, said));
+    expect(allowUnder(span, createContentPolicy({ errorMessages: 'redacted' })).events[0]?.attributes).toEqual({});
     expect(
       allowUnder(span, createContentPolicy({ captureContent: true, errorMessages: 'withheld' })).events[0]?.attributes,
     ).toEqual({
