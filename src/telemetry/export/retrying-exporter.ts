@@ -163,9 +163,7 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
     suspects.delete(one);
     one.isSettled = true;
     const undecided = one.parts.flatMap(({ spans }) => spans);
-    const failure = one.parts.at(-1)?.failure;
-    lastError = failure?.sentence ?? lastError;
-    tell(one, undecided, { undecided, failure });
+    tell(one, undecided, { undecided, failure: one.parts.at(-1)?.failure });
   };
 
   const makeRoomForSuspect = (): void => {
