@@ -7,8 +7,8 @@ export interface InProcessHistoryOptions {
   /** Most messages kept of one conversation, the newest. Default: 100. */
   readonly maxMessages?: number | undefined;
   /**
-   * Most characters kept of all conversations together. Beyond it those that were silent for longest are forgotten, but
-   * never the one that has just been saved. Default: 100 million.
+   * Most characters kept of all conversations together, where each value counts as 16 besides its text. Beyond it those
+   * that were silent for longest are forgotten, but never the one that has just been saved. Default: 100 million.
    */
   readonly maxCharacters?: number | undefined;
 }
@@ -63,12 +63,22 @@ function charactersOf(message: Message): number {
   return characters;
 }
 
-/** Texts and bytes by their length, anything else as a little. */
-function sizeOf(value: unknown): number {
-  if (typeof value === 'string') return value.length;
-  if (ArrayBuffer.isView(value)) return value.byteLength;
-  if (typeof value !== 'object' || value === null) return 1;
-  return Object.values(value).reduce<number>((sum, part) => sum + sizeOf(part), 1);
+/** What a value takes up besides the text it may be: about as many bytes as a number or a short list does. */
+const CHARACTERS_OF_A_VALUE = 16;
+
+/** Counts everything in a message, and what is in it twice once. It may be deeper than calls may go. */
+function sizeOf(message: Message): number {
+  const objects = new Set<object>([message]);
+  let characters = 0;
+  for (const object of objects) {
+    for (const value of Object.values<unknown>(object as Readonly<Record<string, unknown>>)) {
+      characters += CHARACTERS_OF_A_VALUE;
+      if (typeof value === 'string') characters += value.length;
+      else if (ArrayBuffer.isView(value)) characters += value.byteLength;
+      else if (typeof value === 'object' && value !== null) objects.add(value);
+    }
+  }
+  return characters;
 }
 
 /**

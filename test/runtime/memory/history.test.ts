@@ -25,7 +25,7 @@ describe('an in-process history', () => {
   });
 
   test('forgets it as well when all of them together have become too large, and never the one that speaks', async () => {
-    const history = inProcessHistory({ maxCharacters: 1_000 });
+    const history = inProcessHistory({ maxCharacters: 1_300 });
     const screenshot = (data: string): Message => ({
       role: 'tool',
       content: [
@@ -55,6 +55,33 @@ describe('an in-process history', () => {
     expect(await kept()).toEqual(['c']);
     await history.save('a', [user('hi')]);
     expect(await kept()).toEqual(['a']);
+  });
+
+  const result = (value: unknown): Message => ({
+    role: 'tool',
+    content: [{ type: 'tool-result', toolCallId: 'call_1', toolName: 'query', output: { type: 'json', value } }],
+  });
+
+  test('counts the rows of a table as well, which take memory without a text in them', async () => {
+    const history = inProcessHistory({ maxCharacters: 10_000 });
+    const rows = Array.from({ length: 100 }, (_, id) => ({ id, price: id / 7, sold: true }));
+
+    await history.save('a', [user('hi'), result(rows)]);
+    await history.save('b', [user('hi'), result(rows)]);
+
+    expect([(await history.load('a')).length, (await history.load('b')).length]).toEqual([0, 2]);
+  });
+
+  test('keeps what is as deep as JSON may be, and what knows itself', async () => {
+    const history = inProcessHistory();
+    const deep = JSON.parse('['.repeat(5_000) + ']'.repeat(5_000)) as unknown;
+    const tree: Record<string, unknown> = {};
+    tree['leaf'] = { tree };
+    const messages = [user('hi'), result(deep), result(tree)];
+
+    await history.save('a', messages);
+
+    expect(await history.load('a')).toHaveLength(messages.length);
   });
 
   test('keeps the newest messages, from one of the user on', async () => {
