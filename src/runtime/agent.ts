@@ -2,6 +2,7 @@ import type { SpanContext } from '@opentelemetry/api';
 
 import { getRunContext, runIdAround, withRunContext, type RunContext } from '../telemetry/context.ts';
 import { errorType } from '../telemetry/linked-errors.ts';
+import { newRunId } from '../telemetry/run-id.ts';
 import { traceAgent, type AgentSpan } from '../telemetry/spans.ts';
 import { agentTool } from './agent-tool.ts';
 import { createBudget } from './budget.ts';
@@ -253,9 +254,4 @@ function streamRun(agent: AgentDefinition, input: RunInput, options: RunOptions,
 /** Without a registered tracer provider spans have a context of zeros, which names nothing. */
 function validContext(context: SpanContext): SpanContext | undefined {
   return /^0*$/.test(context.traceId) ? undefined : context;
-}
-
-/** Eight hexadecimal digits: enough to tell the runs of a process apart in a log line. */
-function newRunId(): string {
-  return globalThis.crypto.randomUUID().slice(0, 8);
 }

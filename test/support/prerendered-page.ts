@@ -15,13 +15,16 @@ export async function prerender(page: () => Promise<unknown>): Promise<readonly 
   const { now } = Date;
   const { random } = Math;
   const { randomUUID, randomBytes } = crypto;
-  const { Date: TrueDate } = globalThis;
+  const { crypto: webCrypto, Date: TrueDate } = globalThis;
+  const getRandomValues = webCrypto.getRandomValues.bind(webCrypto);
   const provider = trace.getTracerProvider();
   const getTracer = provider.getTracer.bind(provider);
   Date.now = () => (note('Date.now()'), now());
   Math.random = () => (note('Math.random()'), random());
   crypto.randomUUID = (options) => (note('randomUUID()'), randomUUID(options));
   crypto.randomBytes = (size: number) => (note('randomBytes()'), randomBytes(size));
+  webCrypto.randomUUID = () => (note('crypto.randomUUID()'), randomUUID());
+  webCrypto.getRandomValues = (bytes) => (note('crypto.getRandomValues()'), getRandomValues(bytes));
   globalThis.Date = new Proxy(TrueDate, {
     construct: (date, given) => (given.length === 0 && note('new Date()'), Reflect.construct(date, given) as Date),
   });
@@ -34,6 +37,7 @@ export async function prerender(page: () => Promise<unknown>): Promise<readonly 
     provider.getTracer = getTracer;
     globalThis.Date = TrueDate;
     Object.assign(crypto, { randomUUID, randomBytes });
+    Object.assign(webCrypto, { randomUUID, getRandomValues });
     Math.random = random;
     Date.now = now;
   }

@@ -435,7 +435,8 @@ describe('a page that Next.js prerenders', () => {
   });
 
   it('is given up by no agent where nothing is set up', async () => {
-    expect(await prerender(page)).toEqual([]);
+    const helper = createAgent({ name: 'helper', models: [scriptedModel(['Hi.'])] });
+    expect(await prerender(() => Promise.all([page(), helper.run('hi')]))).toEqual([]);
   });
 
   it('has agents each of whose runs has an id of its own', async () => {

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 import { trace, TraceFlags, type SpanContext } from '@opentelemetry/api';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { ReceivedSpan } from '../../src/receiver/received-span.ts';
 import { activate } from '../../src/telemetry/active.ts';
@@ -275,6 +275,23 @@ describe('an agent run', () => {
     ]);
     expect(span('agent.invoke helper').attributes).toMatchObject({ 'faultline.fallbacks': 1, 'faultline.turns': 1 });
     expect(span('agent.invoke helper').status.code).toBe(UNSET);
+  });
+});
+
+describe('the ids of runs', () => {
+  /** Those of a process, or of a worker, that has loaded Faultline at a moment. */
+  async function idsOfCopy(loadedAtMs: number): Promise<readonly (string | undefined)[]> {
+    vi.resetModules();
+    const now = vi.spyOn(performance, 'now').mockReturnValue(loadedAtMs);
+    const copy = await import('../../src/telemetry/spans.ts');
+    now.mockRestore();
+    return Array.from({ length: 1000 }, () => copy.traceAgent({ name: 'helper' }, () => getRunContext()?.runId));
+  }
+
+  it('are others in each process, also when all were started at once', async () => {
+    const ids = [...(await idsOfCopy(40)), ...(await idsOfCopy(40.0001))];
+
+    expect(new Set(ids).size).toBe(2000);
   });
 });
 

@@ -23,6 +23,7 @@ import { isOver, type AgentFrame, type RunFrame } from '../run-frame.ts';
 import type { FailurePoint } from '../failure-points.ts';
 import { errorType } from '../linked-errors.ts';
 import { guard, guarded } from '../guard.ts';
+import { newRunId } from '../run-id.ts';
 import { Scope } from '../scope.ts';
 import type { AgentResult, AgentSpan, AgentSpanOptions } from './handles.ts';
 import { addOwn, parentContext, spanName, tracer } from './open-span.ts';
@@ -198,21 +199,4 @@ function agentRun(options: AgentSpanOptions, outer: RunFrame | undefined, ownRun
 
 function newTotals(): RunTotals {
   return { turns: 0, fallbacks: 0, toolErrors: 0, memoryFailed: false };
-}
-
-/** Where the ids of this process begin: at the time, which no other process or copy of this file began at. */
-let runs = Math.trunc(performance.timeOrigin * 1e3 + performance.now() * 1e6);
-
-/**
- * Eight hexadecimal digits: enough to tell the runs of a process apart in a log line. They are those of a number that
- * grows, mixed up so that ids look nothing like their neighbours. None is drawn, as Next.js gives up a page it
- * prerenders as soon as that asks for a random number, also where no tracing is set up.
- *
- * @see https://nextjs.org/docs/messages/blocking-prerender-random
- */
-function newRunId(): string {
-  runs += 1;
-  let mixed = Math.imul(runs ^ (runs >>> 16), 0x85eb_ca6b);
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2_ae35);
-  return ((mixed ^ (mixed >>> 16)) >>> 0).toString(16).padStart(8, '0');
 }
