@@ -6,6 +6,7 @@ import { httpStatus } from '../linked-errors.ts';
 import { SCOPE_NAME } from '../semconv.ts';
 import { codePattern, messagePattern, namePattern } from './message-pattern.ts';
 import type { SentryFrame } from './sentry-event.ts';
+import { isOfBundledPackages } from './stack-frames.ts';
 
 /** What of a failure decides which Issue it belongs to. */
 export interface FingerprintedFailure {
@@ -84,7 +85,12 @@ function place({ message, frames, tags }: FingerprintedFailure): readonly string
 function tellingFrames(frames: readonly SentryFrame[], message: string): readonly SentryFrame[] {
   const ofApplication = frames.filter(({ in_app }) => in_app);
   if (ofApplication.length > 0 || !message.startsWith(WITHHELD)) return ofApplication;
-  return frames.filter(({ module }) => module !== undefined && module !== SCOPE_NAME);
+  return frames.filter(isOfPackage);
+}
+
+function isOfPackage({ module, filename }: SentryFrame): boolean {
+  if (module !== undefined) return module !== SCOPE_NAME;
+  return isOfBundledPackages(filename) && !filename.includes(`_${SCOPE_NAME}_`);
 }
 
 /** Of a package its name tells enough: where its files are is up to who installs it. */

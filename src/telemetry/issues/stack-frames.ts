@@ -104,7 +104,7 @@ function describeFile(location: string, places: CodePlaces): File {
     in_app:
       (isFile(comparable) || FROM_COMMAND_LINE.test(path) || (isSingleExecutable && BUILT_IN.test(comparable))) &&
       npmPackage === undefined &&
-      !BUNDLED_PACKAGES.test(comparable) &&
+      !isOfBundledPackages(comparable) &&
       !ownFolders.some((folder) => comparable.startsWith(folder)),
   };
 }
@@ -131,8 +131,18 @@ function shortPath(path: string, workingDirectory: string): string {
 /** Code a bundler adds to what it bundles. */
 const BUNDLER_RUNTIME = /^webpack(?:-internal)?:\/\/[^/]*\/(?:webpack\/|external )/;
 
-/** What Turbopack makes of packages alone. It calls a file by the folder that all in it comes from. */
-const BUNDLED_PACKAGES = /\/node_modules_[^/]*$/;
+/**
+ * What Turbopack makes of packages alone. It calls a file by the folder that all in it comes from, where the first four
+ * (Next.js 15: five) characters of a hash stand for all up to the last of several `node_modules`, as with pnpm. They also
+ * stand for the beginning of a long name; of that at least 60 characters are left.
+ */
+const BUNDLED_PACKAGES =
+  /\/(?:node_modules_[^/]*|chunks\/(?:ssr\/)?(?:[0-2][\da-z_-]{3}|(?=[a-f]*\d)[\da-f]{5})_[^/]{1,59}?(?:\._)?\.js)$/;
+
+/** Whether a file is made of packages alone, and does not say which. */
+export function isOfBundledPackages(filename: string): boolean {
+  return BUNDLED_PACKAGES.test(filename);
+}
 
 function isFile(path: string): boolean {
   return /^(?:\/|\.{1,2}\/|[a-z]:\/|(?!node:|wasm:)[a-z][a-z0-9+.-]+:\/)/i.test(path) && !BUNDLER_RUNTIME.test(path);

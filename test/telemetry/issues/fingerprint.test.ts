@@ -139,6 +139,19 @@ describe('the fingerprint of a failure', () => {
     for (const frames of [[node], [ours, node]]) {
       expect(failureFingerprint({ ...withheld, frames }).slice(2)).toEqual(['[message withheld]']);
     }
+    const bundled = (name: string) => ({
+      ...node,
+      function: 'f',
+      filename: `.next/server/chunks/ssr/${name}_0stl-tj8xsls7._.js`,
+    });
+    for (const name of ['node_modules_@ai-sdk_openai', '0n0s_@ai-sdk_openai']) {
+      expect(failureFingerprint({ ...withheld, frames: [bundled(name), node] }).slice(2)).toEqual([
+        `f in .next/server/chunks/ssr/${name}_#._.js`,
+      ]);
+    }
+    for (const name of ['node_modules_faultline_dist', '0n0s_faultline_dist']) {
+      expect(failureFingerprint({ ...withheld, frames: [bundled(name)] }).slice(2)).toEqual(['[message withheld]']);
+    }
     const nameless = { ...library, function: '<anonymous>' };
     expect(failureFingerprint({ ...withheld, frames: [library, nameless] }).slice(2)).toEqual([
       '<anonymous> in pg',

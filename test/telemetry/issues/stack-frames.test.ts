@@ -69,6 +69,20 @@ describe('a frame of the application', () => {
       'my_node_modules/x.js',
       '/srv/app/my_node_modules/x.js',
     ],
+    ...[
+      ['a number first', 'migrations/0001_init.js'],
+      ['Turbopack', '.next/server/chunks/[root-of-the-server]__1a-s55cd8nqs1._.js'],
+      ['Turbopack with a word first', '.next/server/chunks/lib_tools_ts_1noek_qnm44jj._.js'],
+      [
+        'Turbopack that was cut to its length',
+        '.next/server/chunks/0rb7_-long-name-of-a-folder_and-one-more-long-folder_leaf_route_actions_1q1tjqq-d566g.js',
+      ],
+    ].map(([what, file]): [string, string, string, string] => [
+      what!,
+      `f (/srv/app/${file}:1:2)`,
+      file!,
+      `/srv/app/${file}`,
+    ]),
     ['a folder like the working directory', 'f (/srv/app2/x.js:1:2)', '/srv/app2/x.js', undefined],
     ['webpack', 'f (webpack://my-app/./src/x.ts?4f2a:1:2)', 'src/x.ts', 'webpack://my-app/./src/x.ts'],
     [
@@ -144,14 +158,17 @@ describe('a frame of somebody else', () => {
         module: '@x/y',
       },
     ],
-    [
-      'packages that Turbopack has bundled',
-      'f (/srv/app/.next/server/chunks/ssr/node_modules_@ai-sdk_openai_0stl-tj8xsls7._.js:95:5)',
-      {
-        filename: '.next/server/chunks/ssr/node_modules_@ai-sdk_openai_0stl-tj8xsls7._.js',
-        abs_path: '/srv/app/.next/server/chunks/ssr/node_modules_@ai-sdk_openai_0stl-tj8xsls7._.js',
-      },
-    ],
+    ...[
+      ['packages that Turbopack has bundled', 'ssr/node_modules_@ai-sdk_openai_0stl-tj8xsls7._.js'],
+      ['packages of pnpm that it has bundled', 'node_modules__pnpm_1w3jjll6wlmsj._.js'],
+      ['a package of pnpm that it has bundled', 'ssr/0n0s_next_dist_1bcyzwyqbnrmz._.js'],
+      ['a file of a package of pnpm that it has bundled', '15sd_@vercel_oidc_dist_token_10ruti0t4fc3q.js'],
+      ['a package of pnpm that it has bundled for Next.js 15', 'ssr/29c1c_next_dist_f1b3a9d0._.js'],
+    ].map(([what, file]): [string, string, object] => [
+      what!,
+      `f (/srv/app/.next/server/chunks/${file}:95:5)`,
+      { filename: `.next/server/chunks/${file}`, abs_path: `/srv/app/.next/server/chunks/${file}` },
+    ]),
     [
       'Faultline',
       'f (/opt/faultline/dist/telemetry/spans.js:95:5)',
