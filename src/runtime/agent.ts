@@ -138,7 +138,8 @@ function startRun(
   const { name, description, candidates, shouldFallback } = agent;
   const outer = currentLineage();
   const within = outer === undefined || isOver(outer) ? undefined : outer;
-  const runId = runIdAround() ?? within?.context.runId ?? newRunId();
+  const idAround = runIdAround();
+  const runId = idAround ?? within?.context.runId ?? newRunId();
   const known = defined({ user: options.user, conversationId: options.conversationId });
   const onLog = options.onLog === undefined ? outer?.onLog : guardedListener(options.onLog, 'onLog');
   const lineage = descend(within, { ...outer?.context, ...known, agent: name, runId }, limits, onLog);
@@ -146,9 +147,9 @@ function startRun(
   let said: readonly Message[] = [];
   const { captureContent = agent.captureContent } = options;
   const span = {
-    ...defined({ description, captureContent }),
+    // An id that is known around the run is no id of its own, and outlives it.
+    ...defined({ description, captureContent, runId: idAround === undefined ? runId : undefined }),
     name,
-    runId,
     signal: caller.signal,
     input: () => input,
     withhold: () => messageContent(said),

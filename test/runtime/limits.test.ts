@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { BudgetExceededError, createAgent, defineTool, MaxDepthError, MaxTurnsError } from '../../src/runtime/index.ts';
 import type { Agent, AgentOptions, RunContext, RunLimits, Tool } from '../../src/runtime/index.ts';
+import { withRunContext } from '../../src/telemetry/context.ts';
 import { scriptedModel, type ScriptedTurn, type ScriptedTurnFunction } from '../../src/testing/scripted-model.ts';
 import { z } from 'zod';
 import { collect, echo, only, rejection } from './support/agents.ts';
@@ -126,6 +127,15 @@ describe('the limits of a run', () => {
     expect(runs.map(({ depth }) => depth)).toEqual(runs.map(() => 0));
     const traces = recorder.named('agent.invoke follow').map((span) => span.spanContext().traceId);
     expect(new Set(traces).size).toBe(runs.length);
+  });
+
+  test('do not hold for such runs, while an id that was given around all of them does', async () => {
+    const runs = await withRunContext({ runId: 'import-7' }, () => runsOfFollowUps(3));
+
+    expect(runs.map(({ runId, depth }) => [runId, depth])).toEqual(runs.map(() => ['import-7', 0]));
+    for (const { attributes } of recorder.named('agent.invoke follow')) {
+      expect(attributes['faultline.run.id']).toBe('import-7');
+    }
   });
 
   test('keep what there was of an answer, without showing it to whoever prints the error', async () => {
