@@ -64,15 +64,15 @@ function hasSigns(thrown: unknown): boolean {
  */
 function isAnswer(thrown: Signs): boolean {
   if (thrown instanceof Error) return false;
-  // What was fetched has an address, and is the answer of somebody else.
-  if (thrown instanceof Response) return thrown.url === '' && thrown.status < 500;
+  // What was fetched has an address, and is the answer of somebody else. One without a status is a network error.
+  if (thrown instanceof Response) return thrown.url === '' && isFrom(200, 500, thrown.status);
   const { type, init, status, location, isNotFound } = thrown;
-  if (type === 'DataWithResponseInit') return !isAtLeast(500, init?.status);
-  if (typeof location === 'string') return isAtLeast(300, status) && !isAtLeast(400, status);
-  if (errorType(thrown) === 'HttpError') return isAtLeast(400, status) && !isAtLeast(500, status);
+  if (type === 'DataWithResponseInit') return isFrom(200, 500, init?.status ?? 200);
+  if (typeof location === 'string') return isFrom(300, 400, status);
+  if (errorType(thrown) === 'HttpError') return isFrom(400, 500, status);
   return isNotFound === true;
 }
 
-function isAtLeast(lowest: number, status: unknown): boolean {
-  return typeof status === 'number' && status >= lowest;
+function isFrom(lowest: number, above: number, status: unknown): boolean {
+  return typeof status === 'number' && status >= lowest && status < above;
 }

@@ -659,6 +659,7 @@ describe('a failure', () => {
     const answers = {
       made: new Response(null, { status: 500 }),
       fetched: await fetch('data:text/plain,no'),
+      unreachable: Response.error(),
       data: { type: 'DataWithResponseInit', data: 'no', init: { status: 503 } },
       kit: new HttpError(500),
     };
