@@ -387,11 +387,17 @@ describe('a backend that fails on some spans, whenever they come', () => {
 });
 
 describe('spans that only the recorder has', () => {
-  it('take turns with those that end meanwhile, however many these are', async () => {
+  /** Starts a pipeline of small requests. Answers with its recorder and the names of the spans in the order they arrive. */
+  const startWithRecorder = async (): Promise<{ recorder: Recorder; taken: readonly string[] }> => {
     const taken: string[] = [];
     const endpoint = await startBackend((names) => taken.push(...names) && 200);
     const recorder = startRecorder(temporaryDirectory(), endpoint);
     start(endpoint, { recorder, batch: { maxExportBatchSize: 2 } });
+    return { recorder, taken };
+  };
+
+  it('take turns with those that end meanwhile, however many these are', async () => {
+    const { recorder, taken } = await startWithRecorder();
     const live = someSpans(200);
     const left = live.splice(0, 20);
     pipeline.offerFromDisk(left.map((span) => recorder.ended(span)!));
@@ -405,10 +411,7 @@ describe('spans that only the recorder has', () => {
   });
 
   it('hold up none that end meanwhile, however many they are', async () => {
-    const taken: string[] = [];
-    const endpoint = await startBackend((names) => taken.push(...names) && 200);
-    const recorder = startRecorder(temporaryDirectory(), endpoint);
-    start(endpoint, { recorder, batch: { maxExportBatchSize: 2 } });
+    const { recorder, taken } = await startWithRecorder();
     const left = someSpans(200);
     const live = left.splice(0, 20);
     pipeline.offerFromDisk(left.map((span) => recorder.ended(span)!));
