@@ -266,15 +266,16 @@ const API_CODE = /^[a-z][a-z0-9]{0,30}(?:[_.-][a-z0-9]{1,30}){0,6}$/i;
 /** How far an error is followed along its causes. */
 const MAX_CAUSES = 5;
 
-/** The code of an error: its own or that of a cause of it, or the one an API answered with. */
+/** The code of an error, its own or the one an API answered with, or that of a cause of it. */
 function errorCode(error: unknown): string | undefined {
   let current = error;
   for (let depth = 0; depth < MAX_CAUSES && current !== undefined && current !== null; depth += 1) {
-    const code = ownCode(current);
+    const code = ownCode(current) ?? apiCode(current);
     if (code !== undefined) return code;
-    current = property(current, 'cause');
+    // The AI SDK throws an error without a cause when it has tried again in vain.
+    current = property(current, 'cause') ?? property(current, 'lastError');
   }
-  return apiCode(error);
+  return undefined;
 }
 
 /**

@@ -60,6 +60,16 @@ describe('what is sent of an error while content is not recorded', () => {
       'Too Many Requests (rate_limit_exceeded)',
     ],
     [
+      'AI SDK, which has tried again',
+      named('AI_RetryError', 'canary', {
+        lastError: named('AI_APICallError', 'canary', {
+          statusCode: 429,
+          data: { error: { code: 'insufficient_quota', type: 'insufficient_quota' } },
+        }),
+      }),
+      'Too Many Requests (insufficient_quota)',
+    ],
+    [
       'OpenAI',
       named('BadRequestError', 'canary', {
         status: 400,
@@ -136,6 +146,16 @@ describe('what is sent of an error while content is not recorded', () => {
     ['of MongoDB, a number', { name: 'MongoServerError', code: 11_000, keyValue: 'canary' }, '11000'],
     ['of MongoDB under another name, a number', { code: 13, codeName: 'Unauthorized' }, '13'],
     ['of a cause', { cause: named('error', 'canary', { code: '40P01', severity: 'ERROR' }) }, '40P01'],
+    [
+      'of the answer that is a cause',
+      { cause: named('BadRequestError', 'canary', { error: { code: 'context_length_exceeded', message: 'canary' } }) },
+      'context_length_exceeded',
+    ],
+    [
+      'of what the AI SDK met when it tried for the last time',
+      { name: 'AI_RetryError', lastError: new Error('canary', { cause: { code: 'ECONNREFUSED' } }) },
+      'all retries failed (ECONNREFUSED)',
+    ],
   ])('is the code %s', (_name, fields, code) => {
     const text = said(named('Error', 'canary', fields));
     expect(text).toContain(code);
