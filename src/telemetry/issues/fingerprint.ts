@@ -1,4 +1,4 @@
-import { codeInCapitals } from '../content/error-code.ts';
+import { codeInCapitals, ownCode } from '../content/error-code.ts';
 import { WITHHELD } from '../content/error-text.ts';
 import type { Redactor } from '../content/redactor.ts';
 import type { FailurePoint } from '../failure-points.ts';
@@ -54,8 +54,7 @@ export function messageFingerprint(message: string, tags: Readonly<Record<string
  */
 export function failureDetail(error: unknown, frames: readonly SentryFrame[]): string {
   const { lineno, colno } = frames.findLast(({ in_app }) => in_app) ?? {};
-  const code = codeInCapitals(error);
-  return [lineno, colno, httpStatus(error) ?? (code && codePattern(code))].join(':');
+  return [lineno, colno, httpStatus(error) ?? codeOf(error)].join(':');
 }
 
 function cause(failure: FingerprintedFailure): readonly string[] {
@@ -126,8 +125,14 @@ const OF_COMPILER = /^(?:fulfilled|rejected|__awaiter|__async|asyncGeneratorStep
 function answer(error: unknown): readonly string[] {
   const status = httpStatus(error);
   if (status !== undefined) return [reasonPattern(String(status))];
-  const code = codeInCapitals(error);
-  return code === undefined ? [] : [codePattern(code)];
+  const code = codeOf(error);
+  return code === undefined ? [] : [code];
+}
+
+/** The code of an error without ids. Those of databases and protocols have none in them: each digit tells what failed. */
+function codeOf(error: unknown): string | undefined {
+  const inCapitals = codeInCapitals(error);
+  return inCapitals === undefined ? ownCode(error) : codePattern(inCapitals);
 }
 
 /**

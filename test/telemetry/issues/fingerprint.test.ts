@@ -176,6 +176,10 @@ describe('the fingerprint of a failure', () => {
     for (const code of ['order-7', 'ord_8xKq2LmZ', 'A7', 'SAVE_50', 'EXKQZT', 23505, 'no such order', {}]) {
       expect(ofError({ code })).toEqual(failureFingerprint(failure));
     }
+    expect(ofError({ code: '23505', severity: 'ERROR' }).at(-1)).toBe('23505');
+    expect(ofError({ code: '57P01', severity: 'FATAL' }).at(-1)).toBe('57P01');
+    expect(ofError({ code: 'P2002', name: 'PrismaClientKnownRequestError' }).at(-1)).toBe('P2002');
+    expect(ofError({ code: -32_602 }).at(-1)).toBe('-32602');
     const unreadable = {
       get code(): never {
         throw new Error('no');
