@@ -110,10 +110,13 @@ function infoOf(category: string, message: string, timestampMs: number | undefin
   return timestampMs === undefined ? { category, message, level } : { timestampMs, category, message, level };
 }
 
-/** Milliseconds of a time of the SDK, which is seconds and nanoseconds, or of one of ours. */
+/**
+ * Milliseconds of a time of the SDK, which is seconds and nanoseconds, or of one of ours. Whole ones, as the clock has
+ * that dates what comes next: a fraction more, and a step would have ended after that.
+ */
 function epochMs(time: unknown): number | undefined {
   if (typeof time === 'number') return time;
   const [seconds, nanoseconds] = Array.isArray(time) ? (time as readonly unknown[]) : [];
   const isTime = typeof seconds === 'number' && typeof nanoseconds === 'number';
-  return isTime ? seconds * 1_000 + nanoseconds / 1_000_000 : undefined;
+  return isTime ? seconds * 1_000 + Math.floor(nanoseconds / 1_000_000) : undefined;
 }

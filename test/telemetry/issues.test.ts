@@ -917,6 +917,20 @@ describe('what an Issue tells of the way to a failure', () => {
     expect(times.at(-1)).toBeLessThan(Date.now() / 1000 + 0.002);
   });
 
+  it('has times in the order of the steps, also where many begin and end within a millisecond', async () => {
+    const { flush } = setup();
+    const failing = (): void =>
+      traceAgent({ name: 'helper' }, () => {
+        for (let count = 0; count < 40; count += 1) traceTool({ name: `look ${count}` }, () => 'sunny');
+        failingTool();
+      });
+    expect(failing).toThrow('the service answered 503');
+    await flush();
+    const times = onlyEvent().breadcrumbs!.values.map(({ timestamp }) => timestamp!);
+    expect(times).toEqual(times.toSorted((one, other) => one - other));
+    expect(times.length).toBeGreaterThan(80);
+  });
+
   it('names a fallback once, whoever records it', async () => {
     const { flush } = setup();
     traceAgent({ name: 'own loop' }, () => {
