@@ -8,7 +8,13 @@ import { field, textField } from './field.ts';
  * told: a postcode, a coupon, a booking. So a code in another form than libraries write them needs a second witness.
  */
 export function ownCode(error: unknown): string | undefined {
-  return codeInCapitals(error) ?? guard(() => witnessedCode(error));
+  return guard(() => codeOfSqlite(error)) ?? codeInCapitals(error) ?? guard(() => witnessedCode(error));
+}
+
+/** Node calls all errors of SQLite alike, and says beside that with which number SQLite failed: `ERR_SQLITE_ERROR 2067`. */
+function codeOfSqlite(error: unknown): string | undefined {
+  const [code, number] = [field(error, 'code'), field(error, 'errcode')];
+  return code === 'ERR_SQLITE_ERROR' && Number.isInteger(number) ? `${code} ${String(number)}` : undefined;
 }
 
 /** The `code` of an error, when it is one of Node, the system or a library, which are words in capitals. */

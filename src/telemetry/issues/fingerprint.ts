@@ -131,8 +131,8 @@ function answer(error: unknown): readonly string[] {
 
 /** The code of an error without ids. Those of databases and protocols have none in them: each digit tells what failed. */
 function codeOf(error: unknown): string | undefined {
-  const inCapitals = codeInCapitals(error);
-  return inCapitals === undefined ? ownCode(error) : codePattern(inCapitals);
+  const code = ownCode(error);
+  return code !== undefined && code === codeInCapitals(error) ? codePattern(code) : code;
 }
 
 /**

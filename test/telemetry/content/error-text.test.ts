@@ -134,6 +134,7 @@ describe('what is sent of an error while content is not recorded', () => {
     ['of a lookup', { code: 'ESERVFAIL' }, 'ESERVFAIL'],
     ['of a mail server', { code: 'EAUTH', command: 'canary' }, 'EAUTH'],
     ['of a system call nobody knows', { code: 'ENEWONE', syscall: 'open' }, 'ENEWONE'],
+    ['of SQLite in Node', { code: 'ERR_SQLITE_ERROR', errcode: 2067, errstr: 'canary' }, 'ERR_SQLITE_ERROR 2067'],
     ['of MySQL', { code: 'ER_DUP_ENTRY', errno: 1062, sql: 'canary' }, 'ER_DUP_ENTRY'],
     ['of Postgres', { code: '23505', severity: 'FEHLER', routine: '_bt_check_unique', detail: 'canary' }, '23505'],
     ['of PgBouncer', { code: '08P01', severity: 'FATAL' }, '08P01'],

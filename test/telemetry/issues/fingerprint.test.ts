@@ -180,6 +180,7 @@ describe('the fingerprint of a failure', () => {
     expect(ofError({ code: '57P01', severity: 'FATAL' }).at(-1)).toBe('57P01');
     expect(ofError({ code: 'P2002', name: 'PrismaClientKnownRequestError' }).at(-1)).toBe('P2002');
     expect(ofError({ code: -32_602 }).at(-1)).toBe('-32602');
+    expect(ofError({ code: 'ERR_SQLITE_ERROR', errcode: 5 }).at(-1)).toBe('ERR_SQLITE_ERROR 5');
     const unreadable = {
       get code(): never {
         throw new Error('no');
