@@ -332,7 +332,7 @@ export type InputMessage = Message | { readonly role: 'user'; readonly content: 
 
 /** The limits of a run go before those of the agent. */
 export interface RunOptions extends RunLimits {
-  /** Aborts the run. */
+  /** Aborts the run, which counts as no failure and is no Issue. What limits its time is `timeoutMs`. */
   readonly signal?: AbortSignal | undefined;
   /** Default: the surrounding run context's. */
   readonly conversationId?: string | undefined;

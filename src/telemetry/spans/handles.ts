@@ -15,7 +15,8 @@ export interface SpanOptions {
   readonly parent?: SpanContext | undefined;
   /**
    * A signal the work listens to. When it is aborted by the time the work fails, the span says
-   * `faultline.outcome=aborted` and counts as no failure. Inside an agent its signal is the default.
+   * `faultline.outcome=aborted` and counts as no failure. Inside an agent its signal is the default. One that limits
+   * the time, such as `AbortSignal.timeout`, belongs to the work alone, where its end is to be a failure.
    */
   readonly signal?: AbortSignal | undefined;
   /**
