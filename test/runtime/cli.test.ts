@@ -163,3 +163,12 @@ test('stopping the runtime ends the conversation and its answer', async () => {
 
   expect(model.calls.map((call) => call.abortSignal?.aborted)).toEqual([true]);
 });
+
+test('stopping the runtime before the conversation has begun is its end', async () => {
+  const { runtime, working, shown } = commandLine([], { prompt: 'you: ' });
+
+  await runtime.stop();
+  await working;
+
+  expect(shown()).toBe('');
+});

@@ -1,4 +1,5 @@
 import { ConversationLostError } from '../errors.ts';
+import { whenAborted } from '../signals.ts';
 import type { AgentEvent, IncomingMessage, Transport } from '../types.ts';
 
 export interface CliTransportOptions {
@@ -23,6 +24,7 @@ export function cliTransport(options: CliTransportOptions = {}): Transport {
     name,
     start: async (receive, signal, end) => {
       const { createInterface } = await import('node:readline');
+      if (signal.aborted) return;
       const { input = process.stdin, output = process.stdout } = options;
       const terminal = options.terminal ?? (output as { isTTY?: boolean }).isTTY === true;
       const lost = watchStreams(input, output);
@@ -34,7 +36,7 @@ export function cliTransport(options: CliTransportOptions = {}): Transport {
       let answering: AbortController | undefined;
       let interrupted = false;
       const leave = (): void => lines.close();
-      signal.addEventListener('abort', leave, { once: true });
+      const stopFollowing = whenAborted(signal, leave);
       lines.on('SIGINT', () => {
         if (interrupted) {
           end();
@@ -80,7 +82,7 @@ export function cliTransport(options: CliTransportOptions = {}): Transport {
         end();
       } finally {
         leave();
-        signal.removeEventListener('abort', leave);
+        stopFollowing();
       }
     },
   };
