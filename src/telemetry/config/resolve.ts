@@ -112,7 +112,7 @@ export function resolveConfig(
   const release = resolveRelease(settings, merged, host);
   if (selection.dsn !== undefined) reportRefusedNames(release, environmentName, settings.report);
   const sampler = resolveSampler(settings);
-  return deepFreeze<TelemetryConfig>({
+  return frozen<TelemetryConfig>({
     destinations: resolveDestinations(selection, settings, host),
     ...defined({ offReason: selection.offReason, dsn: selection.dsn }),
     environment: environmentName,
@@ -163,9 +163,13 @@ function reportProfiles(settings: Settings): void {
   });
 }
 
-function deepFreeze<T>(value: T): T {
-  // A pattern that is frozen cannot be matched more than once.
-  if (value instanceof RegExp) return value;
-  if (typeof value === 'object' && value !== null) Object.values(value).forEach(deepFreeze);
-  return Object.freeze(value);
+/**
+ * A copy that is frozen to its leaves: what the caller has given is the caller's. Patterns are kept as they are, because
+ * a frozen one cannot be matched more than once.
+ */
+function frozen<T>(value: T): T {
+  if (Array.isArray(value)) return Object.freeze(value.map(frozen)) as T;
+  if (Object.prototype.toString.call(value) !== '[object Object]') return value;
+  const copies = Object.entries(value as object).map(([name, part]) => [name, frozen(part)] as const);
+  return Object.freeze(Object.fromEntries(copies)) as T;
 }

@@ -38,8 +38,7 @@ function readRecord(value: unknown): Reading<Readonly<Record<string, AttributeVa
     if (!isAttributeValue(attribute)) {
       return { problem: `must hold texts, numbers, booleans or lists of them, which ${describe(name)} is not` };
     }
-    // A copy, because the configuration is frozen and the list belongs to the caller.
-    attributes.set(name, Array.isArray(attribute) ? ([...attribute] as AttributeValue) : attribute);
+    attributes.set(name, attribute);
   }
   return { value: Object.fromEntries(attributes) };
 }
