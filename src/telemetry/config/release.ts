@@ -1,25 +1,23 @@
 import { dirname, join, resolve } from 'node:path';
 
 import { RELEASE } from './catalog.ts';
-import type { Environment } from './environment.ts';
 import type { Host } from './host.ts';
-import { npmPackage } from './npm-package.ts';
+import type { NpmPackage } from './npm-package.ts';
 import type { Settings } from './settings.ts';
 
 /** SHA-1 or SHA-256. */
 const COMMIT = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
 
 /** The release: as set, else name and version of the npm package, else the git commit. */
-export function resolveRelease(settings: Settings, environment: Environment, host: Host): string | undefined {
-  return settings.get(RELEASE) ?? packageRelease(environment, host) ?? gitCommit(host);
+export function resolveRelease(settings: Settings, program: NpmPackage, host: Host): string | undefined {
+  return settings.get(RELEASE) ?? packageRelease(program) ?? gitCommit(host);
 }
 
 /**
  * The `name@version` form is the one Sentry orders by version. It takes no slash, which every name with a scope has
  * (`validate_release` of getsentry/sentry-release-parser).
  */
-function packageRelease(environment: Environment, host: Host): string | undefined {
-  const { name, version } = npmPackage(environment, host);
+function packageRelease({ name, version }: NpmPackage): string | undefined {
   return name && version ? `${name.replace(/^@/, '').replaceAll('/', '-')}@${version}` : undefined;
 }
 

@@ -7,6 +7,7 @@ import { resolveDestinations, type Destination } from './destinations.ts';
 import type { Dsn } from './dsn.ts';
 import { readEnvironment, type Environment } from './environment.ts';
 import { nodeHost, type Host } from './host.ts';
+import { npmPackage } from './npm-package.ts';
 import type {
   BatchOptions,
   Propagator,
@@ -107,9 +108,10 @@ export function resolveConfig(
   const settings = isSilent ? createSettings(options, merged, () => {}) : deciding;
   reportProfiles(settings);
 
-  const resourceAttributes = resolveResource(settings, merged, host);
+  const program = npmPackage(merged, host);
+  const resourceAttributes = resolveResource(settings, program, host);
   const environmentName = String(resourceAttributes[DEPLOYMENT_ENVIRONMENT_NAME]);
-  const release = resolveRelease(settings, merged, host);
+  const release = resolveRelease(settings, program, host);
   if (selection.dsn !== undefined) reportRefusedNames(release, environmentName, settings.report);
   const sampler = resolveSampler(settings);
   return frozen<TelemetryConfig>({
@@ -118,7 +120,7 @@ export function resolveConfig(
     environment: environmentName,
     ...defined({ release }),
     resourceAttributes,
-    application: resolveApplication(settings, merged, host),
+    application: resolveApplication(settings, program, host),
     sampler,
     ...defined({ clientSampleRate: clientSampleRate(sampler) }),
     sampleRate: settings.get(catalog.SAMPLE_RATE) ?? 1,

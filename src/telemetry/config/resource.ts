@@ -3,9 +3,8 @@ import { basename, extname } from 'node:path';
 import type { AttributeValue } from '@opentelemetry/api';
 
 import { ENVIRONMENT, RESOURCE_ATTRIBUTES, SERVICE_NAME, SERVICE_VERSION } from './catalog.ts';
-import type { Environment } from './environment.ts';
 import type { Host } from './host.ts';
-import { npmPackage } from './npm-package.ts';
+import type { NpmPackage } from './npm-package.ts';
 import { overlay } from './records.ts';
 import { first, type Layer, type Settings } from './settings.ts';
 
@@ -25,8 +24,8 @@ const NAMED = [
 ] as const;
 
 /** The resource of all spans: each source of settings laid over the weaker ones, over what npm and Node say. */
-export function resolveResource(settings: Settings, environment: Environment, host: Host): ResourceAttributes {
-  const { name, version } = npmPackage(environment, host);
+export function resolveResource(settings: Settings, program: NpmPackage, host: Host): ResourceAttributes {
+  const { name, version } = program;
   const builtIn: ResourceAttributes = {
     'service.name': name ?? scriptName(host),
     ...(version ? { 'service.version': version } : {}),
@@ -39,9 +38,9 @@ export function resolveResource(settings: Settings, environment: Environment, ho
  * What tells this application from others: its name, and where nobody gave it one, what it was started with. Half of
  * all programs are called `index` or `server`.
  */
-export function resolveApplication(settings: Settings, environment: Environment, host: Host): string {
+export function resolveApplication(settings: Settings, program: NpmPackage, host: Host): string {
   const given = overlay(settings.layers.map(attributesOf));
-  const name = given['service.name'] ?? npmPackage(environment, host).name;
+  const name = given['service.name'] ?? program.name;
   return name === undefined ? `${scriptName(host)}\n${host.mainScript ?? host.workingDirectory}` : String(name);
 }
 
