@@ -114,32 +114,34 @@ export function resolveConfig(
   const release = resolveRelease(settings, program, host);
   if (selection.dsn !== undefined) reportRefusedNames(release, environmentName, settings.report);
   const sampler = resolveSampler(settings);
-  return frozen<TelemetryConfig>({
+  const config = defined({
     destinations: resolveDestinations(selection, settings, host),
-    ...defined({ offReason: selection.offReason, dsn: selection.dsn }),
+    offReason: selection.offReason,
+    dsn: selection.dsn,
     environment: environmentName,
-    ...defined({ release }),
+    release,
     resourceAttributes,
     application: resolveApplication(settings, program, host),
     sampler,
-    ...defined({ clientSampleRate: clientSampleRate(sampler) }),
+    clientSampleRate: clientSampleRate(sampler),
     sampleRate: settings.get(catalog.SAMPLE_RATE) ?? 1,
     sendDefaultPii: settings.get(catalog.SEND_DEFAULT_PII) ?? false,
     captureContent: settings.get(catalog.CAPTURE_CONTENT) ?? false,
-    ...defined({ errorMessages: settings.get(catalog.ERROR_MESSAGES) }),
+    errorMessages: settings.get(catalog.ERROR_MESSAGES),
     redaction: settings.get(catalog.REDACTION) ?? {},
     spanNames: settings.get(catalog.SPAN_NAMES) ?? 'faultline',
     toolSpanParent: settings.get(catalog.TOOL_SPAN_PARENT) ?? 'chat',
     spanLimits: resolveSpanLimits(settings),
     pricing: overlay([...settings.all(catalog.PRICING)].map(({ value }) => value)),
     batch: resolveBatch(settings),
-    ...defined({ recorder: resolveRecorder(settings, host) }),
+    recorder: resolveRecorder(settings, host),
     proxyEnvironment: resolveProxyEnvironment(merged),
     propagators: resolvePropagators(settings),
     register: settings.get(catalog.REGISTER) ?? true,
     exitTimeoutMs: settings.get(catalog.EXIT_TIMEOUT) ?? 10_000,
     debug: settings.get(catalog.DEBUG) ?? false,
   });
+  return frozen(config);
 }
 
 const PROXY_VARIABLES = ['https_proxy', 'http_proxy', 'all_proxy', 'no_proxy'];
