@@ -131,11 +131,11 @@ function readTls(settings: Settings, host: Host, endpoint: string): Tls | undefi
   const ca = readPem(CERTIFICATE, settings, host);
   const cert = readPem(CLIENT_CERTIFICATE, settings, host);
   const key = readPem(CLIENT_KEY, settings, host);
-  const given = { ca: ca?.pem, cert: cert?.pem, key: key?.pem };
-  const isNamed = (setting: Setting<string>): boolean => [...settings.all(setting)].length > 0;
-  const from = { ca, cert, key, isPairNamed: isNamed(CLIENT_CERTIFICATE) && isNamed(CLIENT_KEY) };
-  // Without TLS it has no effect, and may be anything.
-  const tls = defined(endpoint.startsWith('https:') ? usable(given, from, settings.report) : given);
+  // Without TLS they have no effect, and may be anything.
+  const isTls = endpoint.startsWith('https:');
+  const client = isTls && !isUsableClient(cert, key, settings) ? {} : { cert: cert?.pem, key: key?.pem };
+  const authority = isTls && !isUsableAuthority(ca, settings.report) ? {} : { ca: ca?.pem };
+  const tls: Tls = defined({ ...authority, ...client });
   return Object.keys(tls).length === 0 ? undefined : tls;
 }
 
@@ -145,35 +145,32 @@ interface Pem {
   readonly pem: string;
 }
 
-/** The files, and whether those of a client are both named: one that cannot be read has been reported. */
-type Files = Given<Pem> & { readonly isPairNamed: boolean };
-
-type Given<T> = { readonly [part in keyof Tls]: T | undefined };
-
-/** What TLS can use of it: the other would make every connection fail, and a server that wants it is blamed. */
-function usable({ ca, cert, key }: Given<string>, from: Files, report: Report): Given<string> {
-  const client = cert === undefined && key === undefined ? {} : usableClient(cert, key, from, report);
-  if (ca === undefined || isCertificate(ca)) return { ca, ...client };
-  const name = from.ca?.key ?? '';
-  report({ key: name, message: `${name} must name a file of PEM certificates, but holds none: it is not used.` });
-  return client;
+/** With any other file every connection would fail, and the server would be blamed. */
+function isUsableAuthority(ca: Pem | undefined, report: Report): boolean {
+  if (ca === undefined || isCertificate(ca.pem)) return true;
+  report({ key: ca.key, message: `${ca.key} must name a file of PEM certificates, but holds none: it is not used.` });
+  return false;
 }
 
-function usableClient(cert: string | undefined, key: string | undefined, from: Files, report: Report): Given<string> {
+/** So it would with a certificate of a client and no key, or that of another. */
+function isUsableClient(cert: Pem | undefined, key: Pem | undefined, settings: Settings): boolean {
+  if (cert === undefined && key === undefined) return true;
   const names = [
-    from.cert?.key ?? 'OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE',
-    from.key?.key ?? 'OTEL_EXPORTER_OTLP_CLIENT_KEY',
-  ];
-  const refuse = (why: string): Given<string> => {
-    report({ key: `${names.join()}:pair`, message: `${names.join(' and ')} ${why}: no client certificate is used.` });
-    return {};
+    cert?.key ?? 'OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE',
+    key?.key ?? 'OTEL_EXPORTER_OTLP_CLIENT_KEY',
+  ].join(' and ');
+  const refuse = (why: string): false => {
+    settings.report({ key: `${names}:pair`, message: `${names} ${why}: no client certificate is used.` });
+    return false;
   };
   if (cert === undefined || key === undefined) {
-    return from.isPairNamed ? {} : refuse('must both be set, but one is missing');
+    const areNamed = [CLIENT_CERTIFICATE, CLIENT_KEY].every((setting) => [...settings.all(setting)].length > 0);
+    // One that cannot be read has been reported.
+    return areNamed ? false : refuse('must both be set, but one is missing');
   }
   try {
-    process.getBuiltinModule('node:tls').createSecureContext({ cert, key });
-    return { cert, key };
+    process.getBuiltinModule('node:tls').createSecureContext({ cert: cert.pem, key: key.pem });
+    return true;
   } catch {
     return refuse('must name PEM files of a certificate and its own key without a passphrase, but do not');
   }
