@@ -1,6 +1,6 @@
 /** What a run is given to begin with, which may come from a store, from another SDK or from plain JavaScript. */
 import { RunInputError } from './errors.ts';
-import { fields } from './models/fields.ts';
+import { fields } from './fields.ts';
 import type { Message } from './types.ts';
 import { kindOf } from './validate.ts';
 

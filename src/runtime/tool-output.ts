@@ -1,6 +1,6 @@
 /** What a tool returned, as a model is told of it. */
 import { ToolReportedError, ToolResultError } from './errors.ts';
-import { fields, text } from './models/fields.ts';
+import { fields, text } from './fields.ts';
 import type { ToolOutput } from './types.ts';
 
 /** A result that can be told. */

@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { createAgent, resolveModel } from '../../src/runtime/index.ts';
 import type { ModelLike } from '../../src/runtime/index.ts';
 import { serverOf } from '../../src/runtime/models/identity.ts';
-import type { ImportPackage } from '../../src/runtime/models/import-package.ts';
+import type { ImportPackage } from '../../src/runtime/import-package.ts';
 import { resolveModelWith } from '../../src/runtime/models/resolve.ts';
 import { providerName } from '../../src/telemetry/attributes/provider-name.ts';
 import { scriptedModel } from '../../src/testing/scripted-model.ts';

@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { defined } from '../defined.ts';
+import { importPackage } from '../import-package.ts';
 import { inProcessMemory } from '../memory/in-process.ts';
 import { MemoryFileError } from '../memory/memory-file-error.ts';
 import { perAgent, perConversation, perUser } from '../memory/scopes.ts';
 import { sqliteMemory } from '../memory/sqlite.ts';
-import { importDriver } from '../memory/sqlite/driver.ts';
 import { findOpener } from '../memory/sqlite/opening.ts';
 import type { MemoryOptions, MemoryStore } from '../types.ts';
 import { reasonOf } from './reason.ts';
@@ -67,7 +67,7 @@ async function whyNotMade(path: string): Promise<string | undefined> {
   const file = { id: 'sqlite', path, driver: undefined };
   if (!existsSync(dirname(path))) return reasonOf(new MemoryFileError(file, 'directory'));
   try {
-    await findOpener(file, importDriver);
+    await findOpener(file, importPackage);
     return undefined;
   } catch (error) {
     return reasonOf(error);

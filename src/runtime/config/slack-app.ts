@@ -1,5 +1,5 @@
-import { fields } from '../models/fields.ts';
-import { importPackage, type ImportPackage } from '../models/import-package.ts';
+import { fields } from '../fields.ts';
+import { importPackage, type ImportPackage } from '../import-package.ts';
 import type { SlackApp, SlackTransportOptions } from '../transports/slack.ts';
 import type { MutableEnvironment } from './environment.ts';
 import { reasonOf } from './reason.ts';

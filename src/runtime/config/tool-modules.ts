@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-import { fields } from '../models/fields.ts';
+import { fields } from '../fields.ts';
 import type { Tool } from '../types.ts';
 import { hint } from './nearest.ts';
 import { reasonOf } from './reason.ts';

@@ -1,5 +1,5 @@
 import { MemoryResultError } from '../errors.ts';
-import { fields } from '../models/fields.ts';
+import { fields } from '../fields.ts';
 import { kindOf } from '../validate.ts';
 
 /** Room for what one search may say to a model, in bytes of UTF-8: some four thousand tokens. */

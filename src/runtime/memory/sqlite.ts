@@ -1,7 +1,8 @@
+import { importPackage } from '../import-package.ts';
 import { systemTime } from '../time.ts';
 import type { MemoryStore } from '../types.ts';
 import { kindOf, requireCount, requireTimeout } from '../validate.ts';
-import { importDriver, type SqliteDriverName } from './sqlite/driver.ts';
+import type { SqliteDriverName } from './sqlite/driver.ts';
 import { createMemoryFile, type MemoryFileSurroundings } from './sqlite/memory-file.ts';
 import { writeRecord } from './sqlite/records.ts';
 
@@ -28,7 +29,7 @@ export interface SqliteMemoryOptions {
  * memory's methods reject with a `MemoryFileError` when the file cannot be used, and when it was closed.
  */
 export function sqliteMemory(options: SqliteMemoryOptions): MemoryStore {
-  return sqliteMemoryWith({ time: systemTime, importDriver }, options);
+  return sqliteMemoryWith({ time: systemTime, importDriver: importPackage }, options);
 }
 
 /** `sqliteMemory` with a say in how time passes and which drivers are there. */

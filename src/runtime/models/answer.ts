@@ -1,7 +1,7 @@
 /** A model's answer in one shape, and how it is put together. */
 import { ModelResponseError } from '../errors.ts';
 import type { AssistantPart, FinishReason, ProviderOptions } from '../types.ts';
-import { fields, isRecord, text, type Fields } from './fields.ts';
+import { fields, isRecord, text, type Fields } from '../fields.ts';
 
 /** A model's answer, whatever the specification of the model. */
 export interface ModelAnswer {

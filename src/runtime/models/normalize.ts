@@ -6,7 +6,7 @@ import { defined } from '../defined.ts';
 import { ModelResponseError, isAiSdkError } from '../errors.ts';
 import { untilAborted } from '../signals.ts';
 import { createAnswerBuilder, unreadable, type AnswerIdentity, type ModelAnswer } from './answer.ts';
-import { fields, text, type Fields } from './fields.ts';
+import { fields, text, type Fields } from '../fields.ts';
 
 /** Reads what `doGenerate` resolved with. */
 export function readAnswer(result: unknown): ModelAnswer {

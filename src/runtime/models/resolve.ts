@@ -2,7 +2,7 @@ import { isFieldValue } from '../../telemetry/config/field-value.ts';
 import { ModelUnavailableError } from '../errors.ts';
 import { defined } from '../defined.ts';
 import type { ModelLike } from '../types.ts';
-import { importPackage, type ImportPackage } from './import-package.ts';
+import { importPackage, type ImportPackage } from '../import-package.ts';
 
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,4 +1,5 @@
 /** A message to the bot, read from what Slack sends. */
+import { fields } from '../fields.ts';
 
 export interface SlackMessage {
   /** Different for every message, the same when Slack sends it again or tells it as two events. */
@@ -20,9 +21,9 @@ const SUBTYPES_OF_PEOPLE = new Set<unknown>([undefined, 'file_share', 'thread_br
  * one included, edits, deletions, what is said in channels without naming the bot, and what has no text.
  */
 export function readSlackMessage(event: unknown, body: unknown, botUserId: unknown): SlackMessage | undefined {
-  const { type, subtype, channel, channel_type: channelType, user, bot_id: botId, ts, text } = fieldsOf(event);
-  const { thread_ts: threadTs, client_msg_id: clientMessageId, team } = fieldsOf(event);
-  const { event_id: eventId, team_id: teamId } = fieldsOf(body);
+  const { type, subtype, channel, channel_type: channelType, user, bot_id: botId, ts, text } = fields(event);
+  const { thread_ts: threadTs, client_msg_id: clientMessageId, team } = fields(event);
+  const { event_id: eventId, team_id: teamId } = fields(body);
   const isDirect = type === 'message' && channelType === 'im';
   if (!isDirect && type !== 'app_mention') return undefined;
   if (botId !== undefined || user === botUserId || !SUBTYPES_OF_PEOPLE.has(subtype)) return undefined;
@@ -44,10 +45,6 @@ export function readSlackMessage(event: unknown, body: unknown, botUserId: unkno
       .join('-')
       .replaceAll(/[^A-Za-z0-9_-]/g, '_'),
   };
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
 }
 
 /** As the person typed it: https://docs.slack.dev/messaging/formatting-message-text */

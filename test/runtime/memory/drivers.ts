@@ -1,13 +1,8 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
-import {
-  DRIVER_NAMES,
-  findDriver,
-  importDriver,
-  type ImportDriver,
-  type SqliteDriver,
-} from '../../../src/runtime/memory/sqlite/driver.ts';
+import { importPackage, type ImportPackage } from '../../../src/runtime/import-package.ts';
+import { DRIVER_NAMES, findDriver, type SqliteDriver } from '../../../src/runtime/memory/sqlite/driver.ts';
 import type { SqliteDriverName } from '../../../src/runtime/memory/sqlite/driver.ts';
 
 /** Whether a driver can be tested here. */
@@ -36,10 +31,10 @@ export async function driversHere(): Promise<readonly DriverHere[]> {
 }
 
 /** Imports a driver from wherever the tests have it. */
-export const importHere: ImportDriver = (name) => importDriver(specifierOf(name) as SqliteDriverName);
+export const importHere: ImportPackage = (name) => importPackage(specifierOf(name));
 
 /** Where a driver is; its name when it comes with Node or is not there. */
-function specifierOf(name: SqliteDriverName): string {
+function specifierOf(name: string): string {
   if (name.startsWith('node:')) return name;
   try {
     return pathToFileURL(resolve(name)).href;

@@ -16,15 +16,11 @@ import { pathToFileURL } from 'node:url';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
+import { importPackage, type ImportPackage } from '../../../src/runtime/import-package.ts';
 import { createAgent, type MemoryStore } from '../../../src/runtime/index.ts';
 import { MemoryFileError } from '../../../src/runtime/memory/memory-file-error.ts';
 import { sqliteMemory, sqliteMemoryWith } from '../../../src/runtime/memory/sqlite.ts';
-import {
-  importDriver,
-  type ImportDriver,
-  type SqliteDatabase,
-  type SqliteDriverName,
-} from '../../../src/runtime/memory/sqlite/driver.ts';
+import type { SqliteDatabase, SqliteDriverName } from '../../../src/runtime/memory/sqlite/driver.ts';
 import { systemTime } from '../../../src/runtime/time.ts';
 import { scriptedModel } from '../../../src/testing/scripted-model.ts';
 import { rejection } from '../support/agents.ts';
@@ -119,7 +115,7 @@ for (const { name, driver, note } of await driversHere()) {
         const foreign = file();
         raw(foreign).exec('CREATE TABLE orders (id INTEGER)');
         const isOpen = new Set<unknown>();
-        const counting: ImportDriver = async (asked) => {
+        const counting: ImportPackage = async (asked) => {
           const module = await importHere(asked);
           const key = name === 'node:sqlite' ? 'DatabaseSync' : 'default';
           class Counted extends (module![key] as new (path: string) => SqliteDatabase) {
@@ -426,7 +422,7 @@ for (const { name, driver, note } of await driversHere()) {
 }
 
 describe('a memory without a driver', () => {
-  const without = (load: ImportDriver, driver: { readonly driver?: SqliteDriverName } = {}): MemoryStore =>
+  const without = (load: ImportPackage, driver: { readonly driver?: SqliteDriverName } = {}): MemoryStore =>
     sqliteMemoryWith(
       { time: systemTime, importDriver: load },
       { ...driver, id: 'notes', path: join(directory, 'memory.db') },
@@ -448,6 +444,14 @@ describe('a memory without a driver', () => {
     );
   });
 
+  test('is so also where Vite puts a module that throws in the place of a package that is not installed', async () => {
+    const memory = sqliteMemory({ driver: 'better-sqlite3', path: join(directory, 'memory.db') });
+
+    expect(await problem(memory)).toMatchObject({
+      message: expect.stringContaining('(better-sqlite3 is not there); run npm install better-sqlite3'),
+    });
+  });
+
   test('keeps what is wrong with the one that is there', async () => {
     const broken = new Error('was compiled against a different Node.js version');
     const error = await problem(
@@ -461,9 +465,9 @@ describe('a memory without a driver', () => {
   test('says of one that is there what it does not find itself', async () => {
     const path = join(directory, 'driver.mjs');
     await writeFile(path, "import 'faultline-has-no-such-package';");
-    const specifier = pathToFileURL(path).href as SqliteDriverName;
+    const specifier = pathToFileURL(path).href;
     const error = await problem(
-      without((name) => (name === 'libsql' ? importDriver(specifier) : Promise.resolve(undefined))),
+      without((name) => (name === 'libsql' ? importPackage(specifier) : Promise.resolve(undefined))),
     );
 
     expect(error.message).toContain('libsql does not work here');

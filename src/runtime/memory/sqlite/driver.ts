@@ -2,6 +2,8 @@
  * What the memory needs of SQLite, and the packages that have it. They agree on almost everything: the adapter
  * of one says which class opens a file and how its errors tell SQLite's result codes.
  */
+import { fields, type Fields } from '../../fields.ts';
+import type { ImportPackage } from '../../import-package.ts';
 
 /** A value SQLite is handed in place of a `?`. */
 export type SqliteValue = string | number | null;
@@ -28,36 +30,31 @@ export interface SqliteDriver {
 /** A way to SQLite, by the name it is imported with. */
 export type SqliteDriverName = 'node:sqlite' | 'better-sqlite3' | 'libsql';
 
-type SqliteModule = Readonly<Record<string, unknown>>;
-
 /** How one driver differs from the others. */
 interface Adapter {
-  /** The class that opens a file. */
-  readonly databaseClass: (module: SqliteModule) => unknown;
+  /** What the class that opens a file is exported as. */
+  readonly databaseClass: string;
   readonly resultCode: SqliteDriver['resultCode'];
 }
 
 const ADAPTERS: Readonly<Record<SqliteDriverName, Adapter>> = {
   'node:sqlite': {
-    databaseClass: (module) => module['DatabaseSync'],
-    resultCode: (error) => codeByNumber(property(error, 'errcode')),
+    databaseClass: 'DatabaseSync',
+    resultCode: (error) => codeByNumber(fields(error)['errcode']),
   },
   'better-sqlite3': {
-    databaseClass: (module) => module['default'],
-    resultCode: (error) => /^SQLITE_([A-Z]+)/.exec(String(property(error, 'code')))?.[1],
+    databaseClass: 'default',
+    resultCode: (error) => /^SQLITE_([A-Z]+)/.exec(String(fields(error)['code']))?.[1],
   },
   // Knows of no way to finalise a statement: it lets go of its file when they are collected as garbage.
   libsql: {
-    databaseClass: (module) => module['default'],
-    resultCode: (error) => codeByNumber(property(error, 'rawCode') ?? connectionCode(error)),
+    databaseClass: 'default',
+    resultCode: (error) => codeByNumber(fields(error)['rawCode'] ?? connectionCode(error)),
   },
 };
 
 /** In order of preference: what needs no package first, then what lets go of its file when it is told to. */
 export const DRIVER_NAMES = Object.keys(ADAPTERS) as readonly SqliteDriverName[];
-
-/** Imports a driver. Resolves with `undefined` when it is not there. */
-export type ImportDriver = (name: SqliteDriverName) => Promise<SqliteModule | undefined>;
 
 /** What became of the search for a driver. */
 export type FoundDriver =
@@ -68,7 +65,7 @@ export type FoundDriver =
 /** Finds the first driver that is there and works. `check` throws on a database the memory could not use. */
 export async function findDriver(
   names: readonly SqliteDriverName[],
-  load: ImportDriver,
+  load: ImportPackage,
   check: (database: SqliteDatabase) => void,
 ): Promise<FoundDriver> {
   const reasons: string[] = [];
@@ -97,28 +94,11 @@ export async function findDriver(
   return { status: 'none', reasons, errors };
 }
 
-function createDriver(name: SqliteDriverName, module: SqliteModule): SqliteDriver {
+function createDriver(name: SqliteDriverName, module: Fields): SqliteDriver {
   const { databaseClass, resultCode } = ADAPTERS[name];
-  const Database = databaseClass(module);
+  const Database = module[databaseClass];
   if (typeof Database !== 'function') throw new TypeError(`${name} has no class for databases`);
   return { name, resultCode, open: (path) => Reflect.construct(Database, [path]) as SqliteDatabase };
-}
-
-/** Imports one of the drivers from wherever the application installed it. */
-export const importDriver: ImportDriver = async (name) => {
-  try {
-    return (await import(/* webpackIgnore: true */ /* @vite-ignore */ name)) as SqliteModule;
-  } catch (error) {
-    if (isAbsent(error, name)) return undefined;
-    throw error;
-  }
-};
-
-/** Not so when the driver is there, and what is missing is something it imports itself. */
-function isAbsent(error: unknown, name: string): boolean {
-  const code = property(error, 'code');
-  if (code === 'ERR_UNKNOWN_BUILTIN_MODULE') return true;
-  return code === 'ERR_MODULE_NOT_FOUND' && String(property(error, 'message')).includes(`'${name}'`);
 }
 
 /** Result codes the memory tells apart, by number. */
@@ -139,10 +119,6 @@ function codeByNumber(code: unknown): string | undefined {
 
 /** An error about opening a file has its code at the end of the message and nowhere else. */
 function connectionCode(error: unknown): number | undefined {
-  const [, code] = /^ConnectionFailed\(.*: (\d+)"\)$/s.exec(String(property(error, 'message'))) ?? [];
+  const [, code] = /^ConnectionFailed\(.*: (\d+)"\)$/s.exec(String(fields(error)['message'])) ?? [];
   return code === undefined ? undefined : Number(code);
-}
-
-function property(error: unknown, key: string): unknown {
-  return (error as Readonly<Record<string, unknown>> | null | undefined)?.[key];
 }

@@ -1,7 +1,7 @@
+import type { ImportPackage } from '../../import-package.ts';
 import { sleep } from '../../signals.ts';
 import type { Time } from '../../time.ts';
 import { MemoryFileError } from '../memory-file-error.ts';
-import type { ImportDriver } from './driver.ts';
 import { findOpener, type MemoryFileDescription, type Opener } from './opening.ts';
 import type { Records } from './records.ts';
 
@@ -22,7 +22,7 @@ export interface MemoryFileOptions extends MemoryFileDescription {
 /** What a memory file needs of the world around it. */
 export interface MemoryFileSurroundings {
   readonly time: Time;
-  readonly importDriver: ImportDriver;
+  readonly importDriver: ImportPackage;
 }
 
 const FIRST_WAIT_MS = 1;

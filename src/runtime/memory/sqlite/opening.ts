@@ -1,5 +1,6 @@
+import type { ImportPackage } from '../../import-package.ts';
 import { MemoryFileError } from '../memory-file-error.ts';
-import { DRIVER_NAMES, findDriver, type ImportDriver, type SqliteDatabase, type SqliteDriverName } from './driver.ts';
+import { DRIVER_NAMES, findDriver, type SqliteDatabase, type SqliteDriverName } from './driver.ts';
 import { problemOf } from './problem.ts';
 import { inTransaction, openRecords, type Records } from './records.ts';
 import { createTables, readFormat } from './schema.ts';
@@ -21,7 +22,7 @@ export interface Opener {
 }
 
 /** Loads a driver for a file. Rejects with a `MemoryFileError` when there is none. */
-export async function findOpener(file: MemoryFileDescription, load: ImportDriver): Promise<Opener> {
+export async function findOpener(file: MemoryFileDescription, load: ImportPackage): Promise<Opener> {
   const found = await findDriver(file.driver === undefined ? DRIVER_NAMES : [file.driver], load, createTables);
   if (found.status === 'none') {
     const reasons = found.reasons.join(', ');
