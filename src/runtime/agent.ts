@@ -128,13 +128,11 @@ function startRun(
   listen: (event: AgentEvent) => void,
 ): StartedRun {
   const limits = resolveLimits(`a run of agent ${agent.name}`, options, agent.limits);
-  const { timeoutMs } = limits;
   const caller = openScope(options.signal, time);
-  const whole = openScope(
-    caller.signal,
-    time,
-    timeoutMs === undefined ? undefined : { ms: timeoutMs, onExpired: () => new RunTimeoutError(timeoutMs) },
-  );
+  const whole = openScope(caller.signal, time, {
+    ms: limits.timeoutMs,
+    onExpired: (ms) => new RunTimeoutError(ms),
+  });
   const { name, description, candidates, shouldFallback } = agent;
   const outer = currentLineage();
   const within = outer === undefined || isOver(outer) ? undefined : outer;

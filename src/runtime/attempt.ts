@@ -42,9 +42,7 @@ export interface Attempt {
  */
 export async function attempt(asked: Attempt, run: CallSurroundings): Promise<AttemptOutcome> {
   const { timeoutMs, settings } = asked.candidate;
-  const deadline =
-    timeoutMs === undefined ? undefined : { ms: timeoutMs, onExpired: () => new ModelTimeoutError(timeoutMs) };
-  const scope = openScope(run.signal, run.time, deadline);
+  const scope = openScope(run.signal, run.time, { ms: timeoutMs, onExpired: (ms) => new ModelTimeoutError(ms) });
   try {
     const options = callOptions({ ...asked.request, settings }, modelName(asked.candidate), scope.signal);
     return await callModel(asked, options, scope.signal, run);

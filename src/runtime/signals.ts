@@ -17,9 +17,10 @@ export interface AbortScope {
 
 /** The longest a scope may last. */
 export interface Deadline {
-  readonly ms: number;
+  /** `undefined` or `Infinity`: as long as it needs. */
+  readonly ms: number | undefined;
   /** Makes the reason the scope is aborted with. */
-  readonly onExpired: () => Error;
+  readonly onExpired: (ms: number) => Error;
 }
 
 export function openScope(parent: AbortSignal | undefined, time: Time, deadline?: Deadline): AbortScope {
@@ -27,10 +28,11 @@ export function openScope(parent: AbortSignal | undefined, time: Time, deadline?
   // Node warns of a leak at the eleventh listener; eleven tools or eleven runs at a time are none.
   setMaxListeners(0, controller.signal, ...(parent === undefined ? [] : [parent]));
   const stopFollowing = whenAborted(parent, (reason) => controller.abort(reason));
+  const { ms = Infinity } = deadline ?? {};
   const stopTimer =
-    deadline === undefined || controller.signal.aborted
+    ms === Infinity || controller.signal.aborted
       ? undefined
-      : time.startTimer(deadline.ms, () => controller.abort(deadline.onExpired()));
+      : time.startTimer(ms, () => controller.abort(deadline?.onExpired(ms)));
   return {
     signal: controller.signal,
     abort: (reason) => controller.abort(reason),

@@ -161,9 +161,7 @@ function shownName(name: string): string {
 /** Validates the arguments and calls the tool, which is left behind when it outlives its time or the run. */
 async function callTool(tool: Tool, call: ToolCall, run: ToolRun): Promise<unknown> {
   const { name, timeoutMs = run.toolTimeoutMs } = tool;
-  const deadline =
-    timeoutMs === Infinity ? undefined : { ms: timeoutMs, onExpired: () => new ToolTimeoutError(name, timeoutMs) };
-  const scope = openScope(run.signal, run.time, deadline);
+  const scope = openScope(run.signal, run.time, { ms: timeoutMs, onExpired: (ms) => new ToolTimeoutError(name, ms) });
   const context: ToolContext = { signal: scope.signal, toolCallId: call.id, run: run.context, messages: run.messages };
   try {
     // A schema may take its time as well.

@@ -51,7 +51,7 @@ export async function searchMemory(memory: Memory, query: string, run: Recalling
   const { signal } = run;
   const scope = openScope(signal, run.time, {
     ms: timeoutMs,
-    onExpired: () => new MemoryTimeoutError(store.id, timeoutMs),
+    onExpired: (ms) => new MemoryTimeoutError(store.id, ms),
   });
   try {
     const { system } = store;
