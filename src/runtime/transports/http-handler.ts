@@ -1,6 +1,6 @@
 /** The HTTP transport without a server: from a web-standard request to a web-standard response. */
 import type { Time } from '../time.ts';
-import type { Agent, TransportStatus } from '../types.ts';
+import type { Agent, IncomingMessage, TransportStatus } from '../types.ts';
 import { requireCount, requireTimeout } from '../validate.ts';
 import { createHttpAccess, type HttpAccessOptions } from './http-access.ts';
 import { jsonResponse, problemResponse } from './http-answer.ts';
@@ -19,7 +19,6 @@ import {
 } from './http-problem.ts';
 import { readQuery, readQuestion, type ReadQuestion } from './http-request.ts';
 import { answerRun, streamRun, type AnsweredRun } from './http-run-answer.ts';
-import type { AddressedMessage } from './http-run.ts';
 
 export interface HttpHandlerOptions extends HttpAccessOptions {
   /** Who can be asked. */
@@ -55,7 +54,7 @@ export interface HttpStatus {
   readonly [detail: string]: unknown;
 }
 
-type Receive = (message: AddressedMessage) => Promise<void>;
+type Receive = (message: IncomingMessage) => Promise<void>;
 
 export interface HttpHandler {
   /** Answers a request. Never rejects. */

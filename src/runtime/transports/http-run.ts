@@ -7,14 +7,6 @@ import { whenAborted } from '../signals.ts';
 import type { AgentEvent, IncomingMessage, RunResult } from '../types.ts';
 import type { Question } from './http-request.ts';
 
-/** A message that says whom it is for, for transports that serve more than one agent. */
-export interface AddressedMessage extends IncomingMessage {
-  /** The name of the agent. */
-  readonly agent: string;
-  /** Whether text should arrive as it is written. */
-  readonly stream: boolean;
-}
-
 /** What became of a run. */
 export type RunOutcome =
   | { readonly status: 'answered'; readonly text: string; readonly run: RunStart; readonly result?: RunResult }
@@ -41,7 +33,7 @@ export interface HttpRunOptions {
   readonly agent: string;
   readonly question: Question & { readonly conversationId: string };
   readonly transport: string;
-  readonly receive: (message: AddressedMessage) => Promise<void>;
+  readonly receive: (message: IncomingMessage) => Promise<void>;
   /** Whether questions are no longer taken. */
   readonly isStopping: () => boolean;
   readonly stream: boolean;
@@ -65,7 +57,7 @@ export function startHttpRun(request: Request, options: HttpRunOptions): HttpRun
   let result: RunResult | undefined;
   let failure: { readonly aborted: boolean } | undefined;
 
-  const message: AddressedMessage = {
+  const message: IncomingMessage = {
     id: globalThis.crypto.randomUUID(),
     agent,
     text: question.input,

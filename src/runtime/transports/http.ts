@@ -1,6 +1,6 @@
 import { whenAborted } from '../signals.ts';
 import { systemTime, type Time } from '../time.ts';
-import type { IncomingMessage, Transport } from '../types.ts';
+import type { Transport } from '../types.ts';
 import { createHttpHandler, type HttpHandlerOptions } from './http-handler.ts';
 
 export interface HttpTransportOptions extends HttpHandlerOptions {
@@ -47,7 +47,7 @@ export function httpTransportWith(time: Time, options: HttpTransportOptions): Ht
     name,
     fetch,
     drain,
-    start: async (receive: (message: IncomingMessage) => Promise<void>, signal) => {
+    start: async (receive, signal) => {
       handler.open(receive);
       const stopFollowing = whenAborted(signal, () => void drain());
       try {

@@ -8,7 +8,6 @@ import { createAgent, createRuntime, superviseTransport } from '../../../src/run
 import type { Runtime, Transport } from '../../../src/runtime/index.ts';
 import { createRuntimeWith } from '../../../src/runtime/runtime.ts';
 import { createEventStream } from '../../../src/runtime/transports/http-event-stream.ts';
-import type { AddressedMessage } from '../../../src/runtime/transports/http-run.ts';
 import { httpTransport, httpTransportWith, type HttpTransportOptions } from '../../../src/runtime/transports/http.ts';
 import { scriptedModel } from '../../../src/testing/scripted-model.ts';
 import { startStubProvider, type StubTurn } from '../../../src/testing/stub-provider.ts';
@@ -133,7 +132,7 @@ describe('a question', () => {
     const http = httpTransport({ agents });
     const controller = new AbortController();
     const working = superviseTransport(http, {
-      receive: (message) => runtime.handle((message as AddressedMessage).agent, message),
+      receive: (message) => runtime.handle(message.agent!, message),
       signal: controller.signal,
     });
     const textOf = async (name: string) => {
