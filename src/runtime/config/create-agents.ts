@@ -1,13 +1,12 @@
 import { createAgent } from '../agent.ts';
-import { defined } from '../defined.ts';
 import { memoryTools } from '../memory/memory-tools.ts';
-import type { Agent, AgentOptions, ModelEntry, Tool } from '../types.ts';
+import type { Agent, ModelEntry, Tool } from '../types.ts';
 import { ConfigError, type ConfigPosition, type ConfigProblem } from './config-error.ts';
 import { createNotice, type ConfigOptions } from './config-options.ts';
 import { makeModels, type MadeModel } from './make-models.ts';
 import { openMemories, type OpenMemories } from './open-memories.ts';
 import { reasonOf } from './reason.ts';
-import type { AgentConfig, ModelConfig, RuntimeConfig } from './runtime-config.ts';
+import type { AgentConfig, RuntimeConfig } from './runtime-config.ts';
 import { loadTools } from './tool-modules.ts';
 
 export interface CreateAgentsOptions extends ConfigOptions {
@@ -91,9 +90,7 @@ function wantedAgents(config: RuntimeConfig, only: readonly string[] | undefined
 }
 
 async function createOne(agent: AgentConfig, workshop: Workshop): Promise<void> {
-  const { name, description, instructions, settings, captureContent } = agent;
-  const { maxTurns, maxRetries, modelTimeoutMs, timeoutMs, toolConcurrency, toolTimeoutMs } = agent;
-  const { maxDepth, maxTotalTokens, maxCostUsd } = agent;
+  const { name, position } = agent;
   const memory = workshop.memories.of(agent);
   const models = modelsOf(agent, workshop);
   const tools = [
@@ -101,23 +98,15 @@ async function createOne(agent: AgentConfig, workshop: Workshop): Promise<void> 
     ...agent.agents.flatMap((asked) => workshop.agents.get(asked)?.asTool() ?? []),
     ...(memory !== undefined && agent.memory?.tools === true ? memoryTools(memory) : []),
   ];
-  const limits = defined({ maxTurns, maxDepth, maxTotalTokens, maxCostUsd, timeoutMs, toolConcurrency, toolTimeoutMs });
-  const known = defined({ description, instructions, memory, captureContent, maxRetries, modelTimeoutMs });
+  // Looked up when a conversation may be handed over, because agents may hand over to each other.
+  const handoffs = (): readonly Agent[] => agent.handoffs.flatMap((other) => workshop.agents.get(other) ?? []);
   try {
-    workshop.agents.set(
-      name,
-      createAgent({ ...known, ...limits, name, models, settings, tools, ...handoffsOf(agent, workshop) }),
-    );
+    // Its limits and settings have the names they have in code.
+    workshop.agents.set(name, createAgent({ ...agent, models, tools, memory, handoffs }));
   } catch (error) {
     // Two tools of one name, or a tool with a name no vendor accepts.
-    workshop.problem(agent.position, `agent ${name} cannot be created: ${reasonOf(error)}`);
+    workshop.problem(position, `agent ${name} cannot be created: ${reasonOf(error)}`);
   }
-}
-
-/** Looked up when a conversation may be handed over, because agents may hand over to each other. */
-function handoffsOf({ handoffs }: AgentConfig, { agents }: Workshop): Pick<AgentOptions, 'handoffs'> {
-  if (handoffs.length === 0) return {};
-  return { handoffs: () => handoffs.flatMap((name) => agents.get(name) ?? []) };
 }
 
 async function toolsOf(agent: AgentConfig, workshop: Workshop): Promise<readonly Tool[]> {
@@ -145,9 +134,7 @@ function modelsOf(agent: AgentConfig, workshop: Workshop): readonly ModelEntry[]
       workshop.notice(model.position, `${made.missing}; until then the rest of its chain answers`);
     }
   }
-  return chain.map(({ model, made }) => modelEntry(model, made));
-}
-
-function modelEntry({ maxRetries, timeoutMs, settings }: ModelConfig, { model }: MadeModel): ModelEntry {
-  return { model, ...defined({ maxRetries, timeoutMs, settings }) };
+  return chain.map(({ model: { maxRetries, timeoutMs, settings }, made: { model } }) => {
+    return { model, maxRetries, timeoutMs, settings };
+  });
 }

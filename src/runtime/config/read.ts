@@ -33,7 +33,7 @@ import {
 import { findLiteralSecrets, hideSecrets } from './secrets.ts';
 import { parseToolReference } from './tool-modules.ts';
 import { validateConfig } from './validate.ts';
-import type { CallSettings } from '../types.ts';
+import type { CallSettings, RunLimits } from '../types.ts';
 
 /** Beyond this it is some other file. */
 const MAX_BYTES = 1024 * 1024;
@@ -201,7 +201,7 @@ function agentConfig(
   };
 }
 
-function limits(section: LimitsSection): Pick<AgentConfig, 'maxTurns' | 'maxRetries'> {
+function limits(section: LimitsSection): RunLimits & Pick<AgentConfig, 'maxRetries' | 'modelTimeoutMs'> {
   return defined({
     maxTurns: section.max_turns,
     maxRetries: section.max_retries,
