@@ -7,7 +7,7 @@ import type { RunContext } from '../telemetry/context.ts';
 import { defined } from './defined.ts';
 import type { Time } from './time.ts';
 import type { AgentEvent, LogEntry, LogListener } from './types.ts';
-import { isToolName } from './validate.ts';
+import { shownToolName } from './validate.ts';
 
 type Level = LogEntry['level'];
 type Details = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -125,9 +125,13 @@ function sayEvent(event: AgentEvent, elapsedMs: () => number): Said | undefined 
     case 'handoff':
       return { level: 'info', message: 'conversation handed over', details: { to: event.to } };
     case 'tool.start':
-      return { level: 'debug', message: 'tool started', details: { tool: shown(event.name), call_id: event.id } };
+      return {
+        level: 'debug',
+        message: 'tool started',
+        details: { tool: shownToolName(event.name), call_id: event.id },
+      };
     case 'tool.end': {
-      const details = { tool: shown(event.name), call_id: event.id, duration_ms: event.durationMs };
+      const details = { tool: shownToolName(event.name), call_id: event.id, duration_ms: event.durationMs };
       return event.isError
         ? { level: 'warn', message: 'tool failed', details }
         : { level: 'info', message: 'tool ended', details };
@@ -139,11 +143,6 @@ function sayEvent(event: AgentEvent, elapsedMs: () => number): Said | undefined 
 
 function tokens({ inputTokens, outputTokens }: TokenUsage): Details {
   return { input_tokens: inputTokens, output_tokens: outputTokens };
-}
-
-/** A name a model made up can be anything, a sentence of the conversation included. */
-function shown(tool: string): string {
-  return isToolName(tool) ? tool : 'unknown';
 }
 
 /** A log of JSON, one object per line, by default on standard error. */

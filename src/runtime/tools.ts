@@ -10,7 +10,7 @@ import { openScope, untilAborted } from './signals.ts';
 import type { Time } from './time.ts';
 import { requireNoReport, writeResult } from './tool-output.ts';
 import type { AgentEvent, JsonSchema, Message, Tool, ToolContext, ToolOutput, ToolResultPart } from './types.ts';
-import { isToolName, kindOf, requireMethod, requireTimeoutOrNone, requireToolName } from './validate.ts';
+import { kindOf, requireMethod, requireTimeoutOrNone, requireToolName, shownToolName } from './validate.ts';
 
 // --- Defining a tool
 
@@ -132,7 +132,7 @@ async function executeToolCall(call: ToolCall, run: ToolRun): Promise<ToolOutcom
     output = await traceTool(
       {
         ...defined({ description, attributes }),
-        name: shownName(name),
+        name: shownToolName(name),
         callId: id,
         signal: run.signal,
         arguments: () => call.input,
@@ -151,11 +151,6 @@ async function executeToolCall(call: ToolCall, run: ToolRun): Promise<ToolOutcom
   const isError = output.type === 'error-text';
   run.emit({ type: 'tool.end', id, name, isError, durationMs: run.time.elapsed() - startedAt });
   return { result: { type: 'tool-result', toolCallId: id, toolName: name, output }, isError };
-}
-
-/** A name a model made up can be anything, a sentence of the conversation included. */
-function shownName(name: string): string {
-  return isToolName(name) ? name : 'unknown';
 }
 
 /** Validates the arguments and calls the tool, which is left behind when it outlives its time or the run. */

@@ -1,7 +1,7 @@
 /** Checks of values that code passes in: a wrong one throws, and says what was expected and what it got. */
 
 /** Node's timers fire at once for anything longer. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+export const MAX_TIMEOUT_MS: number = 2 ** 31 - 1;
 
 /** A whole number, or `Infinity` for no limit. */
 export function requireCount(what: string, value: number, least: number): void {
@@ -55,6 +55,11 @@ const TOOL_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 /** What every vendor accepts. */
 export function isToolName(name: unknown): boolean {
   return typeof name === 'string' && TOOL_NAME.test(name);
+}
+
+/** A tool's name as it is recorded: one a model made up can be anything, a sentence of the conversation included. */
+export function shownToolName(name: string): string {
+  return isToolName(name) ? name : 'unknown';
 }
 
 export function requireToolName(name: unknown): void {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { isBaseUrl, KNOWN_PROVIDERS } from '../models/resolve.ts';
 import { isOrigin } from '../transports/http-access.ts';
+import { MAX_TIMEOUT_MS } from '../validate.ts';
 
 /**
  * What a configuration file may say: one description, from which files are validated, editors get their JSON
@@ -154,9 +155,6 @@ function field<T extends z.ZodType>(
 }
 
 // --- Kinds of values
-
-/** Node's timers fire at once for anything longer. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 const text = expecting('a text', z.string().min(1));
 const flag = expecting('true or false', z.boolean());
