@@ -1,18 +1,13 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { createAgent, createRuntime, MaxTurnsError } from '../../src/runtime/index.ts';
 import type { Agent, AgentOptions } from '../../src/runtime/index.ts';
 import { scriptedModel, type ScriptedModel, type ScriptedTurn } from '../../src/testing/scripted-model.ts';
 import { collect, echo, only, rejection } from './support/agents.ts';
 import { mailbox } from './support/mailbox.ts';
-import { recordSpans, type SpanRecorder } from './support/spans.ts';
+import { recordSpans } from './support/spans.ts';
 
-let recorder: SpanRecorder;
-beforeAll(() => {
-  recorder = recordSpans();
-});
-afterEach(() => recorder.reset());
-afterAll(() => recorder.unregister());
+const recorder = recordSpans();
 
 const transfer = (to: string): { readonly name: string; readonly input: object & Record<string, unknown> } => ({
   name: `transfer_to_${to}`,

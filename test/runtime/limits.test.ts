@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { inspect } from 'node:util';
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { BudgetExceededError, createAgent, defineTool, MaxDepthError, MaxTurnsError } from '../../src/runtime/index.ts';
 import type { Agent, AgentOptions, RunContext, RunLimits, Tool } from '../../src/runtime/index.ts';
@@ -9,7 +9,7 @@ import { withRunContext } from '../../src/telemetry/context.ts';
 import { scriptedModel, type ScriptedTurn, type ScriptedTurnFunction } from '../../src/testing/scripted-model.ts';
 import { z } from 'zod';
 import { collect, echo, only, rejection } from './support/agents.ts';
-import { recordSpans, type SpanRecorder } from './support/spans.ts';
+import { recordSpans } from './support/spans.ts';
 
 type Turn = ScriptedTurn | ScriptedTurnFunction;
 
@@ -49,12 +49,7 @@ async function runsOfFollowUps(count: number): Promise<readonly RunContext[]> {
 }
 
 describe('the limits of a run', () => {
-  let recorder: SpanRecorder;
-  beforeAll(() => {
-    recorder = recordSpans();
-  });
-  afterEach(() => recorder.reset());
-  afterAll(() => recorder.unregister());
+  const recorder = recordSpans();
 
   test('stop it when its tokens are spent, before tools nobody would see the results of', async () => {
     const calls: string[] = [];

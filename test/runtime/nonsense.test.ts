@@ -1,5 +1,5 @@
 /** What models and tools of other people do that they should not: one clear failure each, and the run is not held up. */
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { createAgentWith } from '../../src/runtime/agent.ts';
 import { createAgent, inProcessMemory, memoryTools } from '../../src/runtime/index.ts';
@@ -15,14 +15,9 @@ import type {
 import { scriptedModel } from '../../src/testing/scripted-model.ts';
 import { echo, gate, rejection } from './support/agents.ts';
 import { manualTime } from './support/manual-time.ts';
-import { recordSpans, type SpanRecorder } from './support/spans.ts';
+import { recordSpans } from './support/spans.ts';
 
-let recorder: SpanRecorder;
-beforeAll(() => {
-  recorder = recordSpans();
-});
-afterEach(() => recorder.reset());
-afterAll(() => recorder.unregister());
+const recorder = recordSpans();
 
 /** Fails the test for every rejection nobody handles. */
 function watchRejections(): unknown[] {

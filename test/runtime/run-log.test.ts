@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { createAgent, createRuntime, inProcessMemory, jsonLog } from '../../src/runtime/index.ts';
 import type { LogEntry, Transport } from '../../src/runtime/index.ts';
@@ -7,14 +7,9 @@ import { scriptedModel } from '../../src/testing/scripted-model.ts';
 import { echo, rejection } from './support/agents.ts';
 import { mailbox } from './support/mailbox.ts';
 import { manualTime } from './support/manual-time.ts';
-import { recordSpans, type SpanRecorder } from './support/spans.ts';
+import { recordSpans } from './support/spans.ts';
 
-let recorder: SpanRecorder;
-beforeAll(() => {
-  recorder = recordSpans();
-});
-afterEach(() => recorder.reset());
-afterAll(() => recorder.unregister());
+const recorder = recordSpans();
 
 /** A log that is kept, as the lines it is written in. */
 function keptLog() {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { createAgent, createRuntime, inProcessHistory } from '../../src/runtime/index.ts';
 import type { Agent, ConversationHistory, Runtime, RuntimeOptions, Transport } from '../../src/runtime/index.ts';
@@ -7,14 +7,9 @@ import { scriptedModel, type ScriptedTurn, type ScriptedTurnFunction } from '../
 import { gate, rejection } from './support/agents.ts';
 import { mailbox, steady } from './support/mailbox.ts';
 import { manualTime } from './support/manual-time.ts';
-import { recordSpans, type SpanRecorder } from './support/spans.ts';
+import { recordSpans } from './support/spans.ts';
 
-let recorder: SpanRecorder;
-beforeAll(() => {
-  recorder = recordSpans();
-});
-afterEach(() => recorder.reset());
-afterAll(() => recorder.unregister());
+const recorder = recordSpans();
 
 type Turn = ScriptedTurn | ScriptedTurnFunction;
 

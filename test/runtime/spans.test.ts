@@ -1,6 +1,6 @@
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { SpanStatusCode, trace } from '@opentelemetry/api';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
 import { createAgentWith } from '../../src/runtime/agent.ts';
@@ -12,15 +12,9 @@ import type { ScriptedTurn } from '../../src/testing/scripted-model.ts';
 import { startStubProvider } from '../../src/testing/stub-provider.ts';
 import { collect, echo, gate, rejection, type Gate } from './support/agents.ts';
 import { manualTime } from './support/manual-time.ts';
-import { recordSpans, type SpanRecorder } from './support/spans.ts';
+import { recordSpans } from './support/spans.ts';
 
-let recorder: SpanRecorder;
-
-beforeAll(() => {
-  recorder = recordSpans();
-});
-afterEach(() => recorder.reset());
-afterAll(() => recorder.unregister());
+const recorder = recordSpans();
 
 /** A model that does not wait before it fails for good. */
 function model(modelId: string, ...turns: ScriptedTurn[]): ModelEntry {

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { createAgentWith } from '../../src/runtime/agent.ts';
 import { createAgent, createRuntime } from '../../src/runtime/index.ts';
@@ -11,14 +11,9 @@ import { scriptedModel, type ScriptedTurn, type ScriptedTurnFunction } from '../
 import { gate, rejection } from './support/agents.ts';
 import { mailbox, steady } from './support/mailbox.ts';
 import { manualTime, type ManualTime } from './support/manual-time.ts';
-import { recordSpans, type SpanRecorder } from './support/spans.ts';
+import { recordSpans } from './support/spans.ts';
 
-let recorder: SpanRecorder;
-beforeAll(() => {
-  recorder = recordSpans();
-});
-afterEach(() => recorder.reset());
-afterAll(() => recorder.unregister());
+const recorder = recordSpans();
 
 const receive = () => Promise.resolve();
 

@@ -1,11 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 
 import { createAgent, type MemoryStore } from '../../../src/runtime/index.ts';
 import { memoryTools } from '../../../src/runtime/memory/memory-tools.ts';
 import { perUser } from '../../../src/runtime/memory/scopes.ts';
 import { scriptedModel } from '../../../src/testing/scripted-model.ts';
 import { rejection } from '../support/agents.ts';
-import { recordSpans, type SpanRecorder } from '../support/spans.ts';
+import { recordSpans } from '../support/spans.ts';
 import { fc } from '../../support/properties.ts';
 
 /** Makes a new, empty memory. The contract closes it. */
@@ -278,12 +278,7 @@ export function describeMemory(kind: string, openMemory: OpenMemory): void {
     });
 
     describe('in an agent', () => {
-      let recorder: SpanRecorder;
-      beforeAll(() => {
-        recorder = recordSpans();
-      });
-      afterEach(() => recorder.reset());
-      afterAll(() => recorder.unregister());
+      const recorder = recordSpans();
 
       test('is searched before a run, for the user it is for', async () => {
         const store = open({ id: 'notes' });

@@ -1,11 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { createAgent, inProcessMemory, type MemoryOptions, type MemoryStore } from '../../../src/runtime/index.ts';
 import type { RunOptions, RunResult, ToolOutput } from '../../../src/runtime/index.ts';
 import { memoryTools } from '../../../src/runtime/memory/memory-tools.ts';
 import { perAgent, perUser } from '../../../src/runtime/memory/scopes.ts';
 import { scriptedModel, type ScriptedToolCall } from '../../../src/testing/scripted-model.ts';
-import { recordSpans, type SpanRecorder } from '../support/spans.ts';
+import { recordSpans } from '../support/spans.ts';
 import { search } from './contract.ts';
 
 const ada = { user: { id: 'ada' } };
@@ -145,12 +145,7 @@ describe('what a memory says to a model', () => {
 });
 
 describe('a memory that fails under a tool', () => {
-  let recorder: SpanRecorder;
-  beforeAll(() => {
-    recorder = recordSpans();
-  });
-  afterEach(() => recorder.reset());
-  afterAll(() => recorder.unregister());
+  const recorder = recordSpans();
 
   test('fails the tool and not the run, and is recorded once', async () => {
     const store: MemoryStore = {

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { importPackage, type ImportPackage } from '../../../src/runtime/import-package.ts';
 import { createAgent, type MemoryStore } from '../../../src/runtime/index.ts';
@@ -25,7 +25,7 @@ import { systemTime } from '../../../src/runtime/time.ts';
 import { scriptedModel } from '../../../src/testing/scripted-model.ts';
 import { rejection } from '../support/agents.ts';
 import { manualTime } from '../support/manual-time.ts';
-import { recordSpans, type SpanRecorder } from '../support/spans.ts';
+import { recordSpans } from '../support/spans.ts';
 import { describeMemory, search } from './contract.ts';
 import { driversHere, importHere } from './drivers.ts';
 
@@ -390,12 +390,7 @@ for (const { name, driver, note } of await driversHere()) {
     });
 
     describe('a run', () => {
-      let recorder: SpanRecorder;
-      beforeAll(() => {
-        recorder = recordSpans();
-      });
-      afterEach(() => recorder.reset());
-      afterAll(() => recorder.unregister());
+      const recorder = recordSpans();
 
       test('goes on without a memory that fails, and each failure is one', async () => {
         const store = memory(join(directory, 'missing', 'memory.db'), { id: 'notes' });

@@ -6,6 +6,7 @@ import {
   SimpleSpanProcessor,
   type ReadableSpan,
 } from '@opentelemetry/sdk-trace-node';
+import { afterAll, afterEach, beforeAll } from 'vitest';
 
 /** Real tracing into memory. */
 export interface SpanRecorder {
@@ -20,15 +21,18 @@ export interface SpanRecorder {
    * then the attributes asked for.
    */
   tree(...attributes: string[]): string;
-  reset(): void;
-  unregister(): void;
 }
 
-/** Registers a real provider with a real context manager. Call `unregister` when done. */
+/** Has the tests of this file, or of the `describe` it is called in, run with a real provider and context manager. */
 export function recordSpans(): SpanRecorder {
   const exporter = new InMemorySpanExporter();
   const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
-  provider.register({ contextManager: new AsyncLocalStorageContextManager() });
+  beforeAll(() => provider.register({ contextManager: new AsyncLocalStorageContextManager() }));
+  afterEach(() => exporter.reset());
+  afterAll(() => {
+    trace.disable();
+    context.disable();
+  });
 
   const spans = (): readonly ReadableSpan[] =>
     exporter.getFinishedSpans().toSorted((left, right) => compareTimes(left.startTime, right.startTime));
@@ -46,11 +50,6 @@ export function recordSpans(): SpanRecorder {
       return found[0]!;
     },
     tree: (...attributes) => spanTree(spans(), attributes),
-    reset: () => exporter.reset(),
-    unregister: () => {
-      trace.disable();
-      context.disable();
-    },
   };
 }
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { createAgent, createRuntime, superviseTransport } from '../../../src/runtime/index.ts';
 import type { Runtime, Transport } from '../../../src/runtime/index.ts';
@@ -13,15 +13,10 @@ import { scriptedModel } from '../../../src/testing/scripted-model.ts';
 import { startStubProvider, type StubTurn } from '../../../src/testing/stub-provider.ts';
 import { echo, gate, rejection } from '../support/agents.ts';
 import { manualTime } from '../support/manual-time.ts';
-import { recordSpans, type SpanRecorder } from '../support/spans.ts';
+import { recordSpans } from '../support/spans.ts';
 import { ask, eventsOf, helper, parseEvents, serve } from './serving.ts';
 
-let recorder: SpanRecorder;
-beforeAll(() => {
-  recorder = recordSpans();
-});
-afterEach(() => recorder.reset());
-afterAll(() => recorder.unregister());
+const recorder = recordSpans();
 
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
 const TRACE_PARENT = `00-${TRACE_ID}-b7ad6b7169203331-01`;

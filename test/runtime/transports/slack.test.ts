@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { createRuntime, type Agent } from '../../../src/runtime/index.ts';
 import { createSlackAnswer, piecesOf } from '../../../src/runtime/transports/slack-answer.ts';
@@ -6,16 +6,11 @@ import { createRecentIds } from '../../../src/runtime/transports/recent-ids.ts';
 import { slackTransportWith, type SlackTransportOptions } from '../../../src/runtime/transports/slack.ts';
 import { gate, rejection } from '../support/agents.ts';
 import { manualTime } from '../support/manual-time.ts';
-import { recordSpans, type SpanRecorder } from '../support/spans.ts';
+import { recordSpans } from '../support/spans.ts';
 import { helper } from './serving.ts';
 import { BOT, direct, mention, workspace, type Workspace } from './slack-workspace.ts';
 
-let recorder: SpanRecorder;
-beforeAll(() => {
-  recorder = recordSpans();
-});
-afterEach(() => recorder.reset());
-afterAll(() => recorder.unregister());
+const recorder = recordSpans();
 
 /** An agent at work in a workspace, on a clock that stands still. */
 function connected(agent: Agent, options: Partial<SlackTransportOptions> = {}, slack: Workspace = workspace()) {

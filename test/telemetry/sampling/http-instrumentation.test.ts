@@ -6,21 +6,20 @@ import type { AddressInfo } from 'node:net';
 import { SpanKind } from '@opentelemetry/api';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
-import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 
 import { dropRoutes } from '../../../src/telemetry/sampling/drop-routes.ts';
 import { endStreamSpans } from '../../../src/telemetry/sampling/stream-spans.ts';
 import { gate } from '../../runtime/support/agents.ts';
-import { recordSpans, type SpanRecorder } from '../../runtime/support/spans.ts';
+import { recordSpans } from '../../runtime/support/spans.ts';
 import { ask, eventsOf, helper, serve } from '../../runtime/transports/serving.ts';
 
 const EVENTS = { accept: 'text/event-stream' };
 const TRACE_PARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
-let recorder: SpanRecorder;
+const recorder = recordSpans();
 let instrumentation: HttpInstrumentation;
 beforeAll(() => {
-  recorder = recordSpans();
   instrumentation = new HttpInstrumentation({
     disableOutgoingRequestInstrumentation: true,
     ignoreIncomingRequestHook: dropRoutes(['/healthz', '/readyz']),
@@ -29,11 +28,7 @@ beforeAll(() => {
   // What loads the module is what gets it instrumented.
   createRequire(import.meta.url)('node:http');
 });
-afterEach(() => recorder.reset());
-afterAll(() => {
-  instrumentation.disable();
-  recorder.unregister();
-});
+afterAll(() => instrumentation.disable());
 
 async function listen(listener: RequestListener) {
   const server = createServer(listener);
