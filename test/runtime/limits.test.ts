@@ -9,6 +9,7 @@ import { withRunContext } from '../../src/telemetry/context.ts';
 import { scriptedModel, type ScriptedTurn, type ScriptedTurnFunction } from '../../src/testing/scripted-model.ts';
 import { z } from 'zod';
 import { collect, echo, only, rejection } from './support/agents.ts';
+import { settled, watchWarnings } from './support/process-events.ts';
 import { recordSpans } from './support/spans.ts';
 
 type Turn = ScriptedTurn | ScriptedTurnFunction;
@@ -95,9 +96,7 @@ describe('the limits of a run', () => {
     ['has no price', 'unheard-of-1', { maxCostUsd: 0.01 }, 'it has no known price: give setupTracing one in pricing'],
     ['reports no usage', 'silent-1', { maxTotalTokens: 1 }, 'its provider reports no usage'],
   ])('say once that the calls of a model that %s are not counted', async (_, modelId, limit, why) => {
-    const warnings: string[] = [];
-    const listener = (warning: Error): unknown => warnings.push(warning.message);
-    process.on('warning', listener);
+    const warnings = watchWarnings();
     const usage = 'maxCostUsd' in limit ? { inputTokens: 9_000_000 } : {};
     const turns = [
       { toolCalls: [{ name: 'echo', input: { text: 'a' } }], usage },
@@ -107,11 +106,9 @@ describe('the limits of a run', () => {
     const helper = createAgent({ name: 'helper', models: [model], tools: [echo()], ...limit });
 
     expect(await helper.run('hi')).toMatchObject({ text: 'done' });
-    // Warnings are emitted in a tick of their own.
-    await new Promise((resolve) => setImmediate(resolve));
-    process.off('warning', listener);
+    await settled();
 
-    expect(warnings.filter((text) => text.includes(modelId))).toEqual([
+    expect(warnings.map(({ message }) => message).filter((text) => text.includes(modelId))).toEqual([
       `${Object.keys(limit)[0]} does not count the calls of ${modelId}, because ${why}`,
     ]);
   });

@@ -6,6 +6,7 @@ import type { Agent, AgentEvent, AgentOptions, Message, RunContext } from '../..
 import { scriptedModel, type ScriptedModel, type ScriptedTurn } from '../../src/testing/scripted-model.ts';
 import { collect, echo, gate, only, rejection } from './support/agents.ts';
 import { manualTime } from './support/manual-time.ts';
+import { settled, watchRejections, watchWarnings } from './support/process-events.ts';
 
 function helper(
   turns: readonly ScriptedTurn[],
@@ -187,16 +188,13 @@ describe('a run', () => {
   });
 
   test('does not look like a leak for having many tools and many sisters', async () => {
-    const warnings: Error[] = [];
-    const note = (warning: Error): void => void warnings.push(warning);
-    process.on('warning', note);
+    const warnings = watchWarnings();
     const toolCalls = Array.from({ length: 20 }, () => ({ name: 'echo', input: { text: 'hi' } }));
     const { signal } = new AbortController();
     const agents = Array.from({ length: 20 }, () => helper([{ toolCalls }, 'done'], { tools: [echo()] }).agent);
 
     await Promise.all(agents.map((agent) => agent.run('go', { signal })));
     await settled();
-    process.off('warning', note);
 
     expect(warnings).toEqual([]);
   });
@@ -367,14 +365,11 @@ describe('the events of a run', () => {
   });
 
   test('never turn into an unhandled rejection when only they are read', async () => {
-    const unhandled: unknown[] = [];
-    const note = (reason: unknown): void => void unhandled.push(reason);
-    process.on('unhandledRejection', note);
+    const unhandled = watchRejections();
     const { agent } = helper([{ error: new Error('no') }]);
 
     await collect(agent.stream('go'));
     await settled();
-    process.off('unhandledRejection', note);
 
     expect(unhandled).toEqual([]);
   });
@@ -388,14 +383,11 @@ describe('the events of a run', () => {
     ],
     ['rejects', () => Promise.reject(new Error('listener'))],
   ])('do no harm with a listener that %s: one warning per run', async (_how, onEvent) => {
-    const warnings: Error[] = [];
-    const note = (warning: Error): void => void warnings.push(warning);
-    process.on('warning', note);
+    const warnings = watchWarnings();
     const { agent } = helper(['done']);
 
     expect(await agent.run('go', { onEvent })).toMatchObject({ text: 'done' });
     await settled();
-    process.off('warning', note);
 
     expect(warnings.map(({ name, message }) => [name, message])).toEqual([
       ['FaultlineWarning', 'an onEvent listener failed with Error; the run goes on'],
@@ -440,8 +432,3 @@ describe('a sub-agent', () => {
     expect(model.calls[0]?.abortSignal?.aborted).toBe(true);
   });
 });
-
-/** Lets everything run that can run by now. */
-function settled(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}

@@ -1,5 +1,5 @@
 /** What models and tools of other people do that they should not: one clear failure each, and the run is not held up. */
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { createAgentWith } from '../../src/runtime/agent.ts';
 import { createAgent, inProcessMemory, memoryTools } from '../../src/runtime/index.ts';
@@ -15,25 +15,10 @@ import type {
 import { scriptedModel } from '../../src/testing/scripted-model.ts';
 import { echo, gate, rejection } from './support/agents.ts';
 import { manualTime } from './support/manual-time.ts';
+import { settled, watchRejections } from './support/process-events.ts';
 import { recordSpans } from './support/spans.ts';
 
 const recorder = recordSpans();
-
-/** Fails the test for every rejection nobody handles. */
-function watchRejections(): unknown[] {
-  const rejections: unknown[] = [];
-  const listener = (reason: unknown): unknown => rejections.push(reason);
-  process.on('unhandledRejection', listener);
-  onTestFinished(() => void process.off('unhandledRejection', listener));
-  return rejections;
-}
-
-/** Rejections are reported once the microtasks are done. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
-}
 
 describe('a tool that throws', () => {
   const throws = (value: unknown): Tool => ({
@@ -72,7 +57,7 @@ describe('a tool that throws', () => {
     const helper = createAgent({ name: 'helper', models: [scriptedModel([asks, 'done'])], tools: [throws(value)] });
 
     const { text, toolErrors, messages } = await helper.run('hi');
-    await settle();
+    await settled();
 
     expect({ text, toolErrors }).toEqual({ text: 'done', toolErrors: 1 });
     const result = messages.find(({ role }) => role === 'tool')!.content[0] as { output: { value: string } };
@@ -112,7 +97,7 @@ describe('a tool that does not return', () => {
     time.advance(300_000);
     const { text, toolErrors, messages } = await run;
     late.open();
-    await settle();
+    await settled();
 
     expect({ text, toolErrors, running: time.running }).toEqual({ text: 'done', toolErrors: 1, running: 0 });
     expect(messages[2]).toMatchObject({
@@ -347,7 +332,7 @@ describe('a model that answers', () => {
     const rejections = watchRejections();
 
     const error = await rejection(helperOn(answer).run('hi'));
-    await settle();
+    await settled();
 
     expect(error).toMatchObject({
       message: expect.stringMatching(/^no model answered: odd-1 \(ModelResponseError, .+\)$/),
@@ -367,7 +352,7 @@ describe('a model that answers', () => {
     const rejections = watchRejections();
 
     const error = await rejection(helperOn(answer).run('hi', { stream: true }));
-    await settle();
+    await settled();
 
     expect(error).toMatchObject({
       message: expect.stringMatching(/^no model answered: odd-1 \(ModelResponseError, .+\)$/),

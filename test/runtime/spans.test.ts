@@ -12,6 +12,7 @@ import type { ScriptedTurn } from '../../src/testing/scripted-model.ts';
 import { startStubProvider } from '../../src/testing/stub-provider.ts';
 import { collect, echo, gate, rejection, type Gate } from './support/agents.ts';
 import { manualTime } from './support/manual-time.ts';
+import { settled } from './support/process-events.ts';
 import { recordSpans } from './support/spans.ts';
 
 const recorder = recordSpans();
@@ -327,7 +328,7 @@ describe('the tree of a run', () => {
         break;
       }
       const atOnce = recorder.tree('faultline.outcome');
-      await new Promise((resolve) => setImmediate(resolve));
+      await settled();
 
       expect(atOnce).toBe(recorder.tree('faultline.outcome'));
       expect(atOnce).toMatch(/^agent\.invoke (deepest|a) outcome=aborted\n/);
