@@ -34,7 +34,8 @@ export async function connectSlack(
   environment: MutableEnvironment,
   load: ImportPackage = importPackage,
 ): Promise<SlackConnection> {
-  const missing = [botTokenEnv, appTokenEnv].filter((name) => (environment[name] ?? '') === '');
+  const tokenIn = (name: string): string => environment[name]?.trim() ?? '';
+  const missing = [botTokenEnv, appTokenEnv].filter((name) => tokenIn(name) === '');
   if (missing.length > 0) return { status: 'failed', why: `Slack needs its tokens: set ${missing.join(' and ')}` };
   try {
     const module = await load(PACKAGE);
@@ -43,8 +44,8 @@ export async function connectSlack(
     }
     const bolt = typeof module['App'] === 'function' ? module : fields(module['default']);
     const { App, SocketModeReceiver } = bolt as unknown as Bolt;
-    const receiver = new SocketModeReceiver({ appToken: environment[appTokenEnv] });
-    const app = new App({ token: environment[botTokenEnv], receiver, deferInitialization: true });
+    const receiver = new SocketModeReceiver({ appToken: tokenIn(appTokenEnv) });
+    const app = new App({ token: tokenIn(botTokenEnv), receiver, deferInitialization: true });
     return { status: 'made', options: superviseConnection(app, receiver.client) };
   } catch (error) {
     return { status: 'failed', why: `Slack cannot be used: ${reasonOf(error)}` };

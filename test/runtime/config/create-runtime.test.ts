@@ -215,6 +215,29 @@ describe('Slack', () => {
     });
   });
 
+  test('needs tokens that are more than blanks', async () => {
+    expect(await connectSlack(slack, { BOT: ' \n', APP: 'app-token' })).toEqual({
+      status: 'failed',
+      why: 'Slack needs its tokens: set BOT',
+    });
+  });
+
+  test('takes its tokens without the blanks around them, such as the line break a file ends with', async () => {
+    const given: object[] = [];
+    class Part {
+      readonly client = { on: () => {}, start: () => Promise.resolve() };
+
+      constructor(options: object) {
+        given.push(options);
+      }
+    }
+    const load = () => Promise.resolve({ App: Part, SocketModeReceiver: Part });
+
+    await connectSlack(slack, { BOT: 'bot-token\n', APP: ' app-token\r\n' }, load);
+
+    expect(given).toMatchObject([{ appToken: 'app-token' }, { token: 'bot-token' }]);
+  });
+
   test('is asked nothing before the transport starts', async () => {
     const calls: unknown[] = [];
     class SocketModeReceiver {
