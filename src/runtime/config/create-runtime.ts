@@ -60,11 +60,15 @@ export async function createConfiguredRuntime(
       }
       await runtime.start();
     };
+    /** A call that was refused, such as to start a second time, ends nothing. */
+    const closeIfOver = async (): Promise<void> => {
+      if (runtime.status().transports.every(({ state }) => state === 'stopped' || state === 'done')) await close();
+    };
     return {
       ...runtime,
       agents,
-      start: () => start().finally(close),
-      stop: (stopOptions) => runtime.stop(stopOptions).finally(close),
+      start: () => start().finally(closeIfOver),
+      stop: (stopOptions) => runtime.stop(stopOptions).finally(closeIfOver),
     };
   } catch (error) {
     await close();

@@ -105,6 +105,19 @@ describe('the runtime of a configuration file', () => {
     expect(await stream.text()).toContain('\n\n:');
   });
 
+  test.each([
+    ['started a second time', () => runtime!.start(), 'a runtime is started once'],
+    ['stopped within a time that is none', () => runtime!.stop({ timeoutMs: -1 }), 'timeoutMs must be more than 0'],
+  ])('keeps its memories open when it is %s, which is refused', async (_how, call, refusal) => {
+    await start('agents: { one: { models: [gateway/m-1], memory: { sqlite: ./memory.db } } }');
+
+    await expect(call()).rejects.toThrow(refusal);
+
+    expect(await runtime!.agents[0]!.run('hi')).toMatchObject({ text: 'From one.', memoryFailed: false });
+    await runtime!.stop();
+    expect(await runtime!.agents[0]!.run('hi')).toMatchObject({ memoryFailed: true });
+  });
+
   test('asks for the token that token_env names', async () => {
     const text = 'runtime: { http: { token_env: HELPER_TOKEN } }\nagents: { one: { models: [gateway/m-1] } }';
     const { fetch } = await start(text, { HELPER_TOKEN: 'open-sesame' });
