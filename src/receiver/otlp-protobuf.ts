@@ -105,14 +105,14 @@ function hex<Message>(name: string, set: (message: Message, value: string) => vo
 /** A message inside a message, which its own table reads into `target`. */
 function nested<Message, Inner>(
   name: string,
-  fields: () => Fields<Inner>,
+  fields: Fields<Inner>,
   target: (message: Message) => Inner,
 ): Field<Message> {
   return {
     name,
     wireType: WireType.LengthDelimited,
     read: (reader, message, at, depth) => {
-      readMessage(reader.bytes(), fields(), target(message), path(at, name), depth);
+      readMessage(reader.bytes(), fields, target(message), path(at, name), depth);
     },
   };
 }
@@ -120,7 +120,7 @@ function nested<Message, Inner>(
 /** A repeated message: each one starts as `start()` and joins the list. */
 function repeated<Message, Inner>(
   name: string,
-  fields: () => Fields<Inner>,
+  fields: Fields<Inner>,
   start: () => Inner,
   target: (message: Message) => Inner[],
 ): Field<Message> {
@@ -129,7 +129,7 @@ function repeated<Message, Inner>(
     wireType: WireType.LengthDelimited,
     read: (reader, message, at, depth) => {
       const items = target(message);
-      items.push(readMessage(reader.bytes(), fields(), start(), `${path(at, name)}[${items.length}]`, depth));
+      items.push(readMessage(reader.bytes(), fields, start(), `${path(at, name)}[${items.length}]`, depth));
     },
   };
 }
@@ -146,7 +146,7 @@ function keyValues<Message>(name: string, target: (message: Message) => Attribut
   };
 }
 
-/** A message inside an AnyValue, which is where nesting has no natural end. */
+/** A message inside an AnyValue, which is where nesting has no natural end: its table stands on that of AnyValue. */
 function deeper<Message, Inner>(
   name: string,
   fields: () => Fields<Inner>,
@@ -203,7 +203,7 @@ const ANY_VALUE: Fields<ValueMessage> = {
 const ARRAY_VALUE: Fields<ValueMessage[]> = {
   1: repeated(
     'values',
-    () => ANY_VALUE,
+    ANY_VALUE,
     () => ({ value: null }),
     (message) => message,
   ),
@@ -219,11 +219,7 @@ interface KeyValueMessage extends ValueMessage {
 
 const KEY_VALUE: Fields<KeyValueMessage> = {
   1: text('key', (message, value) => (message.key = value)),
-  2: nested(
-    'value',
-    () => ANY_VALUE,
-    (message) => message,
-  ),
+  2: nested('value', ANY_VALUE, (message) => message),
 };
 
 const SCOPE: Fields<ScopeSpansMessage['scope']> = {
@@ -265,61 +261,24 @@ const SPAN: Fields<SpanMessage> = {
   7: fixed64('startTimeUnixNano', (message, value) => (message.startTimeUnixNano = value)),
   8: fixed64('endTimeUnixNano', (message, value) => (message.endTimeUnixNano = value)),
   9: keyValues('attributes', (message) => message.attributes),
-  11: repeated(
-    'events',
-    () => EVENT,
-    emptyEvent,
-    (message) => message.events,
-  ),
-  13: repeated(
-    'links',
-    () => LINK,
-    emptyLink,
-    (message) => message.links,
-  ),
-  15: nested(
-    'status',
-    () => STATUS,
-    (message) => message.status,
-  ),
+  11: repeated('events', EVENT, emptyEvent, (message) => message.events),
+  13: repeated('links', LINK, emptyLink, (message) => message.links),
+  15: nested('status', STATUS, (message) => message.status),
   16: fixed32('flags', (message, value) => (message.flags = value)),
 };
 
 const SCOPE_SPANS: Fields<ScopeSpansMessage> = {
-  1: nested(
-    'scope',
-    () => SCOPE,
-    (message) => message.scope,
-  ),
-  2: repeated(
-    'spans',
-    () => SPAN,
-    emptySpan,
-    (message) => message.spans,
-  ),
+  1: nested('scope', SCOPE, (message) => message.scope),
+  2: repeated('spans', SPAN, emptySpan, (message) => message.spans),
 };
 
 const RESOURCE_SPANS: Fields<ResourceSpansMessage> = {
-  1: nested(
-    'resource',
-    () => RESOURCE,
-    (message) => message.resource,
-  ),
-  2: repeated(
-    'scopeSpans',
-    () => SCOPE_SPANS,
-    emptyScopeSpans,
-    (message) => message.scopeSpans,
-  ),
+  1: nested('resource', RESOURCE, (message) => message.resource),
+  2: repeated('scopeSpans', SCOPE_SPANS, emptyScopeSpans, (message) => message.scopeSpans),
 };
 
 const REQUEST: Fields<TraceRequestMessage> = {
-  1: repeated(
-    'resourceSpans',
-    () => RESOURCE_SPANS,
-    emptyResourceSpans,
-    (message) => message,
-  ),
+  1: repeated('resourceSpans', RESOURCE_SPANS, emptyResourceSpans, (message) => message),
 };
 
 // --- What a message is when the wire says nothing
