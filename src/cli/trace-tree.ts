@@ -1,7 +1,7 @@
 /** A trace as an aligned tree for a terminal: what ran, how long, how many tokens, what it cost, what failed. */
 import type { AttributeValue, ReceivedSpan } from '../receiver/received-span.ts';
 import { STATUS_CODE_ERROR } from '../receiver/received-span.ts';
-import { buildTrees, type SpanNode } from '../receiver/span-forest.ts';
+import { buildTrees, treeRows, type SpanNode } from '../receiver/span-forest.ts';
 import {
   ERROR_TYPE,
   EXCEPTION_EVENT,
@@ -35,17 +35,10 @@ const WIDEST_NAME = 48;
 
 const MOST_REMARK_LINES = 3;
 
-/**
- * Draws the trees of one trace, one line per span and one per remark below it. Walks with a list of its own
- * instead of recursion, because a broken sender can nest spans deeper than the stack.
- */
+/** Draws the trees of one trace, one line per span and one per remark below it. */
 export function renderTrace(spans: readonly ReceivedSpan[], style: TreeStyle): string[] {
   const lines: string[] = [];
-  const open = buildTrees(spans)
-    .map((node): Row => ({ node, head: '', body: '' }))
-    .toReversed();
-  for (let row = open.pop(); row !== undefined; row = open.pop()) {
-    const { node, head, body } = row;
+  for (const { node, head, body } of treeRows(buildTrees(spans), '─')) {
     const inner = `${body}${node.children.length > 0 ? '│' : ' '}  `;
     lines.push(spanLine(node, head, style));
     for (const { text, paint } of remarks(node.span)) {
@@ -53,24 +46,8 @@ export function renderTrace(spans: readonly ReceivedSpan[], style: TreeStyle): s
         lines.push(style.paint('dim', inner) + style.paint(paint, line));
       }
     }
-    // Reversed, because the list is taken from its end.
-    for (const [index, child] of [...node.children.entries()].toReversed()) {
-      const last = index === node.children.length - 1;
-      open.push({
-        node: child,
-        head: `${body}${last ? '└─ ' : '├─ '}`,
-        body: `${body}${last ? '   ' : '│  '}`,
-      });
-    }
   }
   return lines;
-}
-
-/** A node and what stands before it: `head` on its own line, `body` on every line below that belongs to it. */
-interface Row {
-  readonly node: SpanNode;
-  readonly head: string;
-  readonly body: string;
 }
 
 function spanLine({ span, parentMissing }: SpanNode, head: string, { width, paint }: TreeStyle): string {

@@ -72,3 +72,33 @@ function key(traceId: string, spanId: string): string {
 function compare(a: bigint, b: bigint): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
+
+/** A node on its way into a drawing: `head` stands before its own line, `body` before whatever else is said of it. */
+export interface TreeRow {
+  readonly node: SpanNode;
+  readonly head: string;
+  readonly body: string;
+}
+
+/**
+ * The nodes of some trees from top to bottom, with the guides that lead to them. `dash` makes the guides wider.
+ *
+ * Walks with a list of its own instead of recursion, because a broken sender can nest spans deeper than the stack.
+ */
+export function* treeRows(trees: readonly SpanNode[], dash = ''): Generator<TreeRow> {
+  const gap = ' '.repeat(dash.length + 1);
+  const open = trees.map((node): TreeRow => ({ node, head: '', body: '' })).toReversed();
+  for (let row = open.pop(); row !== undefined; row = open.pop()) {
+    yield row;
+    const { node, body } = row;
+    const last = node.children.length - 1;
+    // Reversed, because the list is taken from its end.
+    for (const [index, child] of [...node.children.entries()].toReversed()) {
+      open.push({
+        node: child,
+        head: `${body}${index === last ? '└' : '├'}${dash} `,
+        body: `${body}${index === last ? ' ' : '│'}${gap}`,
+      });
+    }
+  }
+}

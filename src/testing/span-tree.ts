@@ -1,5 +1,5 @@
 import { STATUS_CODE_ERROR, type ReceivedSpan } from '../receiver/received-span.ts';
-import { buildTrees, type SpanNode } from '../receiver/span-forest.ts';
+import { buildTrees, treeRows, type SpanNode } from '../receiver/span-forest.ts';
 import {
   ERROR_TYPE,
   EXCEPTION_EVENT,
@@ -22,35 +22,14 @@ import {
  * Ids and times are left out; of the attributes only those that tell what happened.
  */
 export function spanTree(spans: readonly ReceivedSpan[]): string {
-  const blocks: string[][] = [];
-  let traceId: string | undefined;
-  for (const root of buildTrees(spans)) {
-    const lines = treeLines(root);
-    if (root.span.traceId === traceId) blocks.at(-1)?.push(...lines);
-    else blocks.push(lines);
-    traceId = root.span.traceId;
-  }
-  return blocks.map((lines) => lines.join('\n')).join('\n\n');
-}
-
-/** Walks with a list of its own instead of recursion, because a broken sender can nest spans deeper than the stack. */
-function treeLines(root: SpanNode): string[] {
   const lines: string[] = [];
-  const open = [{ node: root, first: '', rest: '' }];
-  for (let row = open.pop(); row !== undefined; row = open.pop()) {
-    const { node, first, rest } = row;
-    lines.push(`${first}${label(node)}`);
-    const last = node.children.length - 1;
-    // Reversed, because the list is taken from its end.
-    for (const [index, child] of [...node.children.entries()].toReversed()) {
-      open.push({
-        node: child,
-        first: `${rest}${index === last ? '└ ' : '├ '}`,
-        rest: `${rest}${index === last ? '  ' : '│ '}`,
-      });
-    }
+  let traceId: string | undefined;
+  for (const { node, head } of treeRows(buildTrees(spans))) {
+    if (traceId !== undefined && node.span.traceId !== traceId) lines.push('');
+    traceId = node.span.traceId;
+    lines.push(`${head}${label(node)}`);
   }
-  return lines;
+  return lines.join('\n');
 }
 
 function label({ span, parentMissing }: SpanNode): string {
