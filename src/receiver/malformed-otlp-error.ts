@@ -1,16 +1,10 @@
 /** Says which field of an OTLP request is wrong, what was expected there and what came instead. */
 export class MalformedOtlpError extends Error {
   override readonly name = 'MalformedOtlpError';
-  /** Where in the request, in the names of OTLP JSON whatever the format: `resourceSpans[0].scopeSpans[1].…`. */
-  readonly path: string;
-  readonly expected: string;
-  readonly got: string;
 
+  /** `path` is where in the request, in the names of OTLP JSON whatever the format: `resourceSpans[0].scopeSpans[1].…`. */
   constructor(path: string, expected: string, got: string, options?: ErrorOptions) {
     super(`Expected ${path} to be ${expected}, got ${got}.`, options);
-    this.path = path;
-    this.expected = expected;
-    this.got = got;
   }
 }
 

@@ -10,22 +10,7 @@ export type RequestBody =
   | { readonly kind: 'read'; readonly raw: Uint8Array; readonly body: Uint8Array }
   | {
       readonly kind: 'refused';
-      readonly status: 413;
-      readonly reason: 'too-large';
-      readonly message: string;
-      readonly raw: Uint8Array;
-    }
-  | {
-      readonly kind: 'refused';
-      readonly status: 415;
-      readonly reason: 'unsupported-encoding';
-      readonly message: string;
-      readonly raw: Uint8Array;
-    }
-  | {
-      readonly kind: 'refused';
-      readonly status: 400;
-      readonly reason: 'corrupt';
+      readonly status: 400 | 413 | 415;
       readonly message: string;
       readonly raw: Uint8Array;
     }
@@ -51,13 +36,13 @@ export async function readRequestBody(request: IncomingMessage, maxBytes: number
   const unpack = UNPACKERS.get(encoding);
   if (unpack === undefined) {
     const message = `unsupported content encoding: ${encoding} (accepted: ${ACCEPTED_ENCODINGS})`;
-    return { kind: 'refused', status: 415, reason: 'unsupported-encoding', message, raw };
+    return { kind: 'refused', status: 415, message, raw };
   }
   try {
     return { kind: 'read', raw, body: await unpack(raw, { maxOutputLength: maxBytes }) };
   } catch (error) {
     if (errorCode(error) === 'ERR_BUFFER_TOO_LARGE') return tooLarge(maxBytes, raw);
-    return { kind: 'refused', status: 400, reason: 'corrupt', message: `the body is not valid ${encoding}`, raw };
+    return { kind: 'refused', status: 400, message: `the body is not valid ${encoding}`, raw };
   }
 }
 
@@ -69,13 +54,7 @@ const UNPACKERS: ReadonlyMap<string, (raw: Uint8Array, options: { maxOutputLengt
   ]);
 
 function tooLarge(maxBytes: number, raw: Uint8Array): RequestBody {
-  return {
-    kind: 'refused',
-    status: 413,
-    reason: 'too-large',
-    message: `the body is larger than ${maxBytes} bytes`,
-    raw,
-  };
+  return { kind: 'refused', status: 413, message: `the body is larger than ${maxBytes} bytes`, raw };
 }
 
 function collect(

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 
 /** Who a request to Sentry says it is, read with the rules of Relay's `auth_from_parts`. */
 export type RelayAuth =
-  | { readonly kind: 'key'; readonly publicKey: string; readonly client?: string }
+  | { readonly kind: 'key'; readonly publicKey: string }
   | { readonly kind: 'refused'; readonly status: 400 | 401; readonly message: string };
 
 const PROTOCOL_VERSION = 7;
@@ -19,7 +19,7 @@ export function readRelayAuth(headers: IncomingHttpHeaders, query: string): Rela
     fromSentryHeader(headers.authorization),
     fromBasicHeader(headers.authorization),
     // Any query that holds `sentry_` anywhere is taken for authorization.
-    query.includes('sentry_') ? pairsOf(new URLSearchParams(query)) : undefined,
+    query.includes('sentry_') ? new Map(new URLSearchParams(query)) : undefined,
   ].filter((pairs) => pairs !== undefined);
 
   // A malformed payload is noticed before a second one is looked for.
@@ -39,13 +39,12 @@ function fromPairs(pairs: Pairs): RelayAuth {
   if (publicKey === '' || !/^\d{1,5}$/.test(majorVersion)) return refused(401, 'bad x-sentry-auth header');
   if (!/^[0-9a-f]{32}$/i.test(publicKey)) return refused(400, 'bad sentry DSN public key');
   if (Number(majorVersion) > PROTOCOL_VERSION) return refused(400, `unsupported protocol version (${majorVersion})`);
-  const client = pairs.get('sentry_client');
-  return { kind: 'key', publicKey, ...(client === undefined ? {} : { client }) };
+  return { kind: 'key', publicKey };
 }
 
 function fromSentryHeader(header: string | undefined): Pairs | undefined {
   if (header?.slice(0, 7).toLowerCase() !== 'sentry ') return undefined;
-  return pairsOf(
+  return new Map(
     header
       .slice(7)
       .split(',')
@@ -61,10 +60,6 @@ function fromBasicHeader(header: string | undefined): Pairs | undefined {
   const colon = decoded.indexOf(':');
   // Without a user name the header counts as absent.
   return colon < 1 ? undefined : new Map([['sentry_key', decoded.slice(0, colon)]]);
-}
-
-function pairsOf(pairs: Iterable<readonly [string, string]>): Pairs {
-  return new Map(pairs);
 }
 
 function singleHeader(value: string | string[] | undefined): string | undefined {
