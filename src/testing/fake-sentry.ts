@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 
 import { createArrivals } from '../receiver/arrivals.ts';
 import { MalformedEnvelopeError, parseEnvelope, type Envelope } from '../receiver/envelope.ts';
@@ -140,19 +140,17 @@ export async function startFakeSentry(options: FakeSentryOptions = {}): Promise<
     const route = relayRoute(request, prefix);
     const read = await readRequestBody(request, route.kind === 'envelope' ? MAX_ENVELOPE_BYTES : maxTraceBytes);
     if (read.kind === 'aborted') return;
-    const answer = (route.kind === 'none' ? undefined : planned[route.kind].next()) ?? {
-      kind: 'http',
-      answer: relayAnswer(route, request, read),
-    };
-    const format = otlpFormat(request.headers['content-type']) ?? 'json';
-    const status = give(answer, format, request, response);
+    const chosen = route.kind === 'none' ? undefined : planned[route.kind].next();
+    const answer = chosen === undefined ? relayAnswer(route, request, read) : chosenAnswer(chosen, request);
+    if (answer !== undefined) sendAnswer(response, answer);
+    if (chosen?.kind === 'reset') request.socket.resetAndDestroy();
     requests.push({
       method: request.method ?? '',
       path: request.url ?? '',
       headers: request.headers,
       rawBody: read.raw,
       body: read.kind === 'read' ? read.body : new Uint8Array(),
-      status,
+      status: answer?.status ?? 0,
     });
     arrivals.arrived();
   });
@@ -338,30 +336,11 @@ function createAnswerQueue(): AnswerQueue {
   };
 }
 
-/** Does what the answer says and returns the status the sender sees, 0 for none. */
-function give(
-  answer: FakeAnswer | { readonly kind: 'http'; readonly answer: HttpAnswer },
-  format: OtlpFormat,
-  request: IncomingMessage,
-  response: ServerResponse,
-): number {
-  switch (answer.kind) {
-    case 'http':
-      sendAnswer(response, answer.answer);
-      return answer.answer.status;
-    case 'status':
-      sendAnswer(response, chosenAnswer(answer, format));
-      return answer.status;
-    case 'reset':
-      request.socket.resetAndDestroy();
-      return 0;
-    case 'hang':
-      return 0;
-  }
-}
-
-function chosenAnswer(answer: Extract<FakeAnswer, { kind: 'status' }>, format: OtlpFormat): HttpAnswer {
+/** Undefined when the sender is to be left without an answer. */
+function chosenAnswer(answer: FakeAnswer, request: IncomingMessage): HttpAnswer | undefined {
+  if (answer.kind !== 'status') return undefined;
   const { status, headers = {}, body } = answer;
+  const format = otlpFormat(request.headers['content-type']) ?? 'json';
   const usual =
     status < 400 ? acceptedAnswer(format) : statusAnswer(format, status, `answered ${status} as the test asked`);
   return { status, headers: { ...usual.headers, ...headers }, body: body ?? usual.body };
