@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-import { MalformedEnvelopeError, parseEnvelope } from './envelope.ts';
+import { MalformedEnvelopeError, parseEnvelope, type JsonObject } from './envelope.ts';
 import { jsonAnswer, sendAnswer, type HttpAnswer } from './http-answer.ts';
 import { loopbackRefusal } from './loopback-guard.ts';
 import { listenOnLoopback } from './loopback-server.ts';
@@ -29,8 +29,8 @@ export interface Receiver {
   readonly tracesUrl: string;
   /** The spans kept, oldest first; a live view. */
   readonly spans: readonly ReceivedSpan[];
-  /** The error events kept, oldest first; a live view. */
-  readonly events: readonly ReceivedEvent[];
+  /** The Sentry error events kept, as their envelopes carried them, oldest first; a live view. */
+  readonly events: readonly JsonObject[];
   /** A DSN that makes a Sentry client send its events here. */
   readonly dsn: string;
   /** How many spans made room for newer ones. */
@@ -40,9 +40,6 @@ export interface Receiver {
   /** Stops listening and ends every connection. Safe to call twice. */
   close(): Promise<void>;
 }
-
-/** A Sentry error event, as its envelope carried it. */
-export type ReceivedEvent = Readonly<Record<string, unknown>>;
 
 const DEFAULT_MAX_SPANS = 10_000;
 const MAX_EVENTS = 1_000;
@@ -61,13 +58,12 @@ export const RECEIVER_HEADER = 'x-faultline-receiver';
 export async function startReceiver(options: ReceiverOptions = {}): Promise<Receiver> {
   const store = createSpanStore(options.maxSpans ?? DEFAULT_MAX_SPANS);
   const maxBodyBytes = options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES;
-  const events: ReceivedEvent[] = [];
+  const events: JsonObject[] = [];
   const server = await listenOnLoopback(options.port ?? 0, async (request, response) => {
-    const outcome = await answerTo(request, store, events, maxBodyBytes);
-    if (outcome === undefined) return;
-    const { answer, spans } = outcome;
+    const answer = await answerTo(request, store, events, maxBodyBytes);
+    if (answer === undefined) return;
     sendAnswer(response, { ...answer, headers: { ...answer.headers, [RECEIVER_HEADER]: '1' } });
-    if (spans.length > 0) notify(options, spans);
+    if (answer.spans !== undefined && answer.spans.length > 0) notify(options, answer.spans);
   });
   return {
     url: server.origin,
@@ -86,66 +82,58 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
   };
 }
 
-interface Outcome {
-  readonly answer: HttpAnswer;
-  readonly spans: readonly ReceivedSpan[];
+interface Answer extends HttpAnswer {
+  /** What was taken with it. */
+  readonly spans?: readonly ReceivedSpan[];
 }
 
 /** Undefined when the sender went away and there is nobody to answer. */
 async function answerTo(
   request: IncomingMessage,
   store: SpanStore,
-  events: ReceivedEvent[],
+  events: JsonObject[],
   maxBodyBytes: number,
-): Promise<Outcome | undefined> {
+): Promise<Answer | undefined> {
   const refusal = loopbackRefusal(request.headers);
-  if (refusal !== undefined) return withoutSpans(statusAnswer('json', refusal.status, refusal.message));
+  if (refusal !== undefined) return statusAnswer('json', refusal.status, refusal.message);
   const path = request.url?.split('?', 1)[0] ?? '';
   if (ENVELOPE_PATH.test(path) && request.method === 'POST') return takeEnvelope(request, events, maxBodyBytes);
   if (path !== '/v1/traces' && path !== '/v1/traces/') {
-    return withoutSpans(statusAnswer('json', 404, 'this receiver serves /v1/traces and /api/<id>/envelope/ only'));
+    return statusAnswer('json', 404, 'this receiver serves /v1/traces and /api/<id>/envelope/ only');
   }
 
   switch (request.method) {
     case 'POST':
       return take(request, store, maxBodyBytes);
     case 'GET':
-      return withoutSpans(readBack(store));
+      return readBack(store);
     case 'DELETE':
       store.clear();
-      return withoutSpans(jsonAnswer(200, {}));
+      return jsonAnswer(200, {});
     default:
-      return withoutSpans(
-        statusAnswer('json', 405, `${request.method} is not possible here`, { allow: 'GET, POST, DELETE' }),
-      );
+      return statusAnswer('json', 405, `${request.method} is not possible here`, { allow: 'GET, POST, DELETE' });
   }
 }
 
-function withoutSpans(answer: HttpAnswer): Outcome {
-  return { answer, spans: [] };
-}
-
-async function take(request: IncomingMessage, store: SpanStore, maxBodyBytes: number): Promise<Outcome | undefined> {
+async function take(request: IncomingMessage, store: SpanStore, maxBodyBytes: number): Promise<Answer | undefined> {
   const contentType = request.headers['content-type'];
   const format = otlpFormat(contentType);
   if (format === undefined) {
     const accepted = 'application/json or application/x-protobuf';
-    return withoutSpans(
-      statusAnswer('json', 415, `unsupported content type: ${contentType ?? 'none'} (expected ${accepted})`),
-    );
+    return statusAnswer('json', 415, `unsupported content type: ${contentType ?? 'none'} (expected ${accepted})`);
   }
   const read = await readRequestBody(request, maxBodyBytes);
   if (read.kind === 'aborted') return undefined;
   if (read.kind === 'refused') {
     const headers = read.status === 415 ? { 'accept-encoding': ACCEPTED_ENCODINGS } : {};
-    return withoutSpans(statusAnswer(format, read.status, read.message, headers));
+    return statusAnswer(format, read.status, read.message, headers);
   }
   try {
     const spans = decodeTraceRequest(read.body, format);
     store.add(spans);
-    return { answer: acceptedAnswer(format), spans };
+    return { ...acceptedAnswer(format), spans };
   } catch (error) {
-    if (error instanceof MalformedOtlpError) return withoutSpans(statusAnswer(format, 400, error.message));
+    if (error instanceof MalformedOtlpError) return statusAnswer(format, 400, error.message);
     throw error;
   }
 }
@@ -154,19 +142,19 @@ const ENVELOPE_PATH = /^\/api\/\d+\/envelope\/?$/;
 
 async function takeEnvelope(
   request: IncomingMessage,
-  events: ReceivedEvent[],
+  events: JsonObject[],
   maxBodyBytes: number,
-): Promise<Outcome | undefined> {
+): Promise<Answer | undefined> {
   const read = await readRequestBody(request, maxBodyBytes);
   if (read.kind === 'aborted') return undefined;
-  if (read.kind === 'refused') return withoutSpans(statusAnswer('json', read.status, read.message));
+  if (read.kind === 'refused') return statusAnswer('json', read.status, read.message);
   try {
     const { headers, items } = parseEnvelope(read.body);
-    for (const { type, payload } of items) if (type === 'event') events.push(payload as ReceivedEvent);
+    for (const { type, payload } of items) if (type === 'event') events.push(payload as JsonObject);
     events.splice(0, Math.max(events.length - MAX_EVENTS, 0));
-    return withoutSpans(jsonAnswer(200, { id: headers['event_id'] }));
+    return jsonAnswer(200, { id: headers['event_id'] });
   } catch (error) {
-    if (error instanceof MalformedEnvelopeError) return withoutSpans(statusAnswer('json', 400, error.message));
+    if (error instanceof MalformedEnvelopeError) return statusAnswer('json', 400, error.message);
     throw error;
   }
 }
