@@ -1,3 +1,5 @@
+import { isJsonObject, type JsonObject } from './json.ts';
+
 /** A Sentry envelope, taken apart. */
 export interface Envelope {
   readonly headers: JsonObject;
@@ -11,8 +13,6 @@ export interface EnvelopeItem {
   /** The payload as JSON; undefined when it is something else, such as an attachment. */
   readonly payload: unknown;
 }
-
-export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Says why bytes are not an envelope. */
 export class MalformedEnvelopeError extends Error {
@@ -67,7 +67,7 @@ function sized(body: Uint8Array, start: number, length: unknown, at: string): re
 
 function jsonObject(bytes: Uint8Array, what: string): JsonObject {
   const value = jsonOrUndefined(bytes);
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
+  if (isJsonObject(value)) return value;
   throw new MalformedEnvelopeError(`Expected ${what} to be a JSON object.`);
 }
 

@@ -1,3 +1,4 @@
+import { isJsonObject, type JsonObject } from './json.ts';
 import { describe, MalformedOtlpError } from './malformed-otlp-error.ts';
 import {
   integerValue,
@@ -132,13 +133,9 @@ function anyValue(value: unknown, at: string, depth: number): AttributeValue {
 
 // --- Scalars. Absent and null are protobuf's default value.
 
-function object(value: unknown, at: string): Readonly<Record<string, unknown>> {
-  if (isObject(value)) return value;
+function object(value: unknown, at: string): JsonObject {
+  if (isJsonObject(value)) return value;
   throw new MalformedOtlpError(at, 'an object', describe(value));
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function list(value: unknown, at: string): readonly unknown[] {

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 
-import { MalformedEnvelopeError, parseEnvelope, type JsonObject } from './envelope.ts';
+import { MalformedEnvelopeError, parseEnvelope } from './envelope.ts';
 import { jsonAnswer, sendAnswer, type HttpAnswer } from './http-answer.ts';
+import { isJsonObject, type JsonObject } from './json.ts';
 import { loopbackRefusal } from './loopback-guard.ts';
 import { listenOnLoopback } from './loopback-server.ts';
 import { acceptedAnswer, otlpFormat, statusAnswer } from './otlp-answer.ts';
@@ -150,7 +151,7 @@ async function takeEnvelope(
   if (read.kind === 'refused') return statusAnswer('json', read.status, read.message);
   try {
     const { headers, items } = parseEnvelope(read.body);
-    for (const { type, payload } of items) if (type === 'event') events.push(payload as JsonObject);
+    for (const { type, payload } of items) if (type === 'event' && isJsonObject(payload)) events.push(payload);
     events.splice(0, Math.max(events.length - MAX_EVENTS, 0));
     return jsonAnswer(200, { id: headers['event_id'] });
   } catch (error) {

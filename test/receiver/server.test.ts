@@ -262,6 +262,54 @@ describe('reading back', () => {
   });
 });
 
+describe('what a Sentry client sends', () => {
+  const post = (receiver: Receiver, body: string | Uint8Array, headers = {}) => {
+    const { origin, pathname } = new URL(receiver.dsn);
+    return send(`${origin}/api${pathname}/envelope/`, { headers, body });
+  };
+  const event = (id: number): string => `{"type":"event"}\n{"event_id":"${id}"}\n`;
+
+  test('is kept when it is an error event, and answered with its id', async () => {
+    const receiver = await start();
+
+    const answer = await post(receiver, `{"event_id":"a"}\n${event(1)}{"type":"session"}\n{"sid":"s"}\n`);
+    await post(receiver, gzipSync(`{}\n${event(2)}`), { 'content-encoding': 'gzip' });
+
+    expect([answer.status, answer.json()]).toEqual([200, { id: 'a' }]);
+    expect(receiver.events).toEqual([{ event_id: '1' }, { event_id: '2' }]);
+    receiver.clear();
+    expect(receiver.events).toEqual([]);
+  });
+
+  test.each(['cut \\ud83d', '[]', '3', 'null'])('is no event when it holds %j in place of one', async (payload) => {
+    const receiver = await start();
+
+    const answer = await post(receiver, `{"event_id":"a"}\n{"type":"event"}\n${payload}\n${event(1)}`);
+
+    expect(answer.status).toBe(200);
+    expect(receiver.events).toEqual([{ event_id: '1' }]);
+  });
+
+  test('is refused when it is no envelope, or too large', async () => {
+    const receiver = await start({ maxBodyBytes: 100 });
+
+    expect((await post(receiver, 'rubbish')).json()).toEqual({
+      code: 3,
+      message: 'Expected the envelope headers to be a JSON object.',
+    });
+    expect((await post(receiver, ' '.repeat(101))).status).toBe(413);
+  });
+
+  test('makes room for what is newer', async () => {
+    const receiver = await start();
+
+    await post(receiver, `{}\n${Array.from({ length: 1_002 }, (_, index) => event(index)).join('')}`);
+
+    expect(receiver.events).toHaveLength(1_000);
+    expect(receiver.events[0]).toEqual({ event_id: '2' });
+  });
+});
+
 describe('web pages', () => {
   test.each([
     'evil.example',
