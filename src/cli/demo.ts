@@ -51,7 +51,7 @@ export const demo: Command = {
       }
       const totals = await delivery.finish();
       show.end(done, totals);
-      if (options.json) context.stdout.write(`${JSON.stringify(jsonReport(done, totals))}\n`);
+      if (options.json) context.stdout.write(`${jsonReport(done, totals)}\n`);
 
       const { receiver } = delivery;
       if (receiver !== undefined && !options.once && !options.json && context.stdout.isTTY) {

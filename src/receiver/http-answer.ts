@@ -1,5 +1,7 @@
 import type { ServerResponse } from 'node:http';
 
+import { jsonText } from './json.ts';
+
 /** An HTTP response as data, so that deciding it and sending it are two steps. */
 export interface HttpAnswer {
   readonly status: number;
@@ -7,8 +9,8 @@ export interface HttpAnswer {
   readonly body: string | Uint8Array;
 }
 
-export function jsonAnswer(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): HttpAnswer {
-  return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) };
+export function jsonAnswer(status: number, body: object, headers: Readonly<Record<string, string>> = {}): HttpAnswer {
+  return { status, headers: { 'content-type': 'application/json', ...headers }, body: jsonText(body) };
 }
 
 /** Sends an answer; a sender that has gone away is not an error. */

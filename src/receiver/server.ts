@@ -107,7 +107,7 @@ async function answerTo(
     case 'POST':
       return take(request, store, maxBodyBytes);
     case 'GET':
-      return readBack(store);
+      return jsonAnswer(200, { spans: store.spans, dropped: store.dropped });
     case 'DELETE':
       store.clear();
       return jsonAnswer(200, {});
@@ -158,14 +158,6 @@ async function takeEnvelope(
     if (error instanceof MalformedEnvelopeError) return statusAnswer('json', 400, error.message);
     throw error;
   }
-}
-
-function readBack(store: SpanStore): HttpAnswer {
-  const body = JSON.stringify({ spans: store.spans, dropped: store.dropped }, (_key, value: unknown) => {
-    if (typeof value === 'bigint') return String(value);
-    return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value;
-  });
-  return { status: 200, headers: { 'content-type': 'application/json' }, body };
 }
 
 function notify(options: ReceiverOptions, spans: readonly ReceivedSpan[]): void {

@@ -1,5 +1,6 @@
 /** The demo as one JSON object, for scripts. */
-import type { AttributeValue, ReceivedSpan } from '../../receiver/received-span.ts';
+import { jsonText } from '../../receiver/json.ts';
+import type { ReceivedSpan } from '../../receiver/received-span.ts';
 import type { Totals } from './delivery.ts';
 import type { IssueSummary } from './issue-summary.ts';
 
@@ -17,15 +18,15 @@ const STATUSES = ['unset', 'ok', 'error'];
 export function jsonReport(
   done: readonly ScenarioTraces[],
   { delivered, undelivered, undeliveredIssues }: Totals,
-): object {
-  return {
+): string {
+  return jsonText({
     traces: done.flatMap(({ scenario, traces }) =>
       traces.map((spans) => ({ scenario, traceId: spans[0]?.traceId, spans: spans.map(jsonSpan) })),
     ),
     issues: done.flatMap(({ scenario, issues }) => issues.map((issue) => ({ scenario, ...issue }))),
     delivered,
     undelivered: undelivered + undeliveredIssues,
-  };
+  });
 }
 
 function jsonSpan(span: ReceivedSpan): object {
@@ -36,15 +37,6 @@ function jsonSpan(span: ReceivedSpan): object {
     kind: KINDS[span.kind] ?? 'unspecified',
     status: STATUSES[span.status.code] ?? 'unset',
     durationMs: Number(span.endTimeUnixNano - span.startTimeUnixNano) / 1e6,
-    attributes: Object.fromEntries(Object.entries(span.attributes).map(([key, value]) => [key, jsonValue(value)])),
+    attributes: span.attributes,
   };
-}
-
-/** JSON has no 64-bit integers and no bytes; OTLP/JSON writes both as text. */
-function jsonValue(value: AttributeValue): unknown {
-  if (typeof value === 'bigint') return String(value);
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(jsonValue);
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, jsonValue(inner)]));
 }
