@@ -4,10 +4,11 @@
  * Real clients talk real HTTP to it, so what a vendor can do to an agent (rate limits, cut streams,
  * junk, silence) can be seen without a vendor and without a key that costs money.
  */
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { text as readAll } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { listenOnLoopback } from '../receiver/loopback-server.ts';
 import {
   closingFrames,
   completionBody,
@@ -130,18 +131,20 @@ export async function startStubProvider(script: StubProviderScript): Promise<Stu
   let toolCalls = 0;
   let closed = false;
 
-  const server = createServer((request, response) => {
-    handle(request, response).catch((error: unknown) => {
+  const server = await listenOnLoopback(0, async (request, response) => {
+    try {
+      await handle(request, response);
+    } catch (error) {
       // Only a script function that throws gets here: say so to the client instead of hanging.
-      if (response.headersSent) response.destroy();
-      else sendJson(response, 500, errorBody(`The stub provider's script failed: ${String(error)}`, 'stub_error'));
-    });
+      if (response.headersSent) throw error;
+      sendJson(response, 500, errorBody(`The stub provider's script failed: ${String(error)}`, 'stub_error'));
+    }
   });
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
     const apiKey = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-    const text = await readBody(request);
+    const text = await readAll(request);
     if (apiKey === undefined) {
       sendJson(response, 401, errorBody("You didn't provide an API key.", 'invalid_request_error'));
     } else if (request.method === 'GET' && path === '/v1/models') {
@@ -206,29 +209,18 @@ export async function startStubProvider(script: StubProviderScript): Promise<Stu
     return planned[turn] ?? { type: 'status', status: 400, body };
   }
 
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  const origin = `http://127.0.0.1:${port}`;
-
   return {
-    origin,
-    baseUrl: `${origin}/v1`,
+    origin: server.origin,
+    baseUrl: `${server.origin}/v1`,
     requests: arrived.items,
     waitForRequest: (count = 1) => arrived.waitFor(count),
     waitForAbort: (count = 1) => aborted.waitFor(count),
-    close: async () => {
-      if (closed) return;
+    close: () => {
       closed = true;
       const reason = new Error('The stub provider was closed before that happened.');
       arrived.stop(reason);
       aborted.stop(reason);
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      });
+      return server.close();
     },
   };
 }
@@ -349,12 +341,6 @@ function sendJson(
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   response.writeHead(status, { 'content-type': 'application/json', ...headers });
   response.end(text);
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function parseBody(text: string): StubRequestBody | undefined {
