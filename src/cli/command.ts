@@ -1,4 +1,4 @@
-/** What every subcommand shares: its shape, its flags, and the one way to say that a command line is wrong. */
+/** What every subcommand shares: its shape, its flags, the one way to say that a command line is wrong, and words. */
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 
 /** The parts of the process a command may touch. */
@@ -51,4 +51,9 @@ function describe(command: string, options: Flags, error: unknown): string {
 /** `a, b and c` */
 export function list(words: readonly string[]): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}
+
+/** `1 span`, `2 spans` */
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

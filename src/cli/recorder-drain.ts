@@ -3,7 +3,8 @@ import { resolveConfig } from '../telemetry/config/resolve.ts';
 import { recorderAddress } from '../telemetry/export/pipeline.ts';
 import { isMoved, type Address } from '../telemetry/export/recorder/address.ts';
 import { setupTracing, type FlushResult, type TracingStatus } from '../telemetry/setup.ts';
-import { count, inspect, unreadable, type Drain, type Drained, type DrainProgress } from './recorder.ts';
+import { count } from './command.ts';
+import { inspect, unreadable, type Drain, type Drained, type DrainProgress } from './recorder.ts';
 
 const PROGRESS_INTERVAL_MS = 100;
 

@@ -9,7 +9,7 @@ import {
   type DirectoryReport,
   type OwnerReport,
 } from '../telemetry/export/recorder/inspect-directory.ts';
-import { list, parseFlags, UsageError, type Command, type CommandProcess } from './command.ts';
+import { count, list, parseFlags, UsageError, type Command, type CommandProcess } from './command.ts';
 import { createPaint, type Paint } from './paint.ts';
 
 const USAGE = `faultline recorder: what the flight recorder has on disk
@@ -204,10 +204,6 @@ function summarize(directory: string, drained: Drained): string {
 /** Files of which nobody here can say what they hold, as a sentence without its full stop. */
 export function unreadable(files: number): string {
   return `${count(files, 'file')} cannot be read: of a newer faultline, or of another user`;
-}
-
-export function count(number: number, word: string): string {
-  return `${number} ${word}${number === 1 ? '' : 's'}`;
 }
 
 function inBytes(bytes: number): string {

@@ -1,7 +1,7 @@
 /** `faultline serve`: the agents of a configuration file over HTTP and the transports it names. */
 import { createRuntimeFromConfig, type ConfiguredRuntime, type RuntimeConfig } from '../runtime/config.ts';
 import { setupTracing } from '../telemetry/setup.ts';
-import { list, parseFlags, UsageError, type Command, type CommandProcess } from './command.ts';
+import { count, list, parseFlags, UsageError, type Command, type CommandProcess } from './command.ts';
 import { explainConfigErrors, loadConfigFor, noticesTo } from './config-file.ts';
 import { LOG_FLAG, logTo, parseLog } from './log.ts';
 import { serveHttp } from './serve-http.ts';
@@ -164,7 +164,7 @@ async function untilStopped(runtime: ConfiguredRuntime, stopping: Stopping, cont
   const stop = async (): Promise<void> => {
     const { aborted } = await runtime.stop({ timeoutMs: runsMs });
     if (aborted > 0 && stopping.isSaid)
-      context.stderr.write(`faultline: stopped with ${aborted} unfinished ${plural(aborted)}\n`);
+      context.stderr.write(`faultline: stopped with ${count(aborted, 'unfinished answer')}\n`);
   };
   const onSignal = (): void => {
     if (isStopping) {
@@ -185,8 +185,4 @@ async function untilStopped(runtime: ConfiguredRuntime, stopping: Stopping, cont
     context.off('SIGINT', onSignal);
     context.off('SIGTERM', onSignal);
   }
-}
-
-function plural(answers: number): string {
-  return answers === 1 ? 'answer' : 'answers';
 }

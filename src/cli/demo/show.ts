@@ -1,7 +1,7 @@
 /** What a person sees of the demo while it runs. */
 import type { Receiver } from '../../receiver/server.ts';
 import type { ReceivedSpan } from '../../receiver/received-span.ts';
-import type { CommandProcess } from '../command.ts';
+import { count, type CommandProcess } from '../command.ts';
 import { createPaint } from '../paint.ts';
 import { printable, renderTrace } from '../trace-tree.ts';
 import type { Totals } from './delivery.ts';
@@ -54,8 +54,8 @@ export function createShow({ stdout, stderr, env }: CommandProcess, quiet: boole
 
   return {
     start(scenarios, headlines) {
-      const count = scenarios === 1 ? 'one scenario' : `${scenarios} scenarios`;
-      say(`A travel agent in ${count}, against a model provider on this machine.`);
+      const all = scenarios === 1 ? 'one scenario' : count(scenarios, 'scenario');
+      say(`A travel agent in ${all}, against a model provider on this machine.`);
       for (const headline of headlines) say(headline);
     },
     scenario(name, title) {
@@ -81,19 +81,16 @@ export function createShow({ stdout, stderr, env }: CommandProcess, quiet: boole
       if (quiet && !intended) stderr.write(`faultline: ${outcome}\n`);
     },
     end(done, { delivered, undelivered, issues, undeliveredIssues, reason }) {
-      const traces = plural(
-        done.reduce((sum, scenario) => sum + scenario.traces.length, 0),
-        'trace',
-      );
+      const traces = count(done.flatMap((scenario) => scenario.traces).length, 'trace');
       say();
       if (undelivered + undeliveredIssues === 0) {
         const counts =
-          issues === 0 ? plural(delivered, 'span') : `${plural(delivered, 'span')}, ${plural(issues, 'Issue')}`;
+          issues === 0 ? count(delivered, 'span') : `${count(delivered, 'span')}, ${count(issues, 'Issue')}`;
         say(paint('green', `${traces}, ${counts} delivered.`));
         return;
       }
-      const ofSpans = `${delivered} of ${plural(delivered + undelivered, 'span')}`;
-      const ofIssues = `${issues} of ${plural(issues + undeliveredIssues, 'Issue')}`;
+      const ofSpans = `${delivered} of ${count(delivered + undelivered, 'span')}`;
+      const ofIssues = `${issues} of ${count(issues + undeliveredIssues, 'Issue')}`;
       const all = undeliveredIssues === 0 ? ofSpans : `${ofSpans} and ${ofIssues}`;
       const sum = `${all} delivered, ${undelivered + undeliveredIssues} not: ${reason}`;
       say(paint('red', `${traces}, ${sum}`));
@@ -112,8 +109,4 @@ export function createShow({ stdout, stderr, env }: CommandProcess, quiet: boole
     // The terminal has written ^C.
     leave: () => say(),
   };
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
