@@ -5,11 +5,11 @@ import { setupTracing, traceChat, traceTool } from '../dist/index.js';
 import { active } from '../dist/telemetry/active.js';
 import { createContentGuard } from '../dist/telemetry/export/content-policy.js';
 import { interleave, summarize } from './measure.mjs';
+import { megabyteOf } from './megabyte.mjs';
 import { spread } from './report.mjs';
 
 const ROUNDS = 15;
 const WARM_UP_ROUNDS = 10;
-const MEGABYTE = 2 ** 20;
 const LIMIT_MS = 10;
 
 /** Beginnings of what is looked for, and of structure without end, of which none goes on. */
@@ -77,7 +77,7 @@ export async function measureHostileContent() {
     onDiagnostic: () => {},
   });
   const foreign = { tracer: provider.getTracer('other'), guard: createContentGuard(active().content) };
-  const texts = BAIT.map((bait) => [bait, filled(bait)]);
+  const texts = BAIT.map((bait) => [bait, megabyteOf(bait)]);
   const results = [];
   for (const [place, put] of Object.entries(PLACES)) {
     const variants = Object.fromEntries(
@@ -144,10 +144,4 @@ function timed(work) {
   const start = performance.now();
   work();
   return performance.now() - start;
-}
-
-/** A megabyte of a text, as a parser would hand it over. */
-function filled(bait) {
-  const text = bait.repeat(Math.ceil(MEGABYTE / bait.length)).slice(0, MEGABYTE);
-  return JSON.parse(JSON.stringify(text));
 }

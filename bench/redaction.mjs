@@ -1,11 +1,11 @@
 import { createRedactor } from '../dist/telemetry/content/redactor.js';
 import { cpuMicros, interleave, summarize } from './measure.mjs';
+import { MEGABYTE, megabyteOf } from './megabyte.mjs';
 import { spread } from './report.mjs';
 
 const ROUNDS = 60;
 const WARM_UP_ROUNDS = 15;
 const LIMIT_MS = 10;
-const MEGABYTE = 2 ** 20;
 
 const PROSE = `The traveller asked about the weather in Lisbon, and the agent looked it up: 21 degrees, light wind. On
 2026-11-20 at 10:45 the second tool failed (status 503). It was retried twice, then the plan changed: "Pack a jacket",
@@ -65,15 +65,15 @@ const ESCAPES = 'URLs with escapes';
 export async function measureRedaction() {
   const redactor = createRedactor();
   const texts = {
-    prose: fill(PROSE),
-    JSON: fill(`${JSON.stringify(MESSAGE)},`),
-    'JSON in a JSON string': fill(JSON.stringify(JSON.stringify({ role: 'user', content: PROSE }))),
-    code: fill(CODE),
-    'a list of numbers': fill('[0.0123456789, -0.9876543210, 1.0000000001, 0.5],'),
-    'base64 of an image': fill(Buffer.from(CODE).toString('base64')),
-    [ESCAPES]: fill('see https://shop.test/search?q=red%20shoes%2C%20size%2042&page=2 and '),
+    prose: megabyteOf(PROSE),
+    JSON: megabyteOf(`${JSON.stringify(MESSAGE)},`),
+    'JSON in a JSON string': megabyteOf(JSON.stringify(JSON.stringify({ role: 'user', content: PROSE }))),
+    code: megabyteOf(CODE),
+    'a list of numbers': megabyteOf('[0.0123456789, -0.9876543210, 1.0000000001, 0.5],'),
+    'base64 of an image': megabyteOf(Buffer.from(CODE).toString('base64')),
+    [ESCAPES]: megabyteOf('see https://shop.test/search?q=red%20shoes%2C%20size%2042&page=2 and '),
   };
-  const baits = Object.fromEntries(BAIT.map((bait) => [nameOf(bait), fill(bait)]));
+  const baits = Object.fromEntries(BAIT.map((bait) => [nameOf(bait), megabyteOf(bait)]));
   const value = Array.from({ length: 500 }, () => ({ ...MESSAGE, content: PROSE }));
   const valueLength = JSON.stringify(value).length;
 
@@ -112,12 +112,6 @@ export async function measureRedaction() {
 
 function nameOf(bait) {
   return `bait: ${JSON.stringify(bait)}`;
-}
-
-/** A megabyte of a text, as a parser would hand it over. */
-function fill(text) {
-  const repeated = text.repeat(Math.ceil(MEGABYTE / text.length)).slice(0, MEGABYTE);
-  return JSON.parse(JSON.stringify(repeated));
 }
 
 function keep(redactor, text) {

@@ -1,6 +1,6 @@
 /**
- * One process that makes spans and sends them: `node worker.mjs <stock|roomy|faultline|recorder> <scenario> <url>`. Prints
- * what it measured as JSON. The parent counts what arrives.
+ * One process that makes spans and sends them: `node worker.mjs <none|stock|roomy|faultline|recorder> <scenario>
+ * <url>`. Prints what it measured as JSON. The parent counts what arrives.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -38,7 +38,7 @@ const sending = await { none, stock, roomy: stock, faultline, recorder: faultlin
 // As the spans of the helpers.
 const tracer = trace.getTracer('faultline');
 
-const SCENARIOS = { stall, throughput, cpu: throughput, outage, exit };
+const SCENARIOS = { stall, throughput, outage, exit };
 const measured = await SCENARIOS[scenario]();
 process.stdout.write(`${JSON.stringify(measured)}\n`);
 rmSync(directory, { recursive: true, force: true });
