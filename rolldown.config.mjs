@@ -37,8 +37,8 @@ const DELIVERY = /\/src\/telemetry\/(?!export\/(?:official-exporter|otlp-transpo
 const SERVER = /^(?:@hono\/node-server|hono)(?:\/|$)/;
 
 /**
- * Puts the API's few functions into what needs nothing else of OpenTelemetry: `faultline/spans`, the runtime, the
- * adapters. Loading the package takes Node 17 ms for 44 files; this takes one.
+ * Puts the API's few functions into what needs nothing else of OpenTelemetry: `faultline/spans` and the runtime.
+ * Loading the package takes Node 17 ms for 44 files; this takes one.
  *
  * It is the oldest API this package works with, and must be: an API may read what an older or equal version
  * registered, and a copy that is newer than the application's would see nothing. It reads the same globals and the
