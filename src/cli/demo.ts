@@ -131,8 +131,8 @@ async function play(
   } finally {
     await Promise.all(providers.map((provider) => provider.close()));
   }
-  const traces = groupByTrace(await delivery.take());
-  const issues = await delivery.takeIssues();
+  const { spans, issues } = await delivery.take();
+  const traces = groupByTrace(spans);
   show.outcome(traces, issues, outcome, intended);
   return { scenario: name, traces, issues, intended };
 }

@@ -5,7 +5,7 @@ import { resolveConfig } from '../../telemetry/config/resolve.ts';
 import type { SentryEvent } from '../../telemetry/issues/sentry-event.ts';
 import { setupTracing, type SetupOptions, type Tracing } from '../../telemetry/setup.ts';
 import { summarizeIssue, type IssueSummary } from './issue-summary.ts';
-import { createSpanCopy, type SpanCopy } from './span-copy.ts';
+import { createSpanCopy } from './span-copy.ts';
 
 /** What became of the spans and Issues so far. */
 export interface Totals {
@@ -26,10 +26,8 @@ export interface Delivery {
   readonly headlines: readonly string[];
   /** Present when the spans go to a receiver in this process. */
   readonly receiver?: Receiver;
-  /** The spans that ended since the last call: as received, or as sent when they go elsewhere. */
-  take(): Promise<readonly ReceivedSpan[]>;
-  /** The Issues made since the last call. */
-  readonly takeIssues: () => Promise<readonly IssueSummary[]>;
+  /** The spans that ended since the last call, as received, or as sent when they go elsewhere, and the Issues made. */
+  take(): Promise<{ readonly spans: readonly ReceivedSpan[]; readonly issues: readonly IssueSummary[] }>;
   /** Delivers what is left and says what became of everything. */
   finish(): Promise<Totals>;
   close(): Promise<void>;
@@ -73,11 +71,11 @@ function deliverElsewhere(destinations: readonly { readonly name: string; readon
   const places = destinations.map(({ name, url }) => `${new URL(url).host} (${name})`);
   return {
     headlines: [`Spans go to ${places.join(' and ')}.`],
-    take: () => copy.take(OPEN_SPANS_TIMEOUT_MS),
-    takeIssues: async () => {
+    take: async () => {
+      const spans = await copy.take(OPEN_SPANS_TIMEOUT_MS);
       // What was survived waits for what may come of it, unless somebody flushes. The answers are awaited at the end.
       await tracing.flush(0);
-      return issues.take();
+      return { spans, issues: issues.take() };
     },
     finish: () => finish(tracing),
     close: async () => {
@@ -107,8 +105,11 @@ async function deliverHere(options: DeliveryOptions, why: string): Promise<Deliv
   return {
     headlines: [localHeadline(receiver, options), why],
     receiver,
-    take: () => takeReceived(copy, tracing, receiver),
-    takeIssues: async () => issues.take(),
+    take: async () => {
+      const traces = new Set((await copy.take(OPEN_SPANS_TIMEOUT_MS)).map(({ traceId }) => traceId));
+      await tracing.flush();
+      return { spans: receiver.spans.filter(({ traceId }) => traces.has(traceId)), issues: issues.take() };
+    },
     finish: () => finish(tracing),
     close: async () => {
       await tracing.shutdown();
@@ -130,12 +131,6 @@ function startTracing(options: SetupOptions): Tracing {
 function localHeadline({ url }: Receiver, { port }: DeliveryOptions): string {
   const moved = port === undefined && Number(new URL(url).port) !== OTLP_PORT;
   return `Spans go to a receiver started here, ${url}.${moved ? ` Port ${OTLP_PORT} is not free.` : ''}`;
-}
-
-async function takeReceived(copy: SpanCopy, tracing: Tracing, receiver: Receiver): Promise<readonly ReceivedSpan[]> {
-  const traces = new Set((await copy.take(OPEN_SPANS_TIMEOUT_MS)).map(({ traceId }) => traceId));
-  await tracing.flush();
-  return receiver.spans.filter(({ traceId }) => traces.has(traceId));
 }
 
 async function startLocalReceiver(
