@@ -1,10 +1,8 @@
-import { createServer, type AddressInfo } from 'node:net';
-
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { startReceiver, type Receiver } from '../../src/receiver/server.ts';
 import { startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
-import { cli, type Finished } from './cli.ts';
+import { cli, closedPort, type Finished } from './cli.ts';
 
 const SCENARIOS = [
   'success',
@@ -440,12 +438,3 @@ describe('faultline demo with a destination', () => {
     expect(stderr).not.toContain('topsecretkey');
   });
 });
-
-/** A port that was free a moment ago. */
-async function closedPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

@@ -4,14 +4,12 @@ import { once } from 'node:events';
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 
 import { startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
 import { startStubProvider, type StubProvider } from '../../src/testing/stub-provider.ts';
-
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+import { MAIN } from './cli.ts';
 
 /** Takes nothing, as a full disk does. */
 const FULL = '/dev/full';

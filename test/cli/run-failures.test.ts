@@ -12,9 +12,8 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'v
 import type { SentryEvent } from '../../src/index.ts';
 import { startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
 import { startStubProvider, type StubProvider, type StubTurn } from '../../src/testing/stub-provider.ts';
-import { cli, type Finished } from './cli.ts';
+import { cli, MAIN, untilFinished, type Finished } from './cli.ts';
 
-const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const TERMINAL = fileURLToPath(new URL('run-terminal.py', import.meta.url));
 
 /** What no person and no Issue may be told. */
@@ -160,16 +159,7 @@ function start(program: string, args: readonly string[], stdin: 'pipe' | Socket,
     stdio: [stdin, 'pipe', 'pipe'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));
-  let stdout = '';
-  let stderr = '';
-  child.stdout!.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-  child.stderr!.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  const finished: Promise<Finished> = once(child, 'close').then(([code]) => ({
-    code: code as number | null,
-    stdout,
-    stderr,
-  }));
-  return { child, finished };
+  return { child, finished: untilFinished(child) };
 }
 
 /** What the person sees, and how the process ends. Who stays at the terminal is told by trace, and may go on. */

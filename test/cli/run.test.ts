@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -9,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'v
 import { startFakeSentry } from '../../src/testing/fake-sentry.ts';
 import { startStubProvider, type StubModelScript, type StubProvider } from '../../src/testing/stub-provider.ts';
 import { runNode } from '../support/run-node.ts';
-import { cli, MAIN, startCli } from './cli.ts';
+import { cli, closedPort, MAIN, startCli } from './cli.ts';
 
 const KEY = 'sk-test-0123456789abcdefwxyz';
 
@@ -30,15 +28,6 @@ async function serve(script: StubModelScript): Promise<{ args: string[]; env: Re
     args: ['run', '--model', 'openai-compatible/m-1', '--base-url', provider.baseUrl],
     env: { OPENAI_API_KEY: KEY },
   };
-}
-
-async function originOfNobody(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return `http://127.0.0.1:${port}/v1`;
 }
 
 describe('faultline run', () => {
@@ -129,7 +118,7 @@ describe('faultline run', () => {
   test.each([
     // What is said of a name that is none depends on whether the machine is connected.
     ['of a name that is none', () => Promise.resolve('http://nobody.invalid/v1'), 'ENOTFOUND|EAI_AGAIN'],
-    ['of a port where nobody listens', originOfNobody, 'ECONNREFUSED'],
+    ['of a port where nobody listens', async () => `http://127.0.0.1:${await closedPort()}/v1`, 'ECONNREFUSED'],
   ])('says %s why nobody answered', async (_what, origin, code) => {
     const { args, env } = await serve([]);
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { renderTrace, type TreeStyle } from '../../src/cli/trace-tree.ts';
 import type { ReceivedSpan } from '../../src/receiver/received-span.ts';
+import { span as anySpan } from '../receiver/span.ts';
 
 const PLAIN: TreeStyle = { width: 80, paint: (_, text) => text };
 const MS = 1_000_000n;
@@ -14,28 +15,17 @@ function span(
   [start, end]: readonly [number, number],
   rest: Partial<ReceivedSpan> = {},
 ): ReceivedSpan {
-  return {
-    traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
+  return anySpan({
     spanId: id,
     ...(parent === undefined ? {} : { parentSpanId: parent }),
     name,
-    kind: 1,
     startTimeUnixNano: BigInt(start) * MS,
     endTimeUnixNano: BigInt(end) * MS,
-    attributes: {},
-    status: { code: 0 },
-    events: [],
-    links: [],
-    flags: 1,
-    resource: {},
-    scope: { name: 'faultline', version: '0.1.0' },
     ...rest,
-  };
+  });
 }
 
-function exception(time: bigint = 0n): ReceivedSpan['events'] {
-  return [{ name: 'exception', timeUnixNano: time, attributes: {} }];
-}
+const EXCEPTION: ReceivedSpan['events'] = [{ name: 'exception', timeUnixNano: 0n, attributes: {} }];
 
 describe('a trace tree', () => {
   test('aligns names, durations, tokens and cost, children below their parents by start', () => {
@@ -80,12 +70,12 @@ describe('a trace tree', () => {
             'error.type': 'AllModelsFailedError',
             'faultline.failure.point': 'model.fallback_exhausted',
           },
-          events: exception(),
+          events: EXCEPTION,
         }),
         span('2', '1', 'chat gpt-5', [0, 10], {
           status: { code: 2, message: 'Rate limit reached for gpt-5.' },
           attributes: { 'error.type': '429' },
-          events: exception(),
+          events: EXCEPTION,
         }),
         span('3', '1', 'chat mistral-large', [10, 30], {
           status: { code: 2, message: 'said elsewhere' },
@@ -143,7 +133,7 @@ describe('a trace tree', () => {
         span('1', 'feed', `chat ${'m'.repeat(80)}`, [0, 10], {
           status: { code: 2, message: 'word '.repeat(60) },
           attributes: { 'error.type': 'Error' },
-          events: exception(),
+          events: EXCEPTION,
         }),
       ],
       PLAIN,
@@ -172,7 +162,7 @@ describe('a trace tree', () => {
         span('1', undefined, `chat ${evil}`, [0, 10], {
           status: { code: 2, message: `first\nsecond ${evil}` },
           attributes: { 'error.type': `Error${evil}` },
-          events: exception(),
+          events: EXCEPTION,
         }),
       ],
       PLAIN,

@@ -4,24 +4,10 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { createWatcher } from '../../src/cli/demo/watcher.ts';
 import type { ReceivedSpan } from '../../src/receiver/received-span.ts';
+import { span as anySpan } from '../receiver/span.ts';
 
 function span(traceId: string, spanId: string, parentSpanId?: string): ReceivedSpan {
-  return {
-    traceId,
-    spanId,
-    ...(parentSpanId === undefined ? {} : { parentSpanId }),
-    name: spanId,
-    kind: 1,
-    startTimeUnixNano: 0n,
-    endTimeUnixNano: 0n,
-    attributes: {},
-    status: { code: 0 },
-    events: [],
-    links: [],
-    flags: 1,
-    resource: {},
-    scope: { name: 'app', version: '' },
-  };
+  return anySpan({ traceId, spanId, name: spanId, ...(parentSpanId === undefined ? {} : { parentSpanId }) });
 }
 
 /** A watcher, the names of the spans of each trace it handed out, and the way to end the watch. */
