@@ -21,7 +21,7 @@ export function createArrivals(explain: () => string): Arrivals {
       for (const wait of waits) wait.check();
     },
     wait(what, list, count, timeoutMs) {
-      return new Promise((resolve, reject) => {
+      const arrival = new Promise<typeof list>((resolve, reject) => {
         const settle = (): void => {
           clearTimeout(timer);
           waits.delete(wait);
@@ -41,6 +41,9 @@ export function createArrivals(explain: () => string): Arrivals {
         waits.add(wait);
         wait.check();
       });
+      // A test that failed before it awaited this must not also die of an unhandled rejection at close.
+      arrival.catch(() => {});
+      return arrival;
     },
     close() {
       for (const wait of waits) wait.give('until the server was closed');

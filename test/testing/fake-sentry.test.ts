@@ -547,4 +547,19 @@ describe('waiting', () => {
       new Error('Waited for 1 envelopes until the server was closed, and 0 came, no request at all.'),
     );
   });
+
+  test('that nobody looks at any more, as after an assertion that failed, ends in silence', async () => {
+    const unhandled: unknown[] = [];
+    const collect = (reason: unknown): number => unhandled.push(reason);
+    process.on('unhandledRejection', collect);
+    const sentry = await start();
+    void sentry.waitForSpans(1);
+    void sentry.waitForRequests(1);
+
+    await sentry.close();
+    await new Promise((resolve) => setImmediate(resolve));
+
+    process.off('unhandledRejection', collect);
+    expect(unhandled).toEqual([]);
+  });
 });
