@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import { startReceiver, type Receiver } from '../../src/receiver/server.ts';
+import type { SentryEvent } from '../../src/telemetry/issues/sentry-event.ts';
+import { startFakeSentry } from '../../src/testing/fake-sentry.ts';
 import { spanTree } from '../../src/testing/span-tree.ts';
 import { installApp, type App } from './support/app.ts';
 
@@ -49,4 +51,28 @@ describe('an application and a library that each have a copy', () => {
     expect(ended).toEqual({ code: 0, stderr: '', stdout: expect.any(String) });
     expect(spanTree(receiver.spans)).toBe(TREE);
   });
+
+  it.each([
+    ['withheld', 'Too Many Requests', '[message withheld]'],
+    ['redacted', 'too many of: marker-4711', 'there is no "[content]"'],
+  ])(
+    'say the same of a failure on its spans and in its one Issue, with messages that are %s',
+    async (messages, ...texts) => {
+      const sentry = await startFakeSentry();
+
+      const ended = await app.run('two-copies-failing.mjs', {
+        SENTRY_DSN: sentry.dsn,
+        FAULTLINE_ERROR_MESSAGES: messages,
+      });
+
+      await sentry.close();
+      expect(ended).toEqual({ code: 0, stderr: '', stdout: expect.any(String) });
+      const [refused, quoting, agent] = sentry.spans.map(({ status }) => status.message);
+      expect([refused, quoting, agent]).toEqual([...texts, texts[1]]);
+      const events = sentry.envelopes.flatMap(({ items }) => items.map(({ payload }) => payload as SentryEvent));
+      const told = events.map(({ exception }) => exception?.values[0]?.value);
+      expect(told).toHaveLength(texts.length);
+      expect(told).toEqual(expect.arrayContaining(texts));
+    },
+  );
 });

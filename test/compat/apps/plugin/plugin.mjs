@@ -12,3 +12,12 @@ export async function lookUp() {
   });
   await traceTool({ name: 'ask_guide' }, () => traceAgent({ name: 'guide' }, () => setImmediate()));
 }
+
+/** A tool that fails with what a provider answered, and one that quotes what it was asked. */
+export async function fail() {
+  const refused = Object.assign(new Error('too many of: marker-4711'), { status: 429 });
+  const quoting = new RangeError('there is no "marker-4711 in the north"');
+  const input = { city: 'marker-4711 in the north' };
+  await traceTool({ name: 'get_news' }, () => Promise.reject(refused)).catch(() => {});
+  await traceTool({ name: 'get_weather', arguments: () => input }, () => Promise.reject(quoting));
+}
