@@ -7,11 +7,12 @@ import { defined } from './config/records.ts';
 import { guard } from './guard.ts';
 import { frameOf, type RunFrame } from './run-frame.ts';
 import { Scope, type User } from './scope.ts';
+import { shared } from './shared.ts';
 import type { Beginning, DatedBreadcrumb } from './steps.ts';
 import { wallClock } from './wall-clock.ts';
 
 /** What is said outside of any run holds for the whole process. */
-const processScope = new Scope();
+const processScope = shared('process-scope', () => new Scope());
 
 /** @internal */
 export function scopeOf(frame: RunFrame | undefined): Scope {

@@ -7,6 +7,7 @@ import { plainAttributes } from './content/plain-attribute.ts';
 import type { Redactor } from './content/redactor.ts';
 import type { Captured } from './captured.ts';
 import { USER_EMAIL, USER_ID, USER_IP_ADDRESS, USER_NAME, type Operation } from './semconv.ts';
+import { shared } from './shared.ts';
 import {
   breadcrumbsOf,
   extendTrail,
@@ -30,7 +31,7 @@ export interface User {
 const MAX_DEPTH = 20;
 
 /** How much has happened in this process: the order of it, also where different scopes keep it. */
-let lastNumber = 0;
+const order = shared('order', () => ({ lastNumber: 0 }));
 
 /** What a span of the SDK that is sampled knows of its times: asking it costs less than asking the clock. */
 interface SpanTimes extends Span {
@@ -43,20 +44,20 @@ interface SpanTimes extends Span {
  * another one sees what the outer one knows, and keeps its own to itself.
  */
 export class Scope {
-  #said: SaidAttributes | undefined;
-  readonly #outer: Scope | undefined;
+  // Not private names: the scope around may be one that another copy of this package has made.
+  private said: SaidAttributes | undefined;
+  private readonly outer: Scope | undefined;
   /** How many scopes are around it. */
-  readonly #depth: number;
-  #user: User | undefined;
-  #tags: Record<string, string> | undefined;
-  #contexts: Record<string, Readonly<Record<string, unknown>>> | undefined;
-  #trail: Trail | undefined;
+  private readonly depth: number;
+  private user: User | undefined;
+  private tags: Record<string, string> | undefined;
+  private contexts: Record<string, Readonly<Record<string, unknown>>> | undefined;
+  private trail: Trail | undefined;
 
   constructor(outer?: Scope) {
-    // Nothing can be read of one that another copy of this package has made.
-    this.#outer = outer !== undefined && #said in outer ? outer : undefined;
-    this.#said = this.#outer === undefined ? undefined : this.#outer.#said;
-    this.#depth = this.#outer === undefined ? 0 : this.#outer.#depth + 1;
+    this.outer = outer;
+    this.said = outer?.said;
+    this.depth = outer === undefined ? 0 : outer.depth + 1;
   }
 
   /**
@@ -64,7 +65,7 @@ export class Scope {
    * them are over.
    */
   static outsideOfRuns(around: Scope): Scope {
-    return #said in around && around.#depth >= MAX_DEPTH ? Scope.outliving(around) : new Scope(around);
+    return around.depth >= MAX_DEPTH ? Scope.outliving(around) : new Scope(around);
   }
 
   /**
@@ -72,24 +73,23 @@ export class Scope {
    * It stands directly in the outermost scope, so that runs that start one another make no chain.
    */
   static outliving(ended: Scope): Scope {
-    if (!(#said in ended)) return new Scope();
-    const [outermost, ...inner] = ended.#fromOutermost();
+    const [outermost, ...inner] = Scope.fromOutermost(ended);
     const scope = new Scope(outermost);
-    scope.#said = ended.#said;
-    scope.#user = inner.map((each) => each.#user).findLast((known) => known !== undefined);
-    scope.#tags = Object.assign({}, ...inner.map((each) => each.#tags)) as Record<string, string>;
-    scope.#contexts = Object.assign({}, ...inner.map((each) => each.#contexts)) as Captured['contexts'];
+    scope.said = ended.said;
+    scope.user = inner.map((each) => each.user).findLast((known) => known !== undefined);
+    scope.tags = Object.assign({}, ...inner.map((each) => each.tags)) as Record<string, string>;
+    scope.contexts = Object.assign({}, ...inner.map((each) => each.contexts)) as Captured['contexts'];
     return scope;
   }
 
   /** User and tags as span attributes, those of the outer scope included, without secrets. */
   attributes(redactor: Redactor): Attributes | undefined {
-    return this.#said?.without(redactor);
+    return this.said?.without(redactor);
   }
 
   setUser(user: User | null): void {
     const { id, email, name, ipAddress } = user ?? {};
-    this.#user = defined({ id: textOf(id), email: textOf(email), name: textOf(name), ipAddress: textOf(ipAddress) });
+    this.user = defined({ id: textOf(id), email: textOf(email), name: textOf(name), ipAddress: textOf(ipAddress) });
     const {
       [USER_ID]: _id,
       [USER_EMAIL]: _email,
@@ -97,25 +97,25 @@ export class Scope {
       [USER_IP_ADDRESS]: _ip,
       ...others
     } = {
-      ...this.#said?.given,
+      ...this.said?.given,
     };
-    const known = this.#user.id === undefined ? others : { ...others, [USER_ID]: this.#user.id };
-    this.#said = new SaidAttributes(known, personalAttributes(this.#user));
+    const known = this.user.id === undefined ? others : { ...others, [USER_ID]: this.user.id };
+    this.said = new SaidAttributes(known, personalAttributes(this.user));
   }
 
   setTag(name: string, value: string | number | boolean): void {
-    this.#tags = { ...this.#tags, [name]: String(value) };
-    const { [name]: _personal, ...personal } = { ...this.#said?.personal };
-    this.#said = new SaidAttributes({ ...this.#said?.given, [name]: value }, personal);
+    this.tags = { ...this.tags, [name]: String(value) };
+    const { [name]: _personal, ...personal } = { ...this.said?.personal };
+    this.said = new SaidAttributes({ ...this.said?.given, [name]: value }, personal);
   }
 
   setContext(name: string, context: Readonly<Record<string, unknown>> | null): void {
-    this.#contexts = { ...this.#contexts, [name]: context ?? {} };
+    this.contexts = { ...this.contexts, [name]: context ?? {} };
   }
 
   /** Adds what is said on the way. */
   addBreadcrumb(said: DatedBreadcrumb | Beginning): void {
-    extendTrail((this.#trail ??= []), { said, number: (lastNumber += 1) });
+    extendTrail((this.trail ??= []), { said, number: (order.lastNumber += 1) });
   }
 
   /**
@@ -124,8 +124,8 @@ export class Scope {
    */
   beginStep(operation: Operation, name: string, span: Span): Step {
     const startedAt = (span as SpanTimes).startTime ?? (span.isRecording() ? wallClock() : undefined);
-    const step = new Step(operation, name, startedAt, (lastNumber += 1));
-    extendTrail((this.#trail ??= []), step);
+    const step = new Step(operation, name, startedAt, (order.lastNumber += 1));
+    extendTrail((this.trail ??= []), step);
     return step;
   }
 
@@ -134,25 +134,24 @@ export class Scope {
     const isFree = step.startedAt === undefined && outcome === 'done';
     step.endedAt = (span as SpanTimes).endTime ?? (isFree ? undefined : wallClock());
     step.outcome = outcome;
-    step.endNumber = lastNumber += 1;
+    step.endNumber = order.lastNumber += 1;
   }
 
   /** Everything known here and in the scopes around it, in the form an Issue takes. */
   read(): Pick<Captured, 'tags' | 'contexts' | 'breadcrumbs' | 'user'> {
-    const scopes = this.#fromOutermost();
-    const user = scopes.map((scope) => scope.#user).findLast((known) => known !== undefined);
+    const scopes = Scope.fromOutermost(this);
+    const user = scopes.map((scope) => scope.user).findLast((known) => known !== undefined);
     return {
-      tags: Object.assign({}, ...scopes.map((scope) => scope.#tags)) as Record<string, string>,
-      contexts: Object.assign({}, ...scopes.map((scope) => scope.#contexts)) as Captured['contexts'],
-      breadcrumbs: breadcrumbsOf(scopes.flatMap((scope) => (scope.#trail === undefined ? [] : [scope.#trail]))),
+      tags: Object.assign({}, ...scopes.map((scope) => scope.tags)) as Record<string, string>,
+      contexts: Object.assign({}, ...scopes.map((scope) => scope.contexts)) as Captured['contexts'],
+      breadcrumbs: breadcrumbsOf(scopes.flatMap((scope) => (scope.trail === undefined ? [] : [scope.trail]))),
       ...(user === undefined ? undefined : { user: issueUser(user) }),
     };
   }
 
-  #fromOutermost(): Scope[] {
+  private static fromOutermost(innermost: Scope): Scope[] {
     const scopes: Scope[] = [];
-    // oxlint-disable-next-line typescript/no-this-alias -- the walk starts here
-    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.#outer) scopes.push(scope);
+    for (let scope: Scope | undefined = innermost; scope !== undefined; scope = scope.outer) scopes.push(scope);
     return scopes.toReversed();
   }
 }

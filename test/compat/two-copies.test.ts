@@ -75,4 +75,25 @@ describe('an application and a library that each have a copy', () => {
       expect(told).toEqual(expect.arrayContaining(texts));
     },
   );
+
+  it("share what the application says of the process, the request and the steps before the library's agent", async () => {
+    const sentry = await startFakeSentry();
+
+    const ended = await app.run('two-copies-saying.mjs', { SENTRY_DSN: sentry.dsn });
+
+    await sentry.close();
+    expect(ended).toEqual({ code: 0, stderr: '', stdout: expect.any(String) });
+    for (const { attributes } of sentry.spans) expect(attributes).toMatchObject({ tier: 'gold', 'user.id': 'u-42' });
+    const events = sentry.envelopes.flatMap(({ items }) => items.map(({ payload }) => payload as SentryEvent));
+    expect(events).toHaveLength(2);
+    for (const { tags, user, breadcrumbs } of events) {
+      expect(tags).toMatchObject({ tier: 'gold' });
+      expect(user).toEqual({ id: 'u-42' });
+      expect(breadcrumbs?.values.slice(0, 3).map(({ message }) => message)).toEqual([
+        'signed in',
+        'asked',
+        'agent.invoke helper',
+      ]);
+    }
+  });
 });
