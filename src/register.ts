@@ -5,8 +5,10 @@
  * keeps this module synchronous, so that a CommonJS application can also `require('faultline/register')`.
  * What goes wrong is said in one line: it is no reason for an application not to start.
  */
-import { resolveConfig } from './telemetry/config/resolve.ts';
+import type { Environment } from './telemetry/config/environment.ts';
+import { resolveConfig, type TelemetryConfig } from './telemetry/config/resolve.ts';
 import { createReporter, type Problem } from './telemetry/diagnostics.ts';
+import { guard } from './telemetry/guard.ts';
 
 type Setup = Pick<typeof import('./telemetry/setup.ts'), 'setupTracing'>;
 
@@ -20,13 +22,38 @@ try {
 function register(): void {
   const problems: Problem[] = [];
   const config = resolveConfig({}, process.env, (problem) => problems.push(problem));
-  if (config.destinations.length === 0 && config.dsn === undefined) {
+  if (isOff(config)) {
+    const later = environmentOfPm2();
+    if (later !== undefined && !isOff(resolveConfig({}, later, () => {}))) report(tooEarly());
     for (const problem of problems) report(problem);
     return;
   }
   const setup = setupAtOnce();
   if (setup === undefined) void registerLater();
   else setup.setupTracing();
+}
+
+function isOff({ destinations, dsn }: TelemetryConfig): boolean {
+  return destinations.length === 0 && dsn === undefined;
+}
+
+/** What a process of PM2's cluster mode has for an environment once its application begins: until then it is one JSON. */
+function environmentOfPm2(): Environment | undefined {
+  const { pm2_env: given } = process.env;
+  if (given === undefined) return undefined;
+  return guard(() => {
+    const values = Object.entries(JSON.parse(given) as object).map(([name, value]) => [name, String(value)]);
+    return { ...process.env, ...(Object.fromEntries(values) as Environment) };
+  });
+}
+
+function tooEarly(): Problem {
+  return {
+    key: 'register-too-early',
+    message:
+      'tracing was not set up, because PM2 in cluster mode hands an application its environment after --import; ' +
+      "import 'faultline/register' in the first line of the application, or call setupTracing() there",
+  };
 }
 
 /** For a bundle: what `require` loads a bundler does not see, and this it takes along. */

@@ -104,6 +104,22 @@ describe('with nothing configured', () => {
   });
 });
 
+describe('in the cluster mode of PM2, where the environment comes after --import', () => {
+  it.each([
+    [
+      'says that nothing is traced, where something would be',
+      { SENTRY_DSN: `https://${FAKE_PUBLIC_KEY}@example.com/1`, FAULTLINE_EXIT_TIMEOUT: 5_000 },
+      1,
+    ],
+    ['says nothing, where nothing is configured', { NODE_ENV: 'production' }, 0],
+  ])('faultline/register %s', async (_, given, lines) => {
+    const env = { pm2_env: JSON.stringify({ name: 'shop', env: given, ...given }) };
+    const ended = await runScript(PROGRAM, { env, preload: ['register.js'] });
+    expect(ended).toMatchObject(UNCHANGED);
+    expect(ended.stderr).toMatch(new RegExp(`^(faultline: tracing was not set up.*PM2.*\\n){${lines}}a note\\n$`));
+  });
+});
+
 describe('a backend in trouble leaves the program as it is, and is said in one line:', () => {
   const lineOf = (stderr: string): string => stderr.replace('a note\n', '');
 
