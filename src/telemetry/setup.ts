@@ -198,6 +198,7 @@ export function currentTracing(): Tracing | undefined {
 
 function startTracing(config: TelemetryConfig, options: SetupOptions, report: Reporter): Tracing {
   if (config.debug) diag.setLogger(new DiagConsoleLogger(), DiagLogLevel.INFO);
+  if (isCloudflareWorker()) report(IN_CLOUDFLARE_WORKER);
   // First of all: patterns of the application may be wrong, and nothing is in place yet.
   const content = createContentPolicy({ ...config, ...config.spanLimits });
   const recorder = startRecorder(config, report);
@@ -249,6 +250,19 @@ function startTracing(config: TelemetryConfig, options: SetupOptions, report: Re
   };
   return tracing;
 }
+
+/** @see https://developers.cloudflare.com/workers/runtime-apis/web-standards/#navigatoruseragent */
+function isCloudflareWorker(): boolean {
+  const { navigator } = globalThis as { readonly navigator?: { readonly userAgent?: unknown } };
+  return navigator?.userAgent === 'Cloudflare-Workers';
+}
+
+const IN_CLOUDFLARE_WORKER: Problem = {
+  key: 'cloudflare-worker',
+  message:
+    'a Cloudflare Worker sends the spans and Issues of its first request only, because no request can go on with what ' +
+    'another one has begun there; run your agents on Node',
+};
 
 /** What the way of spans is made of. */
 interface SpanWayParts {

@@ -21,7 +21,7 @@ import {
   type Span as SpanOfSdk,
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace-node';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import { startReceiver } from '../../src/receiver/server.ts';
 import { captureException } from '../../src/telemetry/capture.ts';
@@ -252,6 +252,13 @@ describe('setupTracing', () => {
     expect(second).not.toBe(first);
     runAgent();
     expect(await second.flush()).toEqual({ status: 'delivered', exported: 4, issues: 0 });
+  });
+
+  it('says once that a Cloudflare Worker sends nothing after its first request', () => {
+    vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
+    onTestFinished(() => void vi.unstubAllGlobals());
+    setup({ dsn: sentry.dsn });
+    expect(lines).toEqual([expect.stringContaining('Cloudflare Worker')]);
   });
 
   it('leaves no listener on the process once it was shut down', async () => {
