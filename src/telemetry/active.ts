@@ -2,6 +2,7 @@ import type { Pricing } from './attributes/cost.ts';
 import { strictPolicy, type ContentPolicy } from './content/policy.ts';
 import type { CapturedFailure, CapturedMessage } from './captured.ts';
 import { OPERATIONS } from './semconv.ts';
+import { shared } from './shared.ts';
 
 /**
  * What `setup.ts` decided and `spans.ts` needs to know: the only thing the two share, and the one mutable
@@ -61,28 +62,24 @@ const DEFAULTS: Omit<Active, 'content'> = {
 /** What holds where nobody set tracing up. Not made at import: its redactors take longer than all else here. */
 let undecided: Active | undefined;
 
-/**
- * The slot lives on the global object under a registered symbol, so that two copies of this package in
- * one process (an app's and a library's) see one setup, as the OpenTelemetry API does for its globals.
- */
-const SLOT = Symbol.for('faultline.active.v1');
-const holder = globalThis as { [SLOT]?: Active };
+/** What is in force. */
+const inForce = shared<{ decisions?: Active }>('active', () => ({}));
 
 /** The current decisions. */
 export function active(): Active {
-  return holder[SLOT] ?? (undecided ??= { ...DEFAULTS, content: strictPolicy() });
+  return inForce.decisions ?? (undecided ??= { ...DEFAULTS, content: strictPolicy() });
 }
 
 /** Whether somebody set tracing up. */
 export function isSetUp(): boolean {
-  return holder[SLOT] !== undefined;
+  return inForce.decisions !== undefined;
 }
 
 /** Puts decisions into force. The function it returns takes them back. */
 export function activate(decisions: Partial<Active>): () => void {
   const mine: Active = { ...DEFAULTS, content: decisions.content ?? strictPolicy(), ...decisions };
-  holder[SLOT] = mine;
+  inForce.decisions = mine;
   return () => {
-    if (holder[SLOT] === mine) delete holder[SLOT];
+    if (inForce.decisions === mine) delete inForce.decisions;
   };
 }

@@ -36,6 +36,7 @@ import {
   GEN_AI_TOOL_NAME,
   SENTRY_OP,
 } from './semconv.ts';
+import { shared } from './shared.ts';
 import { wallClock } from './wall-clock.ts';
 
 /**
@@ -104,7 +105,10 @@ export function spanSite(span: Span, usualOp?: string): Pick<Site, 'span' | 'par
 }
 
 /** The models whose calls have failed, by what they failed with, each with the run it was in. */
-const failedModels = new WeakMap<object, NamedModel & { readonly run: Span | undefined }>();
+const failedModels = shared(
+  'failed-models',
+  () => new WeakMap<object, NamedModel & { readonly run: Span | undefined }>(),
+);
 
 /**
  * Remembers for the tags of an Issue whose call has failed: others may be asked at the same time.

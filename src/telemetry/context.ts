@@ -142,9 +142,9 @@ export function getRunContext(): RunContext | undefined {
 
 /** @internal */
 export function withFrame(context: Context, frame: RunFrame): Context {
-  return context instanceof RunFrameContext
-    ? context.setValue(FRAME_KEY, frame)
-    : new RunFrameContext(context, frame, trace.getSpan(context));
+  return frameOf(context) === undefined
+    ? new RunFrameContext(context, frame, trace.getSpan(context))
+    : context.setValue(FRAME_KEY, frame);
 }
 
 /** @internal */

@@ -34,6 +34,7 @@ import type { IssueStatus } from './issues/sender.ts';
 import { exporterUrls } from './export/registered-provider.ts';
 import { observeDelivery } from './metrics.ts';
 import { OPERATIONS, SEMCONV_AGENT_SPAN_NAME } from './semconv.ts';
+import { shared } from './shared.ts';
 
 /** Options of `setupTracing`: everything the configuration knows, and what only code can say. */
 export interface SetupOptions extends TracingOptions, IssueOptions {
@@ -108,14 +109,12 @@ export interface Tracing {
 }
 
 /** The tracing of this process, once it was set up, and who hears of its problems. */
-interface Current {
+interface SetUp {
   readonly tracing: Tracing;
   readonly report: Reporter;
 }
 
-/** On the global object for the reason `active.ts` gives: two copies of this package are one setup. */
-const SLOT = Symbol.for('faultline.tracing.v1');
-const holder = globalThis as { [SLOT]?: Current };
+const current = shared<{ setUp?: SetUp }>('tracing', () => ({}));
 
 /**
  * Sends the spans of this process where the options and the environment say. Idempotent: a second call
@@ -141,10 +140,9 @@ function optionsFrom(given: unknown): SetupOptions {
 }
 
 function setUp(options: SetupOptions): Tracing {
-  const current = holder[SLOT];
-  if (current !== undefined) {
-    if (Object.keys(options).length > 0) current.report(SECOND_SETUP);
-    return current.tracing;
+  if (current.setUp !== undefined) {
+    if (Object.keys(options).length > 0) current.setUp.report(SECOND_SETUP);
+    return current.setUp.tracing;
   }
   const report = createReporter(options.onDiagnostic);
   checkOptionNames(options, CODE_ONLY);
@@ -156,7 +154,7 @@ function setUp(options: SetupOptions): Tracing {
     config.destinations.length === 0 && config.dsn === undefined
       ? tracingThatIsOff(config.offReason ?? 'no destination is configured')
       : startTracing(config, options, report);
-  holder[SLOT] = { tracing, report };
+  current.setUp = { tracing, report };
   return tracing;
 }
 
@@ -188,12 +186,12 @@ function tracingThatIsOff(reason: string): Tracing {
 
 /** The next `setupTracing` starts anew. */
 function forget(tracing: Tracing): void {
-  if (holder[SLOT]?.tracing === tracing) delete holder[SLOT];
+  if (current.setUp?.tracing === tracing) delete current.setUp;
 }
 
 /** The tracing that was set up in this process, if it was. */
 export function currentTracing(): Tracing | undefined {
-  return holder[SLOT]?.tracing;
+  return current.setUp?.tracing;
 }
 
 function startTracing(config: TelemetryConfig, options: SetupOptions, report: Reporter): Tracing {

@@ -96,4 +96,19 @@ describe('an application and a library that each have a copy', () => {
       ]);
     }
   });
+
+  it.each([
+    ['1', 3],
+    ['0', 0],
+  ])('share which call an error is of, and with a rate of %s which traces are left to it', async (rate, spans) => {
+    const sentry = await startFakeSentry();
+
+    const ended = await app.run('two-copies-asking.mjs', { SENTRY_DSN: sentry.dsn, SENTRY_TRACES_SAMPLE_RATE: rate });
+
+    await sentry.close();
+    expect(ended).toEqual({ code: 0, stderr: '', stdout: expect.any(String) });
+    expect(sentry.spans).toHaveLength(spans);
+    const [event] = sentry.envelopes.flatMap(({ items }) => items.map(({ payload }) => payload as SentryEvent));
+    expect(event?.tags).toMatchObject({ model: 'gpt-5', provider: 'openai' });
+  });
 });

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 
 import { traceAgent, traceChat, traceTool } from 'faultline';
 
-export { setupTracing, traceAgent } from 'faultline';
+export { continueTrace, setupTracing, traceAgent } from 'faultline';
 
 export async function lookUp() {
   await traceChat({ model: 'gpt-5-mini', provider: 'openai' }, async (chat) => {
@@ -20,4 +20,12 @@ export async function fail() {
   const input = { city: 'marker-4711 in the north' };
   await traceTool({ name: 'get_news' }, () => Promise.reject(refused)).catch(() => {});
   await traceTool({ name: 'get_weather', arguments: () => input }, () => Promise.reject(quoting));
+}
+
+/** Asks two models, of which the first one fails. */
+export async function ask() {
+  const refused = Object.assign(new Error('too many'), { status: 429 });
+  await traceChat({ model: 'gpt-5', provider: 'openai' }, () => Promise.reject(refused)).catch(() => {});
+  await traceChat({ model: 'claude-haiku-4-5', provider: 'anthropic' }, () => setImmediate());
+  throw refused;
 }
