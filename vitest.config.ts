@@ -32,8 +32,8 @@ export default defineConfig({
         },
       },
     ],
-    // Many tests wait for processes and servers, so that two cores have time for three.
-    maxWorkers: 3,
+    // Many tests wait for processes and servers, so that two cores have time for four.
+    maxWorkers: 4,
     reporters: reportFile === undefined ? ['default'] : ['default', ['json', { outputFile: reportFile }]],
   },
 });
