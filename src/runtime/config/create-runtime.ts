@@ -60,15 +60,22 @@ export async function createConfiguredRuntime(
       }
       await runtime.start();
     };
-    /** A call that was refused, such as to start a second time, ends nothing. */
-    const closeIfOver = async (): Promise<void> => {
-      if (runtime.status().transports.every(({ state }) => state === 'stopped' || state === 'done')) await close();
-    };
+    let isStarted = false;
     return {
       ...runtime,
       agents,
-      start: () => start().finally(closeIfOver),
-      stop: (stopOptions) => runtime.stop(stopOptions).finally(closeIfOver),
+      start: () => {
+        // A second call is refused, and ends nothing.
+        if (isStarted) return start();
+        isStarted = true;
+        return start().finally(close);
+      },
+      stop: async (stopOptions) => {
+        // Rejects only when it is refused.
+        const result = await runtime.stop(stopOptions);
+        await close();
+        return result;
+      },
     };
   } catch (error) {
     await close();

@@ -118,6 +118,21 @@ describe('the runtime of a configuration file', () => {
     expect(await runtime!.agents[0]!.run('hi')).toMatchObject({ memoryFailed: true });
   });
 
+  test('keeps its memories open when it is stopped within a time that is none before it has started', async () => {
+    const agent = '{ models: [gateway/m-1], transport: cli, memory: { sqlite: ./memory.db } }';
+    const known = { GATEWAY_API_KEY: 'k-1' };
+    const { config } = await load(
+      `providers: { gateway: { base_url: '${provider.baseUrl}' } }\nagents: { one: ${agent} }`,
+      {},
+      known,
+    );
+    runtime = await createRuntimeFromConfig(config, loading(known).options);
+
+    await expect(runtime.stop({ timeoutMs: -1 })).rejects.toThrow('timeoutMs must be more than 0');
+
+    expect(await runtime.agents[0]!.run('hi')).toMatchObject({ text: 'From one.', memoryFailed: false });
+  });
+
   test('asks for the token that token_env names', async () => {
     const text = 'runtime: { http: { token_env: HELPER_TOKEN } }\nagents: { one: { models: [gateway/m-1] } }';
     const { fetch } = await start(text, { HELPER_TOKEN: 'open-sesame' });
