@@ -10,6 +10,7 @@ import type { ReceivedSpan } from '../../src/receiver/received-span.ts';
 import { EXPORTERS, exportOnce } from './exporters.ts';
 import { json, jsonRequest, sampleSpans, serialized } from './sample-spans.ts';
 import { JSON_TYPE, PROTOBUF_TYPE, send } from './send.ts';
+import { settled, watchRejections } from '../support/process-events.ts';
 import { fc } from '../support/properties.ts';
 
 const started: Receiver[] = [];
@@ -438,9 +439,7 @@ describe('the server', () => {
   test('answers 200 or 400 to any bytes and stays up', async () => {
     const receiver = await start();
     const agent = new Agent({ keepAlive: true });
-    const unhandled: unknown[] = [];
-    const collect = (reason: unknown): number => unhandled.push(reason);
-    process.on('unhandledRejection', collect);
+    const unhandled = watchRejections();
 
     await fc.assert(
       fc.asyncProperty(
@@ -470,8 +469,8 @@ describe('the server', () => {
       { numRuns: 100 },
     );
 
-    process.off('unhandledRejection', collect);
     agent.destroy();
+    await settled();
     expect(unhandled).toEqual([]);
     expect((await send(receiver.tracesUrl, { headers: JSON_TYPE, body: jsonRequest({}) })).status).toBe(200);
   });

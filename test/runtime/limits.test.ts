@@ -9,7 +9,7 @@ import { withRunContext } from '../../src/telemetry/context.ts';
 import { scriptedModel, type ScriptedTurn, type ScriptedTurnFunction } from '../../src/testing/scripted-model.ts';
 import { z } from 'zod';
 import { collect, echo, only, rejection } from './support/agents.ts';
-import { settled, watchWarnings } from './support/process-events.ts';
+import { settled, watchWarnings } from '../support/process-events.ts';
 import { recordSpans } from './support/spans.ts';
 
 type Turn = ScriptedTurn | ScriptedTurnFunction;

@@ -6,7 +6,7 @@ import type { Agent, AgentEvent, AgentOptions, Message, RunContext } from '../..
 import { scriptedModel, type ScriptedModel, type ScriptedTurn } from '../../src/testing/scripted-model.ts';
 import { collect, echo, gate, only, rejection } from './support/agents.ts';
 import { manualTime } from './support/manual-time.ts';
-import { settled, watchRejections, watchWarnings } from './support/process-events.ts';
+import { settled, watchRejections, watchWarnings } from '../support/process-events.ts';
 
 function helper(
   turns: readonly ScriptedTurn[],

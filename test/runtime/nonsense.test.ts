@@ -15,7 +15,7 @@ import type {
 import { scriptedModel } from '../../src/testing/scripted-model.ts';
 import { echo, gate, rejection } from './support/agents.ts';
 import { manualTime } from './support/manual-time.ts';
-import { settled, watchRejections } from './support/process-events.ts';
+import { settled, watchRejections } from '../support/process-events.ts';
 import { recordSpans } from './support/spans.ts';
 
 const recorder = recordSpans();

@@ -12,7 +12,7 @@ import type { ScriptedTurn } from '../../src/testing/scripted-model.ts';
 import { startStubProvider } from '../../src/testing/stub-provider.ts';
 import { collect, echo, gate, rejection, type Gate } from './support/agents.ts';
 import { manualTime } from './support/manual-time.ts';
-import { settled } from './support/process-events.ts';
+import { settled } from '../support/process-events.ts';
 import { recordSpans } from './support/spans.ts';
 
 const recorder = recordSpans();

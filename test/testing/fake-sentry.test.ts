@@ -13,6 +13,7 @@ import {
 import { EXPORTERS, exportOnce } from '../receiver/exporters.ts';
 import { jsonRequest, sampleSpans, serialized } from '../receiver/sample-spans.ts';
 import { JSON_TYPE, PROTOBUF_TYPE, send, type Answered } from '../receiver/send.ts';
+import { settled, watchRejections } from '../support/process-events.ts';
 
 const KEY = FAKE_PUBLIC_KEY;
 const AUTH = { 'x-sentry-auth': `sentry sentry_key=${KEY}` };
@@ -549,17 +550,14 @@ describe('waiting', () => {
   });
 
   test('that nobody looks at any more, as after an assertion that failed, ends in silence', async () => {
-    const unhandled: unknown[] = [];
-    const collect = (reason: unknown): number => unhandled.push(reason);
-    process.on('unhandledRejection', collect);
+    const unhandled = watchRejections();
     const sentry = await start();
     void sentry.waitForSpans(1);
     void sentry.waitForRequests(1);
 
     await sentry.close();
-    await new Promise((resolve) => setImmediate(resolve));
+    await settled();
 
-    process.off('unhandledRejection', collect);
     expect(unhandled).toEqual([]);
   });
 });
