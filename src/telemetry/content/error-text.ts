@@ -1,4 +1,5 @@
 import { guard } from '../guard.ts';
+import { isAnyError } from './any-error.ts';
 import { codeInCapitals, ownCode } from './error-code.ts';
 import { safeText } from './error-message.ts';
 import type { ContentPolicy, ErrorMessages } from './policy.ts';
@@ -286,12 +287,18 @@ function apiCode(error: unknown): string | undefined {
   const body = property(error, 'error');
   const places = [property(property(error, 'data'), 'error'), property(body, 'error'), body];
   for (const place of places) {
+    if (isErrorItself(place)) continue;
     for (const name of ['code', 'type', 'status']) {
       const code = property(place, name);
       if (typeof code === 'string' && code !== 'error' && API_CODE.test(code)) return code;
     }
   }
   return undefined;
+}
+
+/** Whether an error stands where an answer would, such as the one a `SuppressedError` tells of. */
+function isErrorItself(place: unknown): boolean {
+  return typeof place === 'object' && place !== null && guard(() => isAnyError(place)) !== false;
 }
 
 /** A property of anything, also of what has none or throws when asked. */

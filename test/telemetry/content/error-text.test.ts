@@ -191,6 +191,18 @@ describe('what is sent of an error while content is not recorded', () => {
     expect(said(named('Error', 'canary', fields))).toBe('[message withheld]');
   });
 
+  it('is no code of an error that stands where an API has its answer', () => {
+    const inside = named('Error', 'canary', { code: 'SAVE50', type: 'canary', status: 'canary' });
+    expect(said(named('SuppressedError', 'canary', { error: inside, suppressed: new Error('canary') }))).toBe(
+      '[message withheld]',
+    );
+    for (const fields of [{ error: { error: inside } }, { data: { error: inside } }, { cause: { error: inside } }]) {
+      expect(said(named('Error', 'canary', fields))).toBe('[message withheld]');
+    }
+    const answered = named('BadRequestError', 'canary', { code: 'SAVE50', error: { code: 'context_length_exceeded' } });
+    expect(said(named('Error', 'canary', { error: answered }))).toBe('[message withheld] (context_length_exceeded)');
+  });
+
   it('is nothing of the words a tool puts beside its error, with or without an HTTP status', () => {
     expect(said(named('OrderError', 'canary', { status: 'canary', type: 'canary' }))).toBe('[message withheld]');
     expect(said(named('OrderError', 'canary', { status: 404, code: 'canary', type: 'canary' }))).toBe('Not Found');
