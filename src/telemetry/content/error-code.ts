@@ -14,8 +14,12 @@ export function ownCode(error: unknown): string | undefined {
 /** Node calls all errors of SQLite alike, and says beside that with which number SQLite failed: `ERR_SQLITE_ERROR 2067`. */
 function codeOfSqlite(error: unknown): string | undefined {
   const [code, number] = [field(error, 'code'), field(error, 'errcode')];
-  return code === 'ERR_SQLITE_ERROR' && Number.isInteger(number) ? `${code} ${String(number)}` : undefined;
+  const isNumber = typeof number === 'number' && Number.isInteger(number) && number >= 0 && number <= MAX_SQLITE;
+  return code === 'ERR_SQLITE_ERROR' && isNumber ? `${code} ${number}` : undefined;
 }
+
+/** No code of SQLite is greater: a byte says what failed, and the one above it how. */
+const MAX_SQLITE = 0xffff;
 
 /** The `code` of an error, when it is one of Node, the system or a library, which are words in capitals. */
 export function codeInCapitals(error: unknown): string | undefined {

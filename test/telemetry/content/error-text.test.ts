@@ -191,6 +191,12 @@ describe('what is sent of an error while content is not recorded', () => {
     expect(said(named('Error', 'canary', fields))).toBe('[message withheld]');
   });
 
+  it.each([4_111_111_111_111_111, -1, 0.5])('is no number that SQLite does not fail with: %s', (errcode) => {
+    expect(said(named('Error', 'canary', { code: 'ERR_SQLITE_ERROR', errcode }))).toBe(
+      '[message withheld] (ERR_SQLITE_ERROR)',
+    );
+  });
+
   it('is no code of an error that stands where an API has its answer', () => {
     const inside = named('Error', 'canary', { code: 'SAVE50', type: 'canary', status: 'canary' });
     expect(said(named('SuppressedError', 'canary', { error: inside, suppressed: new Error('canary') }))).toBe(
