@@ -46,9 +46,11 @@ export const redaction: Kind<RedactionOptions> = {
   fromText: () => ({ problem: 'can only be given in code' }),
   fromCode(value) {
     if (!isRecord(value)) return { problem: `must be an object, but is ${describe(value)}` };
-    const wrong = Object.entries(value).find(([name, given]) => !fits(name, given));
+    const names = new Set([...Object.keys(value), ...OPTIONS.filter((name) => name in value)]);
+    const given = [...names].map((name) => [name, value[name]] as const);
+    const wrong = given.find(([name, option]) => !fits(name, option));
     return wrong === undefined
-      ? { value }
+      ? { value: Object.fromEntries(given.map(([name, option]) => [name, boundTo(value, option)])) }
       : { problem: `has ${describe(wrong[0])}, which is unknown or of the wrong type: see RedactionOptions` };
   },
 };
@@ -56,6 +58,7 @@ export const redaction: Kind<RedactionOptions> = {
 const KINDS = CONTENT_KINDS.join(', ');
 const WORDS: ReadonlySet<string> = new Set(['withheld', 'redacted']);
 const SWITCHES: ReadonlySet<string> = new Set(['secrets', 'cards', 'emails', 'phones', 'ipAddresses', 'keys']);
+const OPTIONS = [...SWITCHES, 'patterns', 'redact'];
 
 function onSpansOnly(word: string): Reading<CaptureContent> {
   return {
@@ -87,6 +90,11 @@ function isKind(name: string): boolean {
 
 function isSwitch(value: unknown): boolean {
   return typeof value === 'boolean' || value === undefined;
+}
+
+/** The function may be a method of a class of the application. */
+function boundTo(owner: object, option: unknown): unknown {
+  return typeof option === 'function' ? (option.bind(owner) as unknown) : option;
 }
 
 function fits(name: string, value: unknown): boolean {

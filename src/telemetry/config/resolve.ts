@@ -168,12 +168,19 @@ function reportProfiles(settings: Settings): void {
 }
 
 /**
- * A copy that is frozen to its leaves: what the caller has given is the caller's. Patterns are kept as they are, because
- * a frozen one cannot be matched more than once.
+ * A copy that is frozen to its leaves: what the caller has given is the caller's. What is of a class is kept as it is: a
+ * copy would lack what that brings, and a pattern that is frozen cannot be matched more than once.
  */
 function frozen<T>(value: T): T {
   if (Array.isArray(value)) return Object.freeze(value.map(frozen)) as T;
-  if (Object.prototype.toString.call(value) !== '[object Object]') return value;
-  const copies = Object.entries(value as object).map(([name, part]) => [name, frozen(part)] as const);
+  if (!isPlain(value)) return value;
+  const copies = Object.entries(value).map(([name, part]) => [name, frozen(part)] as const);
   return Object.freeze(Object.fromEntries(copies)) as T;
+}
+
+/** Whether a value is an object without a class, of whichever realm. */
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

@@ -4,6 +4,7 @@ import * as catalog from '../../../src/telemetry/config/catalog.ts';
 import type { Environment } from '../../../src/telemetry/config/environment.ts';
 import type { TracingOptions } from '../../../src/telemetry/config/options.ts';
 import type { Setting } from '../../../src/telemetry/config/settings.ts';
+import { createContentPolicy } from '../../../src/telemetry/content/policy.ts';
 import { DSN, PUBLIC_KEY, resolving } from './resolving.ts';
 import { fc } from '../../support/properties.ts';
 
@@ -127,6 +128,27 @@ describe('the configuration', () => {
         : [];
     expect(parts(config).filter((part) => typeof part !== 'function' && !Object.isFrozen(part))).toEqual([]);
     expect(parts(options).filter((part) => Object.isFrozen(part))).toEqual([]);
+  });
+
+  test('keeps what is of a class of the application as it is', () => {
+    class CompanyRedaction {
+      readonly #secret = 'order-77';
+      redact(text: string): string {
+        return text.replaceAll(this.#secret, '[order]');
+      }
+    }
+    class OrderPattern {
+      readonly name = 'invoice';
+      get pattern(): RegExp {
+        return /invoice-\d+/;
+      }
+    }
+    const redaction = Object.assign(new CompanyRedaction(), { patterns: [new OrderPattern()] });
+    const { config } = resolving({ SENTRY_DSN: DSN }, { redaction });
+    const { redactor, secretsRedactor } = createContentPolicy(config);
+    expect(redactor.text('order-77 and invoice-8')).toBe('[order] and [redacted:invoice]');
+    expect(secretsRedactor.text('order-77 and invoice-8')).toBe('[order] and [redacted:invoice]');
+    expect([redaction, redaction.patterns, redaction.patterns[0]].some(Object.isFrozen)).toBe(false);
   });
 });
 
