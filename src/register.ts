@@ -6,6 +6,7 @@
  * What goes wrong is said in one line: it is no reason for an application not to start.
  */
 import type { Environment } from './telemetry/config/environment.ts';
+import { nodeHost } from './telemetry/config/host.ts';
 import { resolveConfig, type TelemetryConfig } from './telemetry/config/resolve.ts';
 import { createReporter, type Problem } from './telemetry/diagnostics.ts';
 import { guard } from './telemetry/guard.ts';
@@ -23,8 +24,7 @@ function register(): void {
   const problems: Problem[] = [];
   const config = resolveConfig({}, process.env, (problem) => problems.push(problem));
   if (isOff(config)) {
-    const later = environmentOfPm2();
-    if (later !== undefined && !isOff(resolveConfig({}, later, () => {}))) report(tooEarly());
+    if (isConfiguredLater()) report(tooEarly());
     for (const problem of problems) report(problem);
     return;
   }
@@ -37,14 +37,19 @@ function isOff({ destinations, dsn }: TelemetryConfig): boolean {
   return destinations.length === 0 && dsn === undefined;
 }
 
-/** What a process of PM2's cluster mode has for an environment once its application begins: until then it is one JSON. */
-function environmentOfPm2(): Environment | undefined {
+/** Whether tracing is on once an application of PM2's cluster mode begins: until then its environment is one JSON. */
+function isConfiguredLater(): boolean {
   const { pm2_env: given } = process.env;
-  if (given === undefined) return undefined;
-  return guard(() => {
+  if (given === undefined) return false;
+  const isOn = guard(() => {
     const values = Object.entries(JSON.parse(given) as object).map(([name, value]) => [name, String(value)]);
-    return { ...process.env, ...(Object.fromEntries(values) as Environment) };
+    const environment = { ...process.env, ...(Object.fromEntries(values) as Environment) };
+    const { workingDirectory, ...host } = nodeHost();
+    // It goes there only later, too.
+    const directory = environment['pm_cwd'] ?? workingDirectory;
+    return !isOff(resolveConfig({}, environment, () => {}, { ...host, workingDirectory: directory }));
   });
+  return isOn === true;
 }
 
 function tooEarly(): Problem {
@@ -52,7 +57,7 @@ function tooEarly(): Problem {
     key: 'register-too-early',
     message:
       'tracing was not set up, because PM2 in cluster mode hands an application its environment after --import; ' +
-      "import 'faultline/register' in the first line of the application, or call setupTracing() there",
+      "in place of --import, import 'faultline/register' in the first line of the application, or call setupTracing() there",
   };
 }
 

@@ -1,5 +1,8 @@
 import { closeSync, openSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 
@@ -117,6 +120,32 @@ describe('in the cluster mode of PM2, where the environment comes after --import
     const ended = await runScript(PROGRAM, { env, preload: ['register.js'] });
     expect(ended).toMatchObject(UNCHANGED);
     expect(ended.stderr).toMatch(new RegExp(`^(faultline: tracing was not set up.*PM2.*\\n){${lines}}a note\\n$`));
+  });
+
+  it('faultline/register says so as well, where a .env file beside the application configures it', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'faultline-shop-'));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    await writeFile(join(directory, '.env'), `SENTRY_DSN=${sentry.dsn}\n`);
+    const env = { pm2_env: JSON.stringify({ name: 'shop', pm_cwd: directory }) };
+    const ended = await runScript(PROGRAM, { env, preload: ['register.js'] });
+    expect(ended).toMatchObject(UNCHANGED);
+    expect(ended.stderr).toMatch(/^faultline: tracing was not set up.*PM2.*\na note\n$/);
+  });
+
+  it('faultline/register says to leave --import out, after which its own import would do nothing', async () => {
+    const source = `
+      const given = JSON.parse(process.env.pm2_env);
+      Object.assign(process.env, given);
+      await import('DIST/register.js');
+      ${PROGRAM}
+    `;
+    const env = { pm2_env: JSON.stringify({ SENTRY_DSN: sentry.dsn }) };
+    const early = await runScript(source, { env, preload: ['register.js'] });
+    expect(early.stderr).toContain("in place of --import, import 'faultline/register' in the first line");
+    expect(sentry.stored).toEqual([]);
+    const ended = await runScript(source, { env });
+    expect(ended).toEqual({ ...UNCHANGED, stderr: 'a note\n' });
+    expect(sentry.stored).toHaveLength(2);
   });
 });
 
