@@ -1,4 +1,4 @@
-import { context, SpanStatusCode, trace } from '@opentelemetry/api';
+import { context, propagation, SpanStatusCode, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import {
   InMemorySpanExporter,
@@ -32,6 +32,7 @@ export function recordSpans(): SpanRecorder {
   afterAll(() => {
     trace.disable();
     context.disable();
+    propagation.disable();
   });
 
   const spans = (): readonly ReadableSpan[] =>

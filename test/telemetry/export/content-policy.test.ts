@@ -1,4 +1,4 @@
-import { context, SpanStatusCode, trace, type Attributes, type Span } from '@opentelemetry/api';
+import { context, propagation, SpanStatusCode, trace, type Attributes, type Span } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
@@ -37,6 +37,7 @@ afterEach(() => exporter.reset());
 afterAll(() => {
   trace.disable();
   context.disable();
+  propagation.disable();
 });
 
 /** A span of another instrumentation. */
