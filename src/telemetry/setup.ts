@@ -32,6 +32,7 @@ import { checkIssueOptions, type IssueOptions } from './issues/options.ts';
 import { createIssuePipeline, type IssuePipeline } from './issues/pipeline.ts';
 import type { IssueStatus } from './issues/sender.ts';
 import { exporterUrls } from './export/registered-provider.ts';
+import { guard } from './guard.ts';
 import { observeDelivery } from './metrics.ts';
 import { OPERATIONS, SEMCONV_AGENT_SPAN_NAME } from './semconv.ts';
 import { shared } from './shared.ts';
@@ -251,8 +252,9 @@ function startTracing(config: TelemetryConfig, options: SetupOptions, report: Re
 
 /** @see https://developers.cloudflare.com/workers/runtime-apis/web-standards/#navigatoruseragent */
 function isCloudflareWorker(): boolean {
-  const { navigator } = globalThis as { readonly navigator?: { readonly userAgent?: unknown } };
-  return navigator?.userAgent === 'Cloudflare-Workers';
+  const global = globalThis as { readonly navigator?: { readonly userAgent?: unknown } };
+  // An application may have put anything there.
+  return guard(() => global.navigator?.userAgent) === 'Cloudflare-Workers';
 }
 
 const IN_CLOUDFLARE_WORKER: Problem = {
@@ -282,11 +284,11 @@ interface SpanWay {
 
 function createSpanWay({ config, options, report, content, recorder }: SpanWayParts): SpanWay {
   const pipelines = config.destinations.map((destination) => createPipeline(destination, config, report, { recorder }));
-  const guard = createContentGuard(content);
+  const contentGuard = createContentGuard(content);
   const further = createFurtherProcessors(options.spanProcessors ?? []);
   const intake = createSpanIntake({
     outlets: pipelines.map(({ outlet }) => outlet),
-    allow: guard.allow,
+    allow: contentGuard.allow,
     report,
     ...(recorder === undefined ? undefined : { recorder }),
   });
@@ -294,9 +296,14 @@ function createSpanWay({ config, options, report, content, recorder }: SpanWayPa
     Promise.all(pipelines.map((pipeline) => pipeline.flush(config.exitTimeoutMs)));
   const ending: ProvideOptions = {
     config,
-    processors: [createInnerCallProcessor(), ...further.processors, guard.processor, processorOf(intake, flushSpans)],
+    processors: [
+      createInnerCallProcessor(),
+      ...further.processors,
+      contentGuard.processor,
+      processorOf(intake, flushSpans),
+    ],
     redactor: content.secretsRedactor,
-    safeResource: guard.resource,
+    safeResource: contentGuard.resource,
     report,
     onJoin: (theirs) => excludeServed(theirs, pipelines, report),
   };

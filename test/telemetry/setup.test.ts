@@ -261,6 +261,22 @@ describe('setupTracing', () => {
     expect(lines).toEqual([expect.stringContaining('Cloudflare Worker')]);
   });
 
+  it('starts where the application lets nobody ask for a navigator', () => {
+    const navigator = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
+    onTestFinished(() => {
+      if (navigator === undefined) Reflect.deleteProperty(globalThis, 'navigator');
+      else Object.defineProperty(globalThis, 'navigator', navigator);
+    });
+    Object.defineProperty(globalThis, 'navigator', {
+      configurable: true,
+      get: () => {
+        throw new TypeError('there is no navigator on a server');
+      },
+    });
+    expect(setup({ dsn: sentry.dsn }).status.state).toBe('on');
+    expect(lines).toEqual([]);
+  });
+
   it('leaves no listener on the process once it was shut down', async () => {
     const events = ['beforeExit', 'exit', 'uncaughtExceptionMonitor', 'SIGTERM', 'SIGINT', 'SIGHUP'];
     const listeners = (): readonly number[] => events.map((event) => process.listenerCount(event));
