@@ -2,7 +2,7 @@ import type { Pricing } from './attributes/cost.ts';
 import { strictPolicy, type ContentPolicy } from './content/policy.ts';
 import type { CapturedFailure, CapturedMessage } from './captured.ts';
 import { OPERATIONS } from './semconv.ts';
-import { shared } from './shared.ts';
+import { acrossCopies } from './across-copies.ts';
 
 /**
  * What `setup.ts` decided and `spans.ts` needs to know: the only thing the two share, and the one mutable
@@ -63,7 +63,7 @@ const DEFAULTS: Omit<Active, 'content'> = {
 let undecided: Active | undefined;
 
 /** What is in force. */
-const inForce = shared<{ decisions?: Active }>('active', () => ({}));
+const inForce = acrossCopies<{ decisions?: Active }>('active', () => ({}));
 
 /** The current decisions. */
 export function active(): Active {

@@ -36,7 +36,7 @@ import {
   GEN_AI_TOOL_NAME,
   SENTRY_OP,
 } from './semconv.ts';
-import { shared } from './shared.ts';
+import { acrossCopies } from './across-copies.ts';
 import { wallClock } from './wall-clock.ts';
 
 /**
@@ -105,7 +105,7 @@ export function spanSite(span: Span, usualOp?: string): Pick<Site, 'span' | 'par
 }
 
 /** The models whose calls have failed, by what they failed with, each with the run it was in. */
-const failedModels = shared(
+const failedModels = acrossCopies(
   'failed-models',
   () => new WeakMap<object, NamedModel & { readonly run: Span | undefined }>(),
 );

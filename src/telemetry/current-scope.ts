@@ -7,12 +7,12 @@ import { defined } from './config/records.ts';
 import { guard } from './guard.ts';
 import { frameOf, type RunFrame } from './run-frame.ts';
 import { Scope, type User } from './scope.ts';
-import { shared } from './shared.ts';
+import { acrossCopies } from './across-copies.ts';
 import type { Beginning, DatedBreadcrumb } from './steps.ts';
 import { wallClock } from './wall-clock.ts';
 
 /** What is said outside of any run holds for the whole process. */
-const processScope = shared('process-scope', () => new Scope());
+const processScope = acrossCopies('process-scope', () => new Scope());
 
 /** @internal */
 export function scopeOf(frame: RunFrame | undefined): Scope {

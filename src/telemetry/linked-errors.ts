@@ -5,7 +5,7 @@ import type { ContentPolicy } from './content/policy.ts';
 import { afterMessage, stackLines } from './content/stack-lines.ts';
 import { guard } from './guard.ts';
 import { isObject } from './recorded-failures.ts';
-import { shared } from './shared.ts';
+import { acrossCopies } from './across-copies.ts';
 
 /** One of the errors a failure consists of: the one that was thrown, what caused it, or a member of a group. */
 export interface LinkedError {
@@ -34,13 +34,13 @@ const MAX_TYPE_LENGTH = 120;
  * Messages that were made safe. The innermost span knows the content an error may quote, the spans around it
  * do not, so the first reading holds for all of them.
  */
-const safeMessages = shared('safe-messages', () => new WeakMap<object, string>());
+const safeMessages = acrossCopies('safe-messages', () => new WeakMap<object, string>());
 
 /**
  * The frames of stacks as they were first read, which V8 writes down then, with the message of that moment. Of an error
  * whose message is shortened later, nothing would tell them from frames the message had quoted.
  */
-const firstFrames = shared('first-frames', () => new WeakMap<object, readonly string[] | undefined>());
+const firstFrames = acrossCopies('first-frames', () => new WeakMap<object, readonly string[] | undefined>());
 
 /**
  * Reads a thrown value, its causes and the members of its groups, each once. Never throws, also for values

@@ -11,7 +11,7 @@ import {
 import { frameApart, withFrame } from './context.ts';
 import { guard } from './guard.ts';
 import { frameOf } from './run-frame.ts';
-import { shared } from './shared.ts';
+import { acrossCopies } from './across-copies.ts';
 
 /**
  * Request headers as Node, Fetch or a plain object gives them, or those of a message of a queue or of MCP (`_meta`). Read
@@ -54,7 +54,7 @@ function callersSpan(stated: SpanContext | undefined, sentry: SentryTrace | unde
 }
 
 /** Spans of callers that leave it to us whether their trace is sampled. */
-const undecided = shared('undecided', () => new WeakSet<SpanContext>());
+const undecided = acrossCopies('undecided', () => new WeakSet<SpanContext>());
 
 /**
  * A sampler that does not ask whether it was decided traces it, as agents are. That of a Sentry SDK, whose propagator

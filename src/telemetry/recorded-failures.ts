@@ -1,6 +1,6 @@
 import type { FailurePoint } from './failure-points.ts';
 import { guard } from './guard.ts';
-import { shared } from './shared.ts';
+import { acrossCopies } from './across-copies.ts';
 
 /** What is known of a failure, so that one that crosses several spans is recorded once. */
 export interface RecordedFailure {
@@ -48,7 +48,7 @@ interface Occurrence {
 /** Most occurrences of one error that are told apart, such as of one that is a constant of a module. */
 const MAX_OCCURRENCES = 50;
 
-const occurrences = shared('occurrences', () => new WeakMap<object, Occurrence[]>());
+const occurrences = acrossCopies('occurrences', () => new WeakMap<object, Occurrence[]>());
 
 /** A thrown value with what is known of it. */
 interface Thrown<Value = unknown> {
@@ -57,10 +57,10 @@ interface Thrown<Value = unknown> {
 }
 
 /** Thrown values that are no objects: nothing but their value tells them apart. Newest last. */
-const thrownValues = shared<Thrown[]>('thrown-values', () => []);
+const thrownValues = acrossCopies<Thrown[]>('thrown-values', () => []);
 
 /** Thrown objects that are no errors, as Node prints them. Newest last. */
-const thrownObjects = shared<Thrown<string>[]>('thrown-objects', () => []);
+const thrownObjects = acrossCopies<Thrown<string>[]>('thrown-objects', () => []);
 
 /** The failures of one run, as long as it lasts: however many others fail with the same error, it knows its own. */
 interface RunFailures {
@@ -69,7 +69,7 @@ interface RunFailures {
   readonly values: Map<unknown, Occurrence[]>;
 }
 
-const runs = shared('runs', () => new WeakMap<object, RunFailures>());
+const runs = acrossCopies('runs', () => new WeakMap<object, RunFailures>());
 
 function printedObject(object: object): string | undefined {
   return guard(() => (object instanceof Error ? undefined : `#<${object.constructor.name}>`));

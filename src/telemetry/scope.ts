@@ -7,7 +7,7 @@ import { plainAttributes } from './content/plain-attribute.ts';
 import type { Redactor } from './content/redactor.ts';
 import type { Captured } from './captured.ts';
 import { USER_EMAIL, USER_ID, USER_IP_ADDRESS, USER_NAME, type Operation } from './semconv.ts';
-import { shared } from './shared.ts';
+import { acrossCopies } from './across-copies.ts';
 import {
   breadcrumbsOf,
   extendTrail,
@@ -31,7 +31,7 @@ export interface User {
 const MAX_DEPTH = 20;
 
 /** How much has happened in this process: the order of it, also where different scopes keep it. */
-const order = shared('order', () => ({ lastNumber: 0 }));
+const order = acrossCopies('order', () => ({ lastNumber: 0 }));
 
 /** What a span of the SDK that is sampled knows of its times: asking it costs less than asking the clock. */
 interface SpanTimes extends Span {

@@ -35,7 +35,7 @@ import { exporterUrls } from './export/registered-provider.ts';
 import { guard } from './guard.ts';
 import { observeDelivery } from './metrics.ts';
 import { OPERATIONS, SEMCONV_AGENT_SPAN_NAME } from './semconv.ts';
-import { shared } from './shared.ts';
+import { acrossCopies } from './across-copies.ts';
 
 /** Options of `setupTracing`: everything the configuration knows, and what only code can say. */
 export interface SetupOptions extends TracingOptions, IssueOptions {
@@ -115,7 +115,7 @@ interface SetUp {
   readonly report: Reporter;
 }
 
-const current = shared<{ setUp?: SetUp }>('tracing', () => ({}));
+const current = acrossCopies<{ setUp?: SetUp }>('tracing', () => ({}));
 
 /**
  * Sends the spans of this process where the options and the environment say. Idempotent: a second call

@@ -1,11 +1,11 @@
 import type { Attributes, AttributeValue } from '@opentelemetry/api';
 
-import { shared } from '../shared.ts';
+import { acrossCopies } from '../across-copies.ts';
 import type { Redactor } from './redactor.ts';
 
 /** What Faultline has written on its own spans, made safe before. */
-const sealed = shared('sealed', () => new WeakMap<object, Set<unknown>>());
-const sealedLabels = shared('sealed-labels', () => new WeakMap<object, Set<unknown>>());
+const sealed = acrossCopies('sealed', () => new WeakMap<object, Set<unknown>>());
+const sealedLabels = acrossCopies('sealed-labels', () => new WeakMap<object, Set<unknown>>());
 
 /**
  * Remembers that a text on a span went through the content policy, so that the policy is not applied to it a

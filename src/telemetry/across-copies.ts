@@ -7,7 +7,7 @@ import { guard } from './guard.ts';
  * It lives on the global object under a registered symbol, as the OpenTelemetry API does with its globals. The number
  * stands for the form of what is shared. Where nothing can be put on that object, each copy has its own.
  */
-export function shared<T>(name: string, create: () => T): T {
+export function acrossCopies<T>(name: string, create: () => T): T {
   const slot = Symbol.for(`faultline.${name}.v1`);
   const holder = globalThis as { [slot]?: T };
   return guard(() => (holder[slot] ??= create())) ?? create();
