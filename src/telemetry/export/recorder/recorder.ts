@@ -257,10 +257,13 @@ export function createRecorder(setup: RecorderSetup): Recorder {
   const sweep = async (): Promise<void> => {
     const { abandoned, abandonedBytes, fixedBytes } = recovery.find();
     let theirs = fixedBytes + abandonedBytes;
+    let isTooMuch = true;
     for (const found of abandoned) {
+      if (isClosed) return;
       const isTooOld = found.untouchedMs > maxAgeMs;
-      const isTooMuch = shelf.bytes + theirs > maxBytes;
-      if (isClosed || (!isTooOld && !isTooMuch)) return;
+      isTooMuch &&= shelf.bytes + theirs > maxBytes;
+      // It may have been written to long after one that was begun later.
+      if (!isTooOld && !isTooMuch) continue;
       const taken = await recovery.takeAny(found);
       if (taken === 'stays') continue;
       theirs -= found.bytes;

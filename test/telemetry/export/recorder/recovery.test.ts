@@ -370,6 +370,20 @@ describe('what is for others', () => {
     expect(recorder.status.dropped).toEqual({ age: 2 });
   });
 
+  test('is given up when it is too old, also behind a file that began before and was written to since', async () => {
+    const directory = temporaryDirectory();
+    record({ directory, owner: deadOwner(), ...A, wallClock: () => 1_000 }).trace('young');
+    const young = filesIn(directory);
+    record({ directory, owner: deadOwner(), ...A, wallClock: () => 2_000 }).trace('old');
+    const old = filesIn(directory).filter((file) => !young.includes(file));
+    for (const file of old) utimesSync(join(directory, file), 1, 1);
+    const { recorder, clock } = record({ directory, ...B, maxAgeMs: 1_800_000 });
+    clock.turn(60_000);
+
+    await expect.poll(() => filesIn(directory)).toEqual(young);
+    expect(recorder.status.dropped).toEqual({ age: 1 });
+  });
+
   test('stays whole when only a part of it is', async () => {
     const directory = temporaryDirectory();
     const shared = 'otlp:http://collector/v1/traces';
