@@ -35,15 +35,9 @@ import {
 } from '../content/statement.ts';
 import { copyWithin, fitJson, fitText, redactWithin, type Room } from '../content/truncate.ts';
 import { frameOf } from '../run-frame.ts';
-import {
-  DB_SYSTEM_NAME,
-  ERROR_TYPE,
-  EXCEPTION_MESSAGE,
-  EXCEPTION_TYPE,
-  GEN_AI_OPERATION_NAME,
-  OPERATIONS,
-} from '../semconv.ts';
+import { DB_SYSTEM_NAME, ERROR_TYPE, EXCEPTION_MESSAGE, EXCEPTION_TYPE } from '../semconv.ts';
 import { createAttributeFacts, type AttributeFacts, type FactsOf } from './attribute-facts.ts';
+import { isToolCall } from './dialects/foreign-spans.ts';
 import { withChanges, type SpanChanges } from './span-changes.ts';
 import { createSpanOrigins } from './span-origin.ts';
 import { withoutSecretState } from './trace-state.ts';
@@ -318,7 +312,7 @@ class SpanReview {
   }
 
   #isTool(): boolean {
-    return isToolSpan(this.#span.attributes);
+    return isToolCall(this.#span.attributes);
   }
 
   #captures(needs: readonly ContentKind[]): boolean {
@@ -447,19 +441,6 @@ function eachText(value: AttributeValue, change: (text: string) => string): Attr
   const texts = value.map((element) => (typeof element === 'string' ? change(element) : element));
   return texts.every((text, index) => text === value[index]) ? value : (texts as AttributeValue);
 }
-
-function isToolSpan(attributes: Attributes): boolean {
-  return TOOL_SIGNS.some(([key, value]) => attributes[key] === value);
-}
-
-/** How instrumentations say that a span is a tool call. */
-const TOOL_SIGNS: readonly (readonly [key: string, value: string])[] = [
-  [GEN_AI_OPERATION_NAME, OPERATIONS.tool.operationName!],
-  ['openinference.span.kind', 'TOOL'],
-  ['traceloop.span.kind', 'tool'],
-  ['langfuse.observation.type', 'tool'],
-  ['ai.operationId', 'ai.toolCall'],
-];
 
 /** The HTTP status a span was answered with, or that its error is named by. What a server answers is its own. */
 function statusOf({ kind, attributes }: ReadableSpan): unknown {

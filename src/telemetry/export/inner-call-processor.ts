@@ -3,7 +3,7 @@ import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-node'
 
 import { guard } from '../guard.ts';
 import { FAULTLINE_INSIDE_CHAT, FAULTLINE_TOLD_INSIDE, OPERATIONS, SCOPE_NAME, SENTRY_OP } from '../semconv.ts';
-import { isForeignTool, onceToldCall } from './dialects/foreign-spans.ts';
+import { isToolCall, onceToldCall } from './dialects/foreign-spans.ts';
 
 /**
  * Marks the spans that other instrumentations start inside of a model call of ours. Whoever traces that call with a
@@ -40,7 +40,7 @@ function scopeName({ instrumentationScope }: Partial<ReadableSpan>): string | un
 }
 
 function isInsideOf(parent: Partial<ReadableSpan>, attributes: Attributes): boolean {
-  if (!isOurs(parent)) return attributes[FAULTLINE_INSIDE_CHAT] === true && !isForeignTool(attributes);
+  if (!isOurs(parent)) return attributes[FAULTLINE_INSIDE_CHAT] === true && !isToolCall(attributes);
   return attributes[SENTRY_OP] === OPERATIONS.chat.sentryOp;
 }
 

@@ -201,8 +201,8 @@ export function foreignAttributes(span: ForeignSpan): Attributes {
   return attributes;
 }
 
-/** Whether the attributes are those of a tool call that another instrumentation traces. */
-export function isForeignTool(attributes: Attributes): boolean {
+/** Whether the attributes are those of a tool call, in the words of any instrumentation. */
+export function isToolCall(attributes: Attributes): boolean {
   return writtenOperation(attributes, instrumentationOf(attributes)) === TOOL;
 }
 
