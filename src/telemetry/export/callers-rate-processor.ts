@@ -3,6 +3,7 @@ import type { SpanProcessor } from '@opentelemetry/sdk-trace-node';
 
 import { guard } from '../guard.ts';
 import { SENTRY_CLIENT_SAMPLE_RATE } from '../semconv.ts';
+import { startProcessor } from './start-processor.ts';
 
 /**
  * Writes the rate of a caller that has decided whether its trace is sampled on the spans of that trace. Sentry
@@ -11,16 +12,11 @@ import { SENTRY_CLIENT_SAMPLE_RATE } from '../semconv.ts';
  * @see https://develop.sentry.dev/sdk/foundations/trace-propagation/dynamic-sampling-context/
  */
 export function createCallersRateProcessor(): SpanProcessor {
-  return {
-    onStart(span, parentContext) {
-      // Anybody may have put anything there.
-      const rate = guard(() => callersRate(parentContext, span.spanContext().traceId));
-      if (rate !== undefined) span.setAttribute(SENTRY_CLIENT_SAMPLE_RATE, rate);
-    },
-    onEnd() {},
-    forceFlush: () => Promise.resolve(),
-    shutdown: () => Promise.resolve(),
-  };
+  return startProcessor((span, parentContext) => {
+    // Anybody may have put anything there.
+    const rate = guard(() => callersRate(parentContext, span.spanContext().traceId));
+    if (rate !== undefined) span.setAttribute(SENTRY_CLIENT_SAMPLE_RATE, rate);
+  });
 }
 
 /** What a Sentry SDK says in its baggage of one trace. */

@@ -40,6 +40,7 @@ import { createAttributeFacts, type AttributeFacts, type FactsOf } from './attri
 import { isToolCall } from './dialects/foreign-spans.ts';
 import { withChanges, type SpanChanges } from './span-changes.ts';
 import { createSpanOrigins } from './span-origin.ts';
+import { startProcessor } from './start-processor.ts';
 import { withoutSecretState } from './trace-state.ts';
 
 /** Remembers under which policy a span began, and applies it to what leaves of the span. */
@@ -65,15 +66,10 @@ export function createContentGuard(policy: ContentPolicy): ContentGuard {
   const factsOf = createAttributeFacts(policy.secretsRedactor);
   const origins = createSpanOrigins(policy.secretsRedactor);
   return {
-    processor: {
-      onStart(span, context) {
-        const content = (frameOf(context) ?? frameOf(contextApi.active()))?.content;
-        if (content !== undefined && content !== policy) policies.set(span, content);
-      },
-      onEnd() {},
-      forceFlush: () => Promise.resolve(),
-      shutdown: () => Promise.resolve(),
-    },
+    processor: startProcessor((span, context) => {
+      const content = (frameOf(context) ?? frameOf(contextApi.active()))?.content;
+      if (content !== undefined && content !== policy) policies.set(span, content);
+    }),
     resource: (resource) => origins.resource(resource),
     allow(span) {
       const changes = new SpanReview(span, policies.get(span) ?? policy, factsOf).changes();

@@ -4,6 +4,7 @@ import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-node'
 import { guard } from '../guard.ts';
 import { FAULTLINE_INSIDE_CHAT, FAULTLINE_TOLD_INSIDE, OPERATIONS, SCOPE_NAME, SENTRY_OP } from '../semconv.ts';
 import { isToolCall, onceToldCall } from './dialects/foreign-spans.ts';
+import { startProcessor } from './start-processor.ts';
 
 /**
  * Marks the spans that other instrumentations start inside of a model call of ours. Whoever traces that call with a
@@ -14,14 +15,9 @@ import { isToolCall, onceToldCall } from './dialects/foreign-spans.ts';
  * helper inside of the span its framework has for it, and an embedding or a decision inside of the one that asks for it.
  */
 export function createInnerCallProcessor(): SpanProcessor {
-  return {
-    onStart(span, context) {
-      guard(() => mark(span, trace.getSpan(context)));
-    },
-    onEnd() {},
-    forceFlush: () => Promise.resolve(),
-    shutdown: () => Promise.resolve(),
-  };
+  return startProcessor((span, context) => {
+    guard(() => mark(span, trace.getSpan(context)));
+  });
 }
 
 function mark(span: Span & ReadableSpan, parent: (Span & Partial<ReadableSpan>) | undefined): void {

@@ -4,6 +4,7 @@ import type { SpanProcessor } from '@opentelemetry/sdk-trace-node';
 import { plainAttributes } from '../content/plain-attribute.ts';
 import type { Redactor } from '../content/redactor.ts';
 import { sealLabels } from '../content/seal.ts';
+import { startProcessor } from './start-processor.ts';
 
 /**
  * Writes the same attributes on every span when it starts, spans of other instrumentations included.
@@ -14,13 +15,8 @@ import { sealLabels } from '../content/seal.ts';
 export function createStampProcessor(stamp: Attributes, redactor: Redactor): SpanProcessor {
   const safe = plainAttributes(stamp, redactor);
   const entries = Object.entries(safe);
-  return {
-    onStart(span) {
-      for (const [key, value] of entries) if (value !== undefined) span.setAttribute(key, value);
-      sealLabels(span, '', safe, redactor);
-    },
-    onEnd() {},
-    forceFlush: () => Promise.resolve(),
-    shutdown: () => Promise.resolve(),
-  };
+  return startProcessor((span) => {
+    for (const [key, value] of entries) if (value !== undefined) span.setAttribute(key, value);
+    sealLabels(span, '', safe, redactor);
+  });
 }
