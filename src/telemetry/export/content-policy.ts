@@ -232,6 +232,7 @@ class SpanReview {
     value: AttributeValue,
     around: Attributes,
   ): AttributeValue | undefined {
+    const plain = (change: (text: string) => string): AttributeValue => this.#plain(key, eachText(value, change));
     switch (role.role) {
       case 'content':
       case 'input':
@@ -239,30 +240,18 @@ class SpanReview {
         return this.#isRecorded(role) ? this.#content(value) : undefined;
       case 'message':
         return eachText(value, (text) => this.#message(text, String(around[EXCEPTION_TYPE] ?? '')));
-      case 'class':
-        return this.#plain(key, eachText(value, classOf));
       case 'stack':
         return eachText(value, (text) => this.#stack(text, around));
+      case 'class':
+        return plain(classOf);
       case 'url':
-        return this.#plain(
-          key,
-          eachText(value, (text) => withoutQueryValues(shortAddress(text))),
-        );
+        return plain(withoutAddressValues);
       case 'route':
-        return this.#plain(
-          key,
-          eachText(value, (text) => (text.includes('=') ? withoutQueryValues(shortAddress(text)) : text)),
-        );
+        return plain((text) => (text.includes('=') ? withoutAddressValues(text) : text));
       case 'query':
-        return this.#plain(
-          key,
-          eachText(value, (text) => withoutParameterValues(shortAddress(text))),
-        );
+        return plain((text) => withoutParameterValues(shortAddress(text)));
       case 'statement':
-        return this.#plain(
-          key,
-          eachText(value, (text) => withoutValues(text, databaseSystem(around))),
-        );
+        return plain((text) => withoutValues(text, databaseSystem(around)));
     }
   }
 
@@ -378,6 +367,10 @@ const MAX_NAME = 1_024;
 function shortAddress(text: string): string {
   const isShort = text.length <= MAX_PLAIN_BYTES;
   return isShort ? text : `${cutBetweenWords(text, MAX_PLAIN_BYTES)}… [cut, ${text.length} characters in all]`;
+}
+
+function withoutAddressValues(text: string): string {
+  return withoutQueryValues(shortAddress(text));
 }
 
 /** Bytes of content below which nothing more is begun. */
