@@ -3,17 +3,23 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 import type { LastWord } from '../http/last-words.ts';
 import type { DeliveryFailure, Outcome } from './outcome.ts';
 import type { LastRequest } from './otlp-exporter.ts';
-import type { RetryHistory, SentBefore } from './retrying-exporter.ts';
+import type { RetryingExporter, SentBefore } from './retrying-exporter.ts';
 import type { Loss } from './span-dispatcher.ts';
 import type { QueuedSpan } from './span-queue.ts';
 import { tooLarge } from './splitting-exporter.ts';
 
+export interface LastRequestsOptions {
+  /** Where they go. */
+  readonly host: string;
+  /** What has sent until now. Its history goes on with these requests. */
+  readonly exporter: Pick<RetryingExporter, 'history' | 'sentBefore'>;
+  /** Hears what became of spans. */
+  readonly settle: (spans: readonly QueuedSpan[], outcome: Outcome) => Loss;
+}
+
 /** What the last requests of a process are made of. */
 export interface LastRequestParts {
   readonly requestFor: (spans: readonly ReadableSpan[]) => LastRequest;
-  readonly sentBefore: SentBefore;
-  /** Why spans are given up; `trouble` is what went wrong with these, if that is known. */
-  readonly notTaken: (trouble: string | undefined) => DeliveryFailure;
   /** What is left of a pause the destination asked for. */
   readonly pauseMs: number;
 }
@@ -31,47 +37,56 @@ export interface LastRequests {
    * likeliest to be accepted comes first: a few requests that are never answered hold up all behind them.
    */
   wordsFor(spans: readonly QueuedSpan[], parts: LastRequestParts): readonly LastWord[];
+  /** Why what is neither accepted nor refused by now never will be. */
+  readonly notTaken: DeliveryFailure;
   /** Adds to the costs, of which there is one for each cause. */
   add(failure: DeliveryFailure, loss: Loss): void;
   readonly costs: readonly Cost[];
-  /** Whether one of the requests is for this span. */
-  has(span: ReadableSpan): boolean;
-  /** Whether any of the requests was made. */
-  readonly isSent: boolean;
-  /** What went wrong with the last of those that are not decided, in one sentence. */
-  readonly trouble: string | undefined;
-  /** What was tried, these requests included. */
-  addedTo(history: RetryHistory): RetryHistory;
 }
 
 /** Spans of one last request: they are written at once. */
 const MAX_SPANS = 512;
 const MAX_BYTES = 1024 * 1024;
 
-/** Creates the account of the last requests to one destination. `settle` hears what became of spans. */
-export function createLastRequests(settle: (spans: readonly QueuedSpan[], outcome: Outcome) => Loss): LastRequests {
+/** Creates the account of the last requests to one destination. */
+export function createLastRequests({ host, exporter, settle }: LastRequestsOptions): LastRequests {
+  const { history } = exporter;
   const costs = new Map<string, Cost>();
   const asked = new Set<ReadableSpan>();
   /** What went wrong with the requests that are not decided. */
   const troubles = new Map<LastWord, string>();
   let isSent = false;
-  let retried = 0;
-  let possibleDuplicates = 0;
-  let lastError: string | undefined;
-  let lastSuccessMs: number | undefined;
 
   const add = (failure: DeliveryFailure, { lost, left }: Loss): void => {
     if (lost + left === 0) return;
     const before = costs.get(failure.cause) ?? NO_LOSS;
     costs.set(failure.cause, { failure, lost: before.lost + lost, left: before.left + left });
-    lastError = failure.sentence;
+    history.lastError = failure.sentence;
   };
 
   const decide = (spans: readonly QueuedSpan[], outcome: Outcome): void => {
     const failure = outcome.failure ?? outcome.refusal;
     const loss = settle(spans, outcome);
     if (failure !== undefined) add(failure, loss);
-    if ((outcome.accepted ?? 0) > 0) lastSuccessMs = Date.now();
+    if ((outcome.accepted ?? 0) > 0) history.lastSuccessAtMs = Date.now();
+  };
+
+  /** What goes wrong with others that are not decided either: with the last of these requests, else of those before. */
+  const troubleOfOthers = (): string | undefined => {
+    const before = [...exporter.sentBefore].filter(([span]) => !asked.has(span));
+    return [...troubles.values()].at(-1) ?? troubleIn(before.map(([, sent]) => sent));
+  };
+
+  const notTaken = (trouble = troubleOfOthers()): DeliveryFailure => {
+    const isAsked = isSent || exporter.sentBefore.size > 0;
+    return {
+      kind: 'passing',
+      cause: 'closed',
+      sentence:
+        trouble ??
+        (isAsked ? `${host} did not take them before the time for it was over` : 'there was no time left to send'),
+      mayHaveArrived: false,
+    };
   };
 
   const wordOf = (spans: readonly QueuedSpan[], sentBefore: Again, parts: LastRequestParts): LastWord => {
@@ -82,8 +97,8 @@ export function createLastRequests(settle: (spans: readonly QueuedSpan[], outcom
       pauseMs: parts.pauseMs,
       settle(answer) {
         isSent = true;
-        retried += again.spans;
-        possibleDuplicates += again.possibleDuplicates;
+        history.retried += again.spans;
+        history.possibleDuplicates += again.possibleDuplicates;
         const outcome = outcomeOf(answer);
         const { failure, pauseMs = 0 } = outcome;
         if (failure?.kind === 'passing') {
@@ -105,8 +120,7 @@ export function createLastRequests(settle: (spans: readonly QueuedSpan[], outcom
         return { words: [], pauseMs };
       },
       giveUp() {
-        const failure = parts.notTaken(troubles.get(word));
-        decide(spans, { undecided: spans.map(({ span }) => span), failure });
+        decide(spans, { undecided: spans.map(({ span }) => span), failure: notTaken(troubles.get(word)) });
       },
     };
     if (sentBefore.trouble !== undefined) troubles.set(word, sentBefore.trouble);
@@ -115,7 +129,7 @@ export function createLastRequests(settle: (spans: readonly QueuedSpan[], outcom
 
   return {
     wordsFor(spans, parts) {
-      const { sentBefore } = parts;
+      const { sentBefore } = exporter;
       for (const { span } of spans) asked.add(span);
       const standingOf = ({ span }: QueuedSpan): Standing => {
         const before = sentBefore.get(span);
@@ -124,28 +138,12 @@ export function createLastRequests(settle: (spans: readonly QueuedSpan[], outcom
       const apart = STANDINGS.map((standing) => spans.filter((span) => standingOf(span) === standing));
       return apart.flatMap((some) => batchesOf(some)).map((batch) => wordOf(batch, againIn(batch, sentBefore), parts));
     },
+    get notTaken() {
+      return notTaken();
+    },
     add,
     get costs() {
       return [...costs.values()];
-    },
-    has: (span) => asked.has(span),
-    get isSent() {
-      return isSent;
-    },
-    get trouble() {
-      return [...troubles.values()].at(-1);
-    },
-    addedTo(history) {
-      const added = {
-        ...history,
-        retried: history.retried + retried,
-        possibleDuplicates: history.possibleDuplicates + possibleDuplicates,
-      };
-      return {
-        ...added,
-        ...(lastError === undefined ? undefined : { lastError }),
-        ...(lastSuccessMs === undefined ? undefined : { lastSuccessMs }),
-      };
     },
   };
 }
@@ -171,8 +169,13 @@ function againIn(spans: readonly QueuedSpan[], sentBefore: SentBefore): Again {
   return {
     spans: again.length,
     possibleDuplicates: again.filter(({ mayHaveArrived }) => mayHaveArrived).length,
-    trouble: again.findLast(({ failure }) => failure !== undefined)?.failure?.sentence,
+    trouble: troubleIn(again),
   };
+}
+
+/** Why the last of these spans that was not accepted was not. */
+function troubleIn(sent: readonly { readonly failure: DeliveryFailure | undefined }[]): string | undefined {
+  return sent.findLast(({ failure }) => failure !== undefined)?.failure?.sentence;
 }
 
 function halvesOf(spans: readonly QueuedSpan[]): readonly (readonly QueuedSpan[])[] {

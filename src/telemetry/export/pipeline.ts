@@ -177,23 +177,11 @@ export function createPipeline(
   });
   let excluded = false;
   let servedByApplication = 0;
-  const last = createLastRequests((decided, outcome) => dispatcher.settle(decided, outcome));
-  /** What is neither accepted nor refused in the end: why, or what goes wrong with others that are not decided either. */
-  const notTaken = (trouble = last.trouble ?? troubleUnderWay()): DeliveryFailure => {
-    const isAsked = last.isSent || exporter.sentBefore.size > 0;
-    return {
-      kind: 'passing',
-      cause: 'closed',
-      sentence:
-        trouble ??
-        (isAsked ? `${host} did not take them before the time for it was over` : 'there was no time left to send'),
-      mayHaveArrived: false,
-    };
-  };
-  const troubleUnderWay = (): string | undefined => {
-    const underWay = [...exporter.sentBefore].filter(([span]) => !last.has(span));
-    return underWay.findLast(([, { failure }]) => failure !== undefined)?.[1].failure?.sentence;
-  };
+  const last = createLastRequests({
+    host,
+    exporter,
+    settle: (decided, outcome) => dispatcher.settle(decided, outcome),
+  });
 
   return {
     key,
@@ -209,7 +197,6 @@ export function createPipeline(
     get status() {
       const { queued, inFlight, waitingOnDisk, dropped, ...counts } = dispatcher.counts;
       const lost = Object.values(dropped).reduce((total, count) => total + count, 0);
-      const history = last.addedTo(exporter.history);
       return {
         name,
         url: shownUrl(url),
@@ -221,10 +208,7 @@ export function createPipeline(
         queuedBytes: counts.queuedBytes,
         leftOnDisk: counts.leftOnDisk,
         servedByApplication,
-        retried: history.retried,
-        possibleDuplicates: history.possibleDuplicates,
-        ...(history.lastError === undefined ? undefined : { lastError: history.lastError }),
-        ...(history.lastSuccessMs === undefined ? undefined : { lastSuccessAtMs: history.lastSuccessMs }),
+        ...exporter.history,
       };
     },
     get isPaused() {
@@ -241,8 +225,7 @@ export function createPipeline(
       if (excluded || pauseMs > withinMs) return [];
       const requestFor = otlp.requestsNow();
       if (requestFor === undefined) return [];
-      const { sentBefore } = exporter;
-      return last.wordsFor(dispatcher.takeAll(), { requestFor, sentBefore, notTaken, pauseMs });
+      return last.wordsFor(dispatcher.takeAll(), { requestFor, pauseMs });
     },
     exclude() {
       excluded = true;
@@ -254,7 +237,7 @@ export function createPipeline(
       if (closing) return;
       closing = true;
       const before = dispatcher.counts;
-      const why = notTaken();
+      const why = last.notTaken;
       dispatcher.close();
       connection.abort();
       const { dropped, leftOnDisk } = dispatcher.counts;

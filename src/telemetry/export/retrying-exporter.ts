@@ -45,6 +45,7 @@ export interface RetryingExporter {
    * where no attempt is over.
    */
   close(): void;
+  /** It goes on: whoever sends in another way afterwards adds to it. */
   readonly history: RetryHistory;
 }
 
@@ -60,13 +61,13 @@ export type SentBefore = ReadonlyMap<
 /** What was tried. */
 export interface RetryHistory {
   /** Spans sent again, each time counted. */
-  readonly retried: number;
+  retried: number;
   /** Those among them the backend may have had already, because only its answer was missing. */
-  readonly possibleDuplicates: number;
+  possibleDuplicates: number;
   /** The last failure, in one sentence. */
-  readonly lastError?: string;
+  lastError?: string;
   /** When spans were last accepted, in milliseconds since 1970. */
-  readonly lastSuccessMs?: number;
+  lastSuccessAtMs?: number;
 }
 
 /** Undecided spans that are sent together. */
@@ -133,16 +134,14 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
    * failure of many spans counts little, as it may be due to any of them.
    */
   let standing = 0;
-  let retried = 0;
-  let possibleDuplicates = 0;
-  let lastError: string | undefined;
-  let lastSuccessMs: number | undefined;
+  const history: RetryHistory = { retried: 0, possibleDuplicates: 0 };
   let troubledSinceMs: number | undefined;
   let isHurried = false;
 
   const note = ({ accepted = 0, failure, refusal }: Outcome): void => {
-    if (accepted > 0) lastSuccessMs = Date.now();
-    lastError = (failure ?? refusal)?.sentence ?? lastError;
+    const reason = failure ?? refusal;
+    if (accepted > 0) history.lastSuccessAtMs = Date.now();
+    if (reason !== undefined) history.lastError = reason.sentence;
     if (failure?.kind !== 'passing' || accepted > 0) troubledSinceMs = undefined;
     if (failure?.kind !== 'passing') return;
     troubledSinceMs ??= clock.now();
@@ -230,8 +229,8 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
     const [sent = next] = one.parts;
     if (one.giveUpAtMs === Infinity) one.giveUpAtMs = clock.now() + retryForMs;
     if (sent.failure !== undefined) {
-      retried += sent.spans.length;
-      if (mayHaveArrived(sent.failure)) possibleDuplicates += sent.spans.length;
+      history.retried += sent.spans.length;
+      if (mayHaveArrived(sent.failure)) history.possibleDuplicates += sent.spans.length;
     }
     one.isUnderWay = true;
     const outcome = await deliver(exporter, sent.spans);
@@ -309,14 +308,7 @@ export function createRetryingExporter(exporter: DeliveringExporter, options: Re
       gate.close();
       for (const one of pending) settle(one);
     },
-    get history() {
-      return {
-        retried,
-        possibleDuplicates,
-        ...(lastError === undefined ? undefined : { lastError }),
-        ...(lastSuccessMs === undefined ? undefined : { lastSuccessMs }),
-      };
-    },
+    history,
   };
 }
 

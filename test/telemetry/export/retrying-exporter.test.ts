@@ -59,8 +59,8 @@ describe('a failure that may pass', () => {
     ]);
     expect(exporter.history).toMatchObject({ retried: 21, possibleDuplicates: 0 });
     expect(exporter.history.lastError).toMatch(/in trouble \(503\)/);
-    expect(exporter.history.lastSuccessMs).toBeGreaterThanOrEqual(startedAtMs);
-    expect(exporter.history.lastSuccessMs).toBeLessThanOrEqual(Date.now());
+    expect(exporter.history.lastSuccessAtMs).toBeGreaterThanOrEqual(startedAtMs);
+    expect(exporter.history.lastSuccessAtMs).toBeLessThanOrEqual(Date.now());
   });
 
   it('counts what the backend may have had already', async () => {
@@ -162,7 +162,7 @@ describe('a failure that may pass', () => {
     const result = await sent(exporter, someSpans(2));
     expect(result.rejected + result.undecided.length).toBe(2);
     expect(exporter.history.lastError).toContain(String(code));
-    expect(exporter.history.lastSuccessMs).toBeUndefined();
+    expect(exporter.history.lastSuccessAtMs).toBeUndefined();
     expect(sentry.requests).toHaveLength(1);
     expect(clock.waited).toEqual([]);
   });
