@@ -6,13 +6,13 @@ import { createConnection } from '../http/connection.ts';
 import type { LastWord } from '../http/last-words.ts';
 import { nodeModules } from '../http/node-modules.ts';
 import { proxyFor } from '../http/proxy.ts';
-import type { DeliveryFailure, Outcome } from './outcome.ts';
-import { createLastRequests } from './last-requests.ts';
+import type { Outcome } from './outcome.ts';
+import { createLastRequests, type Cost } from './last-requests.ts';
 import { createOtlpExporter } from './otlp-exporter.ts';
 import type { Address } from './recorder/address.ts';
 import type { Recorder, Ticket } from './recorder/recorder.ts';
 import { createRetryingExporter } from './retrying-exporter.ts';
-import { createSpanDispatcher, type SpanDispatcher, type SpanDropReason } from './span-dispatcher.ts';
+import { createSpanDispatcher, type Loss, type SpanDispatcher, type SpanDropReason } from './span-dispatcher.ts';
 import type { Outlet } from './span-intake.ts';
 import { createSplittingExporter } from './splitting-exporter.ts';
 
@@ -132,7 +132,7 @@ export function createPipeline(
   const otlp = createOtlpExporter({ ...destination, timeoutMs }, connection);
   const key = destinationKey(destination);
 
-  const say = ({ cause, sentence }: DeliveryFailure, lost: number, left: number): void => {
+  const say = ({ failure: { cause, sentence }, lost, left }: Cost): void => {
     if (lost > 0) {
       report({ key: `export:${url}:${cause}`, message: `${spans(lost)} not delivered: ${sentence}` });
     } else if (left > 0) {
@@ -140,11 +140,11 @@ export function createPipeline(
     }
   };
   let closing = false;
-  const onFailure = ({ failure, refusal, rejected = 0 }: Outcome, lost: number, left: number): void => {
+  const onFailure = ({ failure, refusal, rejected = 0 }: Outcome, { lost, left }: Loss): void => {
     // What the end of sending costs is said once, for all of it.
     if (closing) return;
-    if (refusal !== undefined) say(refusal, rejected, 0);
-    if (failure !== undefined) say(failure, lost - rejected, left);
+    if (refusal !== undefined) say({ failure: refusal, lost: rejected, left: 0 });
+    if (failure !== undefined) say({ failure, lost: lost - rejected, left });
   };
 
   const exporter = createRetryingExporter(createSplittingExporter(otlp), {
@@ -245,7 +245,7 @@ export function createPipeline(
         lost: (dropped.closed ?? 0) - (before.dropped.closed ?? 0),
         left: leftOnDisk - before.leftOnDisk,
       });
-      for (const { failure, lost, left } of last.costs) say(failure, lost, left);
+      for (const cost of last.costs) say(cost);
     },
   };
 }

@@ -32,7 +32,7 @@ export interface DispatcherOptions {
   readonly recorder?: Recorder;
   readonly destination: string;
   /** Hears of every batch that was not accepted whole. */
-  readonly onFailure: (outcome: Outcome, lost: number, left: number) => void;
+  readonly onFailure: (outcome: Outcome, loss: Loss) => void;
   /** Hears that a span was dropped because the queue was full, by this bound. */
   readonly onQueueFull: (reached: keyof QueueLimits) => void;
 }
@@ -135,7 +135,7 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
   const countGone = (count: number): void => {
     if (count === 0) return;
     countDropped('recorder', count);
-    onFailure({ failure: GONE }, count, 0);
+    onFailure({ failure: GONE }, { lost: count, left: 0 });
   };
 
   const strike = (spans: readonly QueuedSpan[]): void => {
@@ -193,8 +193,8 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
       (decided, outcome) => {
         const spans = takeOut(batch, decided);
         if (spans.length === 0) return;
-        const { lost, left } = decide(spans, outcome, closed ? 'closed' : 'expired');
-        if (outcome.failure ?? outcome.refusal) onFailure(outcome, lost, left);
+        const loss = decide(spans, outcome, closed ? 'closed' : 'expired');
+        if (outcome.failure ?? outcome.refusal) onFailure(outcome, loss);
         if (batch.spans.length > 0) return;
         underWay.delete(batch);
         for (const flush of flushes) flush.batches?.delete(batch);
@@ -252,12 +252,6 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
 
   const takeQueued = (): readonly QueuedSpan[] => queue.take(Infinity, Infinity);
 
-  const leave = (spans: readonly QueuedSpan[]): void => {
-    const left = spans.filter(({ ticket }) => ticket !== undefined).length;
-    leftOnDisk += left;
-    countDropped('closed', spans.length - left);
-  };
-
   return {
     offer(span, ticket) {
       if (closed) {
@@ -300,7 +294,8 @@ export function createSpanDispatcher(options: DispatcherOptions): SpanDispatcher
       closed = true;
       cancelDelay?.();
       exporter.close();
-      leave(takeQueued());
+      const waiting = takeQueued();
+      decide(waiting, { undecided: waiting.map(({ span }) => span) }, 'closed');
       leftOnDisk += queue.takeFromDisk(Infinity).length;
       checkFlushes();
     },
