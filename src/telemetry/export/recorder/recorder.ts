@@ -188,6 +188,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
     directory,
     shelf,
     trouble,
+    losses,
     clock,
     wallClock,
     segmentBytes: Math.max(MIN_SEGMENT_BYTES, Math.min(MAX_SEGMENT_BYTES, Math.floor(maxBytes / MIN_SEGMENTS))),
@@ -202,8 +203,6 @@ export function createRecorder(setup: RecorderSetup): Recorder {
     }),
     nextName: () => ({ begunAt: wallClock(), owner, sequence: nextSequence() }),
     onBegun: keepWithinBounds,
-    onRemoved: ({ segment }) => losses.add('removed', segment.spans + segment.issues.size),
-    onForgotten: (spans) => losses.add('forgotten', spans),
   });
 
   /** What to write to: the file that is current is open anyway. */

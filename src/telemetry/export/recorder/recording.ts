@@ -5,6 +5,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import type { Clock } from '../../http/clock.ts';
 import { makeDirectory } from './directory.ts';
+import type { LossCount } from './losses.ts';
 import type { Header } from './segment-lines.ts';
 import { formatSegmentName, type SegmentName } from './segment-name.ts';
 import { isSettled, type Held, type SegmentShelf } from './segment-shelf.ts';
@@ -33,6 +34,7 @@ export interface RecordingSetup {
   readonly directory: string;
   readonly shelf: SegmentShelf;
   readonly trouble: Trouble;
+  readonly losses: LossCount;
   readonly clock: Clock;
   readonly wallClock: () => number;
   /** A file is full at so many bytes. */
@@ -43,10 +45,6 @@ export interface RecordingSetup {
   readonly nextName: () => SegmentName;
   /** Called when a file was begun. */
   readonly onBegun: () => void;
-  /** Called when somebody removed a file. */
-  readonly onRemoved: (held: Held) => void;
-  /** Called when spans that began will be on disk no more when the process ends before they do. */
-  readonly onForgotten: (spans: number) => void;
 }
 
 /** Of spans that began and did not end, so many of the newest are held, to be written down again. */
@@ -68,7 +66,7 @@ interface Start {
 
 /** Creates the recording. The first file is begun when there is something to write. */
 export function createRecording(setup: RecordingSetup): Recording {
-  const { directory, shelf, trouble, clock, wallClock, segmentBytes, segmentAgeMs } = setup;
+  const { directory, shelf, trouble, losses, clock, wallClock, segmentBytes, segmentAgeMs } = setup;
   const carriedBytesAtMost = segmentBytes * CARRIED_SHARE;
   /** The newest of the spans that have begun and not ended. */
   const spans = new Map<string, ReadableSpan>();
@@ -166,7 +164,7 @@ export function createRecording(setup: RecordingSetup): Recording {
           const span = spans.get(key);
           if (span === undefined) {
             removeStart(key, start);
-            setup.onForgotten(1);
+            losses.add('forgotten', 1);
           } else {
             carriedBytes += addStart(target, key, span);
             discount(start);
@@ -232,12 +230,12 @@ export function createRecording(setup: RecordingSetup): Recording {
     if (spans.size > MAX_HELD) {
       const [oldest = ''] = spans.keys();
       spans.delete(oldest);
-      if (!starts.has(oldest)) setup.onForgotten(1);
+      if (!starts.has(oldest)) losses.add('forgotten', 1);
     }
     if (starts.size > MAX_OPEN) {
       const [oldest = ''] = starts.keys();
       finish(oldest, undefined);
-      setup.onForgotten(1);
+      losses.add('forgotten', 1);
     }
   };
 
@@ -249,10 +247,11 @@ export function createRecording(setup: RecordingSetup): Recording {
   };
 
   const lookFor = (held: Held): void => {
-    const whereabouts = attempt(() => held.segment.whereabouts());
+    const { segment } = held;
+    const whereabouts = attempt(() => segment.whereabouts());
     if (whereabouts === 'here') return;
     if (held === current) current = undefined;
-    if (whereabouts === 'removed') setup.onRemoved(held);
+    if (whereabouts === 'removed') losses.add('removed', segment.spans + segment.issues.size);
     hasStrays ||= held.openSpans > 0;
     for (const [key, start] of startedIn(held)) removeStart(key, start);
     shelf.forget(held);
