@@ -18,7 +18,7 @@ import { createSegmentShelf, isSettled, type Held } from './segment-shelf.ts';
 import type { Segment } from './segment.ts';
 import { createTrouble } from './trouble.ts';
 
-/** Names one recorded span: segment × 2^32 + byte offset. A number, so that 250 000 spans cost 2 MB of memory. */
+/** Names one recorded span: sequence number of its file × 2^32 + byte offset. A number, so that 250 000 spans cost 2 MB of memory. */
 export type Ticket = number;
 
 /**
@@ -133,7 +133,6 @@ export function createRecorder(setup: RecorderSetup): Recorder {
 
   const trouble = createTrouble(directory, report, clock);
   const losses = createLossCount(directory, report);
-  let sequence = 0;
   let recovered = 0;
   let interrupted = 0;
   let unwritten = 0;
@@ -149,8 +148,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
       return undefined;
     }
   };
-  const nextSequence = (): number => (sequence += 1);
-  const shelf = createSegmentShelf(losses, attempt);
+  const shelf = createSegmentShelf(owner, losses, attempt);
   const address: Address = { application, destinations, issues };
   const recovery = createRecovery({
     address,
@@ -162,7 +160,6 @@ export function createRecorder(setup: RecorderSetup): Recorder {
     report,
     clock,
     wallClock,
-    nextSequence,
   });
 
   /** What is over a bound goes, oldest first. Files of those who live are not ours to touch. */
@@ -173,11 +170,11 @@ export function createRecorder(setup: RecorderSetup): Recorder {
     for (const held of shelf.byAge) {
       const reason = held.freshAt < tooOld ? 'age' : bytes > maxBytes ? 'bytes' : undefined;
       // One that was begun for the spans of another has looked after all of them.
-      if (reason === undefined || held === recording.current || shelf.get(held.number) !== held) continue;
+      if (reason === undefined || held === recording.current || !shelf.has(held)) continue;
       const hadOpenSpans = held.openSpans > 0;
       const freed = held.segment.bytes;
       recording.evacuate(held);
-      if (shelf.get(held.number) === held) shelf.drop(held, reason);
+      if (shelf.has(held)) shelf.drop(held, reason);
       // Files of others, of which there may be thousands, have none: theirs are added up once.
       bytes = hadOpenSpans ? shelf.bytes + fixedBytes : bytes - freed;
     }
@@ -201,7 +198,6 @@ export function createRecorder(setup: RecorderSetup): Recorder {
       startedAt: wallClock(),
       ...address,
     }),
-    nextName: () => ({ begunAt: wallClock(), owner, sequence: nextSequence() }),
     onBegun: keepWithinBounds,
   });
 
@@ -226,7 +222,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
     if (isClosed) letGo();
     else keepWithinBounds();
     return recoveredFrom(
-      inherited.filter(({ held }) => shelf.get(held.number) === held),
+      inherited.filter(({ held }) => shelf.has(held)),
       unknownForMs,
     );
   };
@@ -324,8 +320,8 @@ export function createRecorder(setup: RecorderSetup): Recorder {
       return span;
     },
     strike(destination, tickets) {
-      for (const [number, offsets] of bySegment(tickets)) {
-        const held = shelf.get(number);
+      for (const [sequence, offsets] of bySegment(tickets)) {
+        const held = shelf.get(sequence);
         if (held === undefined || !held.segment.settle(destination, offsets.length)) continue;
         noteSettled(held, (segment) => segment.strike(destination, offsets));
       }
@@ -374,16 +370,16 @@ export function createRecorder(setup: RecorderSetup): Recorder {
   };
 }
 
-function ticketOf({ number }: Held, offset: number): Ticket {
-  return number * TICKETS_PER_SEGMENT + offset;
+function ticketOf({ name }: Held, offset: number): Ticket {
+  return name.sequence * TICKETS_PER_SEGMENT + offset;
 }
 
 function bySegment(tickets: readonly Ticket[]): ReadonlyMap<number, readonly number[]> {
   const groups = new Map<number, number[]>();
   for (const ticket of tickets) {
-    const number = Math.floor(ticket / TICKETS_PER_SEGMENT);
-    const offsets = groups.get(number) ?? [];
-    if (offsets.length === 0) groups.set(number, offsets);
+    const sequence = Math.floor(ticket / TICKETS_PER_SEGMENT);
+    const offsets = groups.get(sequence) ?? [];
+    if (offsets.length === 0) groups.set(sequence, offsets);
     offsets.push(ticket % TICKETS_PER_SEGMENT);
   }
   return groups;

@@ -7,7 +7,7 @@ import type { Clock } from '../../http/clock.ts';
 import { makeDirectory } from './directory.ts';
 import type { LossCount } from './losses.ts';
 import type { Header } from './segment-lines.ts';
-import { formatSegmentName, type SegmentName } from './segment-name.ts';
+import { formatSegmentName } from './segment-name.ts';
 import { isSettled, type Held, type SegmentShelf } from './segment-shelf.ts';
 import { beginSegment } from './segment.ts';
 import { spanKey } from './span-record.ts';
@@ -42,7 +42,6 @@ export interface RecordingSetup {
   /** A file is full at this age, so that what is old goes at its time. */
   readonly segmentAgeMs: number;
   readonly header: () => Header;
-  readonly nextName: () => SegmentName;
   /** Called when a file was begun. */
   readonly onBegun: () => void;
 }
@@ -103,7 +102,7 @@ export function createRecording(setup: RecordingSetup): Recording {
   };
 
   const begin = (): Held => {
-    const name = setup.nextName();
+    const name = shelf.nextName(wallClock());
     makeDirectory(directory);
     const segment = beginSegment(join(directory, formatSegmentName(name)), setup.header());
     begunAt = clock.now();
@@ -113,7 +112,7 @@ export function createRecording(setup: RecordingSetup): Recording {
     if (hasStrays) attempt(() => takeInStrays(held));
     const before = previous;
     previous = undefined;
-    if (before !== undefined && shelf.get(before.number) === before) release(before);
+    if (before !== undefined && shelf.has(before)) release(before);
     setup.onBegun();
     return held;
   };
@@ -188,7 +187,7 @@ export function createRecording(setup: RecordingSetup): Recording {
     if (held.segment.bytes - carriedBytes < segmentBytes * SETTLED_SHARE) return false;
     if (held.openSpans > 0) {
       if (held.openBytes <= carriedBytesAtMost) attempt(next);
-      return shelf.get(held.number) !== held;
+      return !shelf.has(held);
     }
     current = undefined;
     shelf.remove(held);
@@ -222,7 +221,7 @@ export function createRecording(setup: RecordingSetup): Recording {
     if (start === undefined) return;
     removeStart(key, start);
     const { held } = start;
-    if (held === endedIn || shelf.get(held.number) !== held || release(held)) return;
+    if (held === endedIn || !shelf.has(held) || release(held)) return;
     if (trouble.isOver) attempt(() => shelf.use(held).add(['d', key]));
   };
 

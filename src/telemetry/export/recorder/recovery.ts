@@ -37,8 +37,6 @@ export interface RecoverySetup {
   readonly report: Reporter;
   readonly clock: Clock;
   readonly wallClock: () => number;
-  /** The sequence number of the next file. */
-  readonly nextSequence: () => number;
   /** Who spans and Issues are for now. */
   readonly address: Address;
 }
@@ -122,7 +120,7 @@ export function createRecovery(setup: RecoverySetup): Recovery {
   };
 
   const takeFile = async (found: FoundSegment, isWanted: (header: Address) => boolean): Promise<Taken> => {
-    const name: SegmentName = { begunAt: found.name.begunAt, owner, sequence: setup.nextSequence() };
+    const name = shelf.nextName(found.name.begunAt);
     const path = join(directory, formatSegmentName(name));
     const taken = await takeOver(found.path, path, isWanted);
     switch (taken.status) {

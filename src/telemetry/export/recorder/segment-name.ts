@@ -5,7 +5,7 @@ export interface SegmentName {
   /** When the file was begun, in milliseconds since 1970. Stays when the file changes hands. */
   readonly begunAt: number;
   readonly owner: Owner;
-  /** Tells the files of one owner apart. */
+  /** Tells the files of one owner apart, in tickets as well. */
   readonly sequence: number;
 }
 

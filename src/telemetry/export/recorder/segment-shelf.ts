@@ -1,11 +1,10 @@
 import type { LossCount, LossReason } from './losses.ts';
+import type { Owner } from './owner.ts';
 import { byAge, type SegmentName } from './segment-name.ts';
 import type { Segment } from './segment.ts';
 
 /** A file of a recorder, begun by it or taken over. */
 export interface Held {
-  /** The upper half of the tickets of its spans. */
-  readonly number: number;
   readonly name: SegmentName;
   readonly segment: Segment;
   /** When it got its newest span or Issue, on the recorder's clock. */
@@ -22,8 +21,13 @@ export interface SegmentShelf {
   readonly issues: number;
   /** Oldest first. */
   readonly byAge: readonly Held[];
+  /** The name of the next file. No other one has its sequence number. */
+  nextName(begunAt: number): SegmentName;
   add(name: SegmentName, segment: Segment, freshAt: number): Held;
-  get(number: number): Held | undefined;
+  /** The file with this sequence number. */
+  get(sequence: number): Held | undefined;
+  /** Whether a file is still there. */
+  has(held: Held): boolean;
   /** The file that has an Issue. */
   withIssue(id: string): Held | undefined;
   /** Readies a file for use, one that spans are not added to any more: of those, one is open at a time. */
@@ -37,12 +41,16 @@ export interface SegmentShelf {
 }
 
 /** Tickets are exact up to 2^53: so many files have a number of their own at one time. */
-const MAX_NUMBER = 2 ** 21;
+const MAX_SEQUENCE = 2 ** 21;
 
-/** Creates an empty shelf. `attempt` runs what may fail. */
-export function createSegmentShelf(losses: LossCount, attempt: (touch: () => void) => void): SegmentShelf {
+/** Creates the empty shelf of a recorder. `attempt` runs what may fail. */
+export function createSegmentShelf(
+  owner: Owner,
+  losses: LossCount,
+  attempt: (touch: () => void) => void,
+): SegmentShelf {
   const shelf = new Map<number, Held>();
-  let lastNumber = 0;
+  let lastSequence = 0;
   let lastUsed: Held | undefined;
 
   const sum = (count: (segment: Segment) => number): number => {
@@ -52,7 +60,7 @@ export function createSegmentShelf(losses: LossCount, attempt: (touch: () => voi
   };
 
   const forget = (held: Held): void => {
-    shelf.delete(held.number);
+    shelf.delete(held.name.sequence);
     if (lastUsed === held) lastUsed = undefined;
     attempt(() => held.segment.park());
   };
@@ -75,14 +83,18 @@ export function createSegmentShelf(losses: LossCount, attempt: (touch: () => voi
     get byAge() {
       return [...shelf.values()].toSorted((one, other) => byAge(one.name, other.name));
     },
+    nextName(begunAt) {
+      do lastSequence = (lastSequence + 1) % MAX_SEQUENCE;
+      while (shelf.has(lastSequence));
+      return { begunAt, owner, sequence: lastSequence };
+    },
     add(name, segment, freshAt) {
-      do lastNumber = (lastNumber + 1) % MAX_NUMBER;
-      while (shelf.has(lastNumber));
-      const held = { number: lastNumber, name, segment, freshAt, openSpans: 0, openBytes: 0 };
-      shelf.set(held.number, held);
+      const held = { name, segment, freshAt, openSpans: 0, openBytes: 0 };
+      shelf.set(name.sequence, held);
       return held;
     },
-    get: (number) => shelf.get(number),
+    get: (sequence) => shelf.get(sequence),
+    has: (held) => shelf.get(held.name.sequence) === held,
     withIssue(id) {
       for (const held of shelf.values()) if (held.segment.issues.has(id)) return held;
       return undefined;
