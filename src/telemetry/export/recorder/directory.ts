@@ -2,16 +2,18 @@ import { accessSync, constants, mkdirSync, readdirSync, statSync, type Stats } f
 import { dirname, join, resolve } from 'node:path';
 
 import { guard } from '../../guard.ts';
-import { livenessOf, ownerKey, type Liveness } from './owner.ts';
+import { livenessOf, ownerKey, type Liveness, type Owner } from './owner.ts';
 import { byAge, parseSegmentName, type SegmentName } from './segment-name.ts';
 
-/** A recorder's file in a directory. */
+/** A file of another recorder in a directory. */
 export interface FoundSegment {
   readonly name: SegmentName;
   readonly path: string;
   readonly bytes: number;
   /** How long ago it was written to, in milliseconds; negative where a clock was set back. */
   readonly untouchedMs: number;
+  /** Whether its owner may still write it. */
+  readonly liveness: Liveness;
 }
 
 /** Makes the directory, for its owner alone, unless it is there. Throws when nothing can be written to it. */
@@ -48,18 +50,36 @@ function isDirectory(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
-/** The recorders' files in a directory, oldest first. None when there is no such directory. */
-export function listSegments(directory: string, wallTimeMs: number): FoundSegment[] {
-  const found: FoundSegment[] = [];
+/**
+ * The files of other recorders in a directory, oldest first, judged from the machine of `owner`. None when there is no
+ * such directory.
+ */
+export function foreignSegments(directory: string, owner: Owner, wallTimeMs: number): readonly FoundSegment[] {
+  const own = ownerKey(owner);
+  const theirs = new Map<string, Omit<FoundSegment, 'liveness'>[]>();
   for (const file of namesIn(directory)) {
     const name = parseSegmentName(file);
     if (name === undefined) continue;
+    const key = ownerKey(name.owner);
+    if (key === own) continue;
     const path = join(directory, file);
     const stats = statsOf(path);
     if (stats?.isFile() !== true) continue;
+    const found = theirs.get(key) ?? [];
+    if (found.length === 0) theirs.set(key, found);
     found.push({ name, path, bytes: stats.size, untouchedMs: wallTimeMs - stats.mtimeMs });
   }
-  return found.toSorted((one, other) => byAge(one.name, other.name));
+  return [...theirs.values()]
+    .flatMap((files) => judged(files, owner.host))
+    .toSorted((one, other) => byAge(one.name, other.name));
+}
+
+/** The files of one owner, which lives as long as it touches any of them. */
+function judged(files: readonly Omit<FoundSegment, 'liveness'>[], host: string): readonly FoundSegment[] {
+  const [newest] = files.toSorted((one, other) => one.untouchedMs - other.untouchedMs);
+  if (newest === undefined) return [];
+  const liveness = livenessOf(newest.name.owner, host, newest.untouchedMs);
+  return files.map((file) => ({ ...file, liveness }));
 }
 
 /** `undefined` also of what leads nowhere. Whoever owns a file may remove or rename it at any time. */
@@ -74,23 +94,4 @@ function namesIn(directory: string): string[] {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
   }
-}
-
-/** Judges files from the machine `host`. An owner lives as long as it touches any of its files. */
-export function judgeSegments(
-  found: readonly FoundSegment[],
-  host: string,
-): readonly { readonly segment: FoundSegment; readonly liveness: Liveness }[] {
-  const newest = new Map<string, FoundSegment>();
-  for (const segment of found) {
-    const key = ownerKey(segment.name.owner);
-    const other = newest.get(key);
-    if (other === undefined || segment.untouchedMs < other.untouchedMs) newest.set(key, segment);
-  }
-  const verdicts = new Map<string, Liveness>();
-  for (const [key, { name, untouchedMs }] of newest) verdicts.set(key, livenessOf(name.owner, host, untouchedMs));
-  return found.map((segment) => ({
-    segment,
-    liveness: verdicts.get(ownerKey(segment.name.owner)) ?? { state: 'alive' },
-  }));
 }

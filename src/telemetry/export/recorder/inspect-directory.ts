@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { guard } from '../../guard.ts';
 import { issuesOf, readdressed, type Address } from './address.ts';
-import { judgeSegments, listSegments, type FoundSegment } from './directory.ts';
+import { foreignSegments, type FoundSegment } from './directory.ts';
 import { ownerKey, thisOwner } from './owner.ts';
 import { scanSegment, unsettled, type Scan, type SegmentContents } from './scan-segment.ts';
 
@@ -53,13 +53,14 @@ export function inspectDirectory(directory: string, now?: Address): DirectoryRep
   let oldest: number | undefined;
   let unreadableFiles = 0;
 
-  for (const { segment, liveness } of judgeSegments(listSegments(directory, Date.now()), thisOwner().host)) {
+  for (const segment of foreignSegments(directory, thisOwner(), Date.now())) {
+    const { name, liveness } = segment;
     const contents = contentsOf(segment);
     if (contents === undefined) unreadableFiles += 1;
     const waiting = waitingIn(segment, contents, now);
     total = add(total, waiting);
-    if (waiting.spans + waiting.open + waiting.issues > 0) oldest ??= segment.name.begunAt;
-    const { owner } = segment.name;
+    if (waiting.spans + waiting.open + waiting.issues > 0) oldest ??= name.begunAt;
+    const { owner } = name;
     const before = owners.get(ownerKey(owner));
     owners.set(ownerKey(owner), {
       state: liveness.state === 'gone' ? 'abandoned' : liveness.state,

@@ -28,11 +28,6 @@ export function thisOwner(): Owner {
   };
 }
 
-/** Whether two owners are one. */
-export function isSameOwner(one: Owner, other: Owner): boolean {
-  return ownerKey(one) === ownerKey(other);
-}
-
 /** One text per owner. */
 export function ownerKey({ host, pid, startTime, thread, run }: Owner): string {
   return [host, pid, startTime, thread, run].join('-');

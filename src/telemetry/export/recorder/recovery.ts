@@ -4,9 +4,9 @@ import type { Reporter } from '../../diagnostics.ts';
 import type { Clock } from '../../http/clock.ts';
 import { nodeModules } from '../../http/node-modules.ts';
 import { areIssuesFor, isToBeTaken, issuesOf, readdressed, type Address } from './address.ts';
-import { judgeSegments, listSegments, type FoundSegment } from './directory.ts';
+import { foreignSegments, type FoundSegment } from './directory.ts';
 import type { LossCount } from './losses.ts';
-import { isSameOwner, type Owner } from './owner.ts';
+import type { Owner } from './owner.ts';
 import { unsettled, type SegmentContents } from './scan-segment.ts';
 import { formatSegmentName, type SegmentName } from './segment-name.ts';
 import { isSettled, type Held, type SegmentShelf } from './segment-shelf.ts';
@@ -71,7 +71,7 @@ export function createRecovery(setup: RecoverySetup): Recovery {
 
   const listForeign = (): readonly FoundSegment[] => {
     try {
-      return listSegments(directory, wallClock()).filter(({ name }) => !isSameOwner(name.owner, owner));
+      return foreignSegments(directory, owner, wallClock());
     } catch (error) {
       trouble.note(error);
       return [];
@@ -161,11 +161,12 @@ export function createRecovery(setup: RecoverySetup): Recovery {
       const abandoned: FoundSegment[] = [];
       let unknownForMs: number | undefined;
       let [abandonedBytes, fixedBytes] = [0, 0];
-      for (const { segment, liveness } of judgeSegments(listForeign(), owner.host)) {
-        if (liveness.state === 'gone') abandoned.push(segment);
+      for (const found of listForeign()) {
+        const { liveness, path, bytes } = found;
+        if (liveness.state === 'gone') abandoned.push(found);
         if (liveness.state === 'unknown') unknownForMs = Math.min(unknownForMs ?? Infinity, liveness.forMs);
-        if (liveness.state === 'gone' && !stuck.has(segment.path)) abandonedBytes += segment.bytes;
-        else fixedBytes += segment.bytes;
+        if (liveness.state === 'gone' && !stuck.has(path)) abandonedBytes += bytes;
+        else fixedBytes += bytes;
       }
       return { abandoned, unknownForMs, abandonedBytes, fixedBytes };
     },
