@@ -140,15 +140,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
   /** What the end left on disk. */
   const left = { spans: 0, issues: 0, bytes: 0 };
 
-  const attempt = <T>(touch: () => T): T | undefined => {
-    try {
-      return touch();
-    } catch (error) {
-      trouble.note(error);
-      return undefined;
-    }
-  };
-  const shelf = createSegmentShelf(owner, losses, attempt);
+  const shelf = createSegmentShelf(owner, losses, trouble);
   const address: Address = { application, destinations, issues };
   const recovery = createRecovery({
     address,
@@ -208,7 +200,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
   const noteSettled = (held: Held, write: (segment: Segment) => void): void => {
     if (recording.release(held)) return;
     // On a full disk it would fail, and it is only what would be sent twice after a crash.
-    if (trouble.isOver) attempt(() => write(segmentOf(held)));
+    if (trouble.isOver) trouble.attempt(() => write(segmentOf(held)));
   };
 
   const take = async (): Promise<Recovered> => {
@@ -271,7 +263,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
     for (const held of shelf.byAge) {
       const isNeeded = !isSettled(held) || held.openSpans > 0;
       if (isNeeded) {
-        attempt(() => held.segment.rename(formatSegmentName({ ...held.name, owner: nobody(owner) })));
+        trouble.attempt(() => held.segment.rename(formatSegmentName({ ...held.name, owner: nobody(owner) })));
         left.spans += held.segment.spans;
         left.issues += held.segment.issues.size;
         left.bytes += held.segment.bytes;
@@ -298,15 +290,15 @@ export function createRecorder(setup: RecorderSetup): Recorder {
   };
   let stopBeating = clock.after(BEAT_MS, beat);
 
-  attempt(() => makeDirectory(directory));
+  trouble.attempt(() => makeDirectory(directory));
 
   return {
     started(span) {
-      if (!isClosed) attempt(() => recording.start(span));
+      if (!isClosed) trouble.attempt(() => recording.start(span));
     },
     ended(span) {
       if (isClosed) return undefined;
-      const written = attempt(() => recording.end(span));
+      const written = trouble.attempt(() => recording.end(span));
       if (written !== undefined) return ticketOf(written.held, written.offset);
       unwritten += 1;
       return undefined;
@@ -315,7 +307,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
       const held = shelf.get(Math.floor(ticket / TICKETS_PER_SEGMENT));
       // What a bound took was counted then.
       if (held === undefined) return undefined;
-      const span = attempt(() => segmentOf(held).read(ticket % TICKETS_PER_SEGMENT));
+      const span = trouble.attempt(() => segmentOf(held).read(ticket % TICKETS_PER_SEGMENT));
       if (span === undefined) losses.add('unreadable', 1);
       return span;
     },
@@ -336,7 +328,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
       const held = shelf.withIssue(id);
       // What a bound took was counted then.
       if (held === undefined) return undefined;
-      const payload = attempt(() => segmentOf(held).readIssue(id));
+      const payload = trouble.attempt(() => segmentOf(held).readIssue(id));
       if (payload === undefined) losses.add('unreadable', 1);
       return payload;
     },

@@ -69,15 +69,6 @@ export function createRecovery(setup: RecoverySetup): Recovery {
   /** Files that could not be taken over: of a newer version, or of another user. */
   const stuck = new Set<string>();
 
-  const listForeign = (): readonly FoundSegment[] => {
-    try {
-      return foreignSegments(directory, owner, wallClock());
-    } catch (error) {
-      trouble.note(error);
-      return [];
-    }
-  };
-
   const hold = (name: SegmentName, path: string, bytes: number, contents: SegmentContents): Held => {
     const [seconds] = contents.lastTime;
     const age = Math.max(wallClock() - seconds * 1000, 0);
@@ -161,7 +152,8 @@ export function createRecovery(setup: RecoverySetup): Recovery {
       const abandoned: FoundSegment[] = [];
       let unknownForMs: number | undefined;
       let [abandonedBytes, fixedBytes] = [0, 0];
-      for (const found of listForeign()) {
+      const files = trouble.attempt(() => foreignSegments(directory, owner, wallClock())) ?? [];
+      for (const found of files) {
         const { liveness, path, bytes } = found;
         if (liveness.state === 'gone') abandoned.push(found);
         if (liveness.state === 'unknown') unknownForMs = Math.min(unknownForMs ?? Infinity, liveness.forMs);

@@ -2,6 +2,7 @@ import type { LossCount, LossReason } from './losses.ts';
 import type { Owner } from './owner.ts';
 import { byAge, type SegmentName } from './segment-name.ts';
 import type { Segment } from './segment.ts';
+import type { Trouble } from './trouble.ts';
 
 /** A file of a recorder, begun by it or taken over. */
 export interface Held {
@@ -43,12 +44,8 @@ export interface SegmentShelf {
 /** Tickets are exact up to 2^53: so many files have a number of their own at one time. */
 const MAX_SEQUENCE = 2 ** 21;
 
-/** Creates the empty shelf of a recorder. `attempt` runs what may fail. */
-export function createSegmentShelf(
-  owner: Owner,
-  losses: LossCount,
-  attempt: (touch: () => void) => void,
-): SegmentShelf {
+/** Creates the empty shelf of a recorder. */
+export function createSegmentShelf(owner: Owner, losses: LossCount, trouble: Trouble): SegmentShelf {
   const shelf = new Map<number, Held>();
   let lastSequence = 0;
   let lastUsed: Held | undefined;
@@ -62,12 +59,12 @@ export function createSegmentShelf(
   const forget = (held: Held): void => {
     shelf.delete(held.name.sequence);
     if (lastUsed === held) lastUsed = undefined;
-    attempt(() => held.segment.park());
+    trouble.attempt(() => held.segment.park());
   };
 
   const remove = (held: Held): void => {
     forget(held);
-    attempt(() => held.segment.remove());
+    trouble.attempt(() => held.segment.remove());
   };
 
   return {
@@ -103,7 +100,7 @@ export function createSegmentShelf(
       if (lastUsed !== held) {
         const before = lastUsed;
         lastUsed = held;
-        if (before !== undefined) attempt(() => before.segment.park());
+        if (before !== undefined) trouble.attempt(() => before.segment.park());
       }
       return held.segment;
     },

@@ -15,6 +15,8 @@ export interface Trouble {
   readonly lastError: string | undefined;
   /** Takes note of what a function threw, and says it. */
   note(error: unknown): TroubleKind;
+  /** Runs what touches the disk. `undefined` when that failed, which is noted. */
+  attempt<T>(touch: () => T): T | undefined;
   /** Nothing is to be written for a while. */
   pause(): void;
 }
@@ -31,6 +33,21 @@ export function createTrouble(directory: string, report: Reporter, clock: Clock)
     report({ key: `recorder:${directory}:${key}`, message: `The flight recorder cannot keep everything: ${sentence}` });
   };
 
+  const note = (error: unknown): TroubleKind => {
+    const code = systemCode(error);
+    if (isNoPath(error)) {
+      say('path', `${JSON.stringify(directory)} is no path; set FAULTLINE_RECORDER_DIR to a directory`);
+      return 'broken';
+    }
+    if (code === undefined) {
+      say('form', `a span or an Issue has no form for ${directory}; it is sent all the same`);
+      return 'formless';
+    }
+    // Making a directory and opening a file in it call the same thing by two names.
+    say(code === 'EEXIST' ? 'ENOTDIR' : code, explain(code, pathOf(error) ?? directory, error));
+    return code === 'ENOSPC' || code === 'EDQUOT' ? 'full' : 'broken';
+  };
+
   return {
     get isOver() {
       return clock.now() >= retryAt;
@@ -38,19 +55,14 @@ export function createTrouble(directory: string, report: Reporter, clock: Clock)
     get lastError() {
       return lastError;
     },
-    note(error) {
-      const code = systemCode(error);
-      if (isNoPath(error)) {
-        say('path', `${JSON.stringify(directory)} is no path; set FAULTLINE_RECORDER_DIR to a directory`);
-        return 'broken';
+    note,
+    attempt(touch) {
+      try {
+        return touch();
+      } catch (error) {
+        note(error);
+        return undefined;
       }
-      if (code === undefined) {
-        say('form', `a span or an Issue has no form for ${directory}; it is sent all the same`);
-        return 'formless';
-      }
-      // Making a directory and opening a file in it call the same thing by two names.
-      say(code === 'EEXIST' ? 'ENOTDIR' : code, explain(code, pathOf(error) ?? directory, error));
-      return code === 'ENOSPC' || code === 'EDQUOT' ? 'full' : 'broken';
     },
     pause() {
       retryAt = clock.now() + RETRY_AFTER_MS;
