@@ -27,7 +27,13 @@ import { createPipeline, recorderAddress, shownUrl, type DestinationStatus, type
 import { createInnerCallProcessor } from './export/inner-call-processor.ts';
 import { foreignProcessors, provide, type ProvideOptions, type Provision } from './export/provision.ts';
 import { createRecorder, type Recorder, type RecorderStatus } from './export/recorder/recorder.ts';
-import { createSpanIntake, processorOf, type IntakeDropReason, type SpanIntake } from './export/span-intake.ts';
+import {
+  createSpanIntake,
+  processorOf,
+  type IntakeDropReason,
+  type Served,
+  type SpanIntake,
+} from './export/span-intake.ts';
 import { checkIssueOptions, type IssueOptions } from './issues/options.ts';
 import { createIssuePipeline, type IssuePipeline } from './issues/pipeline.ts';
 import type { IssueStatus } from './issues/sender.ts';
@@ -294,39 +300,28 @@ function createSpanWay({ config, options, report, content, recorder }: SpanWayPa
   });
   const flushSpans = (): Promise<unknown> =>
     Promise.all(pipelines.map((pipeline) => pipeline.flush(config.exitTimeoutMs)));
+  const processors = [createInnerCallProcessor(), ...further.processors, contentGuard.processor];
   const ending: ProvideOptions = {
     config,
-    processors: [
-      createInnerCallProcessor(),
-      ...further.processors,
-      contentGuard.processor,
-      processorOf(intake, flushSpans),
-    ],
+    processorsFor: (theirs) => [...processors, processorOf(intake, flushSpans, servedBy(theirs, pipelines, report))],
     redactor: content.secretsRedactor,
     safeResource: contentGuard.resource,
     report,
-    onJoin: (theirs) => excludeServed(theirs, pipelines, report),
   };
   return { pipelines, intake, further, ending };
 }
 
-/**
- * Excludes what the provider of the application's that is in use sends to already, which would get every span twice.
- * Another one may have been in use before.
- */
-function excludeServed(theirs: TracerProvider, pipelines: readonly Pipeline[], report: Reporter): void {
-  const served = new Set(exporterUrls(theirs).map(shownUrl));
-  for (const pipeline of pipelines) {
-    if (!served.has(pipeline.status.url)) {
-      pipeline.include();
-      continue;
-    }
-    pipeline.exclude();
+/** The destinations a provider of the application's sends to already, which would get every span of it twice. */
+function servedBy(theirs: TracerProvider | undefined, pipelines: readonly Pipeline[], report: Reporter): Served {
+  const urls = new Set(theirs === undefined ? [] : exporterUrls(theirs).map(shownUrl));
+  const served = pipelines.map(({ status }) => status.url).filter((url) => urls.has(url));
+  for (const url of served) {
     report({
-      key: `served:${pipeline.status.url}`,
-      message: `the application's own exporter sends to ${pipeline.status.url} already, so Faultline sends nothing there`,
+      key: `served:${url}`,
+      message: `the application's own exporter sends to ${url} already, so Faultline does not send the same spans there`,
     });
   }
+  return new Set(served);
 }
 
 /** What the helpers are told. */

@@ -694,6 +694,25 @@ describe('a provider the application registers after Faultline', () => {
     expect(lines).toEqual([expect.stringContaining("the application's own exporter sends to")]);
   });
 
+  it('that sends to the same place has its own spans to itself, and none of a tracer that was there before it', async () => {
+    const exporter = new OTLPTraceExporter({
+      url: `${sentry.origin}/api/1/integration/otlp/v1/traces/`,
+      headers: { 'x-sentry-auth': `sentry sentry_key=${FAKE_PUBLIC_KEY}` },
+    });
+    const sending = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+    const on = setup({ dsn: sentry.dsn });
+    // As a library has it that asks for one when it is loaded.
+    const early = trace.getTracer('library');
+    trace.setGlobalTracerProvider(sending);
+    early.startSpan('theirs').end();
+    trace.getTracer('app').startSpan('own').end();
+    expect(await on.flush()).toMatchObject({ status: 'delivered', exported: 1 });
+    expect(on.status).toMatchObject({ destinations: [{ servedByApplication: 1, exported: 1 }] });
+    await sending.shutdown();
+
+    expect(sentry.spans.map(({ name }) => name).toSorted()).toEqual(['own', 'theirs']);
+  });
+
   it('leaves nothing of Faultline in the functions of the API once that is shut down', async () => {
     const functions = (): readonly unknown[] => [
       Reflect.get(trace, 'setGlobalTracerProvider'),

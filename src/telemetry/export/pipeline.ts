@@ -68,10 +68,6 @@ export interface Pipeline {
    * that is about to die. Nothing when the destination asked for a pause that is longer than the time.
    */
   lastWords(withinMs: number): readonly LastWord[];
-  /** Sends nothing from now on: an exporter of the application's serves the same destination. */
-  exclude(): void;
-  /** Sends again: the provider of the application's that has taken over has no such exporter. */
-  include(): void;
   /** Gives up everything under way at once, and takes nothing further. */
   close(): void;
 }
@@ -175,7 +171,7 @@ export function createPipeline(
       }),
     ...(recorder === undefined ? undefined : { recorder }),
   });
-  let excluded = false;
+  const shown = shownUrl(url);
   let servedByApplication = 0;
   const last = createLastRequests({
     host,
@@ -185,21 +181,21 @@ export function createPipeline(
 
   return {
     key,
-    outlet(span, ticket) {
-      if (closing) report(TOO_LATE);
-      if (!excluded) {
-        dispatcher.offer(span, ticket);
+    outlet(span, ticket, served) {
+      if (served?.has(shown) === true) {
+        servedByApplication += 1;
+        if (ticket !== undefined) recorder?.strike(key, [ticket]);
         return;
       }
-      servedByApplication += 1;
-      if (ticket !== undefined) recorder?.strike(key, [ticket]);
+      if (closing) report(TOO_LATE);
+      dispatcher.offer(span, ticket);
     },
     get status() {
       const { queued, inFlight, waitingOnDisk, dropped, ...counts } = dispatcher.counts;
       const lost = Object.values(dropped).reduce((total, count) => total + count, 0);
       return {
         name,
-        url: shownUrl(url),
+        url: shown,
         exported: counts.exported,
         failed: counts.rejected + lost,
         rejected: counts.rejected,
@@ -222,16 +218,10 @@ export function createPipeline(
     stopWaiting: () => dispatcher.stopWaiting(),
     lastWords(withinMs) {
       const pauseMs = Math.max(exporter.pausedUntilMs - clock.now(), 0);
-      if (excluded || pauseMs > withinMs) return [];
+      if (pauseMs > withinMs) return [];
       const requestFor = otlp.requestsNow();
       if (requestFor === undefined) return [];
       return last.wordsFor(dispatcher.takeAll(), { requestFor, pauseMs });
-    },
-    exclude() {
-      excluded = true;
-    },
-    include() {
-      excluded = false;
     },
     close() {
       if (closing) return;

@@ -49,12 +49,11 @@ export interface Provision {
 
 export interface ProvideOptions {
   readonly config: TelemetryConfig;
-  readonly processors: readonly SpanProcessor[];
+  /** What a provider gets: one of the application's, or our own and one that is not known. */
+  readonly processorsFor: (theirs: TracerProvider | undefined) => readonly SpanProcessor[];
   readonly redactor: Redactor;
   readonly safeResource: (resource: Resource) => Resource;
   readonly report: Reporter;
-  /** Hears of the provider of the application's that is joined, now or later, and of each that follows. */
-  readonly onJoin: (theirs: TracerProvider) => void;
 }
 
 /** Issues are sent all the same: they need no provider. */
@@ -144,9 +143,8 @@ function createJoint(options: ProvideOptions): Joint {
   return {
     take(theirs) {
       last = theirs;
-      options.onJoin(theirs);
       if (isJoined()) return;
-      const withdraw = joinProvider(theirs, foreignProcessors(options));
+      const withdraw = joinProvider(theirs, foreignProcessors(options, theirs));
       if (withdraw === undefined) options.report(NOT_JOINED);
       else withdrawals.set(theirs, withdraw);
     },
@@ -165,13 +163,16 @@ function createJoint(options: ProvideOptions): Joint {
   };
 }
 
-/** The processors as a provider of the application's gets them. */
-export function foreignProcessors({ config, redactor, processors }: ProvideOptions): readonly SpanProcessor[] {
-  return [createStampProcessor(stampFor(config, 'foreign'), redactor), ...processors];
+/** The processors as a provider of the application's gets them. It may not be known. */
+export function foreignProcessors(
+  { config, redactor, processorsFor }: ProvideOptions,
+  theirs?: TracerProvider,
+): readonly SpanProcessor[] {
+  return [createStampProcessor(stampFor(config, 'foreign'), redactor), ...processorsFor(theirs)];
 }
 
 function registerProvider(options: ProvideOptions): Provision {
-  const { config, redactor, processors } = options;
+  const { config, redactor, processorsFor } = options;
   const sampler = createCountingSampler(createSampler(config.sampler));
   const provider = new NodeTracerProvider({
     resource: options.safeResource(defaultResource().merge(resourceFromAttributes(config.resourceAttributes))),
@@ -180,7 +181,7 @@ function registerProvider(options: ProvideOptions): Provision {
     spanProcessors: [
       createStampProcessor(stampFor(config, 'own'), redactor),
       ...(config.sampler.kind === 'parentbased' ? [createCallersRateProcessor()] : []),
-      ...processors,
+      ...processorsFor(undefined),
     ],
   });
   if (!trace.setGlobalTracerProvider(provider)) {

@@ -7,8 +7,11 @@ import { interruptedSpan } from './interrupted-span.ts';
 import { createPassingSet } from './passing-set.ts';
 import type { Recorder, Ticket } from './recorder/recorder.ts';
 
-/** Takes an ended span on its way to a destination. */
-export type Outlet = (span: ReadableSpan, ticket: Ticket | undefined) => void;
+/** Takes an ended span on its way to a destination. Absent `served` is nowhere. */
+export type Outlet = (span: ReadableSpan, ticket: Ticket | undefined, served?: Served) => void;
+
+/** Where the provider of a span sends it by itself: URLs as `shownUrl` shows them. */
+export type Served = ReadonlySet<string>;
 
 export interface SpanIntakeOptions {
   readonly outlets: readonly Outlet[];
@@ -20,8 +23,8 @@ export interface SpanIntakeOptions {
 
 /** Where spans come in from a provider. */
 export interface SpanIntake {
-  onStart(span: Span): void;
-  onEnd(span: ReadableSpan): void;
+  onStart(span: Span, served: Served): void;
+  onEnd(span: ReadableSpan, served: Served): void;
   /** Sends the spans that have begun and not ended as interrupted ones: the process ends before they do. */
   interrupt(): void;
   /** Sampled spans that ever began. */
@@ -67,6 +70,8 @@ const TOO_MANY_OPEN: Problem = {
  */
 export function createSpanIntake({ outlets, recorder, allow, report }: SpanIntakeOptions): SpanIntake {
   const open = createPassingSet<ReadableSpan>();
+  /** Of open spans, where there is such a place. */
+  const servedOf = new WeakMap<ReadableSpan, Served>();
   /** Open spans that are counted and no longer held. */
   const forgotten = new WeakSet<ReadableSpan>();
   let forgottenCount = 0;
@@ -87,9 +92,9 @@ export function createSpanIntake({ outlets, recorder, allow, report }: SpanIntak
     if (!open.delete(span) && forgotten.delete(span)) forgottenCount -= 1;
   };
 
-  const takeEnded = (span: ReadableSpan): void => {
+  const takeEnded = (span: ReadableSpan, served: Served | undefined): void => {
     const ticket = recorder?.ended(span);
-    for (const outlet of outlets) outlet(span, ticket);
+    for (const outlet of outlets) outlet(span, ticket, served);
   };
 
   const dropUnreadable = (span: ReadableSpan): void => {
@@ -100,11 +105,11 @@ export function createSpanIntake({ outlets, recorder, allow, report }: SpanIntak
     report(problem);
   };
 
-  const onEnd = (span: ReadableSpan): void => {
+  const onEnd = (span: ReadableSpan, served: Served): void => {
     if (!isSampled(span)) return;
     close(span);
     try {
-      takeEnded(allow(span));
+      takeEnded(allow(span), served);
     } catch {
       // Whoever ends a span did nothing wrong.
       dropUnreadable(span);
@@ -112,9 +117,10 @@ export function createSpanIntake({ outlets, recorder, allow, report }: SpanIntak
   };
 
   return {
-    onStart(span) {
+    onStart(span, served) {
       if (!isSampled(span)) return;
       started += 1;
+      if (served.size > 0) servedOf.set(span, served);
       open.add(span);
       if (open.size > MAX_OPEN) forgetOldest();
       if (recorder === undefined) return;
@@ -132,7 +138,7 @@ export function createSpanIntake({ outlets, recorder, allow, report }: SpanIntak
       // Parents begin before their children: a backend that reads in order sees the children first, as always.
       for (const span of spans.toReversed()) {
         try {
-          takeEnded(interruptedSpan(allow(span), now));
+          takeEnded(interruptedSpan(allow(span), now), servedOf.get(span));
         } catch {
           // The others are sent all the same.
           dropUnreadable(span);
@@ -159,13 +165,17 @@ function isSampled(span: ReadableSpan): boolean {
 }
 
 /** A processor that hands spans to an intake, for a provider. Who calls `forceFlush` and `shutdown` is whoever owns that. */
-export function processorOf(intake: SpanIntake, flush: () => Promise<unknown>): SpanProcessor {
+export function processorOf(
+  intake: SpanIntake,
+  flush: () => Promise<unknown>,
+  served: Served = new Set(),
+): SpanProcessor {
   const settle = async (): Promise<void> => {
     await flush();
   };
   return {
-    onStart: (span) => intake.onStart(span),
-    onEnd: (span) => intake.onEnd(span),
+    onStart: (span) => intake.onStart(span, served),
+    onEnd: (span) => intake.onEnd(span, served),
     forceFlush: settle,
     shutdown: settle,
   };

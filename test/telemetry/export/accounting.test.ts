@@ -47,10 +47,13 @@ describe('the account of a destination', () => {
   });
 
   it('has the spans that an exporter of the application sends', () => {
-    start().exclude();
-    for (const span of someSpans(3)) pipeline.outlet(span, undefined);
+    const served = new Set([start().status.url]);
+    for (const span of someSpans(3)) pipeline.outlet(span, undefined, served);
+    pipeline.close();
+    for (const span of someSpans(1)) pipeline.outlet(span, undefined, served);
 
-    expect(pipeline.status).toMatchObject({ servedByApplication: 3, exported: 0, failed: 0, pending: 0 });
+    expect(pipeline.status).toMatchObject({ servedByApplication: 4, exported: 0, failed: 0, pending: 0 });
+    expect(lines).toEqual([]);
   });
 });
 
