@@ -1,7 +1,7 @@
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import { longestPauseMs } from '../http/backoff.ts';
-import { systemClock, type Clock } from '../http/clock.ts';
+import type { Clock } from '../http/clock.ts';
 import { deliver, type DeliveringExporter, type DeliveryFailure, type Outcome } from './outcome.ts';
 import { createPassingSet } from './passing-set.ts';
 import { createSendingGate, type SuspectTurn } from './sending-gate.ts';
@@ -9,7 +9,7 @@ import { createSendingGate, type SuspectTurn } from './sending-gate.ts';
 export interface RetryingOptions {
   /** Longest time one export is tried for, from its first attempt, without the pauses the backend asks for. */
   readonly retryForMs: number;
-  readonly clock?: Clock;
+  readonly clock: Clock;
   /** Called whenever `busy` or `stuck` has changed, or the backend has asked for a pause. */
   readonly onChange?: () => void;
   /**
@@ -125,7 +125,7 @@ const MAX_SUSPECTS = 256;
  * is suspected: it is tried behind all others, longer and longer waits apart, and says nothing of the backend.
  */
 export function createRetryingExporter(exporter: DeliveringExporter, options: RetryingOptions): RetryingExporter {
-  const { retryForMs, clock = systemClock, onChange = () => {}, onTrouble = () => {} } = options;
+  const { retryForMs, clock, onChange = () => {}, onTrouble = () => {} } = options;
   const gate = createSendingGate(clock, onChange);
   const pending = createPassingSet<Pending>();
   const suspects = new Set<Pending>();

@@ -171,10 +171,7 @@ describe('a failure that may pass', () => {
     sentry.answerNext(status(413));
     sentry.answerNext({ kind: 'status', status: 200, body: '{"partialSuccess":{"rejectedSpans":1}}' });
     sentry.answerNext(status(503));
-    const exporter = createRetryingExporter(createSplittingExporter(exporterTo(tracesUrlOf(sentry))), {
-      retryForMs: 300_000,
-      clock: hurriedClock(),
-    });
+    const exporter = retrying({ clock: hurriedClock() });
     const result = await sent(exporter, someSpans(4, 4_000));
     expect(result).toMatchObject({ accepted: 3, rejected: 1, undecided: [], refusal: { kind: 'refused' } });
     expect(exporter.history.retried).toBe(2);
