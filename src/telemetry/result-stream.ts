@@ -1,16 +1,24 @@
 import { context as contextApi } from '@opentelemetry/api';
 
-import { fail, type Observation, type View } from './result-observation.ts';
+import { fail, type Observation } from './result-observation.ts';
 import { overlay } from './result-overlay.ts';
 
 interface Step {
   readonly done?: boolean | undefined;
 }
 
-/** Takes one step of a stream inside its span, and tells the span what came of it. */
-async function take<T extends Step | null | undefined>(view: View, step: () => T | PromiseLike<T>): Promise<T> {
-  const { context, observer } = view.observation;
-  view.observation.isRead = true;
+/**
+ * Takes one step of a stream inside its span, and tells the span what came of it.
+ *
+ * @param hasLeft whether whoever took it has left, and may come back: an error tells nothing then
+ */
+async function take<T extends Step | null | undefined>(
+  observation: Observation,
+  step: () => T | PromiseLike<T>,
+  hasLeft: () => boolean = () => false,
+): Promise<T> {
+  const { context, observer } = observation;
+  observation.isRead = true;
   try {
     const result = await contextApi.with(context, step);
     // The cursor of a database has a `next` too, which gives a value, and null at the end.
@@ -18,30 +26,34 @@ async function take<T extends Step | null | undefined>(view: View, step: () => T
     else observer.onValue();
     return result;
   } catch (error) {
+    if (hasLeft()) throw error;
     return fail(error, observer);
   }
 }
 
-export function observeIterator(source: AsyncIterator<unknown>, view: View): AsyncIterableIterator<unknown> {
+export function observeIterator(
+  source: AsyncIterator<unknown>,
+  observation: Observation,
+): AsyncIterableIterator<unknown> {
   const observed: AsyncIterableIterator<unknown> = {
-    next: (...values) => take(view, () => source.next(...values)),
+    next: (...values) => take(observation, () => source.next(...values)),
     async return(value) {
-      const { observer } = view.observation;
+      const { observer } = observation;
       // Told before the source's own `finally` runs, but the span ends after it.
       observer.onCancel();
-      if (source.return !== undefined) return take(view, () => source.return!(value));
+      if (source.return !== undefined) return take(observation, () => source.return!(value));
       observer.onSettled();
       return { done: true, value };
     },
     async throw(error) {
-      if (source.throw !== undefined) return take(view, () => source.throw!(error));
-      return fail(error, view.observation.observer);
+      if (source.throw !== undefined) return take(observation, () => source.throw!(error));
+      return fail(error, observation.observer);
     },
     [Symbol.asyncIterator]() {
       return this;
     },
   };
-  if (isDisposable(source)) Object.assign(observed, { [Symbol.asyncDispose]: disposing(source, view) });
+  if (isDisposable(source)) Object.assign(observed, { [Symbol.asyncDispose]: disposing(source, observation) });
   return observed;
 }
 
@@ -50,12 +62,12 @@ export function isDisposable(object: object): object is AsyncDisposable {
 }
 
 /** Disposes of a stream, which breaks it off unless it has ended. */
-export function disposing(object: AsyncDisposable, view: View): () => Promise<void> {
-  return () => breakOff(view, () => object[Symbol.asyncDispose]());
+export function disposing(object: AsyncDisposable, observation: Observation): () => Promise<void> {
+  return () => breakOff(observation, () => object[Symbol.asyncDispose]());
 }
 
-async function breakOff(view: View, work: () => PromiseLike<void>): Promise<void> {
-  const { context, observer } = view.observation;
+async function breakOff(observation: Observation, work: () => PromiseLike<void>): Promise<void> {
+  const { context, observer } = observation;
   observer.onCancel();
   try {
     await contextApi.with(context, work);
@@ -65,18 +77,21 @@ async function breakOff(view: View, work: () => PromiseLike<void>): Promise<void
 }
 
 /** What is to be replaced on a web stream of a class of its own, besides that it is iterable. */
-export function streamMethods(stream: ReadableStream, view: View): readonly (readonly [string, unknown])[] {
+export function streamMethods(
+  stream: ReadableStream,
+  observation: Observation,
+): readonly (readonly [string, unknown])[] {
   return [
-    ['cancel', (reason?: unknown) => breakOff(view, () => stream.cancel(reason))],
-    ['getReader', (...options: []) => observeReader(stream.getReader(...options), view)],
-    ['pipeTo', (...to: Parameters<ReadableStream['pipeTo']>) => pipeTo(stream, view.observation, to)],
+    ['cancel', (reason?: unknown) => breakOff(observation, () => stream.cancel(reason))],
+    ['getReader', (...options: []) => observeReader(stream.getReader(...options), observation)],
+    ['pipeTo', (...to: Parameters<ReadableStream['pipeTo']>) => pipeTo(stream, observation, to)],
   ];
 }
 
-function observeReader(reader: ReadableStreamDefaultReader<unknown>, view: View): object {
+function observeReader(reader: ReadableStreamDefaultReader<unknown>, observation: Observation): object {
   const methods = new Map<PropertyKey, unknown>([
-    ['read', (...buffers: []) => take(view, () => reader.read(...buffers))],
-    ['cancel', (reason?: unknown) => breakOff(view, () => reader.cancel(reason))],
+    ['read', (...buffers: []) => take(observation, () => reader.read(...buffers))],
+    ['cancel', (reason?: unknown) => breakOff(observation, () => reader.cancel(reason))],
   ]);
   return overlay(reader, methods, (run) => run());
 }
@@ -110,39 +125,18 @@ export function pipeStream(stream: ReadableStream, observation: Observation): Re
 function observedSource(
   reader: ReadableStreamDefaultReader<unknown>,
   observation: Observation,
-  hasLeft: () => boolean = () => false,
+  hasLeft?: () => boolean,
 ): ObservedSource {
   return {
     async pull(controller): Promise<void> {
-      const { context, observer } = observation;
-      observation.isRead = true;
-      try {
-        const { done, value } = await contextApi.with(context, () => reader.read());
-        if (done) {
-          observer.onEnd();
-          controller.close();
-          // Whoever brought memory of his own gets it back.
-          if ('byobRequest' in controller) controller.byobRequest?.respond(0);
-        } else {
-          observer.onValue();
-          controller.enqueue(value as never);
-        }
-      } catch (error) {
-        if (hasLeft()) return;
-        observer.onError(error);
-        observer.onSettled();
-        controller.error(error);
-      }
+      const { done, value } = await take(observation, () => reader.read(), hasLeft);
+      // It throws when the reader has left since then, which is no failure of the work.
+      if (!done) return controller.enqueue(value as never);
+      controller.close();
+      // Whoever brought memory of his own gets it back.
+      if ('byobRequest' in controller) controller.byobRequest?.respond(0);
     },
-    async cancel(reason: unknown): Promise<void> {
-      const { context, observer } = observation;
-      observer.onCancel();
-      try {
-        await contextApi.with(context, () => reader.cancel(reason));
-      } finally {
-        observer.onSettled();
-      }
-    },
+    cancel: (reason) => breakOff(observation, () => reader.cancel(reason)),
   };
 }
 

@@ -121,18 +121,17 @@ function follow(value: Followed, observation: Observation): object {
 }
 
 function observeIterable(iterable: AsyncIterable<unknown>, observation: Observation): object {
-  const view: View = { observation, object: iterable };
   // Whoever puts another one in its place may still want this one.
   const iterate = iterable[Symbol.asyncIterator] as () => AsyncIterator<unknown>;
   let own: AsyncIterator<unknown> | undefined;
   const ownIterator = (): AsyncIterator<unknown> => {
-    own ??= observeIterator(iterable as AsyncIterableIterator<unknown>, view);
+    own ??= observeIterator(iterable as AsyncIterableIterator<unknown>, observation);
     return own;
   };
   const methods = new Map<PropertyKey, unknown>();
   methods.set(Symbol.asyncIterator, () => {
-    const source = contextApi.with(view.observation.context, () => Reflect.apply(iterate, iterable, []));
-    return (source as unknown) === iterable ? ownIterator() : observeIterator(source, view);
+    const source = contextApi.with(observation.context, () => Reflect.apply(iterate, iterable, []));
+    return (source as unknown) === iterable ? ownIterator() : observeIterator(source, observation);
   });
   // An async generator is its own iterator, and may be advanced by hand.
   if (hasMethod(iterable, 'next')) {
@@ -140,10 +139,10 @@ function observeIterable(iterable: AsyncIterable<unknown>, observation: Observat
     if (hasMethod(iterable, 'return')) methods.set('return', (value?: unknown) => ownIterator().return!(value));
     if (hasMethod(iterable, 'throw')) methods.set('throw', (error?: unknown) => ownIterator().throw!(error));
   }
-  if (isDisposable(iterable)) methods.set(Symbol.asyncDispose, disposing(iterable, view));
+  if (isDisposable(iterable)) methods.set(Symbol.asyncDispose, disposing(iterable, observation));
   if (iterable instanceof ReadableStream)
-    for (const [name, method] of streamMethods(iterable, view)) methods.set(name, method);
-  return overlayView(view, methods);
+    for (const [name, method] of streamMethods(iterable, observation)) methods.set(name, method);
+  return overlayView({ observation, object: iterable }, methods);
 }
 
 function overlayView(view: View, methods: Map<PropertyKey, unknown>): object {

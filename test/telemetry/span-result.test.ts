@@ -600,6 +600,23 @@ describe('a web stream or a promise of a kind of its own', () => {
     expect(ended().attributes['error.type']).toBe('TypeError');
   });
 
+  it('is aborted, and has not failed, at whichever moment of a value’s arrival its reader leaves', async () => {
+    const source = (): ReadableStream<number> =>
+      new ReadableStream({
+        pull: (controller) => controller.enqueue(1),
+        cancel: () => new Promise<void>((resolve) => setImmediate(resolve)),
+      });
+    for (let moments = 0; moments < 10; moments += 1) {
+      telemetry.reset();
+      const reader = traceChat(GPT, source).getReader();
+      void reader.read();
+      for (let moment = 0; moment < moments; moment += 1) await Promise.resolve();
+      await reader.cancel();
+      expect(ended().attributes['faultline.outcome']).toBe('aborted');
+      expect(ended().status.code).toBe(UNSET);
+    }
+  });
+
   it('keeps a stream of bytes one, with readers that bring their own memory', async () => {
     const source = (): ReadableStream<Uint8Array> =>
       new ReadableStream({
