@@ -11,7 +11,7 @@ import { active, type HeldFailure } from './active.ts';
 import { textOf } from './attributes/text.ts';
 import { contentPolicyOf, failurePlace } from './context.ts';
 import { scopeOf } from './current-scope.ts';
-import { frameOf, type AgentFrame, type NamedModel, type RunFrame } from './run-frame.ts';
+import { frameOf, rootOf, type AgentFrame, type NamedModel, type RunFrame } from './run-frame.ts';
 import { levelOf, type Captured, type CapturedFailure, type Level } from './captured.ts';
 import { isRecoverable, type FailurePoint } from './failure-points.ts';
 import { isError, linkedErrors, toldWith } from './linked-errors.ts';
@@ -116,20 +116,20 @@ const failedModels = acrossCopies(
  * @internal
  */
 export function rememberModel(error: unknown, { model, provider }: NamedModel, within: AgentFrame | undefined): void {
-  if (isObject(error)) failedModels.set(error, { model, provider, run: within?.outermost });
+  if (isObject(error)) failedModels.set(error, { model, provider, run: within && rootOf(within).span });
 }
 
 /** The model an error is about: the one that failed with it, else the one that was asked last. */
 function modelOf(error: unknown, agent: AgentFrame | undefined): NamedModel | undefined {
   const failed = isObject(error) ? failedModels.get(error) : undefined;
-  return failed !== undefined && failed.run === agent?.outermost ? failed : agent?.lastModel;
+  return failed !== undefined && failed.run === (agent && rootOf(agent).span) ? failed : agent?.lastModel;
 }
 
 /** Everything that is known of a failure at the moment it happens. Assumes that a run recovers where it can. */
 function captureFailure(site: FailureSite): CapturedFailure {
   const { error, point } = site;
   const handled = isRecoverable(point);
-  const run = site.frame?.agent?.outermost.spanContext().spanId;
+  const agent = site.frame?.agent;
   return {
     ...surroundings(site, error, 'internal_error', { ...site.tags, 'failure.point': point }),
     error,
@@ -138,7 +138,7 @@ function captureFailure(site: FailureSite): CapturedFailure {
     handled,
     level: handled ? 'warning' : 'error',
     mechanism: `faultline.${point}`,
-    ...(run === undefined ? undefined : { run }),
+    ...(agent === undefined ? undefined : { run: rootOf(agent).span.spanContext().spanId }),
   };
 }
 

@@ -19,6 +19,7 @@ import {
   FRAME_KEY,
   frameOf,
   isOver,
+  rootOf,
   type AgentFrame,
   type RunContext,
   type RunFrame,
@@ -164,7 +165,7 @@ export function createFrame(
  * @internal
  */
 export function failurePlace(span: SpanContext | undefined, agent: AgentFrame | undefined): FailurePlace {
-  return { traceId: span?.traceId, run: agent?.outermost };
+  return { traceId: span?.traceId, run: agent && rootOf(agent).span };
 }
 
 /**

@@ -67,17 +67,15 @@ export interface AgentFrame {
   readonly name: string;
   readonly totals: RunTotals;
   readonly signal: AbortSignal | undefined;
-  /** The signal of the ended run that left behind what started this agent. */
-  readonly leftBy?: AbortSignal | undefined;
-  /** The span of the agent that began the run: the one that was called by no other. */
-  readonly outermost: Span;
-  /** The frame of that one; absent in its own. */
+  /** The agent that began the run, if that is another one: what holds for all of the run is said there. */
   readonly root?: AgentFrame | undefined;
+  /** Of a root, the signal of the ended run that left behind what started it. */
+  readonly leftBy?: AbortSignal | undefined;
   /** The frame of the agent that called this one; absent once it has ended, so that no chain of them only grows. */
   caller?: AgentFrame | undefined;
   /** The id of the run, unless it was given around it. */
   readonly runId?: string | undefined;
-  /** The scope the run began in, which has its steps. */
+  /** The scope it began in: that of a root has the steps of the run. */
   readonly scope: Scope;
   /** The model call that answered last: the parent of the tools it asked for. */
   lastChat?: SpanContext;
@@ -90,12 +88,21 @@ export interface AgentFrame {
 }
 
 /**
+ * The agent that began the run an agent is part of: the one that was called by no other.
+ *
+ * @internal
+ */
+export function rootOf(agent: AgentFrame): AgentFrame {
+  return agent.root ?? agent;
+}
+
+/**
  * Whether both an agent and the run it is part of have ended. What still works inside it belongs to no run then.
  *
  * @internal
  */
-export function isOver({ held, root }: AgentFrame): boolean {
-  return held === undefined && root?.held === undefined;
+export function isOver(agent: AgentFrame): boolean {
+  return agent.held === undefined && rootOf(agent).held === undefined;
 }
 
 /**
@@ -104,7 +111,7 @@ export function isOver({ held, root }: AgentFrame): boolean {
  * @internal
  */
 export function isBrokenOff(agent: AgentFrame): boolean {
-  if (agent.root?.isBrokenOff === true) return true;
+  if (rootOf(agent).isBrokenOff === true) return true;
   for (let by: AgentFrame | undefined = agent; by !== undefined; by = by.caller) {
     if (by.isBrokenOff === true) return true;
   }

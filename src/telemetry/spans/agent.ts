@@ -19,7 +19,7 @@ import {
   type RunContext,
 } from '../context.ts';
 import { scopeOf } from '../current-scope.ts';
-import { isOver, type AgentFrame, type RunFrame } from '../run-frame.ts';
+import { isOver, rootOf, type AgentFrame, type RunFrame } from '../run-frame.ts';
 import type { FailurePoint } from '../failure-points.ts';
 import { errorType } from '../linked-errors.ts';
 import { guard, guarded } from '../guard.ts';
@@ -106,18 +106,16 @@ export const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
     const span = tracer().startSpan(safeName, links === undefined ? settings : { ...settings, links }, start);
     sealLabels(span, safeName, attributes, secretsRedactor);
     const signal = options.signal ?? frame?.agent?.signal;
-    const outermost = frame?.agent?.outermost ?? span;
     const opens: AgentFrame = {
       span,
       name,
       totals: newTotals(),
       signal,
-      leftBy: leftBy ?? frame?.agent?.leftBy,
-      outermost,
-      root: frame?.agent === undefined ? undefined : (frame.agent.root ?? frame.agent),
+      root: frame?.agent && rootOf(frame.agent),
+      leftBy,
       caller: frame?.agent,
       runId: textOf(options.runId) ?? frame?.agent?.runId ?? ownRunId,
-      scope: frame?.agent?.scope ?? scope,
+      scope,
       held: [],
     };
     const inner = createFrame(run, scope, content, opens, said);
@@ -162,7 +160,7 @@ function outsideOfEnded(surroundings: Surroundings): Outside {
   const runId = runIdAround(frame);
   const own = runId === undefined ? said : { ...said, runId };
   const outside = createFrame(own, Scope.outliving(frame.scope), frame.content);
-  const leftBy = agent.signal ?? agent.leftBy;
+  const leftBy = agent.signal ?? rootOf(agent).leftBy;
   if (!hasEndedIn(agent.span, trace.getSpan(context))) return { context, frame: outside, leftBy };
   return { context: trace.deleteSpan(context), frame: outside, leftBy, links: [{ context: agent.span.spanContext() }] };
 }

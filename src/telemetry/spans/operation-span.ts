@@ -6,7 +6,7 @@ import { reportFailure } from '../capture.ts';
 import type { ContentPolicy } from '../content/policy.ts';
 import { seal } from '../content/seal.ts';
 import { contentPolicyOf, failurePlace } from '../context.ts';
-import { frameOf, isBrokenOff, type AgentFrame, type RunFrame } from '../run-frame.ts';
+import { frameOf, isBrokenOff, rootOf, type AgentFrame, type RunFrame } from '../run-frame.ts';
 import { recordSpanFailure } from '../failure.ts';
 import type { FailurePoint } from '../failure-points.ts';
 import { guard, guarded } from '../guard.ts';
@@ -82,7 +82,7 @@ export function stepOf(operation: Operation, name: string, span: Span, frame: Ru
 
 /** A part of a run may have a scope of its own; its steps are those of the run. */
 function scopeOfSteps(frame: RunFrame): Scope {
-  return frame.agent?.scope ?? frame.scope;
+  return frame.agent === undefined ? frame.scope : rootOf(frame.agent).scope;
 }
 
 /**
@@ -135,7 +135,7 @@ export function traced<Options extends SpanOptions, Handle extends OperationSpan
  * that may have been started for another run by now, and fail for reasons of its own.
  */
 function isAbortOf(agent: AgentFrame, error: unknown): boolean {
-  const { leftBy } = agent;
+  const { leftBy } = rootOf(agent);
   if (leftBy?.aborted === true && Object.is(error, leftBy.reason)) return true;
   return (leftBy?.aborted === true || isBrokenOff(agent)) && ABORT_ERROR.test(errorType(error));
 }
@@ -287,7 +287,7 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
     const { isNew, message } = recordSpanFailure(span, {
       error,
       place: { ...failurePlace(span.spanContext(), opens ?? within), wayOut: wayOut(span, around, within) },
-      isEnd: opens?.outermost === span,
+      isEnd: opens !== undefined && opens.root === undefined,
       policy,
       content: knownContent(this.inside),
       ...described,
