@@ -11,10 +11,10 @@ import { guard } from './guard.ts';
  */
 export interface KnownWork {
   hasEnded: boolean;
-  /** What errors may quote and must not say. */
-  readonly content: () => readonly unknown[];
+  /** What errors may quote and must not say. Absent where no message of theirs may leave. */
+  content: (() => readonly unknown[]) | undefined;
   /** What it has come to, which they may quote as well. */
-  answer?: Content | undefined;
+  answer: Content | undefined;
 }
 
 const KEY = createContextKey('faultline.content');
@@ -41,7 +41,7 @@ export function knownContent(context: Context): () => unknown {
 
 function contentOf({ content, answer }: KnownWork): readonly unknown[] {
   // What is promised is not waited for, and what nobody can read was not quoted.
-  return [...content(), guard(() => answer?.())].filter((given) => !isUnawaited(given));
+  return [...(content?.() ?? []), guard(() => answer?.())].filter((given) => !isUnawaited(given));
 }
 
 function worksOf(context: Context): readonly KnownWork[] {

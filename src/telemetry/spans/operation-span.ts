@@ -160,11 +160,9 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
   /** The agent run this span is part of. */
   protected readonly within: AgentFrame | undefined;
   readonly #opened: Opened;
-  #known: KnownWork | undefined;
-  #answer: Content | undefined;
+  readonly #work: KnownWork = { hasEnded: false, content: undefined, answer: undefined };
   #error: { readonly value: unknown } | undefined;
   #aborted = false;
-  #ended = false;
 
   constructor(opened: Opened) {
     this.span = opened.span;
@@ -176,12 +174,11 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
 
   /** What the work has come to, in the words of who recorded it. Its error may quote that as well. */
   protected get answer(): Content | undefined {
-    return this.#answer;
+    return this.#work.answer;
   }
 
   protected set answer(answer: Content | undefined) {
-    this.#answer = answer;
-    if (this.#known !== undefined) this.#known.answer = answer;
+    this.#work.answer = answer;
   }
 
   /** Writes the content that is known before the work starts, and lets the work know it. */
@@ -195,7 +192,7 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
   }
 
   onError(error: unknown): void {
-    if (this.#ended || this.#error !== undefined || isInterruption(error)) return;
+    if (this.#work.hasEnded || this.#error !== undefined || isInterruption(error)) return;
     const { signal, opens = this.within } = this.#opened;
     if (signal?.aborted === true || (opens !== undefined && isAbortOf(opens, error))) {
       this.onCancel();
@@ -206,7 +203,7 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
   }
 
   onCancel(): void {
-    if (this.#ended || this.#aborted) return;
+    if (this.#work.hasEnded || this.#aborted) return;
     this.#aborted = true;
     const { opens } = this.#opened;
     if (opens !== undefined) opens.isBrokenOff = true;
@@ -226,9 +223,8 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
   }
 
   onSettled(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    if (this.#known !== undefined) this.#known.hasEnded = true;
+    if (this.#work.hasEnded) return;
+    this.#work.hasEnded = true;
     const outcome = this.#outcome();
     guard(() => this.beforeEnd(outcome === 'done', this.#error));
     guard(() => this.span.end());
@@ -276,8 +272,8 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
   protected beforeEnd(_succeeded: boolean, _error: { readonly value: unknown } | undefined): void {}
 
   #tellContent(): void {
-    this.#known = { hasEnded: false, content: this.content() };
-    this.inside = withKnownContent(this.inside, this.#known);
+    this.#work.content = this.content();
+    this.inside = withKnownContent(this.inside, this.#work);
   }
 
   #recordOnce(error: unknown): void {
