@@ -55,16 +55,19 @@ interface Site {
 }
 
 /**
- * A failure as the span it happened in knows it.
+ * Where a failure happened, as its span knows it.
  *
  * @internal
  */
 export interface FailureSite extends Site {
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** A failure as its span says it. */
+interface SaidFailure {
   readonly error: unknown;
-  /** Its message as the span says it. */
   readonly message: string;
   readonly point: FailurePoint;
-  readonly tags?: Readonly<Record<string, string>>;
 }
 
 /** The tags that say what attributes of the conventions say. */
@@ -126,14 +129,13 @@ function modelOf(error: unknown, agent: AgentFrame | undefined): NamedModel | un
 }
 
 /** Everything that is known of a failure at the moment it happens. Assumes that a run recovers where it can. */
-function captureFailure(site: FailureSite): CapturedFailure {
-  const { error, point } = site;
+function captureFailure({ error, message, point }: SaidFailure, site: FailureSite): CapturedFailure {
   const handled = isRecoverable(point);
   const agent = site.frame?.agent;
   return {
     ...surroundings(site, error, 'internal_error', { ...site.tags, 'failure.point': point }),
     error,
-    ...(isObject(error) ? undefined : { safeMessage: site.message }),
+    ...(isObject(error) ? undefined : { safeMessage: message }),
     point,
     handled,
     level: handled ? 'warning' : 'error',
@@ -148,10 +150,10 @@ function captureFailure(site: FailureSite): CapturedFailure {
  * @param run absent where there is nothing to wait for
  * @internal
  */
-export function reportFailure(run: AgentFrame | undefined, site: FailureSite): void {
+export function reportFailure(said: SaidFailure, run: AgentFrame | undefined, site: () => FailureSite): void {
   const { issues } = active();
   if (issues === undefined) return;
-  const failure = captureFailure(site);
+  const failure = captureFailure(said, site());
   if (run?.held === undefined) issues.capture(failure);
   else holdFailures(run.held, [issues.hold(failure)]);
 }

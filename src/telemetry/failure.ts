@@ -1,5 +1,6 @@
 import { SpanStatusCode, type Span } from '@opentelemetry/api';
 
+import { reportFailure, type FailureSite } from './capture.ts';
 import { cutBetweenWords } from './content/cut.ts';
 import type { ContentPolicy } from './content/policy.ts';
 import type { Redactor } from './content/redactor.ts';
@@ -7,12 +8,13 @@ import { seal } from './content/seal.ts';
 import { isRecoverable, type FailurePoint } from './failure-points.ts';
 import { linkedErrors, type LinkedError } from './linked-errors.ts';
 import { recordedFailure, rememberFailure, type FailurePlace, type RecordedFailure } from './recorded-failures.ts';
+import type { AgentFrame } from './run-frame.ts';
 import { ERROR_TYPE, FAULTLINE_FAILURE_POINT } from './semconv.ts';
 
 /** Longest stack that is recorded, causes included, in UTF-16 units. */
 const MAX_STACK_LENGTH = 16_384;
 
-/** How one span failed. */
+/** How one span failed, and what an Issue says of that. */
 export interface SpanFailure {
   readonly error: unknown;
   /** `error.type` when it differs from the class name. */
@@ -27,20 +29,21 @@ export interface SpanFailure {
   readonly content: (() => unknown) | undefined;
   /** What may be sent of the message. */
   readonly policy: ContentPolicy;
+  /** The agent whose end tells whether its run went on; absent where there is nothing to wait for. */
+  readonly run: AgentFrame | undefined;
+  /** Called only for what becomes an Issue. */
+  readonly site: () => FailureSite;
 }
 
 /**
  * Marks a span failed: ERROR status and `error.type` on every span the error crosses, the exception event
- * on the innermost one only, and the failure point on the innermost span that has one.
+ * on the innermost one only, and the failure point on the innermost span that has one. That one also hands the failure
+ * over to become an Issue, unless somebody has captured it.
  *
  * Recording an exception more than once is what the conventions advise against
- * (semantic-conventions, docs/general/recording-errors.md). Answers the message that is recorded, and whether the
- * failure is to become an Issue: this span is the one that gave it its failure point, and nobody has captured it.
+ * (semantic-conventions, docs/general/recording-errors.md).
  */
-export function recordSpanFailure(
-  span: Span,
-  failure: SpanFailure,
-): { readonly message: string; readonly isNew: boolean } {
+export function recordSpanFailure(span: Span, failure: SpanFailure): void {
   const { error, policy, content, place } = failure;
   const known = failure.known ?? recordedFailure(error, place);
   const linked = linkedErrors(error, policy, content);
@@ -55,14 +58,16 @@ export function recordSpanFailure(
     seal(span, stack);
     span.recordException(stack === '' ? { name, message } : { name, message, stack });
   }
-  const isPoint = known?.point === undefined && failure.point !== undefined;
-  if (isPoint) span.setAttribute(FAULTLINE_FAILURE_POINT, failure.point);
-  const point = known?.point ?? failure.point;
+  const ownPoint = known?.point === undefined ? failure.point : undefined;
+  if (ownPoint !== undefined) span.setAttribute(FAULTLINE_FAILURE_POINT, ownPoint);
+  const point = known?.point ?? ownPoint;
   const isCaptured = known?.isCaptured === true;
   const isSurvived = !failure.isEnd && known?.isSurvived !== false && (place.run !== undefined || isRecoverable(point));
   const recorded = { message, isOnSpan: true, isCaptured, isSurvived };
   rememberFailure(error, place, point === undefined ? recorded : { ...recorded, point });
-  return { message, isNew: isPoint && !isCaptured };
+  if (ownPoint !== undefined && !isCaptured) {
+    reportFailure({ error, message, point: ownPoint }, failure.run, failure.site);
+  }
 }
 
 /** The stacks of linked errors as one text, each cause behind `Caused by:` as in Java. Empty when there is none. */

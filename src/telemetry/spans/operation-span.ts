@@ -2,7 +2,6 @@ import { context as contextApi, INVALID_SPAN_CONTEXT, trace, type Context, type 
 
 import { active } from '../active.ts';
 import type { Content, ContentBuilder } from '../attributes/content.ts';
-import { reportFailure } from '../capture.ts';
 import type { ContentPolicy } from '../content/policy.ts';
 import { seal } from '../content/seal.ts';
 import { contentPolicyOf, failurePlace } from '../context.ts';
@@ -278,33 +277,24 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
 
   #recordOnce(error: unknown): void {
     const { span, policy, within } = this;
-    const { opens, around } = this.#opened;
-    const described = this.describeError(error);
-    const { isNew, message } = recordSpanFailure(span, {
+    const { name, around, parent, frame, opens } = this.#opened;
+    const run = opens ?? within;
+    recordSpanFailure(span, {
       error,
-      place: { ...failurePlace(span.spanContext(), opens ?? within), wayOut: wayOut(span, around, within) },
+      place: { ...failurePlace(span.spanContext(), run), wayOut: wayOut(span, around, within) },
       isEnd: opens !== undefined && opens.root === undefined,
       policy,
       content: knownContent(this.inside),
-      ...described,
-    });
-    const { point } = described;
-    if (isNew && point !== undefined) this.#report(error, message, point);
-  }
-
-  #report(error: unknown, message: string, point: FailurePoint): void {
-    const { name, parent, frame, opens } = this.#opened;
-    const run = opens ?? this.within;
-    reportFailure(run, {
-      error,
-      message,
-      point,
-      span: this.span.spanContext(),
-      parentSpanId: trace.getSpanContext(parent)?.spanId,
-      op: OPERATIONS[this.operation].sentryOp,
-      transaction: run?.name ?? name,
-      frame,
-      tags: this.issueTags(),
+      ...this.describeError(error),
+      run,
+      site: () => ({
+        span: span.spanContext(),
+        parentSpanId: trace.getSpanContext(parent)?.spanId,
+        op: OPERATIONS[this.operation].sentryOp,
+        transaction: run?.name ?? name,
+        frame,
+        tags: this.issueTags(),
+      }),
     });
   }
 }

@@ -1,6 +1,6 @@
 import { context as contextApi, INVALID_SPAN_CONTEXT, trace, type Attributes, type Span } from '@opentelemetry/api';
 
-import { reportFailure, spanSite, tagsFrom } from '../capture.ts';
+import { spanSite, tagsFrom } from '../capture.ts';
 import { plainAttributes } from '../content/plain-attribute.ts';
 import { contentPolicyOf, failurePlace } from '../context.ts';
 import { frameOf } from '../run-frame.ts';
@@ -30,23 +30,20 @@ export function recordFailure(
     if (attributes !== undefined) writeLabels(span, plainAttributes(attributes, policy.secretsRedactor), policy);
     const onIt = wayOut(span, trace.setSpan(here, span), frame?.agent);
     const place = { ...failurePlace(span.spanContext(), frame?.agent), wayOut: onIt };
-    const { isNew, message } = recordSpanFailure(span, {
+    recordSpanFailure(span, {
       error,
       point,
       policy,
       place,
       isEnd: false,
       content: knownContent(here),
-    });
-    if (!isNew) return;
-    reportFailure(frame?.agent, {
-      ...spanSite(span, OPERATIONS[OPERATION_OF[point]].sentryOp),
-      error,
-      message,
-      point,
-      frame,
-      transaction: frame?.agent?.name,
-      tags: tagsFrom(attributes ?? {}),
+      run: frame?.agent,
+      site: () => ({
+        ...spanSite(span, OPERATIONS[OPERATION_OF[point]].sentryOp),
+        frame,
+        transaction: frame?.agent?.name,
+        tags: tagsFrom(attributes ?? {}),
+      }),
     });
   });
 }

@@ -1,7 +1,6 @@
 import { context as contextApi, ROOT_CONTEXT, SpanKind, type Context, type Link } from '@opentelemetry/api';
 
 import { transportCrashAttributes } from '../attributes/transport.ts';
-import { reportFailure } from '../capture.ts';
 import { ContentFreeError } from '../content/content-free-error.ts';
 import { plainAttributes } from '../content/plain-attribute.ts';
 import { sealLabels } from '../content/seal.ts';
@@ -73,23 +72,24 @@ function recordCrash(options: TransportSpanOptions, error: unknown, startedAt: n
     const settings = { kind: SpanKind.INTERNAL, root: true, attributes, links };
     const span = tracer().startSpan(safeName, settings, ROOT_CONTEXT);
     sealLabels(span, safeName, attributes, secretsRedactor);
-    const place = failurePlace(span.spanContext(), frame?.agent);
-    const known = unlessSurvived(recordedAnywhere(error, startedAt));
-    const content = knownContent(context);
-    const crash = { error, point: 'transport.crash', policy, place, isEnd: true, known, content } as const;
-    const { isNew, message } = recordSpanFailure(span, crash);
-    span.end();
-    if (!isNew) return;
-    reportFailure(undefined, {
+    recordSpanFailure(span, {
       error,
-      message,
       point: 'transport.crash',
-      span: span.spanContext(),
-      op: OPERATIONS.transport.sentryOp,
-      transaction: name,
-      frame,
-      tags: { transport: options.name },
+      policy,
+      place: failurePlace(span.spanContext(), frame?.agent),
+      isEnd: true,
+      known: unlessSurvived(recordedAnywhere(error, startedAt)),
+      content: knownContent(context),
+      run: undefined,
+      site: () => ({
+        span: span.spanContext(),
+        op: OPERATIONS.transport.sentryOp,
+        transaction: name,
+        frame,
+        tags: { transport: options.name },
+      }),
     });
+    span.end();
   });
 }
 
