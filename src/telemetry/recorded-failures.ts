@@ -38,6 +38,8 @@ export interface WayOut {
 interface Occurrence {
   readonly traceId: string | undefined;
   readonly isOfRun: boolean;
+  /** What was thrown as Node prints it. Absent of errors. */
+  readonly printed: string | undefined;
   /** On the clock of `performance`. */
   at: number;
   /** From where it was recorded last. */
@@ -48,32 +50,39 @@ interface Occurrence {
 /** Most occurrences of one error that are told apart, such as of one that is a constant of a module. */
 const MAX_OCCURRENCES = 50;
 
-const occurrences = acrossCopies('occurrences', () => new WeakMap<object, Occurrence[]>());
+/** Failures by what was thrown: those of an object for as long as it lives, those of the newest of other values. */
+class Occurrences {
+  readonly #ofObjects = new WeakMap<object, readonly Occurrence[]>();
+  /** Nothing but their value tells them apart. Newest last. */
+  readonly #ofValues = new Map<unknown, readonly Occurrence[]>();
 
-/** A thrown value with what is known of it. */
-interface Thrown<Value = unknown> {
-  readonly value: Value;
-  readonly occurrence: Occurrence;
+  /** Newest last. */
+  of(thrown: unknown): readonly Occurrence[] {
+    return (isObject(thrown) ? this.#ofObjects.get(thrown) : this.#ofValues.get(thrown)) ?? [];
+  }
+
+  /** Adds an occurrence as the newest one, also when it is there. */
+  add(thrown: unknown, occurrence: Occurrence): void {
+    const others = this.of(thrown).filter((other) => other !== occurrence);
+    const all = [...others, occurrence].slice(-MAX_OCCURRENCES);
+    if (isObject(thrown)) {
+      this.#ofObjects.set(thrown, all);
+      return;
+    }
+    this.#ofValues.delete(thrown);
+    this.#ofValues.set(thrown, all);
+    dropOldest(this.#ofValues);
+  }
 }
 
-/** Thrown values that are no objects: nothing but their value tells them apart. Newest last. */
-const thrownValues = acrossCopies<Thrown[]>('thrown-values', () => []);
+/** All failures of the process. */
+const failures = acrossCopies('failures', () => new Occurrences());
 
-/** Thrown objects that are no errors, as Node prints them. Newest last. */
-const thrownObjects = acrossCopies<Thrown<string>[]>('thrown-objects', () => []);
+/** Those of one run, as long as it lasts: however many others fail with the same error, it knows its own. */
+const failuresOfRuns = acrossCopies('failures-of-runs', () => new WeakMap<object, Occurrences>());
 
-/** The failures of one run, as long as it lasts: however many others fail with the same error, it knows its own. */
-interface RunFailures {
-  readonly objects: WeakMap<object, Occurrence>;
-  /** Oldest value first, of each the newest occurrence last. */
-  readonly values: Map<unknown, Occurrence[]>;
-}
-
-const runs = acrossCopies('runs', () => new WeakMap<object, RunFailures>());
-
-function printedObject(object: object): string | undefined {
-  return guard(() => (object instanceof Error ? undefined : `#<${object.constructor.name}>`));
-}
+/** Those of what was thrown and is no error. Newest last. */
+const failuresOfNoErrors = acrossCopies('failures-of-no-errors', () => new Set<Occurrence>());
 
 /** For how long a thrown value that is no object is taken for the same one outside the run it was thrown in. */
 const SAME_VALUE_MS = 1_000;
@@ -86,89 +95,80 @@ export function recordedFailure(error: unknown, place: FailurePlace): RecordedFa
 /** What is known of a failure that may have left its trace, when it was met after `since` on the clock of `performance`. */
 export function recordedAnywhere(error: unknown, since = 0): RecordedFailure | undefined {
   const earliest = isObject(error) ? since : Math.max(since, performance.now() - SAME_VALUE_MS);
-  return occurrencesOf(error).findLast(({ at }) => at >= earliest)?.recorded;
+  return failures.of(error).findLast(({ at }) => at >= earliest)?.recorded;
 }
 
 /** The thrown values that are no errors and became failures of late, from which no run has gone on, as Node prints them. */
 export function recentThrownValues(): readonly string[] {
   const earliest = performance.now() - SAME_VALUE_MS;
-  const failures = [...thrownValues, ...thrownObjects].filter(
-    ({ occurrence: { at, recorded } }) => at >= earliest && recorded.point !== undefined && !recorded.isSurvived,
+  const recent = [...failuresOfNoErrors].filter(
+    ({ at, recorded }) => at >= earliest && recorded.point !== undefined && !recorded.isSurvived,
   );
-  return failures.map(({ value }) => String(value));
+  return recent.map(({ printed }) => printed!);
 }
 
 /** Remembers what is known of a failure from now on. */
 export function rememberFailure(error: unknown, place: FailurePlace, recorded: RecordedFailure): void {
+  const { traceId, run, wayOut } = place;
   const known = occurrenceAt(error, place);
   if (known === undefined) {
-    const isOfRun = place.run !== undefined;
-    addOccurrence(error, place, {
-      traceId: place.traceId,
-      isOfRun,
-      recorded,
+    const occurrence: Occurrence = {
+      traceId,
+      isOfRun: run !== undefined,
+      printed: printedOf(error),
       at: performance.now(),
-      wayOut: place.wayOut,
-    });
+      wayOut,
+      recorded,
+    };
+    if (run !== undefined) failuresOf(run).add(error, occurrence);
+    addNewest(error, occurrence);
     return;
   }
   const hasEnded = known.recorded.isSurvived && !recorded.isSurvived;
   known.recorded = recorded;
-  known.wayOut = place.wayOut ?? known.wayOut;
-  if (hasEnded) makeNewest(error, known);
+  known.wayOut = wayOut ?? known.wayOut;
+  if (!hasEnded) return;
+  // What ends a run leaves it now, whatever other runs have made of the same error since it was met first.
+  known.at = performance.now();
+  addNewest(error, known);
 }
 
-function addOccurrence(error: unknown, { run }: FailurePlace, occurrence: Occurrence): void {
-  if (run !== undefined) addToRun(error, run, occurrence);
-  if (!isObject(error)) {
-    addBounded(thrownValues, { value: error, occurrence });
-    return;
-  }
-  const printed = printedObject(error);
-  if (printed !== undefined) addBounded(thrownObjects, { value: printed, occurrence });
-  const others = occurrences.get(error);
-  if (others === undefined) occurrences.set(error, [occurrence]);
-  else addBounded(others, occurrence);
+function addNewest(error: unknown, occurrence: Occurrence): void {
+  failures.add(error, occurrence);
+  if (occurrence.printed === undefined) return;
+  failuresOfNoErrors.delete(occurrence);
+  failuresOfNoErrors.add(occurrence);
+  dropOldest(failuresOfNoErrors);
 }
 
-function addToRun(error: unknown, run: object, occurrence: Occurrence): void {
-  const { objects, values } = runs.get(run) ?? { objects: new WeakMap<object, Occurrence>(), values: new Map() };
-  runs.set(run, { objects, values });
-  if (isObject(error)) {
-    objects.set(error, occurrence);
-    return;
-  }
-  const others = values.get(error);
-  if (others === undefined) values.set(error, [occurrence]);
-  else addBounded(others, occurrence);
-  if (values.size > MAX_OCCURRENCES) values.delete(values.keys().next().value);
+function failuresOf(run: object): Occurrences {
+  const known = failuresOfRuns.get(run);
+  if (known !== undefined) return known;
+  const created = new Occurrences();
+  failuresOfRuns.set(run, created);
+  return created;
 }
 
-/** What ends a run leaves it now, whatever other runs have made of the same error since it was met first. */
-function makeNewest(error: unknown, occurrence: Occurrence): void {
-  occurrence.at = performance.now();
-  if (isObject(error)) moveToEnd(occurrences.get(error) ?? [], (other) => other === occurrence, occurrence);
-  else moveToEnd(thrownValues, (other) => other.occurrence === occurrence, { value: error, occurrence });
+function dropOldest<Key>(entries: Map<Key, unknown> | Set<Key>): void {
+  if (entries.size > MAX_OCCURRENCES) entries.delete(entries.keys().next().value as Key);
 }
 
-function moveToEnd<T>(list: T[], isIt: (element: T) => boolean, element: T): void {
-  const index = list.findIndex(isIt);
-  if (index >= 0) list.splice(index, 1);
-  addBounded(list, element);
-}
-
-function addBounded<T>(list: T[], element: T): void {
-  list.push(element);
-  if (list.length > MAX_OCCURRENCES) list.shift();
+function printedOf(thrown: unknown): string | undefined {
+  return guard(() => {
+    if (!isObject(thrown)) return String(thrown);
+    return thrown instanceof Error ? undefined : `#<${thrown.constructor.name}>`;
+  });
 }
 
 function occurrenceAt(error: unknown, place: FailurePlace): Occurrence | undefined {
-  const inRun = place.run === undefined ? undefined : runOccurrence(error, place.run, place);
+  const { traceId, run } = place;
+  const isSame = (known: Occurrence): boolean => !isAnother(error, known, place);
+  const inRun = run === undefined ? undefined : failuresOfRuns.get(run)?.of(error).findLast(isSame);
   return (
     inRun ??
-    occurrencesOf(error).findLast((occurrence) => {
-      const areRuns = occurrence.isOfRun && place.run !== undefined;
-      return !areRuns && occurrence.traceId === place.traceId && !isAnother(error, occurrence, place);
+    failures.of(error).findLast((known) => {
+      const areRuns = known.isOfRun && run !== undefined;
+      return !areRuns && known.traceId === traceId && isSame(known);
     })
   );
 }
@@ -184,17 +184,6 @@ function isAnother(error: unknown, { wayOut: from }: Occurrence, { wayOut: here 
   if (from.agent !== undefined && here.agent !== undefined && from.agent !== here.agent) return true;
   // A span both are in: between that one and where it was recorded there is nothing that is not known.
   return here.around.some((span) => from.around.includes(span));
-}
-
-function runOccurrence(error: unknown, run: object, place: FailurePlace): Occurrence | undefined {
-  const failures = runs.get(run);
-  if (isObject(error)) return failures?.objects.get(error);
-  return failures?.values.get(error)?.findLast((occurrence) => !isAnother(error, occurrence, place));
-}
-
-function occurrencesOf(error: unknown): readonly Occurrence[] {
-  if (isObject(error)) return occurrences.get(error) ?? [];
-  return thrownValues.filter(({ value }) => Object.is(value, error)).map(({ occurrence }) => occurrence);
 }
 
 /** Whether a thrown value has an identity. */
