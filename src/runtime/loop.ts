@@ -77,7 +77,7 @@ async function takeTurns(run: Run, progress: Progress): Promise<RunResult> {
     run.signal.throwIfAborted();
     run.budget.requireSome();
     run.emit({ type: 'turn.start', turn, model: modelInUse(run.chain) });
-    addBeginning({ category: 'agent.turn', message: `turn ${turn}` });
+    addBeginning('agent.turn', `turn ${turn}`);
 
     const { answer, candidate } = await askChain(run.chain, { system, instructions, messages, tools: run.tools }, run);
     const turnUsage = normalizeUsage(answer.usage, candidate.provider) ?? {};

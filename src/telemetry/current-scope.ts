@@ -8,7 +8,6 @@ import { guard } from './guard.ts';
 import { frameOf, type RunFrame } from './run-frame.ts';
 import { Scope, type User } from './scope.ts';
 import { acrossCopies } from './across-copies.ts';
-import type { Beginning, DatedBreadcrumb } from './steps.ts';
 import { wallClock } from './wall-clock.ts';
 
 /** What is said outside of any run holds for the whole process. */
@@ -47,7 +46,7 @@ export function addBreadcrumb(breadcrumb: Omit<Breadcrumb, 'timestampMs'>): void
  * With a category and a message that are texts or absent, whatever was given for them: one with others would be left
  * out. And with a level that is one, or none: for any other a tracker may refuse the whole Issue.
  */
-function readableBreadcrumb(given: DatedBreadcrumb): DatedBreadcrumb {
+function readableBreadcrumb(given: Breadcrumb): Breadcrumb {
   const { category, message: said, level: important, ...others } = given;
   const level = levelOf(important);
   const isText = [category, said].every((each) => each === undefined || typeof each === 'string');
@@ -60,9 +59,9 @@ function readableBreadcrumb(given: DatedBreadcrumb): DatedBreadcrumb {
  *
  * @internal
  */
-export function addBeginning(breadcrumb: Omit<Beginning, 'timestampMs'>): void {
+export function addBeginning(category: string, message: string): void {
   if (active().issues === undefined) return;
-  guard(() => currentScope()?.addBreadcrumb({ timestampMs: undefined, ...breadcrumb }));
+  guard(() => currentScope()?.addBreadcrumb({ category, message, level: 'info' }));
 }
 
 /** The scope of the code that is running now. Without tracing nothing is kept, so that nothing can pile up. */

@@ -5,18 +5,10 @@ import { textOf } from './attributes/text.ts';
 import { defined } from './config/records.ts';
 import { plainAttributes } from './content/plain-attribute.ts';
 import type { Redactor } from './content/redactor.ts';
-import type { Captured } from './captured.ts';
+import type { Breadcrumb, Captured } from './captured.ts';
 import { USER_EMAIL, USER_ID, USER_IP_ADDRESS, USER_NAME, type Operation } from './semconv.ts';
 import { acrossCopies } from './across-copies.ts';
-import {
-  breadcrumbsOf,
-  extendTrail,
-  Step,
-  type Beginning,
-  type DatedBreadcrumb,
-  type Outcome,
-  type Trail,
-} from './steps.ts';
+import { breadcrumbsOf, extendTrail, Step, type Outcome, type Trail } from './steps.ts';
 import { wallClock } from './wall-clock.ts';
 
 /** The person a run is made for. Everything but the id leaves the process only with `sendDefaultPii`. */
@@ -114,7 +106,7 @@ export class Scope {
   }
 
   /** Adds what is said on the way. */
-  addBreadcrumb(said: DatedBreadcrumb | Beginning): void {
+  addBreadcrumb(said: Breadcrumb): void {
     extendTrail((this.trail ??= []), { said, number: (order.lastNumber += 1) });
   }
 

@@ -32,21 +32,9 @@ export class Step {
   }
 }
 
-/** A breadcrumb that is made at once. */
-export interface DatedBreadcrumb extends Breadcrumb {
-  readonly timestampMs: number;
-}
-
-/** What begins with whatever comes next, and has its time. */
-export interface Beginning {
-  readonly timestampMs: undefined;
-  readonly category: string;
-  readonly message: string;
-}
-
-/** What was said on the way. */
+/** What was said on the way. Without a time it begins with whatever comes next, and has the time of that. */
 export interface Remark {
-  readonly said: DatedBreadcrumb | Beginning;
+  readonly said: Breadcrumb;
   readonly number: number;
 }
 
@@ -97,7 +85,7 @@ function hasEnded(entry: Step | Remark): entry is Step {
 function beginningOf(entry: Step | Remark, next: Breadcrumb | undefined): Breadcrumb {
   if (!('said' in entry)) return infoOf(OPERATIONS[entry.operation].sentryOp, entry.name, epochMs(entry.startedAt));
   const { said } = entry;
-  return said.timestampMs === undefined ? infoOf(said.category, said.message, next?.timestampMs) : said;
+  return said.timestampMs === undefined ? { ...said, timestampMs: next?.timestampMs } : said;
 }
 
 function endOf({ operation, name, endedAt, outcome }: Step): Breadcrumb {
@@ -106,8 +94,7 @@ function endOf({ operation, name, endedAt, outcome }: Step): Breadcrumb {
 }
 
 function infoOf(category: string, message: string, timestampMs: number | undefined): Breadcrumb {
-  const level = 'info';
-  return timestampMs === undefined ? { category, message, level } : { timestampMs, category, message, level };
+  return { timestampMs, category, message, level: 'info' };
 }
 
 /**
