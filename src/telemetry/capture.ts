@@ -1,5 +1,6 @@
 import {
   context as contextApi,
+  INVALID_SPAN_CONTEXT,
   isSpanContextValid,
   trace,
   type Attributes,
@@ -9,6 +10,7 @@ import {
 
 import { active, type HeldFailure } from './active.ts';
 import { textOf } from './attributes/text.ts';
+import { defined } from './config/records.ts';
 import { contentPolicyOf, failurePlace } from './context.ts';
 import { scopeOf } from './current-scope.ts';
 import { frameOf, rootOf, type AgentFrame, type NamedModel, type RunFrame } from './run-frame.ts';
@@ -350,41 +352,25 @@ type SpanStatus = 'internal_error' | undefined;
 
 /** What is known of the place: its span, its run, its scope. */
 function surroundings(
-  { span, parentSpanId, op, transaction, frame, scope: own }: Site,
+  { span = INVALID_SPAN_CONTEXT, parentSpanId, op, transaction, frame, scope: own }: Site,
   error: unknown,
   status: SpanStatus,
   tags: Readonly<Record<string, string>> = {},
 ): Omit<Captured, 'level'> {
   const scope = (own ?? scopeOf(frame)).read();
+  const { traceId, spanId } = span;
+  const where = isSpanContextValid(span) ? defined({ traceId, spanId, parentSpanId, op, status }) : undefined;
   return {
     ...scope,
     occurredAtMs: wallClock(),
     policy: contentPolicyOf(frame),
     tags: { ...scope.tags, ...runTags(frame, error), ...tags },
-    ...(transaction === undefined ? undefined : { transaction }),
-    ...(span === undefined || !isSpanContextValid(span)
-      ? undefined
-      : {
-          trace: {
-            traceId: span.traceId,
-            spanId: span.spanId,
-            ...(parentSpanId === undefined ? undefined : { parentSpanId }),
-            ...(op === undefined ? undefined : { op }),
-            ...(status === undefined ? undefined : { status }),
-          },
-        }),
+    ...defined({ transaction, trace: where }),
   };
 }
 
 function runTags(frame: RunFrame | undefined, error: unknown): Record<string, string> {
-  const tags: Record<string, string> = {};
-  const { agent, runId, conversationId, transport } = frame?.run ?? {};
-  if (agent !== undefined) tags['agent'] = agent;
-  if (runId !== undefined) tags['run_id'] = runId;
-  if (conversationId !== undefined) tags['conversation_id'] = conversationId;
-  if (transport !== undefined) tags['transport'] = transport;
+  const { agent, runId: run_id, conversationId: conversation_id, transport } = frame?.run ?? {};
   const { model, provider } = modelOf(error, frame?.agent) ?? {};
-  if (model !== undefined) tags['model'] = model;
-  if (provider !== undefined) tags['provider'] = provider;
-  return tags;
+  return defined({ agent, run_id, conversation_id, transport, model, provider });
 }

@@ -156,7 +156,7 @@ export function createFrame(
   agent?: AgentFrame,
   said: SaidOfRun = saidOfRun(run, content.secretsRedactor),
 ): RunFrame {
-  return agent === undefined ? { run, said, scope, content } : { run, said, scope, content, agent };
+  return { run, said, scope, content, agent };
 }
 
 /**

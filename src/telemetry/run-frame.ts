@@ -28,8 +28,8 @@ export interface RunFrame {
   readonly run: RunContext;
   readonly said: SaidOfRun;
   readonly scope: Scope;
-  /** Present inside an agent span. */
-  readonly agent?: AgentFrame;
+  /** Absent outside of an agent span. */
+  readonly agent: AgentFrame | undefined;
   /** What may leave of the content of the run. */
   readonly content: ContentPolicy;
 }

@@ -180,12 +180,5 @@ function personalAttributes({ email, name, ipAddress }: User): Attributes {
 }
 
 function issueUser({ id, email, name, ipAddress }: User): NonNullable<Captured['user']> {
-  const known = id === undefined ? {} : { id };
-  if (!active().sendDefaultPii) return known;
-  return {
-    ...known,
-    ...(email === undefined ? undefined : { email }),
-    ...(name === undefined ? undefined : { username: name }),
-    ...(ipAddress === undefined ? undefined : { ip_address: ipAddress }),
-  };
+  return defined(active().sendDefaultPii ? { id, email, username: name, ip_address: ipAddress } : { id });
 }
