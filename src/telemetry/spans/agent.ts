@@ -127,7 +127,6 @@ export const AGENT: TracedOperation<AgentSpanOptions, AgentOperation> = {
       context: withFrame(trace.setSpan(parent, span), inner),
       frame: inner,
       signal,
-      policy: content,
       within: frame?.agent,
       opens,
       step: stepOf('agent', name, span, inner),

@@ -9,13 +9,12 @@ import { addUsage, normalizeUsage, type TokenUsage } from '../attributes/usage.t
 import { rememberModel } from '../capture.ts';
 import { defined } from '../config/records.ts';
 import { sealLabels } from '../content/seal.ts';
-import { contentPolicyOf, runAttributes } from '../context.ts';
 import { httpStatus } from '../linked-errors.ts';
 import { guard, guarded } from '../guard.ts';
 import { FALLBACK_EVENT, GEN_AI_REQUEST_MODEL, GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK } from '../semconv.ts';
 import { addUnlessAnnounced } from './fallback-breadcrumb.ts';
 import type { ChatResponse, ChatSpan, ChatSpanOptions } from './handles.ts';
-import { openChild, writeLabels } from './open-span.ts';
+import { openChild, writeLabels, type ChildSpan } from './open-span.ts';
 import { OperationSpan, type Opened, type TracedOperation } from './operation-span.ts';
 
 class ChatOperation extends OperationSpan implements ChatSpan {
@@ -103,19 +102,18 @@ class ChatOperation extends OperationSpan implements ChatSpan {
   }
 }
 
+const CHAT_SPAN: ChildSpan<ChatSpanOptions> = {
+  operation: 'chat',
+  kind: SpanKind.CLIENT,
+  subject: ({ model }) => model,
+  safeSubject: GEN_AI_REQUEST_MODEL,
+  attributes: chatAttributes,
+};
+
 /** @internal */
 export const CHAT: TracedOperation<ChatSpanOptions, ChatOperation> = {
   open(options, surroundings) {
-    const policy = contentPolicyOf(surroundings.frame);
-    const attributes = chatAttributes(options, runAttributes(surroundings.frame?.said), policy.secretsRedactor);
-    const opened = openChild(options, surroundings, {
-      operation: 'chat',
-      subject: textOf(options.model),
-      safeSubject: attributes[GEN_AI_REQUEST_MODEL],
-      kind: SpanKind.CLIENT,
-      attributes,
-      policy,
-    });
+    const opened = openChild(CHAT_SPAN, options, surroundings);
     // The names alone: the options have the conversation, and the run may be known long after its end.
     const { model, provider } = options;
     if (opened.within !== undefined) opened.within.lastModel = { model, provider };

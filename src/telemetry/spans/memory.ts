@@ -2,13 +2,11 @@ import { SpanKind } from '@opentelemetry/api';
 
 import { memoryQuery, memoryRecords } from '../attributes/content.ts';
 import { memoryAttributes } from '../attributes/memory.ts';
-import { textOf } from '../attributes/text.ts';
-import { contentPolicyOf, runAttributes } from '../context.ts';
 import type { FailurePoint } from '../failure-points.ts';
 import { guard, guarded } from '../guard.ts';
 import { GEN_AI_MEMORY_RECORD_COUNT, GEN_AI_MEMORY_STORE_ID } from '../semconv.ts';
 import type { MemoryResult, MemorySpan, MemorySpanOptions } from './handles.ts';
-import { openChild } from './open-span.ts';
+import { openChild, type ChildSpan } from './open-span.ts';
 import { OperationSpan, type Opened, type TracedOperation } from './operation-span.ts';
 
 class MemoryOperation extends OperationSpan implements MemorySpan {
@@ -57,19 +55,16 @@ function isList(value: unknown): value is readonly unknown[] {
   return guard(() => Array.isArray(value)) === true;
 }
 
+const MEMORY_SPAN: ChildSpan<MemorySpanOptions> = {
+  operation: 'memory',
+  kind: SpanKind.INTERNAL,
+  subject: ({ store }) => store,
+  safeSubject: GEN_AI_MEMORY_STORE_ID,
+  attributes: memoryAttributes,
+};
+
 /** @internal */
 export const MEMORY: TracedOperation<MemorySpanOptions, MemoryOperation> = {
-  open(options, surroundings) {
-    const policy = contentPolicyOf(surroundings.frame);
-    const attributes = memoryAttributes(options, runAttributes(surroundings.frame?.said), policy.secretsRedactor);
-    return openChild(options, surroundings, {
-      operation: 'memory',
-      subject: textOf(options.store),
-      safeSubject: attributes[GEN_AI_MEMORY_STORE_ID],
-      kind: SpanKind.INTERNAL,
-      attributes,
-      policy,
-    });
-  },
+  open: (options, surroundings) => openChild(MEMORY_SPAN, options, surroundings),
   handle: (opened, options) => new MemoryOperation(opened, options),
 };

@@ -1,7 +1,6 @@
 import {
   trace,
   type Attributes,
-  type AttributeValue,
   type Context,
   type Span,
   type SpanContext,
@@ -10,40 +9,57 @@ import {
   type TracerProvider,
 } from '@opentelemetry/api';
 
+import { textOf } from '../attributes/text.ts';
 import { VERSION } from '../config/version.ts';
 import { plainAttributes } from '../content/plain-attribute.ts';
 import type { ContentPolicy } from '../content/policy.ts';
 import type { Redactor } from '../content/redactor.ts';
 import { sealLabels } from '../content/seal.ts';
+import { contentPolicyOf, runAttributes } from '../context.ts';
 import { scopeOf } from '../current-scope.ts';
 import type { Scope } from '../scope.ts';
 import { OPERATIONS, SCOPE_NAME, type Operation } from '../semconv.ts';
 import type { SpanOptions } from './handles.ts';
 import { stepOf, type Opened, type Surroundings } from './operation-span.ts';
 
-interface ChildSpan {
+/**
+ * What distinguishes one kind of span inside an agent from another, as data.
+ *
+ * @internal
+ */
+export interface ChildSpan<Options> {
   readonly operation: Operation;
-  /** What its name says besides the operation: as it was given, and as it may be written. */
-  readonly subject: string | undefined;
-  readonly safeSubject: AttributeValue | undefined;
   readonly kind: SpanKind;
-  /** What the contract says of it; those of the scope and of the caller are added. */
-  readonly attributes: Attributes;
-  readonly policy: ContentPolicy;
-  /** Parent to prefer over the active span. */
-  readonly parent?: SpanContext | undefined;
+  /** What its name says besides the operation, as it was given. */
+  readonly subject: (options: Options) => unknown;
+  /** The attribute that says the same as it may be written. */
+  readonly safeSubject: string;
+  /** Adds what the contract says of it to what is said of its run; those of the scope and of the caller come after. */
+  readonly attributes: (options: Options, ofRun: Attributes, redactor: Redactor) => Attributes;
 }
 
-/** @internal */
-export function openChild(options: SpanOptions, { context, frame }: Surroundings, child: ChildSpan): Opened {
-  const { operation, subject, safeSubject, kind, attributes, policy } = child;
+/**
+ * @param preferred parent to prefer over the active span
+ * @internal
+ */
+export function openChild<Options extends SpanOptions>(
+  child: ChildSpan<Options>,
+  options: Options,
+  { context, frame }: Surroundings,
+  preferred?: SpanContext,
+): Opened {
+  const { operation, kind } = child;
+  const { secretsRedactor } = contentPolicyOf(frame);
+  const attributes = child.attributes(options, runAttributes(frame?.said), secretsRedactor);
   const { spanName: verb } = OPERATIONS[operation];
+  const subject = textOf(child.subject(options));
+  const safeSubject = attributes[child.safeSubject];
   const name = spanName(verb, subject);
   const safeName = safeSubject === subject ? name : spanName(verb, String(safeSubject));
-  const parent = parentContext(context, options.parent ?? child.parent);
-  addOwn(attributes, scopeOf(frame), options.attributes, policy.secretsRedactor);
+  const parent = parentContext(context, options.parent ?? preferred);
+  addOwn(attributes, scopeOf(frame), options.attributes, secretsRedactor);
   const span = tracer().startSpan(safeName, { kind, attributes }, parent);
-  sealLabels(span, safeName, attributes, policy.secretsRedactor);
+  sealLabels(span, safeName, attributes, secretsRedactor);
   return {
     span,
     name,
@@ -52,7 +68,6 @@ export function openChild(options: SpanOptions, { context, frame }: Surroundings
     context: trace.setSpan(parent, span),
     frame,
     signal: options.signal ?? frame?.agent?.signal,
-    policy,
     within: frame?.agent,
     step: stepOf(operation, name, span, frame),
   };

@@ -59,8 +59,6 @@ export interface Opened {
   /** What is known of the run the span belongs to, its own when it is an agent's. */
   readonly frame: RunFrame | undefined;
   readonly signal: AbortSignal | undefined;
-  /** What may leave of the content. */
-  readonly policy: ContentPolicy;
   /** The agent run this span is part of. */
   readonly within: AgentFrame | undefined;
   /** The agent run this span is. */
@@ -98,7 +96,6 @@ export function notOpened({ context, frame }: Surroundings): Opened {
     context,
     frame,
     signal: frame?.agent?.signal,
-    policy: contentPolicyOf(frame),
     within: undefined,
     step: undefined,
   };
@@ -154,6 +151,7 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
   readonly span: Span;
   /** The context the work runs in. Where messages of errors may leave, it knows what those must not say. */
   inside: Context;
+  /** What may leave of the content. */
   protected readonly policy: ContentPolicy;
   protected abstract readonly operation: Operation;
   /** The agent run this span is part of. */
@@ -165,7 +163,7 @@ export abstract class OperationSpan implements SpanHandle, ResultObserver {
 
   constructor(opened: Opened) {
     this.span = opened.span;
-    this.policy = opened.policy;
+    this.policy = contentPolicyOf(opened.frame);
     this.within = opened.within;
     this.#opened = opened;
     this.inside = opened.context;

@@ -2,14 +2,12 @@ import { SpanKind, trace, type SpanContext } from '@opentelemetry/api';
 
 import { active } from '../active.ts';
 import { toolArguments, toolResult } from '../attributes/content.ts';
-import { textOf } from '../attributes/text.ts';
 import { toolAttributes } from '../attributes/tool.ts';
-import { contentPolicyOf, runAttributes } from '../context.ts';
 import type { FailurePoint } from '../failure-points.ts';
 import { guarded } from '../guard.ts';
 import { GEN_AI_TOOL_CALL_RESULT_SIZE, GEN_AI_TOOL_NAME } from '../semconv.ts';
 import type { ToolResult, ToolSpan, ToolSpanOptions } from './handles.ts';
-import { openChild } from './open-span.ts';
+import { openChild, type ChildSpan } from './open-span.ts';
 import { OperationSpan, type Opened, type Surroundings, type TracedOperation } from './operation-span.ts';
 
 class ToolOperation extends OperationSpan implements ToolSpan {
@@ -53,22 +51,17 @@ class ToolOperation extends OperationSpan implements ToolSpan {
   }
 }
 
+const TOOL_SPAN: ChildSpan<ToolSpanOptions> = {
+  operation: 'tool',
+  kind: SpanKind.INTERNAL,
+  subject: ({ name }) => name,
+  safeSubject: GEN_AI_TOOL_NAME,
+  attributes: toolAttributes,
+};
+
 /** @internal */
 export const TOOL: TracedOperation<ToolSpanOptions, ToolOperation> = {
-  open(options, surroundings) {
-    const policy = contentPolicyOf(surroundings.frame);
-    const attributes = toolAttributes(options, runAttributes(surroundings.frame?.said), policy.secretsRedactor);
-    const parent = askingChat(surroundings);
-    return openChild(options, surroundings, {
-      operation: 'tool',
-      subject: textOf(options.name),
-      safeSubject: attributes[GEN_AI_TOOL_NAME],
-      kind: SpanKind.INTERNAL,
-      attributes,
-      policy,
-      parent,
-    });
-  },
+  open: (options, surroundings) => openChild(TOOL_SPAN, options, surroundings, askingChat(surroundings)),
   handle: (opened, options) => new ToolOperation(opened, options),
 };
 
