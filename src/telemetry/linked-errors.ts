@@ -31,16 +31,13 @@ const MAX_LISTED = 1_000;
 const MAX_TYPE_LENGTH = 120;
 
 /**
- * Messages that were made safe. The innermost span knows the content an error may quote, the spans around it
- * do not, so the first reading holds for all of them.
+ * Errors as they were first read, which holds from then on. Of what their messages may quote the innermost span knows,
+ * and the spans around it do not. And V8 writes a stack down when it is first read, with the message of that moment: of
+ * an error whose message is shortened later, nothing would tell its frames from those the message had quoted.
  */
-const safeMessages = acrossCopies('safe-messages', () => new WeakMap<object, string>());
+const firstReadings = acrossCopies('first-readings', () => new WeakMap<object, Reading>());
 
-/**
- * The frames of stacks as they were first read, which V8 writes down then, with the message of that moment. Of an error
- * whose message is shortened later, nothing would tell them from frames the message had quoted.
- */
-const firstFrames = acrossCopies('first-frames', () => new WeakMap<object, readonly string[] | undefined>());
+type Reading = Pick<LinkedError, 'message' | 'frames'>;
 
 /**
  * Reads a thrown value, its causes and the members of its groups, each once. Never throws, also for values
@@ -53,8 +50,7 @@ export function linkedErrors(error: unknown, policy: ContentPolicy, content?: ()
   const linked: LinkedError[] = [];
   for (const { error: found, ...link } of errorsIn(error)) {
     const type = errorType(found);
-    const frames = isObject(found) ? framesOf(found) : undefined;
-    const message = messageOf(found, type, policy, content);
+    const { message, frames } = firstReading(found, type, policy, content);
     linked.push({ ...link, index: linked.length, type: policy.secretsRedactor.text(type), message, frames });
   }
   return linked;
@@ -152,11 +148,19 @@ export function isError(value: unknown): boolean {
   return guard(() => isAnyError(value) || typeof (value as { readonly stack?: unknown }).stack === 'string') === true;
 }
 
-function framesOf(error: object): readonly string[] | undefined {
-  if (firstFrames.has(error)) return firstFrames.get(error);
-  const frames = readFrames(error);
-  firstFrames.set(error, frames);
-  return frames;
+function firstReading(
+  error: unknown,
+  type: string,
+  policy: ContentPolicy,
+  content: (() => unknown) | undefined,
+): Reading {
+  if (!isObject(error)) return { frames: undefined, message: readMessage(error, type, policy, content) };
+  let reading = firstReadings.get(error);
+  if (reading === undefined) {
+    reading = { frames: readFrames(error), message: readMessage(error, type, policy, content) };
+    firstReadings.set(error, reading);
+  }
+  return reading;
 }
 
 function readFrames(error: object): readonly string[] | undefined {
@@ -233,14 +237,6 @@ interface StatusPlaces {
 /** Providers also report 200 with an unreadable body; only a status that is a failure names one. */
 function isFailureStatus(value: unknown): value is number {
   return typeof value === 'number' && value >= 400 && value <= 599;
-}
-
-function messageOf(error: unknown, type: string, policy: ContentPolicy, content: (() => unknown) | undefined): string {
-  const known = isObject(error) ? safeMessages.get(error) : undefined;
-  if (known !== undefined) return known;
-  const message = readMessage(error, type, policy, content);
-  if (isObject(error)) safeMessages.set(error, message);
-  return message;
 }
 
 function readMessage(
