@@ -1,14 +1,10 @@
 import { active } from './active.ts';
+import type { Report } from './config/settings.ts';
 
-/** One thing a person should know, said once per `key`. */
-export interface Problem {
-  readonly key: string;
-  /** One sentence: what was expected, what came, what to do. Never a key, a header value or content. */
-  readonly message: string;
-}
+export type { Problem } from './config/settings.ts';
 
 /** Says a problem, unless it was said before. Never throws. */
-export type Reporter = (problem: Problem) => void;
+export type Reporter = Report;
 
 /**
  * Creates a reporter that writes one line per problem, by default to standard error. What a problem quotes, of an

@@ -2,15 +2,15 @@ import type { Environment } from './environment.ts';
 import { alternatives, describe, isRecord, type Kind } from './kinds.ts';
 import type { BatchOptions, RecorderOptions, SpanLimits, TracingOptions } from './options.ts';
 
-/** Something about the configuration a person should know; the message never holds a secret. */
+/** One thing a person should know, said once per `key`. */
 export interface Problem {
-  /** The option or variable it is about. */
+  /** Of the configuration, the option or variable it is about. */
   readonly key: string;
-  /** One sentence: what was expected, what came, what to do. */
+  /** One sentence: what was expected, what came, what to do. Never a key, a header value or content. */
   readonly message: string;
 }
 
-/** Receives problems of the environment. */
+/** Receives problems. */
 export type Report = (problem: Problem) => void;
 
 /** Path of an option inside `TracingOptions`. */

@@ -1,8 +1,6 @@
+import type { Environment } from '../config/environment.ts';
 import type { Reporter } from '../diagnostics.ts';
 import { nodeModules } from './node-modules.ts';
-
-/** Environment variables by name, as in `process.env`. Those that name proxies are read, in lower and upper case. */
-export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
 
 /** A proxy requests go through. */
 export interface Proxy {
@@ -26,7 +24,7 @@ export interface Proxy {
  *
  * @see https://pkg.go.dev/golang.org/x/net/http/httpproxy#Config whose rules these are
  */
-export function proxyFor(url: string, environment: ProxyEnvironment, report: Reporter): Proxy | undefined {
+export function proxyFor(url: string, environment: Environment, report: Reporter): Proxy | undefined {
   const target = new URL(url);
   const named = variableFor(target.protocol, environment);
   if (named === undefined || isLoopback(target) || isExempt(target, environment)) return undefined;
@@ -45,11 +43,11 @@ interface NamedProxy {
   readonly value: string;
 }
 
-function variableFor(protocol: string, environment: ProxyEnvironment): NamedProxy | undefined {
+function variableFor(protocol: string, environment: Environment): NamedProxy | undefined {
   return named(protocol === 'https:' ? 'https_proxy' : 'http_proxy', environment) ?? named('all_proxy', environment);
 }
 
-function named(lowerCase: string, environment: ProxyEnvironment): NamedProxy | undefined {
+function named(lowerCase: string, environment: Environment): NamedProxy | undefined {
   for (const variable of [lowerCase, lowerCase.toUpperCase()]) {
     const value = environment[variable]?.trim() ?? '';
     if (value !== '') return { variable, value };
@@ -91,7 +89,7 @@ function isLoopback({ hostname }: URL): boolean {
   return host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
-function isExempt(target: URL, environment: ProxyEnvironment): boolean {
+function isExempt(target: URL, environment: Environment): boolean {
   const entries = (named('no_proxy', environment)?.value ?? '').toLowerCase().split(/[\s,]+/);
   return entries.some((entry) => entry !== '' && covers(entry, target));
 }

@@ -2,6 +2,7 @@ import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
 
 import { projectUrl, sentryAuth, type Dsn } from '../config/dsn.ts';
+import type { Environment } from '../config/environment.ts';
 import { SENTRY_AUTH_HEADER } from '../config/headers.ts';
 import { VERSION } from '../config/version.ts';
 import type { Problem, Reporter } from '../diagnostics.ts';
@@ -11,7 +12,7 @@ import { gzip, gzipNow } from '../http/compress.ts';
 import { createConnection } from '../http/connection.ts';
 import type { Explanation } from '../http/explain-connection.ts';
 import { post, type Answer, type PostTarget } from '../http/post.ts';
-import { proxyFor, type ProxyEnvironment } from '../http/proxy.ts';
+import { proxyFor } from '../http/proxy.ts';
 import { askedPauseMs } from '../http/rate-limits.ts';
 import type { LastWord } from '../http/last-words.ts';
 import { createEnvelope, encodeEvent, type EncodedEvent } from './envelope.ts';
@@ -105,7 +106,7 @@ export interface IssueSenderOptions {
   /** Longest time for one request. Default 10 seconds. */
   readonly requestTimeoutMs?: number;
   /** Names the proxies to go through. Default none. */
-  readonly proxyEnvironment?: ProxyEnvironment;
+  readonly proxyEnvironment?: Environment;
   /** Has more room than the memory: what that does not hold waits there. */
   readonly journal?: EventJournal;
   readonly clock?: Clock;

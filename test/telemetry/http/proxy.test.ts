@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
-import { proxyFor, type Proxy, type ProxyEnvironment } from '../../../src/telemetry/http/proxy.ts';
+import type { Environment } from '../../../src/telemetry/config/environment.ts';
+import { proxyFor, type Proxy } from '../../../src/telemetry/http/proxy.ts';
 
 const lines: string[] = [];
 
-function proxyOf(url: string, environment: ProxyEnvironment): Proxy | undefined {
+function proxyOf(url: string, environment: Environment): Proxy | undefined {
   lines.length = 0;
   return proxyFor(url, environment, ({ message }) => lines.push(message));
 }
@@ -12,7 +13,7 @@ function proxyOf(url: string, environment: ProxyEnvironment): Proxy | undefined 
 const P = 'http://proxy.test:3128';
 
 describe('the proxy for a URL', () => {
-  it.each<[url: string, environment: ProxyEnvironment, variable: string | undefined]>([
+  it.each<[url: string, environment: Environment, variable: string | undefined]>([
     ['https://sentry.test/', { HTTPS_PROXY: P }, 'HTTPS_PROXY'],
     ['https://sentry.test/', { https_proxy: P }, 'https_proxy'],
     ['https://sentry.test/', { https_proxy: P, HTTPS_PROXY: 'http://other.test' }, 'https_proxy'],
