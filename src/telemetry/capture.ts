@@ -186,8 +186,10 @@ export function decideFailures(
   place: FailurePlace,
 ): void {
   if (held.length === 0) return;
-  const told = end !== undefined && isIssue(held, end.value, place) ? toldWith(end.value) : new Set();
   const ending = held.filter(({ failure }) => end !== undefined && Object.is(end.value, failure.error));
+  // Its Issue is one that is held, or one that the application has captured.
+  const isCaptured = end !== undefined && recordedFailure(end.value, place)?.isCaptured === true;
+  const told = isCaptured || ending.some(({ isIssue }) => isIssue) ? toldWith(end?.value) : new Set();
   // Of a value without identity that was thrown several times, the last one.
   const ended = new Set(isObject(end?.value) ? ending : ending.slice(-1));
   for (const one of held) {
@@ -200,12 +202,6 @@ export function decideFailures(
       decide({ ...failure, handled: true });
     }
   }
-}
-
-/** Whether an Issue tells of an error: one that is held, or one that the application has captured. */
-function isIssue(held: readonly HeldFailure[], error: unknown, place: FailurePlace): boolean {
-  const itself = held.filter(({ failure }) => Object.is(failure.error, error));
-  return itself.some((one) => one.isIssue) || recordedFailure(error, place)?.isCaptured === true;
 }
 
 /** What an application says of something it captures by itself, and of nothing else. */
