@@ -167,26 +167,16 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
     dropped[reason] = (dropped[reason] ?? 0) + count;
   };
 
-  const countFailed = (count: number): void => {
-    failed += count;
-  };
-
   const sayUndelivered = (count: number, { cause, sentence }: Explanation): void => {
     lastError = sentence;
     report({ key: `issues:${cause}`, message: `${countIssues(count)} not delivered: ${sentence}` });
   };
 
-  /** Gives up events nobody decided on. What the journal has is sent at the next start, and the rest is lost. */
-  const giveUp = (kept: number, unkept: number, countLost: (count: number) => void, why: Explanation): void => {
-    leftOnDisk += kept;
-    if (kept > 0) {
-      lastError = why.sentence;
-      report({ key: 'issues:left', message: `${countIssues(kept)} left on disk for the next start: ${lastError}` });
-    }
-    if (unkept > 0) {
-      countLost(unkept);
-      sayUndelivered(unkept, why);
-    }
+  /** Gives up events that the journal has. */
+  const leaveOnDisk = (count: number, sentence: string): void => {
+    leftOnDisk += count;
+    lastError = sentence;
+    report({ key: 'issues:left', message: `${countIssues(count)} left on disk for the next start: ${sentence}` });
   };
 
   /** Said with the first one, when nobody knows how many there will be. */
@@ -244,7 +234,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
   const refused = (event: PendingEvent, answer: Answer): void => {
     if (!pending.take(event)) return;
     const why = explainAnswer(answer, target);
-    if (!isAboutTheEvent(answer)) return giveUp(event.isKept ? 1 : 0, event.isKept ? 0 : 1, countFailed, why);
+    if (event.isKept && !isAboutTheEvent(answer)) return leaveOnDisk(1, why.sentence);
     failed += 1;
     strike(event);
     sayUndelivered(1, why);
@@ -370,7 +360,11 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
       const { kept, unkept, trouble } = pending.clear();
       const them = kept + unkept === 1 ? 'it' : 'them';
       const sentence = trouble ?? `${host} did not take ${them} before the time for it was over`;
-      giveUp(kept, unkept, (count) => countDropped('closed', count), { cause: 'closed', sentence });
+      if (kept > 0) leaveOnDisk(kept, sentence);
+      if (unkept > 0) {
+        countDropped('closed', unkept);
+        sayUndelivered(unkept, { cause: 'closed', sentence });
+      }
       connection.abort();
       rest?.end();
       checkFlushes();
