@@ -80,23 +80,29 @@ export function createPendingEvents({ maxCount, maxBytes }: PendingLimits, journ
   const behind = new Set<PendingEvent | Place>();
   const generations = createGenerations();
   let underWay: PendingEvent | undefined;
-  let placesBehind = 0;
-  let waitingCount = 0;
-  let waitingBytes = 0;
+  /** Of the events in memory. */
+  let bytes = 0;
 
-  const size = (): number => events.size + places.size + placesBehind;
+  /** Whether one more can wait in memory, where the one that is under way takes no room. */
+  const hasRoomFor = (length: number): boolean => {
+    const count = underWay === undefined ? events.size : events.size - 1;
+    const waitingBytes = bytes - (underWay?.payload.length ?? 0);
+    return count < maxCount && waitingBytes + length <= maxBytes;
+  };
 
-  const countAsWaiting = (event: PendingEvent, sign: 1 | -1): void => {
-    waitingCount += sign;
-    waitingBytes += sign * event.payload.length;
+  /** Puts an event into the memory. */
+  const hold = (event: PendingEvent): PendingEvent => {
+    events.add(event);
+    bytes += event.payload.length;
+    return event;
   };
 
   /** Takes an event out of the memory. */
   const remove = (event: PendingEvent): boolean => {
     if (!events.delete(event)) return false;
+    bytes -= event.payload.length;
     behind.delete(event);
     if (event === underWay) underWay = undefined;
-    else countAsWaiting(event, -1);
     return true;
   };
 
@@ -112,9 +118,7 @@ export function createPendingEvents({ maxCount, maxBytes }: PendingLimits, journ
     const { id, generation, attempts } = place;
     const payload = journal.read(id);
     if (payload !== undefined) {
-      const event = { eventId: id, payload: Buffer.from(payload), generation, attempts, isKept: true };
-      events.add(event);
-      return event;
+      return hold({ eventId: id, payload: Buffer.from(payload), generation, attempts, isKept: true });
     }
     generations.remove(place);
     journal.onGone();
@@ -122,7 +126,7 @@ export function createPendingEvents({ maxCount, maxBytes }: PendingLimits, journ
   };
 
   const nextInMemory = (): PendingEvent | undefined => {
-    for (const event of events) if (!behind.has(event)) return started(event);
+    for (const event of events) if (!behind.has(event)) return event;
     return undefined;
   };
 
@@ -137,24 +141,16 @@ export function createPendingEvents({ maxCount, maxBytes }: PendingLimits, journ
   const nextBehind = (): PendingEvent | undefined => {
     for (const one of behind) {
       behind.delete(one);
-      if ('payload' in one) return started(one);
-      placesBehind -= 1;
-      const event = read(one);
+      const event = 'payload' in one ? one : read(one);
       if (event !== undefined) return event;
     }
     return undefined;
   };
 
-  /** An event that waited in memory. */
-  const started = (event: PendingEvent): PendingEvent => {
-    countAsWaiting(event, -1);
-    return event;
-  };
-
   return {
     [Symbol.iterator]: () => events.values(),
     get size() {
-      return size();
+      return generations.size;
     },
     get oldestGeneration() {
       return generations.oldest;
@@ -163,16 +159,14 @@ export function createPendingEvents({ maxCount, maxBytes }: PendingLimits, journ
     add(event, isKept) {
       const gone: PendingEvent[] = [];
       for (const older of events) {
-        if (waitingCount < maxCount && waitingBytes + event.payload.length <= maxBytes) break;
+        if (hasRoomFor(event.payload.length)) break;
         if (older === underWay) continue;
         if (!older.isKept) {
           take(older);
           gone.push(older);
         } else if (remove(older)) places.push(placeOf(older));
       }
-      const newest = { ...event, isKept, generation: generations.add(), attempts: noAttempts() };
-      events.add(newest);
-      countAsWaiting(newest, 1);
+      hold({ ...event, isKept, generation: generations.add(), attempts: noAttempts() });
       return gone;
     },
     addKept(id) {
@@ -187,27 +181,19 @@ export function createPendingEvents({ maxCount, maxBytes }: PendingLimits, journ
     putBehind(event) {
       if (event !== underWay) return;
       underWay = undefined;
-      if (event.isKept) {
-        events.delete(event);
-        behind.add(placeOf(event));
-        placesBehind += 1;
-      } else {
-        behind.add(event);
-        countAsWaiting(event, 1);
-      }
+      if (event.isKept) remove(event);
+      behind.add(event.isKept ? placeOf(event) : event);
     },
     clear() {
       const unkept = [...events].filter(({ isKept }) => !isKept).length;
-      const kept = size() - unkept;
+      const kept = generations.size - unkept;
       const failed = [...behind, ...events].findLast(({ attempts }) => attempts.trouble !== undefined);
       events.clear();
       behind.clear();
       while (places.shift() !== undefined);
       generations.clear();
       underWay = undefined;
-      placesBehind = 0;
-      waitingCount = 0;
-      waitingBytes = 0;
+      bytes = 0;
       return { kept, unkept, trouble: failed?.attempts.trouble };
     },
   };
@@ -219,6 +205,8 @@ function noAttempts(): Attempts {
 
 /** How many events there are of each generation. */
 interface Generations {
+  /** Of all of them together. */
+  readonly size: number;
   readonly oldest: number | undefined;
   begin(): number;
   /** Counts an event of the newest one. Answers which that is. */
@@ -231,7 +219,11 @@ function createGenerations(): Generations {
   /** Lowest first, because nothing is added to one that is not the newest. */
   const counts = new Map<number, number>();
   let newest = 0;
+  let size = 0;
   return {
+    get size() {
+      return size;
+    },
     get oldest() {
       return counts.keys().next().value;
     },
@@ -241,13 +233,18 @@ function createGenerations(): Generations {
     },
     add() {
       counts.set(newest, (counts.get(newest) ?? 0) + 1);
+      size += 1;
       return newest;
     },
     remove({ generation }) {
+      size -= 1;
       const left = (counts.get(generation) ?? 0) - 1;
       if (left > 0) counts.set(generation, left);
       else counts.delete(generation);
     },
-    clear: () => counts.clear(),
+    clear() {
+      counts.clear();
+      size = 0;
+    },
   };
 }
