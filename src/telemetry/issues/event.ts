@@ -37,10 +37,7 @@ const MAX_BREADCRUMBS = 100;
 const MAX_TRANSACTION = 200;
 
 /** What happened, as opposed to when, where and to whom: all that tells one kind of failure from another. */
-export interface EventOutline extends Pick<SentryEvent, 'level' | 'tags' | 'fingerprint' | 'exception' | 'logentry'> {
-  /** What the storm guard has added. */
-  readonly contexts?: SentryEvent['contexts'];
-}
+export type EventOutline = Pick<SentryEvent, 'level' | 'tags' | 'fingerprint' | 'exception' | 'logentry'>;
 
 /**
  * The Sentry event of a failure or a message, ready to be sent. Never throws, whatever was thrown.
@@ -121,7 +118,7 @@ function circumstances(
   captured: Captured & Partial<CapturedFailure>,
   tags: SentryEvent['tags'],
   environment: IssueEnvironment,
-): Omit<SentryEvent, Exclude<keyof EventOutline, 'contexts'>> {
+): Omit<SentryEvent, keyof EventOutline> {
   const { occurredAtMs, transaction, user, policy = active().content } = captured;
   const { secretsRedactor } = policy;
   const breadcrumbs = guard(() => eventBreadcrumbs(captured.breadcrumbs, policy)) ?? [];

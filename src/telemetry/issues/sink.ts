@@ -13,7 +13,7 @@ import { createHooks } from './hooks.ts';
 import type { IssueOptions } from './options.ts';
 import type { EventJournal } from './sender.ts';
 import { findSentrySdk, type SentrySdk } from './sentry-sdk.ts';
-import type { StormGuard } from './storm.ts';
+import { withHeldBack, type StormGuard } from './storm.ts';
 import { createSurvivedFailures, type SurvivedFailure } from './survived-failures.ts';
 import { hasEndedRun, isAnotherFailure, isOfTold, runOf, type Taken } from './taken.ts';
 
@@ -132,8 +132,9 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
   };
 
   const sendFewOfAKind = ({ event, detail }: Drawn): void => {
-    const admitted = event === null ? undefined : guard.admit(event, detail);
-    if (admitted !== undefined) send(admitted);
+    if (event === null) return;
+    const heldBack = guard.admit(event, detail);
+    if (heldBack !== undefined) send(withHeldBack(event, heldBack));
   };
 
   const handOver = (told: CapturedFailure | CapturedMessage, capture: SentrySdk['capture']): void => {
@@ -154,9 +155,9 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
     if (sdk === undefined && !isSampled()) return;
     const outline = outlineOf(captured);
     rememberIssue(captured, outline);
-    const admitted = guard.admit(outline, detailOf(captured, outline));
-    if (admitted === undefined) return;
-    const told = withFaultlineContext(captured, admitted.contexts?.['faultline']);
+    const heldBack = guard.admit(outline, detailOf(captured, outline));
+    if (heldBack === undefined) return;
+    const told = withHeldBack(captured, heldBack);
     if (sdk === undefined) send(createEvent(told, environment, outline));
     else handOver(told, reserved ?? sdk.capture);
   };
@@ -302,15 +303,6 @@ type Waiting = Pick<HeldFailure, 'failure' | 'decide'>;
 /** A failure as it turned out. What is known of it by now may be less than when it happened. */
 function turnedOut(failure: CapturedFailure, outcome: CapturedFailure | 'dropped'): CapturedFailure | 'dropped' {
   return outcome === 'dropped' ? outcome : { ...failure, handled: outcome.handled, level: outcome.level };
-}
-
-function withFaultlineContext<T extends CapturedFailure | CapturedMessage>(
-  captured: T,
-  facts: Readonly<Record<string, unknown>> | undefined,
-): T {
-  if (facts === undefined) return captured;
-  const { contexts } = captured;
-  return { ...captured, contexts: { ...contexts, faultline: { ...contexts['faultline'], ...facts } } };
 }
 
 /** Keeps an event whose run is not over, unless enough of its kind are kept. The function strikes it again. */

@@ -1,3 +1,4 @@
+import type { Captured } from '../captured.ts';
 import { guard } from '../guard.ts';
 import type { SentryEvent } from './sentry-event.ts';
 
@@ -11,8 +12,7 @@ export interface StormLimits {
 }
 
 /** What is read of an event. */
-type JudgedEvent = Pick<SentryEvent, 'level' | 'fingerprint' | 'exception' | 'logentry'> &
-  Partial<Pick<SentryEvent, 'contexts'>>;
+type JudgedEvent = Pick<SentryEvent, 'level' | 'fingerprint' | 'exception' | 'logentry'>;
 
 /**
  * Lets the first events of a kind through and holds the others back, so that one failure is not a storm. One that cannot
@@ -20,12 +20,12 @@ type JudgedEvent = Pick<SentryEvent, 'level' | 'fingerprint' | 'exception' | 'lo
  */
 export interface StormGuard {
   /**
-   * The event as it is to be sent, or undefined when it is held back. The first one of its kind in a later
-   * window says in `contexts.faultline.held_back` how many were held back before it.
+   * Of an event that is let through, how many of its kind were held back since the last one was; undefined when it is
+   * held back itself.
    *
    * @param detail what tells kinds of one fingerprint apart
    */
-  admit<Event extends JudgedEvent>(event: Event, detail?: string): Event | undefined;
+  admit(event: JudgedEvent, detail?: string): number | undefined;
   /**
    * Whether an event may be kept on disk until it is known whether it is sent: of a kind no more than would be let
    * through. The function gives the place back, to be called before the event is judged.
@@ -91,7 +91,7 @@ export function createStormGuard(now: () => number, limits: StormLimits = {}): S
     },
     admit(event, detail) {
       const kind = kindOf(event, detail);
-      if (kind === undefined) return event;
+      if (kind === undefined) return 0;
       if (kind.passed >= maxPerWindow) {
         kind.heldBack += 1;
         heldBack += 1;
@@ -99,11 +99,10 @@ export function createStormGuard(now: () => number, limits: StormLimits = {}): S
         return undefined;
       }
       kind.passed += 1;
-      const { heldBack: held_back } = kind;
-      if (held_back === 0) return event;
+      const toTell = kind.heldBack;
       kind.heldBack = 0;
-      untold -= held_back;
-      return guard(() => withHeldBack(event, held_back)) ?? event;
+      untold -= toTell;
+      return toTell;
     },
     reserve(event, detail) {
       const kind = kindOf(event, detail);
@@ -118,8 +117,15 @@ export function createStormGuard(now: () => number, limits: StormLimits = {}): S
   };
 }
 
-function withHeldBack<Event extends JudgedEvent>(event: Event, held_back: number): Event {
-  return { ...event, contexts: { ...event.contexts, faultline: { ...event.contexts?.['faultline'], held_back } } };
+/** An event, or what one is made of, that says in `contexts.faultline.held_back` how many were held back before it. */
+export function withHeldBack<T extends Partial<Pick<Captured, 'contexts'>>>(told: T, held_back: number): T {
+  if (held_back === 0) return told;
+  const telling = (): T => ({
+    ...told,
+    contexts: { ...told.contexts, faultline: { ...told.contexts?.['faultline'], held_back } },
+  });
+  // `beforeSend` may have made anything of it.
+  return guard(telling) ?? told;
 }
 
 /**
