@@ -26,8 +26,6 @@ export type { SentryEvent } from './sentry-event.ts';
 export interface IssueEnvironment {
   readonly release?: string;
   readonly environment: string;
-  /** Default: `host.name` of the resource, else the name of the machine. */
-  readonly serverName?: string;
   readonly resource: Readonly<Record<string, unknown>>;
 }
 
@@ -133,7 +131,7 @@ function circumstances(
     environment: secretsRedactor.text(environment.environment),
     ...defined({
       transaction: transaction && secretsRedactor.text(transaction).slice(0, MAX_TRANSACTION).toWellFormed(),
-      server_name: environment.serverName ?? guard(() => secretsRedactor.text(serverName(resource))),
+      server_name: guard(() => secretsRedactor.text(serverName(resource))),
       release: environment.release && secretsRedactor.text(environment.release),
       user: user && guard(() => eventUser(user, secretsRedactor)),
       breadcrumbs: breadcrumbs.length === 0 ? undefined : { values: breadcrumbs },

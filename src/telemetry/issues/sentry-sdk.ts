@@ -182,7 +182,7 @@ function captureMessage(client: Client, current: Scope, captured: CapturedMessag
 
 /** The event we would have sent. What it says of the process is left to the SDK. */
 function eventOf(captured: CapturedFailure | CapturedMessage): SentryEvent {
-  return createEvent(captured, { environment: '', serverName: '', resource: {} });
+  return createEvent(captured, { environment: '', resource: {} });
 }
 
 /** A scope for one event, which makes of it what we would have sent. */

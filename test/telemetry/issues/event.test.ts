@@ -160,11 +160,10 @@ describe('the event of a failure', () => {
 
   it('leaves out what nobody knows', () => {
     const { point: _, ...failure } = captured('out of stock', { mechanism: 'generic' });
-    const { server_name: _name, release: _release, ...always } = common;
+    const { release: _release, ...always } = common;
     const { app_name: _app, app_version: _version, ...app } = contexts.app;
-    expect(createEvent(failure, { environment: 'staging', serverName: 'worker-1', resource: {} })).toEqual({
+    expect(createEvent(failure, { environment: 'staging', resource: {} })).toEqual({
       ...always,
-      server_name: 'worker-1',
       environment: 'staging',
       contexts: { ...contexts, app },
       fingerprint: ['captured', 'string', 'out of stock'],
