@@ -46,9 +46,9 @@ export { endStreamSpans } from './telemetry/sampling/stream-spans.ts';
 export { captureException, captureMessage, type CaptureContext } from './telemetry/capture.ts';
 export type { Breadcrumb, Level } from './telemetry/captured.ts';
 export type { ErrorClass, ErrorPattern } from './telemetry/issues/classification.ts';
+export type { IssueOptions } from './telemetry/issues/options.ts';
 export type { IssueStatus } from './telemetry/issues/sender.ts';
 export type { SentryEvent } from './telemetry/issues/sentry-event.ts';
-export type { IssueOptions } from './telemetry/issues/sink.ts';
 
 export { getRunContext, withRunContext } from './telemetry/context.ts';
 export { addBreadcrumb, setContext, setTag, setUser } from './telemetry/current-scope.ts';

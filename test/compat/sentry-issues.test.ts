@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import type { SentryEvent } from '../../src/telemetry/issues/event.ts';
+import type { SentryEvent } from '../../src/telemetry/issues/sentry-event.ts';
 import { startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
 import { runNode, type Ended } from '../support/run-node.ts';
 import { installApp, type App } from './support/app.ts';

@@ -20,8 +20,6 @@ import { runtimeContexts, serverName } from './runtime-contexts.ts';
 import type { SentryBreadcrumb, SentryEvent, SentryUser } from './sentry-event.ts';
 import { issueTags } from './tags.ts';
 
-export type { SentryEvent } from './sentry-event.ts';
-
 /** What every Issue of this process says. */
 export interface IssueEnvironment {
   readonly release?: string;

@@ -4,9 +4,10 @@ import type { TelemetryConfig } from '../config/resolve.ts';
 import type { Reporter } from '../diagnostics.ts';
 import { systemClock } from '../http/clock.ts';
 import type { LastWord } from '../http/last-words.ts';
+import type { IssueOptions } from './options.ts';
 import { countIssues, createIssueSender, type EventJournal, type IssueStatus } from './sender.ts';
 import { findSentrySdk } from './sentry-sdk.ts';
-import { createIssueSink, type IssueOptions, type ReleasableSink } from './sink.ts';
+import { createIssueSink, type ReleasableSink } from './sink.ts';
 import { createStormGuard } from './storm.ts';
 import { captureUncaught } from './uncaught.ts';
 

@@ -4,7 +4,7 @@ import type { CapturedFailure, CapturedMessage } from '../captured.ts';
 import { toldWith } from '../linked-errors.ts';
 import { crashOf, crashWith, inIssueOf } from './crash.ts';
 import { encodeEvent } from './envelope.ts';
-import { createEvent, outlineOf, type EventOutline, type IssueEnvironment, type SentryEvent } from './event.ts';
+import { createEvent, outlineOf, type EventOutline, type IssueEnvironment } from './event.ts';
 import { failureDetail } from './fingerprint.ts';
 import type { Clock } from '../http/clock.ts';
 import { createHandedOver, type HandedOver } from './handed-over.ts';
@@ -12,12 +12,11 @@ import { createHeldFailures, forgottenFailure, type Settle } from './held-failur
 import { createHooks } from './hooks.ts';
 import type { IssueOptions } from './options.ts';
 import type { EventJournal } from './sender.ts';
+import type { SentryEvent } from './sentry-event.ts';
 import { findSentrySdk, type SentrySdk } from './sentry-sdk.ts';
 import { withHeldBack, type StormGuard } from './storm.ts';
 import { createSurvivedFailures, type SurvivedFailure } from './survived-failures.ts';
 import { hasEndedRun, isAnotherFailure, isOfTold, runOf, type Taken } from './taken.ts';
-
-export type { IssueOptions } from './options.ts';
 
 export interface IssueSinkParts {
   readonly send: (event: SentryEvent) => void;

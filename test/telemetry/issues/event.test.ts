@@ -8,7 +8,8 @@ import { activate } from '../../../src/telemetry/active.ts';
 import { VERSION } from '../../../src/telemetry/config/version.ts';
 import { createContentPolicy } from '../../../src/telemetry/content/policy.ts';
 import type { CapturedFailure, CapturedMessage } from '../../../src/telemetry/captured.ts';
-import { createEvent, type SentryEvent } from '../../../src/telemetry/issues/event.ts';
+import { createEvent } from '../../../src/telemetry/issues/event.ts';
+import type { SentryEvent } from '../../../src/telemetry/issues/sentry-event.ts';
 import { fc } from '../../support/properties.ts';
 
 let deactivate: () => void;
