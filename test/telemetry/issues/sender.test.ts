@@ -34,6 +34,7 @@ import {
 } from '../../../src/testing/fake-sentry.ts';
 import { NOTHING } from '../../support/nothing.ts';
 import { ONLY_SHORT_WAITS } from '../../support/only-short-waits.ts';
+import { settled, watchRejections } from '../../support/process-events.ts';
 import { runScript } from '../../support/run-script.ts';
 import { selfSigned } from '../http/certificate.ts';
 import { answered } from '../http/answers.ts';
@@ -1131,11 +1132,7 @@ describe('whatever a server does', () => {
   const acts = fc.array(fc.constantFrom('send', 'send', 'send', 'turn', 'flush', 'close'), { maxLength: 25 });
 
   it('every event is decided once, nothing is thrown, and every flush settles', async () => {
-    const rejections: unknown[] = [];
-    const onRejection = (reason: unknown): void => void rejections.push(reason);
-    process.on('unhandledRejection', onRejection);
-    onTestFinished(() => void process.off('unhandledRejection', onRejection));
-
+    const rejections = watchRejections();
     let planned: Behaviour[] = [];
     let accepted = 0;
     const server = await startServer((request, response) => {
@@ -1188,6 +1185,7 @@ describe('whatever a server does', () => {
       }),
       { numRuns: 150 },
     );
+    await settled();
     expect(rejections).toEqual([]);
   });
 });
