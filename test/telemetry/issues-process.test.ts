@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import type { SentryEvent } from '../../src/index.ts';
 import { startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
 import { ONLY_SHORT_WAITS } from '../support/only-short-waits.ts';
 import { runScript, type Ended } from '../support/run-script.ts';
+import { receivedEvents } from './issues/sending.ts';
 
 let sentry: FakeSentry;
 beforeEach(async () => {
@@ -35,16 +35,10 @@ const DIES_IN_A_RUN = `traceAgent({ name: 'helper' }, async () => {
 
 /** Class, level and mechanism of each Issue that arrived. */
 function issues(): readonly unknown[] {
-  return sentry.envelopes.flatMap(({ items }) =>
-    items.map(({ payload }) => {
-      const { level, exception } = payload as {
-        level: string;
-        exception: { values: { type: string; mechanism: { type: string; handled: boolean } }[] };
-      };
-      const { type, mechanism } = exception.values.at(-1)!;
-      return [type, level, mechanism.type, mechanism.handled];
-    }),
-  );
+  return receivedEvents(sentry).map(({ level, exception }) => {
+    const { type, mechanism } = exception!.values.at(-1)!;
+    return [type, level, mechanism.type, mechanism.handled];
+  });
 }
 
 async function endsAlike(end: string): Promise<Ended> {
@@ -96,7 +90,7 @@ describe('Issues of a process', () => {
         return new Promise(() => {});
       });
     `);
-    const all = sentry.envelopes.flatMap(({ items }) => items.map(({ payload }) => payload as SentryEvent));
+    const all = receivedEvents(sentry);
     const recovered = all.find(({ level }) => level === 'warning');
     const fatal = all.find(({ level }) => level === 'fatal');
     expect(fatal).toMatchObject({
@@ -125,7 +119,7 @@ describe('Issues of a process', () => {
       });
       throw new RangeError('job failed', { cause: survive() });
     `);
-    const all = sentry.envelopes.flatMap(({ items }) => items.map(({ payload }) => payload as SentryEvent));
+    const all = receivedEvents(sentry);
     expect(all).toMatchObject([
       {
         level: 'fatal',
@@ -151,7 +145,7 @@ describe('Issues of a process', () => {
       throw new RangeError('job failed', { cause: survive() });
     `;
     await runScript(program(source, 'captureContent: true'), { env: { SENTRY_DSN: sentry.dsn } });
-    const all = sentry.envelopes.flatMap(({ items }) => items.map(({ payload }) => payload as SentryEvent));
+    const all = receivedEvents(sentry);
     expect(all.map(({ level, contexts }) => [level, contexts['last']])).toEqual([
       ['fatal', { error: 'Error: [message withheld]' }],
     ]);
@@ -374,8 +368,7 @@ describe('Issues of a process', () => {
       throw ${end};
     `);
     expect(issues()).toEqual([[type, 'fatal', 'onunhandledrejection', false]]);
-    const { payload } = sentry.envelopes[0]!.items[0]!;
-    const { breadcrumbs, ...event } = payload as SentryEvent;
+    const { breadcrumbs, ...event } = receivedEvents(sentry)[0]!;
     const span = sentry.spans.find(({ name }) => name === 'execute_tool book');
     expect(event).toMatchObject({
       transaction: 'agent.invoke helper',
@@ -400,7 +393,7 @@ describe('Issues of a process', () => {
       ['BookingError', 'warning', 'faultline.tool.execution', true],
       ['BookingError', 'fatal', 'onunhandledrejection', false],
     ]);
-    const [told, again] = sentry.envelopes.map(({ items }) => (items[0]!.payload as SentryEvent).fingerprint);
+    const [told, again] = receivedEvents(sentry).map(({ fingerprint }) => fingerprint);
     expect(again).toEqual(told);
   });
 

@@ -33,6 +33,7 @@ import { createAgent, defineTool, type MemoryStore } from '../../src/runtime/ind
 import { startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
 import { scriptedModel } from '../../src/testing/scripted-model.ts';
 import { prerender } from '../support/prerendered-page.ts';
+import { letters, receivedEvents } from './issues/sending.ts';
 
 let sentry: FakeSentry;
 let tracing: Tracing | undefined;
@@ -67,7 +68,7 @@ function setup(options: SetupOptions = {}): Tracing {
 
 /** The events Sentry got, in the order in which they came: what was survived waits a moment. */
 function events(): SentryEvent[] {
-  return sentry.envelopes.flatMap(({ items }) => items.map(({ payload }) => payload as SentryEvent));
+  return receivedEvents(sentry);
 }
 
 function onlyEvent(): SentryEvent {
@@ -121,9 +122,6 @@ function failingLater(name: string): Promise<never> {
 function survive(error: unknown): void {
   traceAgent({ name: 'helper' }, () => quietly(() => failingTool(error)));
 }
-
-/** Names without numbers in them, which would be one kind. */
-const letters = (count: number): string => String(count).replaceAll(/\d/g, (digit) => 'abcdefghij'[Number(digit)]!);
 
 /** The messages of all errors in all Issues. */
 function everythingTold(): readonly unknown[] {

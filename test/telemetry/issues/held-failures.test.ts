@@ -19,7 +19,7 @@ import type { CapturedFailure } from '../../../src/telemetry/captured.ts';
 import { createHeldFailures, forgottenFailure } from '../../../src/telemetry/issues/held-failures.ts';
 import { startFakeSentry, type FakeSentry } from '../../../src/testing/fake-sentry.ts';
 import { turnedClock } from '../http/clocks.ts';
-import { receivedEvents } from './sending.ts';
+import { letters, receivedEvents } from './sending.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -43,9 +43,6 @@ function failingTool(error: Error, name = 'book'): void {
     });
   expect(call).toThrow(error.message);
 }
-
-/** Names without numbers in them, which would be one kind. */
-const letters = (count: number): string => String(count).replaceAll(/\d/g, (digit) => 'abcdefghij'[Number(digit)]!);
 
 async function issues(): Promise<readonly SentryEvent[]> {
   await tracing.flush();

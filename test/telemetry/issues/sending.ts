@@ -37,6 +37,11 @@ export function receivedEvents({ envelopes }: Pick<FakeSentry, 'envelopes'>): Se
   return envelopes.flatMap(({ items }) => items.map(({ payload }) => payload as SentryEvent));
 }
 
+/** Names without numbers in them, which would be one kind. */
+export function letters(count: number): string {
+  return String(count).replaceAll(/\d/g, (digit) => 'abcdefghij'[Number(digit)]!);
+}
+
 /** A journal in memory. */
 export function aJournal(): EventJournal & { readonly kept: ReadonlyMap<string, string> } {
   const kept = new Map<string, string>();

@@ -7,7 +7,7 @@ import type { SentryEvent } from '../../../src/telemetry/issues/sentry-event.ts'
 import { createIssueSink, type IssueSinkParts, type ReleasableSink } from '../../../src/telemetry/issues/sink.ts';
 import { createStormGuard, type StormGuard } from '../../../src/telemetry/issues/storm.ts';
 import { turnedClock, type TurnedClock } from '../http/clocks.ts';
-import { aJournal } from './sending.ts';
+import { aJournal, letters } from './sending.ts';
 
 interface Given {
   readonly sink: ReleasableSink;
@@ -52,9 +52,6 @@ function aFailure(error: Error = new TypeError('boom')): CapturedFailure {
 function anEnd(): CapturedFailure {
   return { ...aFailure(), handled: false };
 }
-
-/** Names without numbers in them, which would be one kind. */
-const letters = (count: number): string => String(count).replaceAll(/\d/g, (digit) => 'abcdefghij'[Number(digit)]!);
 
 describe('one failure that repeats', () => {
   it.each([undefined, (event: SentryEvent) => ({ ...event })])(
