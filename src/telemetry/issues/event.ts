@@ -10,7 +10,7 @@ import type { ContentPolicy } from '../content/policy.ts';
 import type { Redactor } from '../content/redactor.ts';
 import type { Breadcrumb, Captured, CapturedFailure, CapturedMessage } from '../captured.ts';
 import { nodeModules } from '../http/node-modules.ts';
-import { linkedErrors } from '../linked-errors.ts';
+import { linkedErrors, type LinkedError } from '../linked-errors.ts';
 import { SCOPE_NAME } from '../semconv.ts';
 import { guard } from '../guard.ts';
 import { exceptionValues } from './exceptions.ts';
@@ -80,9 +80,7 @@ type Happening = Pick<SentryEvent, 'fingerprint' | 'exception' | 'logentry'>;
 
 function failure(captured: CapturedFailure, tags: Readonly<Record<string, string>>, policy: ContentPolicy): Happening {
   const { error, point, mechanism: type, handled } = captured;
-  const [itself, ...others] = linkedErrors(error, policy);
-  const thrownError = { ...itself!, message: captured.safeMessage ?? itself!.message };
-  const values = exceptionValues([thrownError, ...others], { type, handled }, policy.secretsRedactor);
+  const values = exceptionValues(errorsOf(captured, policy), { type, handled }, policy.secretsRedactor);
   const thrown = values.at(-1)!;
   const frames = thrown.stacktrace?.frames ?? [];
   const fingerprint = failureFingerprint({
@@ -95,6 +93,12 @@ function failure(captured: CapturedFailure, tags: Readonly<Record<string, string
     redactor: policy.secretsRedactor,
   });
   return { fingerprint, exception: { values } };
+}
+
+/** The errors a failure tells of, the thrown one first: of a value without identity only `captured` knows what is safe. */
+export function errorsOf({ error, safeMessage }: CapturedFailure, policy: ContentPolicy): readonly LinkedError[] {
+  const [itself, ...others] = linkedErrors(error, policy);
+  return [{ ...itself!, message: safeMessage ?? itself!.message }, ...others];
 }
 
 function message(

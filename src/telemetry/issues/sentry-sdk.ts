@@ -3,9 +3,9 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { active } from '../active.ts';
 import type { ContentPolicy } from '../content/policy.ts';
 import type { CapturedFailure, CapturedMessage } from '../captured.ts';
-import { causesAndMembersOf, linkedErrors, type LinkedError } from '../linked-errors.ts';
+import { causesAndMembersOf, type LinkedError } from '../linked-errors.ts';
 import { guard } from '../guard.ts';
-import { createEvent } from './event.ts';
+import { createEvent, errorsOf } from './event.ts';
 import type { SentryBreadcrumb, SentryEvent } from './sentry-event.ts';
 
 /** A Sentry SDK the application has initialised in this process: it sends our failures as Issues of its own. */
@@ -166,8 +166,7 @@ function connect(version: string, client: Client, carrier: unknown): SentrySdk {
 function captureFailure(client: Client, current: Scope, captured: CapturedFailure): unknown {
   const { error, mechanism, handled, policy = active().content } = captured;
   if (isMarked(error) && !isOurs(error)) return undefined;
-  const [itself, ...others] = linkedErrors(error, policy);
-  const copy = copyOf([{ ...itself!, message: captured.safeMessage ?? itself!.message }, ...others], policy);
+  const copy = copyOf(errorsOf(captured, policy), policy);
   const hint = { originalException: copy, data: { mechanism: { type: mechanism, handled } } };
   const id = client.captureException(copy, hint, scopeFor(eventOf(captured), current));
   // The Issue tells of all of them.
