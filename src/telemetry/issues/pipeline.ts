@@ -2,7 +2,6 @@ import { active } from '../active.ts';
 import type { Dsn } from '../config/dsn.ts';
 import type { TelemetryConfig } from '../config/resolve.ts';
 import type { Reporter } from '../diagnostics.ts';
-import { systemClock } from '../http/clock.ts';
 import type { LastWord } from '../http/last-words.ts';
 import type { IssueOptions } from './options.ts';
 import { countIssues, createIssueSender, type EventJournal, type IssueStatus } from './sender.ts';
@@ -45,7 +44,7 @@ export function createIssuePipeline(
     proxyEnvironment: config.proxyEnvironment,
     ...(journal === undefined ? undefined : { journal }),
   });
-  const guard = createStormGuard(() => systemClock.now());
+  const guard = createStormGuard();
   const sink = createIssueSink({
     send: (event) => active().apart(() => sender.send(event)),
     guard,

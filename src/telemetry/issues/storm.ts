@@ -1,15 +1,7 @@
 import type { Captured } from '../captured.ts';
 import { guard } from '../guard.ts';
+import { systemClock, type Clock } from '../http/clock.ts';
 import type { SentryEvent } from './sentry-event.ts';
-
-export interface StormLimits {
-  /** Most events of one kind that are let through per window. Default 5. */
-  readonly maxPerWindow?: number;
-  /** Default one minute. It starts with the first event of a kind. */
-  readonly windowMs?: number;
-  /** Most kinds of failure that are told apart at a time; of more, the ones not seen for longest are forgotten. Default 500. */
-  readonly maxKinds?: number;
-}
 
 /** What is read of an event. */
 type JudgedEvent = Pick<SentryEvent, 'level' | 'fingerprint' | 'exception' | 'logentry'>;
@@ -37,8 +29,11 @@ export interface StormGuard {
   readonly untold: number;
 }
 
+/** Most events of one kind that are let through in a window. */
 const MAX_PER_WINDOW = 5;
+/** It starts with the first event of a kind. */
 const WINDOW_MS = 60_000;
+/** Most kinds of failure that are told apart at a time; of more, the ones not seen for longest are forgotten. */
 const MAX_KINDS = 500;
 /** Longest name of a kind; `beforeSend` may make a fingerprint of any length. */
 const MAX_KIND_LENGTH = 2_000;
@@ -52,9 +47,8 @@ interface Kind {
   heldBack: number;
 }
 
-/** Creates a guard. `now` is a clock in milliseconds that is not set back. */
-export function createStormGuard(now: () => number, limits: StormLimits = {}): StormGuard {
-  const { maxPerWindow = MAX_PER_WINDOW, windowMs = WINDOW_MS, maxKinds = MAX_KINDS } = limits;
+/** Creates a guard that has seen nothing yet. */
+export function createStormGuard(clock: Clock = systemClock): StormGuard {
   /** The one not seen for longest comes first. */
   const kinds = new Map<string, Kind>();
   let heldBack = 0;
@@ -63,18 +57,18 @@ export function createStormGuard(now: () => number, limits: StormLimits = {}): S
   const kindOf = (event: JudgedEvent, detail: string | undefined): Kind | undefined => {
     const name = guard(() => nameOf(event, detail));
     if (name === undefined) return undefined;
-    const nowMs = now();
+    const nowMs = clock.now();
     const known = kinds.get(name);
     const kind = known ?? { startedAtMs: nowMs, passed: 0, reserved: 0, heldBack: 0 };
     kinds.delete(name);
     kinds.set(name, kind);
-    if (known === undefined && kinds.size > maxKinds) {
+    if (known === undefined && kinds.size > MAX_KINDS) {
       for (const oldest of kinds.keys()) {
         kinds.delete(oldest);
         break;
       }
     }
-    if (nowMs - kind.startedAtMs >= windowMs) {
+    if (nowMs - kind.startedAtMs >= WINDOW_MS) {
       kind.startedAtMs = nowMs;
       kind.passed = 0;
       kind.reserved = 0;
@@ -92,7 +86,7 @@ export function createStormGuard(now: () => number, limits: StormLimits = {}): S
     admit(event, detail) {
       const kind = kindOf(event, detail);
       if (kind === undefined) return 0;
-      if (kind.passed >= maxPerWindow) {
+      if (kind.passed >= MAX_PER_WINDOW) {
         kind.heldBack += 1;
         heldBack += 1;
         untold += 1;
@@ -107,7 +101,7 @@ export function createStormGuard(now: () => number, limits: StormLimits = {}): S
     reserve(event, detail) {
       const kind = kindOf(event, detail);
       if (kind === undefined) return () => {};
-      if (kind.passed + kind.reserved >= maxPerWindow) return undefined;
+      if (kind.passed + kind.reserved >= MAX_PER_WINDOW) return undefined;
       const { startedAtMs } = kind;
       kind.reserved += 1;
       return () => {

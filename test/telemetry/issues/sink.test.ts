@@ -19,7 +19,7 @@ interface Given {
 
 function createSink(parts: Partial<IssueSinkParts> = {}): Given {
   const clock = turnedClock();
-  const guard = createStormGuard(() => clock.now());
+  const guard = createStormGuard(clock);
   const events: SentryEvent[] = [];
   const sink = createIssueSink({
     send: (event) => events.push(event),

@@ -1,14 +1,21 @@
 import { describe, expect, it } from 'vitest';
 
 import type { SentryEvent } from '../../../src/telemetry/issues/sentry-event.ts';
-import { createStormGuard, withHeldBack, type StormLimits } from '../../../src/telemetry/issues/storm.ts';
+import { createStormGuard, withHeldBack, type StormGuard } from '../../../src/telemetry/issues/storm.ts';
 import { turnedClock } from '../http/clocks.ts';
 import { anEvent } from './sending.ts';
 import { fc } from '../../support/properties.ts';
 
-function guarded(limits?: StormLimits) {
+const MINUTE_MS = 60_000;
+
+function guarded() {
   const clock = turnedClock();
-  return { clock, guard: createStormGuard(() => clock.now(), limits) };
+  return { clock, guard: createStormGuard(clock) };
+}
+
+/** Has as many let through as are in a minute. */
+function fill(guard: StormGuard, event: SentryEvent, detail?: string): void {
+  for (let count = 0; count < 5; count += 1) expect(guard.admit(event, detail)).toBe(0);
 }
 
 describe('a failure that repeats', () => {
@@ -23,48 +30,49 @@ describe('a failure that repeats', () => {
   });
 
   it('says in the next window how often it was held back, once', () => {
-    const { guard, clock } = guarded({ maxPerWindow: 1, windowMs: 1_000 });
+    const { guard, clock } = guarded();
+    fill(guard, event);
     guard.admit(event);
     guard.admit(event);
-    guard.admit(event);
-    clock.turn(1_000);
+    clock.turn(MINUTE_MS);
 
     expect(guard.admit(event)).toBe(2);
     expect(guard.untold).toBe(0);
-    clock.turn(1_000);
+    clock.turn(MINUTE_MS);
     expect(guard.admit(event)).toBe(0);
     expect(withHeldBack(event, 2).contexts).toEqual({ faultline: { run_id: 'r', held_back: 2 } });
     expect(event.contexts).toEqual({ faultline: { run_id: 'r' } });
   });
 
   it('has as many places on disk as are let through, of which those of an earlier window take none', () => {
-    const { guard, clock } = guarded({ maxPerWindow: 2, windowMs: 1_000 });
-    guard.admit(event);
+    const { guard, clock } = guarded();
+    for (let count = 0; count < 4; count += 1) guard.admit(event);
     const first = guard.reserve(event);
     expect(guard.reserve(event)).toBeUndefined();
     first?.();
     const again = guard.reserve(event);
     expect(again).toBeDefined();
 
-    clock.turn(1_000);
-    expect([guard.reserve(event), guard.reserve(event)]).not.toContain(undefined);
+    clock.turn(MINUTE_MS);
+    expect(Array.from({ length: 5 }, () => guard.reserve(event))).not.toContain(undefined);
     again?.();
     expect(guard.reserve(event)).toBeUndefined();
-    expect([guard.admit(event), guard.admit(event), guard.admit(event)]).toEqual([0, 0, undefined]);
+    fill(guard, event);
+    expect(guard.admit(event)).toBeUndefined();
   });
 
   it('is still held back just before the window is over', () => {
-    const { guard, clock } = guarded({ maxPerWindow: 1 });
-    guard.admit(event);
-    clock.turn(59_999);
+    const { guard, clock } = guarded();
+    fill(guard, event);
+    clock.turn(MINUTE_MS - 1);
     expect(guard.admit(event)).toBeUndefined();
   });
 });
 
 describe('what counts as the same failure:', () => {
   const isSame = (one: SentryEvent, other: SentryEvent): boolean => {
-    const { guard } = guarded({ maxPerWindow: 1 });
-    guard.admit(one);
+    const { guard } = guarded();
+    fill(guard, one);
     return guard.admit(other) === undefined;
   };
   const failingAt = (lineno: number): NonNullable<SentryEvent['exception']> => ({
@@ -85,10 +93,11 @@ describe('what counts as the same failure:', () => {
   });
 
   it('not one with another detail', () => {
-    const { guard } = guarded({ maxPerWindow: 1 });
+    const { guard } = guarded();
     const event = anEvent();
-    expect([guard.admit(event, '1:2:429'), guard.admit(event, '1:2:429')]).toEqual([0, undefined]);
-    expect(guard.admit(event, '1:2:401')).toBe(0);
+    fill(guard, event, '1:2:429');
+    expect(guard.admit(event, '1:2:429')).toBeUndefined();
+    fill(guard, event, '1:2:401');
     expect(guard.reserve(event, '1:2:401')).toBeUndefined();
     expect(guard.reserve(event, '3:4:429')).toBeDefined();
   });
@@ -117,12 +126,12 @@ describe('what counts as the same failure:', () => {
 });
 
 it('of more kinds than it can tell apart, the one not seen for longest is forgotten', () => {
-  const { guard } = guarded({ maxPerWindow: 1, maxKinds: 2 });
+  const { guard } = guarded();
   const kind = (name: string): SentryEvent => anEvent({ fingerprint: [name] });
-  guard.admit(kind('a'));
-  guard.admit(kind('b'));
+  fill(guard, kind('a'));
+  fill(guard, kind('b'));
   expect(guard.admit(kind('a'))).toBeUndefined();
-  guard.admit(kind('c'));
+  for (let other = 0; other < 499; other += 1) guard.admit(kind(`other ${other}`));
 
   expect(guard.admit(kind('a'))).toBeUndefined();
   expect(guard.admit(kind('b'))).toBeDefined();
@@ -130,10 +139,10 @@ it('of more kinds than it can tell apart, the one not seen for longest is forgot
 });
 
 it('never lets more than the limit through, and tells of all it holds back', () => {
-  const step = fc.record({ kind: fc.constantFrom('a', 'b', 'c'), passes: fc.integer({ min: 0, max: 700 }) });
+  const step = fc.record({ kind: fc.constantFrom('a', 'b', 'c'), passes: fc.integer({ min: 0, max: 7_000 }) });
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const { guard, clock } = guarded({ maxPerWindow: 2, windowMs: 1_000 });
+    fc.property(fc.array(step, { maxLength: 150, size: 'max' }), (steps) => {
+      const { guard, clock } = guarded();
       const admittedAt: Record<string, number[]> = {};
       let heldBack = 0;
       let told = 0;
@@ -146,11 +155,11 @@ it('never lets more than the limit through, and tells of all it holds back', () 
       }
       expect(told + guard.untold).toBe(heldBack);
       expect(guard.heldBack).toBe(heldBack);
-      // Two are let through per window, so of any five the first and the last are a whole window apart.
+      // Five are let through in a minute, so of any eleven the first and the last are a whole minute apart.
       const spans = Object.values(admittedAt).flatMap((times) =>
-        times.slice(4).map((time, index) => time - times[index]!),
+        times.slice(10).map((time, index) => time - times[index]!),
       );
-      expect(spans.filter((span) => span < 1_000)).toEqual([]);
+      expect(spans.filter((span) => span < MINUTE_MS)).toEqual([]);
     }),
   );
 });
