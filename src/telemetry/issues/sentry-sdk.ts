@@ -10,7 +10,6 @@ import type { SentryBreadcrumb, SentryEvent } from './sentry-event.ts';
 
 /** A Sentry SDK the application has initialised in this process: it sends our failures as Issues of its own. */
 export interface SentrySdk {
-  readonly version: string;
   /**
    * Hands over what was captured; the SDK's own options and hooks decide what becomes of it. An error the
    * SDK has captured before is not captured again, and one that is handed over here, not a second time by
@@ -47,7 +46,7 @@ export function findSentrySdk(): SentrySdk | undefined {
     for (const [version, carrier] of Object.entries(carriers ?? {})) {
       if (!KNOWN_VERSION.test(version)) continue;
       const client = currentScope(carrier)?.getClient();
-      if (isClient(client) && isSending(client)) return connect(version, client, carrier);
+      if (isClient(client) && isSending(client)) return connect(client, carrier);
     }
   } catch {
     // Whatever lives under that name is not the SDK we know.
@@ -127,7 +126,7 @@ function hasMethods<Name extends string>(value: unknown, names: readonly Name[])
   return names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === 'function');
 }
 
-function connect(version: string, client: Client, carrier: unknown): SentrySdk {
+function connect(client: Client, carrier: unknown): SentrySdk {
   const captureWith = (scope: Scope | undefined, captured: CapturedFailure | CapturedMessage): string | undefined => {
     try {
       if (scope === undefined) return undefined;
@@ -141,7 +140,6 @@ function connect(version: string, client: Client, carrier: unknown): SentrySdk {
   };
 
   return {
-    version,
     capture: (captured) => captureWith(currentScope(carrier), captured),
     reserve(error) {
       mark(error);
