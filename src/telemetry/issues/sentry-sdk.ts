@@ -5,6 +5,7 @@ import type { ContentPolicy } from '../content/policy.ts';
 import type { CapturedFailure, CapturedMessage } from '../captured.ts';
 import { causesAndMembersOf, type LinkedError } from '../linked-errors.ts';
 import { guard } from '../guard.ts';
+import { isObject } from '../recorded-failures.ts';
 import { createEvent, errorsOf } from './event.ts';
 import type { SentryBreadcrumb, SentryEvent } from './sentry-event.ts';
 
@@ -261,11 +262,11 @@ function isMarked(error: unknown): boolean {
 }
 
 function isOurs(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && ours.has(error);
+  return isObject(error) && ours.has(error);
 }
 
 function mark(error: unknown): void {
-  if (typeof error !== 'object' || error === null || isMarked(error)) return;
+  if (!isObject(error) || isMarked(error)) return;
   try {
     Object.defineProperty(error, CAPTURED, { value: true, configurable: true, writable: true });
     ours.add(error);

@@ -2,6 +2,7 @@ import { active, type HeldFailure, type IssueSink } from '../active.ts';
 import type { Reporter } from '../diagnostics.ts';
 import type { CapturedFailure, CapturedMessage } from '../captured.ts';
 import { toldWith } from '../linked-errors.ts';
+import { isObject } from '../recorded-failures.ts';
 import { crashOf, crashWith, inIssueOf } from './crash.ts';
 import { encodeEvent } from './envelope.ts';
 import { createEvent, outlineOf, type EventOutline, type IssueEnvironment } from './event.ts';
@@ -96,15 +97,14 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
       isSurvived: isSurvivedFailure(captured),
       isIssue: false,
     };
-    if (typeof error === 'object' && error !== null) taken.set(error, now);
+    if (isObject(error)) taken.set(error, now);
     now.isIssue = hooks.isIssue(error, (isIssue) => {
       if (isIssue) deliver(captured);
     });
     return now.isIssue;
   };
 
-  const takenAs = (error: unknown): Taken | undefined =>
-    typeof error === 'object' && error !== null ? taken.get(error) : undefined;
+  const takenAs = (error: unknown): Taken | undefined => (isObject(error) ? taken.get(error) : undefined);
 
   /** So that what comes of it later can be told as part of its Issue. */
   const rememberIssue = (captured: CapturedFailure | CapturedMessage, { fingerprint }: EventOutline): void => {
