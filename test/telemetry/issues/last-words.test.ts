@@ -1,8 +1,7 @@
 import { createServer as createHttpServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { parseEnvelope } from '../../../src/receiver/envelope.ts';
 import {
@@ -11,6 +10,7 @@ import {
   type FakeAnswer,
   type FakeSentry,
 } from '../../../src/testing/fake-sentry.ts';
+import { listening } from '../../support/loopback.ts';
 import { runScript, type Ended } from '../../support/run-script.ts';
 import { anEvent, receivedEvents } from './sending.ts';
 
@@ -104,10 +104,7 @@ describe('a sender in a process that dies', () => {
           underWay();
         });
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    onTestFinished(() => server.closeAllConnections());
-    onTestFinished(() => void server.close());
-    const { port } = server.address() as AddressInfo;
+    const host = await listening(server);
 
     const source = sender(`
       sender.send(event('under way'));
@@ -115,7 +112,7 @@ describe('a sender in a process that dies', () => {
       await fetch(new URL('/', process.env.DSN.replace(/\\w+@/, '')));
       throw new Error('the end');
     `);
-    const ended = await runScript(source, { env: { DSN: `http://${FAKE_PUBLIC_KEY}@127.0.0.1:${port}/1` } });
+    const ended = await runScript(source, { env: { DSN: `http://${FAKE_PUBLIC_KEY}@${host}/1` } });
     expect(ended).toMatchObject({ code: 1, stdout: '{"sent":1,"failed":0,"pending":0}\n' });
     expect(bodies).toEqual([expect.objectContaining({ server_name: 'under way' }), bodies[0]]);
   });

@@ -3,11 +3,10 @@ import {
   createServer as createHttpServer,
   type IncomingMessage,
   type RequestListener,
-  type Server,
   type ServerResponse,
 } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -32,6 +31,7 @@ import {
   type FakeAnswer,
   type FakeSentry,
 } from '../../../src/testing/fake-sentry.ts';
+import { listening } from '../../support/loopback.ts';
 import { NOTHING } from '../../support/nothing.ts';
 import { ONLY_SHORT_WAITS } from '../../support/only-short-waits.ts';
 import { settled, watchRejections } from '../../support/process-events.ts';
@@ -546,15 +546,14 @@ describe('a failure that may pass', () => {
   });
 
   it('is said when nothing listens', async () => {
-    const server = await startServer(() => {});
-    await server.close();
-    const sender = createSender({ dsn: server.dsn, clock: turnedClock() });
+    const server = createHttpServer();
+    const dsn = await dsnOf(server);
+    await new Promise((resolve) => server.close(resolve));
+    const sender = createSender({ dsn, clock: turnedClock() });
     sender.send(anEvent());
     await sender.flush(100);
     sender.close();
-    expect(lines).toEqual([
-      `an Issue was not delivered: nothing is listening at ${new URL(server.dsn).host} (ECONNREFUSED)`,
-    ]);
+    expect(lines).toEqual([`an Issue was not delivered: nothing is listening at ${new URL(dsn).host} (ECONNREFUSED)`]);
   });
 
   it('is said when the server does not speak TLS', async () => {
@@ -634,12 +633,10 @@ describe('a server that misbehaves', () => {
       sockets.push(socket);
       socket.on('error', () => {}).once('data', () => answer(socket));
     });
-    const dsn = await listen(server);
     onTestFinished(() => {
       for (const socket of sockets) socket.destroy();
-      server.close();
     });
-    return { dsn, sockets };
+    return { dsn: await dsnOf(server), sockets };
   };
 
   it('by dripping its answer is given up when the time for a request is over', async () => {
@@ -1045,7 +1042,7 @@ describe('a process', () => {
 
   it('reaches a server over TLS when it trusts its authority, and says what to set when it does not', async () => {
     const { cert, key } = selfSigned();
-    const dsn = await listen(
+    const dsn = await dsnOf(
       createHttpsServer({ cert, key }, (request, response) => {
         request.resume().on('end', () => response.end('{}'));
       }),
@@ -1204,18 +1201,8 @@ function closed(socket: Socket): Promise<void> {
   });
 }
 
-async function startServer(
-  listener: RequestListener,
-): Promise<{ readonly dsn: string; readonly close: () => Promise<void> }> {
-  const server = createHttpServer(listener);
-  const dsn = await listen(server);
-  const close = (): Promise<void> =>
-    new Promise((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    });
-  onTestFinished(close);
-  return { dsn, close };
+async function startServer(listener: RequestListener): Promise<{ readonly dsn: string }> {
+  return { dsn: await dsnOf(createHttpServer(listener)) };
 }
 
 /** Starts a server that fails on whatever comes from the server `bad`, and takes everything else. */
@@ -1239,10 +1226,7 @@ function eventOf(body: Uint8Array): ReturnType<typeof anEvent> {
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 
-async function listen(
-  server: Pick<Server, 'address'> & { listen(port: number, host: string, done: () => void): unknown },
-): Promise<string> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  return `http://${FAKE_PUBLIC_KEY}@127.0.0.1:${port}/1`;
+/** Has a server listen. Answers the DSN of a project there. */
+async function dsnOf(server: Server): Promise<string> {
+  return `http://${FAKE_PUBLIC_KEY}@${await listening(server)}/1`;
 }
