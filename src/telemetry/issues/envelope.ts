@@ -9,7 +9,7 @@ export interface EncodedEvent {
   /** Absent when `beforeSend` has spoilt it; Sentry gives such an event an id of its own. */
   readonly eventId?: string;
   /** JSON, at most {@link MAX_EVENT_BYTES} of it. */
-  readonly payload: Uint8Array;
+  readonly payload: Buffer;
 }
 
 /**
@@ -45,7 +45,7 @@ export function createEnvelope({ eventId, payload }: EncodedEvent, sentAt: Date)
 
 const NEWLINE = Buffer.from('\n');
 
-function payloadOf(event: SentryEvent): Uint8Array {
+function payloadOf(event: SentryEvent): Buffer {
   const text = safeJson(event);
   const whole = Buffer.from(text);
   if (whole.length <= MAX_EVENT_BYTES) return whole;
@@ -55,7 +55,7 @@ function payloadOf(event: SentryEvent): Uint8Array {
 }
 
 /** Takes ever more away, and stops when it is enough. */
-function shorten(event: SentryEvent): Uint8Array | undefined {
+function shorten(event: SentryEvent): Buffer | undefined {
   let shorter = event;
   const lost = new Set<string>();
   for (const { part, without } of SHORTENINGS) {

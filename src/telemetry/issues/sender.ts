@@ -297,7 +297,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
   };
 
   const keep = ({ eventId, payload }: EncodedEvent): boolean =>
-    eventId !== undefined && journal?.keepIssue(eventId, Buffer.from(payload).toString()) === true;
+    eventId !== undefined && journal?.keepIssue(eventId, payload.toString()) === true;
 
   const start = (): void => {
     if (running) return;

@@ -310,7 +310,7 @@ function keepFewOfAKind({ event, detail }: Drawn, guard: StormGuard, journal: Ev
   if (event === null || giveBack === undefined) return () => {};
   const { eventId, payload } = encodeEvent(event);
   if (eventId === undefined) return giveBack;
-  journal.keepIssue(eventId, Buffer.from(payload).toString());
+  journal.keepIssue(eventId, payload.toString());
   return () => {
     giveBack();
     journal.strikeIssue(eventId);

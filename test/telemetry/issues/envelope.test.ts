@@ -11,7 +11,7 @@ const SENT_AT = new Date('2026-11-20T17:22:24.730Z');
 
 /** The event as Sentry reads it. */
 function received(event: SentryEvent): SentryEvent {
-  return JSON.parse(Buffer.from(encodeEvent(event).payload).toString()) as SentryEvent;
+  return JSON.parse(encodeEvent(event).payload.toString()) as SentryEvent;
 }
 
 describe('an envelope', () => {
