@@ -1,5 +1,7 @@
 import { isUnawaited } from '../content/unawaited.ts';
 import type { Reporter } from '../diagnostics.ts';
+import { guard } from '../guard.ts';
+import { isObject } from '../recorded-failures.ts';
 import type { IssueOptions } from './options.ts';
 import type { SentryEvent } from './sentry-event.ts';
 import { wrongAnswer } from './wrong-answer.ts';
@@ -9,7 +11,9 @@ export function reviewed(event: SentryEvent, { beforeSend }: IssueOptions, repor
   if (!beforeSend) return event;
   try {
     const answer: unknown = beforeSend(structuredClone(event));
-    if (answer === null || isEvent(answer)) return answer;
+    if (answer === null) return null;
+    const written = writtenEvent(answer);
+    if (written !== undefined) return written;
     const returned = wrongAnswer(answer);
     report({
       key: 'beforeSend',
@@ -24,20 +28,18 @@ export function reviewed(event: SentryEvent, { beforeSend }: IssueOptions, repor
   return event;
 }
 
-/** Whether an answer is an event, or what is left of one. */
-function isEvent(answer: unknown): answer is SentryEvent {
-  if (typeof answer !== 'object' || answer === null || isUnawaited(answer)) return false;
-  try {
-    if (Array.isArray(answer)) return false;
+/** The event, or what is left of one, as an answer is written down; undefined where that is none. */
+function writtenEvent(answer: unknown): SentryEvent | undefined {
+  if (!isObject(answer) || isUnawaited(answer)) return undefined;
+  return guard(() => {
+    if (Array.isArray(answer)) return undefined;
     const { toJSON } = answer as { readonly toJSON?: unknown };
     const written: unknown = typeof toJSON === 'function' ? toJSON.call(answer) : answer;
-    if (typeof written !== 'object' || written === null) return false;
+    if (!isObject(written)) return undefined;
     // What is only inherited is not written down.
     const own: Partial<Record<string, unknown>> = { ...written };
-    return EVENT_FIELDS.some((field) => own[field] !== undefined);
-  } catch {
-    return false;
-  }
+    return EVENT_FIELDS.some((field) => own[field] !== undefined) ? (written as SentryEvent) : undefined;
+  });
 }
 
 /** However much is taken out of an event, one of these stays. */

@@ -125,6 +125,30 @@ describe('one failure that repeats', () => {
     expect(guard.heldBack).toBe(2);
   });
 
+  it('is what beforeSend says is one, also by an object of a class that says how it is written', () => {
+    class Report {
+      readonly #event: SentryEvent;
+      constructor(event: SentryEvent) {
+        this.#event = event;
+      }
+      toJSON(): SentryEvent {
+        return this.#event;
+      }
+    }
+    const beforeSend = (event: SentryEvent): SentryEvent => new Report(event) as unknown as SentryEvent;
+    const { sink, events, clock } = createSink({ options: { beforeSend } });
+    for (let count = 0; count < 7; count += 1) sink.capture(anEnd());
+    sink.capture({ ...anEnd(), tags: { tool: 'book' } });
+    clock.turn(60_000);
+    sink.capture(anEnd());
+    const written = JSON.parse(JSON.stringify(events)) as SentryEvent[];
+    expect(written.slice(4).map(({ tags, contexts }) => [tags?.['tool'], contexts?.['faultline']])).toEqual([
+      ['get_weather', { failure_point: 'tool.execution' }],
+      ['book', { failure_point: 'tool.execution' }],
+      ['get_weather', { failure_point: 'tool.execution', held_back: 2 }],
+    ]);
+  });
+
   it('is sent although what captured it gave a level that cannot be read', () => {
     const { sink, events } = createSink();
     sink.capture({ ...anEnd(), level: 1n as never });
