@@ -16,7 +16,7 @@ import type { EventJournal } from './sender.ts';
 import type { SentryEvent } from './sentry-event.ts';
 import { findSentrySdk, type SentrySdk } from './sentry-sdk.ts';
 import { withHeldBack, type StormGuard } from './storm.ts';
-import { createSurvivedFailures, type SurvivedFailure } from './survived-failures.ts';
+import { createSurvivedFailures, type UntoldFailure } from './survived-failures.ts';
 import { hasEndedRun, isAnotherFailure, isOfTold, runOf, type Taken } from './taken.ts';
 
 export interface IssueSinkParts {
@@ -194,7 +194,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
 
   const settling = (prepared: Settle, itsTaking: Taken | undefined): Settle => {
     let telling = prepared;
-    let waiting: SurvivedFailure | undefined;
+    let waiting: UntoldFailure | undefined;
     const settleNow: Settle = (outcome) => {
       if (itsTaking !== undefined) {
         itsTaking.isSurvived = outcome !== 'dropped' && outcome.handled;
@@ -207,7 +207,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
       undisturbed(() => tellNow(outcome));
     };
     return (outcome) => {
-      if (waiting?.decide(turnedOut(waiting.failure, outcome)) === true) return;
+      if (waiting !== undefined) return waiting.decide(turnedOut(waiting.failure, outcome));
       // A Sentry SDK has been told of the error, and somebody may flush it.
       const isWorthWaiting = outcome !== 'dropped' && outcome.handled && !isEnding && findSentrySdk() === undefined;
       if (!isWorthWaiting) return settleNow(outcome);
@@ -233,7 +233,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
    * Tells of a crash; a failure it comes of is told as the crash where it waits, or as a part of it. One that ended a
    * run is told already, whatever it was wrapped in on its way out.
    */
-  const tellCrash = (crash: CapturedFailure, waiting: readonly Waiting[]): void => {
+  const tellCrash = (crash: CapturedFailure, waiting: readonly UntoldFailure[]): void => {
     const itself = waiting.findLast(({ failure }) => Object.is(failure.error, crash.error));
     if (itself !== undefined) {
       itself.decide(crashOf(itself.failure, crash));
@@ -295,9 +295,6 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
 function isSurvivedFailure({ point, handled }: CapturedFailure): boolean {
   return point !== undefined && handled;
 }
-
-/** A failure that is not told yet. */
-type Waiting = Pick<HeldFailure, 'failure' | 'decide'>;
 
 /** A failure as it turned out. What is known of it by now may be less than when it happened. */
 function turnedOut(failure: CapturedFailure, outcome: CapturedFailure | 'dropped'): CapturedFailure | 'dropped' {

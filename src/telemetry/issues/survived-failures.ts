@@ -3,19 +3,16 @@ import type { CapturedFailure } from '../captured.ts';
 import { systemClock, type Clock } from '../http/clock.ts';
 import type { Settle } from './held-failures.ts';
 
-/** A failure somebody has gone on from, as far as is known. */
-export interface SurvivedFailure extends Pick<HeldFailure, 'failure'> {
-  /** Settles it, unless it is settled already. Answers whether it was not. */
-  readonly decide: (outcome: CapturedFailure | 'dropped') => boolean;
-}
+/** A failure that is not told yet. */
+export type UntoldFailure = Pick<HeldFailure, 'failure' | 'decide'>;
 
 /**
  * Failures that were survived wait a moment before they are told, a bounded number of them: the error may be on its
  * way out still, and end the process or crash a transport, which is no second failure.
  */
-export interface SurvivedFailures extends Iterable<SurvivedFailure> {
+export interface SurvivedFailures extends Iterable<UntoldFailure> {
   /** Adds a failure. `settle` hears how it turned out, at the latest when the moment is over. */
-  add(failure: CapturedFailure, settle: Settle): SurvivedFailure;
+  add(failure: CapturedFailure, settle: Settle): UntoldFailure;
   /** Settles all of them as survived. */
   settleAll(): void;
 }
@@ -29,18 +26,17 @@ const MAX_WAITING = 100;
 /** Creates an empty list, which keeps no process alive. */
 export function createSurvivedFailures(clock: Clock = systemClock): SurvivedFailures {
   /** Oldest first. */
-  const waiting = new Set<SurvivedFailure>();
+  const waiting = new Set<UntoldFailure>();
 
   return {
     [Symbol.iterator]: () => waiting.values(),
     add(failure, settle) {
-      const survived: SurvivedFailure = {
+      const survived: UntoldFailure = {
         failure,
         decide(outcome) {
-          if (!waiting.delete(survived)) return false;
+          if (!waiting.delete(survived)) return;
           cancel();
           settle(outcome);
-          return true;
         },
       };
       const cancel = clock.after(MOMENT_MS, () => survived.decide(failure));
@@ -54,6 +50,6 @@ export function createSurvivedFailures(clock: Clock = systemClock): SurvivedFail
   };
 }
 
-function settleOldest([oldest]: Iterable<SurvivedFailure>): void {
+function settleOldest([oldest]: Iterable<UntoldFailure>): void {
   oldest?.decide(oldest.failure);
 }
