@@ -11,8 +11,8 @@ export interface Hooks {
    * What a hook captures in it would make the next Issue, and so on for ever, so that is refused.
    */
   readonly undisturbed: <T>(work: () => T) => T | undefined;
-  /** Whether an error is an Issue. Should the hook end the process, `orElse` hears what holds without it. */
-  isIssue(error: unknown, orElse: (isIssue: boolean) => void): boolean;
+  /** Whether an error is an Issue. Should the hook end the process, `orElse` is done where it is one without it. */
+  isIssue(error: unknown, orElse: () => void): boolean;
   /** The event as it is to be sent, `null` when it is not. Should the hook end the process, `orElse` is done. */
   review(event: SentryEvent, orElse: () => void): SentryEvent | null;
   /** Says that the process ends now, maybe by one of the hooks. That is asked no more. */
@@ -69,13 +69,15 @@ export function createHooks(options: IssueOptions, report: Reporter): Hooks {
 
   return {
     undisturbed,
-    isIssue: (error, orElse) =>
-      mayAsk
-        ? ask(
-            () => isIssue(error),
-            () => orElse(isUnclassifiedIssue(error)),
-          )
-        : isUnclassifiedIssue(error),
+    isIssue(error, orElse) {
+      if (!mayAsk) return isUnclassifiedIssue(error);
+      return ask(
+        () => isIssue(error),
+        () => {
+          if (isUnclassifiedIssue(error)) orElse();
+        },
+      );
+    },
     review: (event, orElse) => (mayAsk ? ask(() => reviewed(event, options, report), orElse) : event),
     processEnds() {
       isBusy = false;

@@ -98,9 +98,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
       isIssue: false,
     };
     if (isObject(error)) taken.set(error, now);
-    now.isIssue = hooks.isIssue(error, (isIssue) => {
-      if (isIssue) deliver(captured);
-    });
+    now.isIssue = hooks.isIssue(error, () => deliver(captured));
     return now.isIssue;
   };
 
