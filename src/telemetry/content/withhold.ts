@@ -17,14 +17,27 @@ const MAX_VALUES = 10_000;
  * what they choked on, and a failure is recorded also where content is not.
  *
  * Recognised are whole values, of less than four characters only where they stand alone; what the message has in
- * quotation marks, of any length; and stretches of sixteen characters of longer values; all of them also as JSON has
- * them. Linear in the length of both; never throws.
+ * quotation marks, of any length; and stretches of sixteen characters of longer values; all of them also as JSON and
+ * URLs have them. Linear in the length of both; never throws.
  */
 export function withholdContent(message: string, content: unknown): string {
+  const texts = [...textsIn(content)];
+  const hidden = echoesIn(message, texts);
+  const { text, places } = withoutUrlEscapes(message);
+  if (text !== message) {
+    for (const [at, isHidden] of echoesIn(text, texts).entries()) {
+      if (isHidden === 1) hidden.fill(1, places[at], places[at + 1]);
+    }
+  }
+  return hidden.includes(1) ? replaceHidden(message, hidden) : message;
+}
+
+/** A 1 for each character of a message that is one of these texts, or of a part of one. */
+function echoesIn(message: string, texts: readonly string[]): Uint8Array {
   const hidden = new Uint8Array(message.length);
   const parts = partsOf(message);
   const quotations = quotationsIn(message);
-  for (const text of textsIn(content)) {
+  for (const text of texts) {
     for (const form of formsOf(text)) {
       if (form.length < MIN_WHOLE) {
         hideAlone(hidden, message, form);
@@ -37,7 +50,23 @@ export function withholdContent(message: string, content: unknown): string {
       }
     }
   }
-  return hidden.includes(1) ? replaceHidden(message, hidden) : message;
+  return hidden;
+}
+
+/** A character of a message: one that URLs write as its bytes in UTF-8, or any other. */
+const URL_CHARACTER =
+  /%[0-7][\da-f]|%[cd][\da-f]%[89ab][\da-f]|%e[\da-f](?:%[89ab][\da-f]){2}|%f[0-7](?:%[89ab][\da-f]){3}|[^]/gi;
+
+/** A message without the escapes of URLs and forms, and where each of its characters begins in it as it was. */
+function withoutUrlEscapes(message: string): { readonly text: string; readonly places: readonly number[] } {
+  if (!message.includes('%') && !message.includes('+')) return { text: message, places: [] };
+  let text = '';
+  const places: number[] = [];
+  for (const { 0: sign, index } of message.matchAll(URL_CHARACTER)) {
+    text += sign.length === 1 ? sign.replace('+', ' ') : (guard(() => decodeURIComponent(sign)) ?? sign);
+    while (places.length < text.length) places.push(index);
+  }
+  return { text, places: [...places, message.length] };
 }
 
 /** A text as it is, and as it stands in JSON, also in one of nothing but ASCII. */

@@ -54,9 +54,26 @@ describe('withholdContent', () => {
     );
   });
 
+  it.each([
+    ['templates write it', encodeURIComponent],
+    ['templates write all of it', encodeURI],
+    ['forms write it', (value: string) => new URLSearchParams({ value }).toString().slice('value='.length)],
+    ['clients make of it', (value: string) => new URL(`http://x/?${encodeURIComponent(value)}`).search.slice(1)],
+    ['others write it, in small letters', (value: string) => encodeURIComponent(value).toLowerCase()],
+  ])('takes out what a message quotes in an address, as %s', (_how, write) => {
+    const quoted = (query: string): string => `500 Internal Server Error: GET http://127.0.0.1/s?q=${write(query)}&n=1`;
+    for (const query of ["jane's fever", 'jörg müller, 発熱 😷', 'a+b', 'fever%20']) {
+      expect(withholdContent(quoted(query), { query })).toBe(
+        '500 Internal Server Error: GET http://127.0.0.1/s?q=[content]&n=1',
+      );
+    }
+  });
+
   it('leaves a message alone that says nothing of the content', () => {
-    const message = 'the weather service answered 503';
-    expect(withholdContent(message, ['What should I pack for Lisbon?', { days: 3 }])).toBe(message);
+    const content = ['What should I pack for Lisbon?', { days: 3 }];
+    for (const message of ['the weather service answered 503', 'GET /a%20b?c=%ed%a0%80+%E0%A4%A+1%: 100%']) {
+      expect(withholdContent(message, content)).toBe(message);
+    }
   });
 
   it('survives content that cannot be read', () => {
