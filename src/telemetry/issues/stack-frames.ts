@@ -1,3 +1,5 @@
+import { homedir } from 'node:os';
+
 import { remembering } from '../content/remembering.ts';
 import { partsOf } from '../content/stack-lines.ts';
 import { guard } from '../guard.ts';
@@ -9,6 +11,8 @@ const MAX_FRAMES = 50;
 /** What decides whose code a file is, and what it is called. */
 export interface CodePlaces {
   readonly workingDirectory: string;
+  /** The folder of the user whose program this is. */
+  readonly homeDirectory?: string | undefined;
   /** Folders with Faultline's own code, each with a slash at its end. */
   readonly ownFolders: readonly string[];
   /** Whether the program is built into one executable with Node, which calls its file as it was called when built. */
@@ -90,12 +94,12 @@ type File = Pick<SentryFrame, 'filename' | 'abs_path' | 'module' | 'in_app'>;
 const BUILT_IN = /^[\w@.-][^:<>]*\.[cm]?js$/;
 
 function describeFile(location: string, places: CodePlaces): File {
-  const { workingDirectory, ownFolders, isSingleExecutable = false } = places;
+  const { ownFolders, isSingleExecutable = false } = places;
   // The location of a data URL is its whole source.
   if (location.startsWith('data:')) return { filename: `<${/^[^;,]{0,60}/.exec(location)![0]}>`, in_app: false };
   const path = filePath(location);
   const comparable = path.replaceAll('\\', '/');
-  const short = shortPath(comparable, workingDirectory.replaceAll('\\', '/'));
+  const short = shortPath(comparable, places);
   const npmPackage = npmPackageOf(comparable);
   return {
     filename: short,
@@ -120,12 +124,30 @@ function filePath(location: string): string {
   return guard(() => decodeURIComponent(local)) ?? local;
 }
 
-/** Machines keep the same code in different folders, which must not make one failure look like many. */
-function shortPath(path: string, workingDirectory: string): string {
-  const bundled = /^webpack(?:-internal)?:\/\/(?:.*?\/\.\/|[^/]*\/)(.+)$/.exec(path);
+/** What stands before the paths of webpack, and before those of the archive an application of Electron is. */
+const BUNDLED = /^(?:webpack(?:-internal)?:\/\/(?:.*?\/\.\/|[^/]*\/)|.*\/app\.asar\/)(.+)$/;
+
+/** Machines and users keep the same code in different folders, which must not make one failure look like many. */
+function shortPath(path: string, { workingDirectory, homeDirectory = '/' }: CodePlaces): string {
+  const bundled = BUNDLED.exec(path);
   if (bundled !== null) return bundled[1]!;
-  const folder = workingDirectory.endsWith('/') ? workingDirectory : `${workingDirectory}/`;
-  return path.startsWith(folder) && path.length > folder.length ? path.slice(folder.length) : path;
+  const working = asFolder(workingDirectory);
+  const home = asFolder(homeDirectory);
+  // A user who has none is at home in the root.
+  const isAtHome = home !== '/' && isIn(home, path);
+  // The nearest of the two: a program may be started around the home of its user.
+  const isNearerHome = isAtHome && home.length > working.length;
+  if (isIn(working, path) && !isNearerHome) return path.slice(working.length);
+  return isAtHome ? `~/${path.slice(home.length)}` : path;
+}
+
+function asFolder(path: string): string {
+  const comparable = path.replaceAll('\\', '/');
+  return comparable.endsWith('/') ? comparable : `${comparable}/`;
+}
+
+function isIn(folder: string, path: string): boolean {
+  return path.startsWith(folder) && path.length > folder.length;
 }
 
 /** Code a bundler adds to what it bundles. */
@@ -163,6 +185,8 @@ function thisProcess(): CodePlaces {
   places ??= {
     // It may have been deleted under the process.
     workingDirectory: guard(() => process.cwd()) ?? '/',
+    // A user the system does not know has none.
+    homeDirectory: guard(() => homedir()),
     ownFolders: ownFolders(import.meta.url),
     // Other runtimes have no such module.
     isSingleExecutable: guard(() => process.getBuiltinModule('node:sea').isSea()) ?? false,

@@ -12,7 +12,11 @@ import { traceTool } from '../../../src/telemetry/spans.ts';
 import { runScript } from '../../support/run-script.ts';
 import { fc } from '../../support/properties.ts';
 
-const places = { workingDirectory: '/srv/app', ownFolders: ['/opt/faultline/dist/telemetry/'] };
+const places = {
+  workingDirectory: '/srv/app',
+  homeDirectory: '/home/ada',
+  ownFolders: ['/opt/faultline/dist/telemetry/'],
+};
 
 function parseStack(stack: string, where?: CodePlaces): readonly Readonly<SentryFrame>[] {
   return parseFrames(stackLines(stack), where);
@@ -84,6 +88,13 @@ describe('a frame of the application', () => {
       `/srv/app/${file}`,
     ]),
     ['a folder like the working directory', 'f (/srv/app2/x.js:1:2)', '/srv/app2/x.js', undefined],
+    ['the home of a user', 'f (/home/ada/.vscode/x.js:1:2)', '~/.vscode/x.js', '/home/ada/.vscode/x.js'],
+    [
+      'an archive of Electron, wherever it is mounted',
+      'f (/tmp/.mount_AppX1y2z3/resources/app.asar/dist/x.js:1:2)',
+      'dist/x.js',
+      '/tmp/.mount_AppX1y2z3/resources/app.asar/dist/x.js',
+    ],
     ['webpack', 'f (webpack://my-app/./src/x.ts?4f2a:1:2)', 'src/x.ts', 'webpack://my-app/./src/x.ts'],
     [
       'webpack while developing',
@@ -111,6 +122,21 @@ describe('a frame of the application', () => {
       colno: 2,
       in_app: true,
     });
+  });
+
+  it.each([
+    ['around the home of its user', '/', '/home/ada', '~/agent/x.js'],
+    ['which is the home of its user', '/home/ada', '/home/ada', 'agent/x.js'],
+    ['in the home of its user', '/home/ada/agent', '/home/ada', 'x.js'],
+    ['beside the root, which is the home of a user without one', '/srv', '/', '/home/ada/agent/x.js'],
+  ])('is named alike for all who start the program in a folder %s', (_, workingDirectory, homeDirectory, filename) => {
+    const frame = frameOf('f (/home/ada/agent/x.js:1:2)', { workingDirectory, homeDirectory, ownFolders: [] });
+    expect(frame).toMatchObject({ filename, in_app: true });
+  });
+
+  it('is named alike for all who have installed an application of Electron', () => {
+    const frame = frameOf('f (C:\\Users\\Ada L\\AppData\\Local\\app\\resources\\app.asar\\dist\\x.js:1:2)');
+    expect(frame).toMatchObject({ filename: 'dist/x.js', in_app: true });
   });
 });
 
