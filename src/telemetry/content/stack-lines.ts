@@ -26,8 +26,9 @@ const CERTAIN_PLACE = /^(?:\/|[a-z]:[\\/]|\\\\|file:|node:|webpack(?:-internal)?
 const FILE_WITH_SPACES = /\.[cm]?[jt]sx?:\d{1,9}:\d{1,9}$/i;
 /** Locations in one word. What is not certain has at least the look of a file or of code without one. */
 const ONE_WORD = /^[^\s()]*[./\\[][^\s()]*$|^[a-z][a-z\d+.-]*:\/\/\S*$|^(?:REPL\d+:\d|index \d+$|native$)/i;
-/** Places of code that was made by `eval`, also through others. */
-const EVALUATED = /^(?:eval at [^\s()]+ \()+[^\s()]+(?:\)+, <anonymous>:\d{1,9}:\d{1,9})+$/;
+/** Places of code that was made by `eval`, also through others, in one word or in a file whose path may have spaces in it. */
+const EVALUATED =
+  /^(?:eval at [^\s()]+ \()+(?:[^\s()]+|(?:\/|[a-z]:[\\/]|\\\\).+\.[cm]?[jt]sx?:\d{1,9}:\d{1,9})(?:\)+, <anonymous>:\d{1,9}:\d{1,9})+$/i;
 /** How the names of functions look that are not texts. */
 const FUNCTION_NAME = /^(?:new |get |set )?[^\s()'"`]+(?: \[as [^\s()'"`]+\])?$/;
 /** The name of the property a function was called through. */

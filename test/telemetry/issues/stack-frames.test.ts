@@ -65,6 +65,18 @@ describe('a frame of the application', () => {
 
   it.each([
     ['parentheses and spaces', 'f (/srv/app/a (b)/c d (1).js:1:2)', 'a (b)/c d (1).js', '/srv/app/a (b)/c d (1).js'],
+    [
+      'spaces, where text was evaluated',
+      'f (eval at g (/srv/app/a b/c d.js:1:2), <anonymous>:3:4)',
+      'a b/c d.js',
+      '/srv/app/a b/c d.js',
+    ],
+    [
+      'parentheses and spaces, where text was evaluated in evaluated text',
+      'f (eval at <anonymous> (eval at g (/srv/app/a (b)/c.js:1:2)), <anonymous>:3:4)',
+      'a (b)/c.js',
+      '/srv/app/a (b)/c.js',
+    ],
     ['an escaped URL', 'f (file:///srv/app/a%20(b)/100%25.js:1:2)', 'a (b)/100%.js', '/srv/app/a (b)/100%.js'],
     ['a URL nobody can decode', 'f (file:///srv/app/100%.js:1:2)', '100%.js', '/srv/app/100%.js'],
     [
