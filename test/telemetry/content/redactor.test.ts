@@ -138,11 +138,26 @@ describe('a redacted text', () => {
     ]);
   });
 
+  it('knows in a text what is filled into a field, whatever stands between the two', () => {
+    const filled = { selector: '#password', strategy: 'css', text: 'hunter2' };
+    expect(redactor.text(JSON.stringify(filled))).toBe(JSON.stringify({ ...filled, text: '[redacted:password]' }));
+  });
+
   it('knows the private part of a JSON Web Key by the type of the key', () => {
     expect(redactor.value([{ kty: 'EC', x: 'abcd', d: 'Q7f3kP9xLm2vTz8R' }, { d: 'M10 10 H 90' }])).toEqual([
       { kty: 'EC', x: 'abcd', d: '[redacted:private_key]' },
       { d: 'M10 10 H 90' },
     ]);
+  });
+
+  it('knows all private parts of a JSON Web Key in a text, from one of which the others follow', () => {
+    const part = 'Q7f3kP9xLm2vTz8R'.repeat(4);
+    const key = { kty: 'RSA', n: part, e: 'AQAB', d: part, p: part, q: part, dp: part, dq: part, qi: part };
+    const redacted = '[redacted:private_key]';
+    const { kty, n, e } = key;
+    const safe = { kty, n, e, d: redacted, p: redacted, q: redacted, dp: redacted, dq: redacted, qi: redacted };
+    expect(redactor.text(JSON.stringify(key))).toBe(JSON.stringify(safe));
+    expect(redactor.text(JSON.stringify(JSON.stringify(key)))).toBe(JSON.stringify(JSON.stringify(safe)));
   });
 
   it('knows a value by the name before it, also in the entries of headers', () => {

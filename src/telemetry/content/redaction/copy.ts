@@ -1,7 +1,7 @@
 import { isAnyError } from '../any-error.ts';
 import { isUnawaited } from '../unawaited.ts';
 import { isNumberSecret } from './assignment.ts';
-import { kindOfField } from './entry.ts';
+import { kindOfField, PRIVATE_PARTS } from './entry.ts';
 import { secretKindOf, type SecretKind } from './secret-names.ts';
 
 /** A value `JSON.stringify` writes as it is. */
@@ -185,7 +185,7 @@ class RedactedCopy {
       }
       const key = keys[index]!;
       const kind = this.#redactor.usesNames
-        ? ((isWebKey && PRIVATE_PARTS.test(key) ? 'private_key' : undefined) ??
+        ? ((isWebKey && PRIVATE_PARTS.has(key) ? 'private_key' : undefined) ??
           (key === 'value' || key === 'Value' || key === 'text' ? kindOfValue(object, keys, key) : undefined) ??
           (place.kind !== undefined && ANY_VALUE.test(key) ? place.kind : undefined) ??
           secretKindOf(key) ??
@@ -294,9 +294,6 @@ function textIn(object: object, key: string): string | undefined {
 
 /** What OTLP in JSON writes around a value. */
 const ANY_VALUE = /^(?:(?:string|int|array)Value|values)$/;
-
-/** Parts of a JSON Web Key that only its owner knows (RFC 7518, 6.2.2, 6.3.2 and 6.4.1). */
-const PRIVATE_PARTS = /^(?:d|p|q|dp|dq|qi|k)$/;
 
 /** Everything in an object called `credentials`, `cookies` or `secrets` is one. */
 function inheritedKind(kind: SecretKind | undefined): SecretKind | undefined {

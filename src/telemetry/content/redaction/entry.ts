@@ -1,6 +1,5 @@
 import { findValue } from './assignment.ts';
 import { DOT, endOf, LETTER_OR_DIGIT, typeAt, WORD } from './characters.ts';
-import { LETTER_P } from './codes.ts';
 import type { Finding } from './finding.ts';
 import { findFormPart } from './form-part.ts';
 import type { Runs } from './runs.ts';
@@ -22,35 +21,41 @@ export interface EntryFinder {
    * The value behind a sign of assignment, given the bounds of the word before it: that of
    * `{"name":"X-Api-Key","value":…}`, also where it comes before its name, `name: DB_PASSWORD` and `value: …` in YAML,
    * `{"selector":"#password","text":…}` for the tool of a browser, `variable "db_password"` and `default = …` in
-   * Terraform, the part of a form, and the private part of a JSON Web Key. To be asked for rising positions.
+   * Terraform, the part of a form, and a private part of a JSON Web Key. To be asked for rising positions.
    */
   at(sign: number, wordStart: number, wordEnd: number): Finding | undefined;
 }
 
-const bitOf = (letter: string): number => 1 << (letter.charCodeAt(0) & 31);
-/** First letters of the words asked about, as bits, by the length of the word. */
-const FIRST_LETTERS = [
-  0,
-  bitOf('d') | bitOf('k'),
-  0,
-  bitOf('k'),
-  bitOf('n') | bitOf('t'),
-  bitOf('v'),
-  0,
-  bitOf('d') | bitOf('e'),
-  bitOf('s'),
-];
+/** Parts of a JSON Web Key that only its owner knows (RFC 7518, 6.2.2, 6.3.2 and 6.4.1). */
+export const PRIVATE_PARTS: ReadonlySet<string> = new Set(['d', 'p', 'q', 'dp', 'dq', 'qi', 'k']);
+
+/** What the words asked about stand before. */
+const ROLES: ReadonlyMap<string, 'part' | 'name' | 'value' | 'text' | 'field' | 'default'> = new Map([
+  ...Array.from(PRIVATE_PARTS, (part) => [part, 'part'] as const),
+  ['name', 'name'],
+  ['key', 'name'],
+  ['value', 'value'],
+  ['text', 'text'],
+  ['selector', 'field'],
+  ['element', 'field'],
+  ['default', 'default'],
+]);
+
+/** Their lengths with their first and their last letter. */
+const marks = new Uint8Array(2 ** 14);
+for (const word of ROLES.keys()) marks[markOf(word, 0, word.length)] = 1;
 
 /**
- * Whether a word can be one of those asked about, going by its length and its first letter. Nearly every name of a
- * JSON text is done with here.
+ * Whether a word can be one of those asked about, going by its length, its first and its last letter. Nearly every
+ * name of a JSON text is done with here.
  */
 export function mayBelongToEntry(text: string, wordStart: number, wordEnd: number): boolean {
-  const length = wordEnd - wordStart;
-  if (length >= FIRST_LETTERS.length) return false;
-  if (((FIRST_LETTERS[length]! >> (text.charCodeAt(wordStart) & 31)) & 1) === 0) return false;
-  // `type` is the most frequent of the others.
-  return length !== 4 || (text.charCodeAt(wordStart + 2) | 32) !== LETTER_P;
+  return wordEnd - wordStart < 16 && marks[markOf(text, wordStart, wordEnd)] === 1;
+}
+
+/** Below 2^14 for all words of fewer than 16 letters. */
+function markOf(text: string, start: number, end: number): number {
+  return ((end - start) << 10) | ((text.charCodeAt(start) & 31) << 5) | (text.charCodeAt(end - 1) & 31);
 }
 
 /** Creates a finder for one text. */
@@ -92,6 +97,12 @@ export function createEntryFinder(text: string, runs: Runs): EntryFinder {
       ? (/variable "([\w-]{1,128})" $/.exec(text.slice(Math.max(0, at - 141), at))?.[1] ?? '')
       : '';
   };
+  const findPart = (sign: number, wordStart: number, wordEnd: number): Finding | undefined => {
+    if (!isQuote(text, wordStart - 1)) return undefined;
+    hasWebKey ??= JSON_WEB_KEY.test(text);
+    const part = hasWebKey ? findValue(text, runs, sign, wordEnd, 'privateKey', 'private_key') : undefined;
+    return part !== undefined && part.end - part.start >= MIN_KEY_PART ? part : undefined;
+  };
   const valueOf = (owner: string, sign: number, wordEnd: number): Finding | undefined => {
     const kind = secretKindOf(owner);
     return kind === undefined ? undefined : findValue(text, runs, sign, wordEnd, owner, kind);
@@ -99,31 +110,24 @@ export function createEntryFinder(text: string, runs: Runs): EntryFinder {
 
   return {
     at(sign, wordStart, wordEnd) {
-      switch (wordEnd - wordStart) {
-        case 1: {
-          if (!isQuote(text, wordStart - 1)) return undefined;
-          hasWebKey ??= JSON_WEB_KEY.test(text);
-          const part = hasWebKey ? findValue(text, runs, sign, wordEnd, 'privateKey', 'private_key') : undefined;
-          return part !== undefined && part.end - part.start >= MIN_KEY_PART ? part : undefined;
-        }
-        case 3:
-        case 4:
-          if (text.startsWith('text', wordStart)) return findFilled(sign, wordStart, wordEnd);
-          if (!/^(?:name|key)$/i.test(text.slice(wordStart, wordEnd))) return undefined;
+      switch (ROLES.get(text.slice(wordStart, wordEnd).toLowerCase())) {
+        case 'part':
+          return findPart(sign, wordStart, wordEnd);
+        case 'name':
           return readName(sign, wordStart);
-        case 5:
-          if (!/^value$/i.test(text.slice(wordStart, wordEnd))) return undefined;
+        case 'value':
           if (isApart(nameEnd, wordStart)) {
             valueSign = sign;
             valueEnd = wordEnd;
           } else if (name !== '') return valueOf(name, sign, wordEnd);
           return findFilled(sign, wordStart, wordEnd);
-        case 8:
+        case 'text':
+          return findFilled(sign, wordStart, wordEnd);
+        case 'field':
           fieldEnd = sign;
           return undefined;
-        case 7:
-          if (text.startsWith('element', wordStart)) fieldEnd = sign;
-          return text.startsWith('default', wordStart) ? valueOf(openedVariable(wordStart), sign, wordEnd) : undefined;
+        case 'default':
+          return valueOf(openedVariable(wordStart), sign, wordEnd);
         default:
           return undefined;
       }
