@@ -51,6 +51,12 @@ describe('a redacted text', () => {
     });
   });
 
+  it('stays JSON where an escape stands before an e-mail address', () => {
+    const text = JSON.stringify({ page: 'a\fada@mail.org b\bada@mail.org c\u0007ada@mail.org d\nada@mail.org' });
+    expect(redactor.text(text)).toBe(text.replaceAll('ada@mail.org', '[redacted:email]'));
+    expect(redactor.text(String.raw`CORP\Fred@mail.org`)).toBe(String.raw`CORP\[redacted:email]`);
+  });
+
   it('replaces what hides behind escapes where it stands, and leaves the other escapes as they are', () => {
     expect(redactor.text('?a=%20b&f=user%3Dada%26password%3Dhunter2%26x%3D%2F')).toBe(
       '?a=%20b&f=user%3Dada%26password%3D[redacted:password]%26x%3D%2F',

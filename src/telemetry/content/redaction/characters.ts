@@ -1,4 +1,4 @@
-import { BACKSLASH, LETTER_U, PERCENT } from './codes.ts';
+import { BACKSLASH, codeAt, LETTER_U, PERCENT } from './codes.ts';
 
 /** Kinds of characters, as bits, so that one look-up answers whether a character belongs to an alphabet. */
 export const LOWER = 1;
@@ -92,23 +92,20 @@ export function typeAt(text: string, position: number): number {
   return code < 128 ? TYPES[code]! : 0;
 }
 
-/**
- * Whether a word may begin at a position: behind anything but a letter or a digit, and behind a letter that is only
- * the end of an escape, as in `\n`, `\u0022` and `%20`.
- */
-export function isWordStart(text: string, position: number): boolean {
-  if ((typeAt(text, position - 1) & LETTER_OR_DIGIT) === 0) return true;
-  if (isAt(text, position - 2, BACKSLASH)) return 'nrtbf'.includes(text[position - 1]!);
-  if (isAt(text, position - 3, PERCENT)) return areHex(text, position - 2, 2);
-  return (
-    isAt(text, position - 6, BACKSLASH) &&
-    (text.charCodeAt(position - 5) | 32) === LETTER_U &&
-    areHex(text, position - 4, 4)
-  );
+/** Where a word begins: behind the letters that belong to the escape before it, as in `\n`, `\u0022` and `%20`. */
+export function startOfWord(text: string, start: number): number {
+  const before = codeAt(text, start - 1);
+  if (before === PERCENT) return areHex(text, start, 2) ? start + 2 : start;
+  if (before !== BACKSLASH) return start;
+  if ((codeAt(text, start) | 32) === LETTER_U) return areHex(text, start + 1, 4) ? start + 5 : start;
+  return 'nrtbfNRTBF'.includes(text[start] ?? ' ') ? start + 1 : start;
 }
 
-function isAt(text: string, position: number, code: number): boolean {
-  return position >= 0 && text.charCodeAt(position) === code;
+/** Whether a word may begin at a position: behind anything but a letter or a digit, unless that is one of an escape. */
+export function isWordStart(text: string, position: number): boolean {
+  if ((typeAt(text, position - 1) & LETTER_OR_DIGIT) === 0) return true;
+  const isBehind = (letters: number): boolean => startOfWord(text, position - letters) === position;
+  return isBehind(1) || isBehind(2) || isBehind(5);
 }
 
 /** Whether so many hexadecimal digits, in any case, stand at a position. */

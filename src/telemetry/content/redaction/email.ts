@@ -1,5 +1,5 @@
-import { DASH, DIGIT, DOT, LETTER_OR_DIGIT, startOf, typeAt, typeOf } from './characters.ts';
-import { FULL_STOP, HYPHEN } from './codes.ts';
+import { DASH, DIGIT, DOT, LETTER_OR_DIGIT, startOf, startOfWord, typeAt, typeOf } from './characters.ts';
+import { codeAt, FULL_STOP, HYPHEN, LETTER_A } from './codes.ts';
 import type { Finding } from './finding.ts';
 
 const MAX_LOCAL = 64;
@@ -13,8 +13,8 @@ export function findEmail(text: string, at: number, floor: number): Finding | un
   let start = at;
   const limit = Math.max(floor, at - MAX_LOCAL);
   while (start > limit && isLocalPart(text.charCodeAt(start - 1))) start -= 1;
-  // An escaped line end before the address is no part of it.
-  if (text[start - 1] === '\\' && /[nrt]/.test(text[start] ?? '')) start += 1;
+  // An escape before the address is no part of it; a capital letter behind a backslash is.
+  if (codeAt(text, start) >= LETTER_A) start = startOfWord(text, start);
   if (start >= at || text[start] === '.') return undefined;
   const domain = text.slice(at + 1, end);
   // `git@github.com:owner/name` is the address of a repository.

@@ -1,12 +1,12 @@
 import { findAssigned, findElementText, findOptionValue, findStated } from './assignment.ts';
 import {
   ADDRESS_END,
-  areHex,
   DIGIT,
   ESCAPE,
   isWordStart,
   NUMBER_SIGN,
   STAR,
+  startOfWord,
   TRIGGER,
   typeAt,
   typeOf,
@@ -16,7 +16,6 @@ import {
   AMPERSAND,
   APOSTROPHE,
   AT,
-  BACKSLASH,
   BRACKET,
   CAPITAL_N,
   COLON,
@@ -26,8 +25,6 @@ import {
   HYPHEN,
   LETTER_B,
   LETTER_N_TILDE,
-  LETTER_U,
-  PERCENT,
   PLUS,
   QUESTION_MARK,
   QUOTATION_MARK,
@@ -189,23 +186,10 @@ function redactWritten(
   return copied === 0 ? written : output + written.slice(copied);
 }
 
-/** A word behind `\n` or `%20` begins behind the letters that belong to those. */
-function startOfWord(text: string, start: number, end: number): number {
-  const before = start === 0 ? 0 : text.charCodeAt(start - 1);
-  return before === BACKSLASH || before === PERCENT ? startBehind(text, start, end, before) : start;
-}
-
-function startBehind(text: string, start: number, end: number, before: number): number {
-  if (before === PERCENT) return end - start >= 2 && areHex(text, start, 2) ? start + 2 : start;
-  if ((text.charCodeAt(start) | 32) === LETTER_U)
-    return end - start >= 5 && areHex(text, start + 1, 4) ? start + 5 : start;
-  return 'nrtbfNRTBF'.includes(text[start]!) ? start + 1 : start;
-}
-
 /** @param behind kinds of the character behind the word */
 function findInWord(scan: Scan, position: number, end: number, behind: number): Finding | undefined {
   const { text } = scan;
-  const start = startOfWord(text, position, end);
+  const start = startOfWord(text, position);
   const { wordStart, wordEnd } = scan;
   scan.wordStart = start;
   scan.wordEnd = end;
