@@ -1,3 +1,5 @@
+import { remembering } from '../remembering.ts';
+
 /** What a value is, going by the name it has. */
 export type SecretKind =
   | 'password'
@@ -96,28 +98,9 @@ const IN_QUERY = /^(?:key|sig|signature|xamzsignature|xgoogsignature|xamzcredent
 /** A question, not a value: `isSecret`, `has_password`. */
 const QUESTION = /^(?:is|has|no|show|hide|need|needs|require|requires|allow)(?=[A-Z_-])/;
 
-/** Most names whose kind is remembered. */
-const MAX_KNOWN = 512;
-
-/** The same judgement, remembered: a JSON text has few names, has them often, and mostly the same one twice. */
-function judgingOnce(judge: (name: string) => SecretKind | undefined): (name: string) => SecretKind | undefined {
-  const known = new Map<string, SecretKind | undefined>();
-  let last = '';
-  let lastKind: SecretKind | undefined;
-  return (name) => {
-    if (name === last) return lastKind;
-    lastKind = known.get(name);
-    last = name;
-    if (lastKind !== undefined || known.has(name)) return lastKind;
-    lastKind = judge(name);
-    if (known.size >= MAX_KNOWN) known.clear();
-    known.set(name, lastKind);
-    return lastKind;
-  };
-}
-
-const knownKindOf = judgingOnce(judgeName);
-const knownKindInQuery = judgingOnce((name) => judgeParameter(plainName(name)));
+/** A JSON text has few names, has them often, and mostly the same one twice. */
+const knownKindOf = remembering(judgeName);
+const knownKindInQuery = remembering(judgeParameter);
 
 /** The kind of secret a name announces, in any spelling: `apiKey`, `X-Api-Key`, `OPENAI_API_KEY_2`. */
 export function secretKindOf(name: string): SecretKind | undefined {
@@ -156,7 +139,8 @@ export function secretKindInQuery(name: string): SecretKind | undefined {
   return kind !== undefined || name.length > MAX_NAME ? kind : knownKindInQuery(name);
 }
 
-function judgeParameter(plain: string): SecretKind | undefined {
+function judgeParameter(name: string): SecretKind | undefined {
+  const plain = plainName(name);
   if (!IN_QUERY.test(plain)) return undefined;
   return plain === 'key' || plain === 'auth' ? 'api_key' : 'signature';
 }
