@@ -85,10 +85,6 @@ interface Scan {
   row: number;
   /** Where the last hexadecimal digits and colons end. */
   groupsEnd: number;
-  /** How many digits stand between two positions, the second of which is behind a digit. */
-  digits: number;
-  countedFrom: number;
-  counted: number;
   /** Kinds of the characters between words and signs, together; known at the end. */
   signs: number;
 }
@@ -113,9 +109,6 @@ function createScan(text: string, rules: ScanRules): Scan {
     numberEnd: 0,
     row: 0,
     groupsEnd: 0,
-    digits: 0,
-    countedFrom: 0,
-    counted: 0,
     signs: 0,
   };
 }
@@ -256,7 +249,7 @@ function findNumber(scan: Scan, start: number, end: number): Finding | undefined
   const mayBeCard = rules.cards && (end - start === 4 || end - start >= 13);
   const goesOn = !isRow && (end - start >= FEWEST_DIGITS || isBeforeDigit(text, end));
   const hasMany =
-    goesOn && (mayBeCard || (rules.phones && mayBeginLocal(text, start, floor))) && hasManyDigits(scan, start);
+    goesOn && (mayBeCard || (rules.phones && mayBeginLocal(text, start, floor))) && hasManyDigits(text, start);
   if ((!mayBeAddress && !hasMany) || !isWordStart(text, start)) return undefined;
   const address = rules.ipAddresses && mayBeAddress ? ipAddressAt(text, start, floor) : undefined;
   if (address !== undefined || !hasMany) return address;
@@ -296,31 +289,18 @@ function isNextInRow({ text, numberEnd }: Scan, position: number): boolean {
   return position - numberEnd === 1 && numberEnd > 0 && isNumberSign(text.charCodeAt(numberEnd));
 }
 
-/**
- * Whether enough digits for a telephone number follow each other, with one or two signs between them. To be asked for
- * rising positions: of what was counted for the one before, only what lies before the next is taken off.
- */
-function hasManyDigits(scan: Scan, start: number): boolean {
-  const { text } = scan;
-  if (text.length - start < FEWEST_DIGITS) return false;
+/** Whether enough digits for a telephone number follow each other, with one or two signs between them. */
+function hasManyDigits(text: string, start: number): boolean {
   if (text.charCodeAt(start) === ZERO && text.charCodeAt(start + 1) === FULL_STOP) return false;
-  let { digits, counted } = scan;
-  if (start >= counted) {
-    digits = 0;
-    counted = start;
-  } else {
-    for (let at = scan.countedFrom; at < start; at += 1) if (isDigit(text.charCodeAt(at))) digits -= 1;
-  }
-  for (let at = counted; at < text.length && at - counted <= 2 && digits < FEWEST_DIGITS; at += 1) {
+  let digits = 0;
+  let behind = start;
+  for (let at = start; at < text.length && at - behind <= 2 && digits < FEWEST_DIGITS; at += 1) {
     const code = text.charCodeAt(at);
     if (isDigit(code)) {
       digits += 1;
-      counted = at + 1;
+      behind = at + 1;
     } else if (!isNumberSign(code)) break;
   }
-  scan.digits = digits;
-  scan.countedFrom = start;
-  scan.counted = counted;
   return digits >= FEWEST_DIGITS;
 }
 
