@@ -41,9 +41,8 @@ interface SecretName {
   readonly kind: SecretKind;
   /** What the name is quoted with, backslashes included; empty when it is not. */
   readonly quote: string;
-  readonly isInQuery: boolean;
-  /** Whether it begins its line and is written like a variable of the environment. */
-  readonly isVariable: boolean;
+  /** Whether it is one of a query, or begins its line and is written like a variable of the environment. */
+  readonly place?: 'query' | 'variable' | undefined;
 }
 
 /** A value as it is written. */
@@ -82,7 +81,7 @@ function findProvided(text: string, runs: Runs, sign: number, wordStart: number,
   if (before === undefined || !PROVIDED.has(text.slice(wordStart, wordEnd))) return undefined;
   const kind = secretKindOf(before);
   if (kind === undefined) return undefined;
-  const found = findUnder(text, runs, sign, { name: before, kind, quote: '', isInQuery: false, isVariable: false });
+  const found = findUnder(text, runs, sign, { name: before, kind, quote: '' });
   if (found === undefined || text.startsWith('://', endOf(text, found.start, WORD))) return undefined;
   return looksRandom(text.slice(found.start, found.end)) ? found : undefined;
 }
@@ -156,7 +155,7 @@ export function findValue(
   const spaced = endOfSpaces(text, next, 4);
   const valueStart = spaced + (matchAt(ANY_VALUE, text, spaced)?.[0].length ?? 0);
   const quote = text.slice(wordEnd, endOf(text, wordEnd, QUOTE, sign));
-  const owner: SecretName = { name, kind, quote, isInQuery: false, isVariable: false };
+  const owner: SecretName = { name, kind, quote };
   const written = writtenAt(text, runs, valueStart, owner);
   return written === undefined ? undefined : judge(text, runs, written, owner, valueStart > next);
 }
@@ -176,7 +175,7 @@ export function findOptionValue(
   if (kind === undefined) return undefined;
   const start = wordEnd + 1;
   if (text[start] === '-') return undefined;
-  const name: SecretName = { name: '', kind, quote: '', isInQuery: false, isVariable: false };
+  const name: SecretName = { name: '', kind, quote: '' };
   const written = writtenAt(text, runs, start, name);
   return written === undefined ? undefined : judge(text, runs, written, name, known === undefined);
 }
@@ -249,8 +248,7 @@ function findNext(
 const SETTING = /(?:\bENV|\bsetx|\bset -gx|\blogin \S{1,64}) $/;
 
 function quotedOrWord(text: string, runs: Runs, start: number): Written | undefined {
-  const written =
-    quotedAt(text, start) ?? unquotedAt(text, runs, start, { kind: 'secret', isInQuery: false, isVariable: false });
+  const written = writtenAt(text, runs, start, { kind: 'secret' });
   // A dot at the end ends the sentence.
   return written === undefined || written.isQuoted
     ? written
@@ -292,16 +290,12 @@ function secretName(text: string, sign: number, wordStart: number, wordEnd: numb
   const name = nameWithWordBefore(text, wordStart, wordEnd);
   const kind = isInQuery ? secretKindInQuery(name) : secretKindOf(name);
   if (kind === undefined || isAboutParsing(text, wordStart, kind)) return undefined;
-  return {
-    name,
-    kind,
-    quote: text.slice(wordEnd, endOf(text, wordEnd, QUOTE, sign)),
-    isInQuery,
-    isVariable:
-      isEqual &&
-      ' \n\r'.includes(before) &&
-      /(?:^|[\n\r]|export |set |-e |ENV )$/.test(text.slice(Math.max(0, wordStart - 8), wordStart)),
-  };
+  const isVariable =
+    isEqual &&
+    ' \n\r'.includes(before) &&
+    /(?:^|[\n\r]|export |set |-e |ENV )$/.test(text.slice(Math.max(0, wordStart - 8), wordStart));
+  const quote = text.slice(wordEnd, endOf(text, wordEnd, QUOTE, sign));
+  return { name, kind, quote, place: isInQuery ? 'query' : isVariable ? 'variable' : undefined };
 }
 
 /** Between name and sign may stand what quotes or emphasises the name, or closes an index. */
@@ -349,7 +343,12 @@ function endOfSpaces(text: string, start: number, max: number): number {
   return end;
 }
 
-function writtenAt(text: string, runs: Runs, start: number, name: SecretName): Written | undefined {
+function writtenAt(
+  text: string,
+  runs: Runs,
+  start: number,
+  name: Pick<SecretName, 'kind' | 'place'>,
+): Written | undefined {
   return quotedAt(text, start) ?? unquotedAt(text, runs, start, name);
 }
 
@@ -387,20 +386,21 @@ function endOfBackslashes(text: string, start: number): number {
   return end;
 }
 
-const ENDS_OF_VARIABLE = /[\s"'`]/;
+const ENDS_OF_VARIABLE = /[\s"'`]/g;
 
 function unquotedAt(
   text: string,
   runs: Runs,
   start: number,
-  { isInQuery, isVariable, kind }: Pick<SecretName, 'isInQuery' | 'isVariable' | 'kind'>,
+  { kind, place }: Pick<SecretName, 'kind' | 'place'>,
 ): Written | undefined {
   if (kind === 'cookie')
     return matchAt(COOKIE, text, start) === null ? undefined : unquoted(start, runs.endOfLine(start));
   const spaced = WITH_SPACES[kind];
   const listed = spaced === undefined ? null : matchAt(spaced, text, start);
   if (listed !== null) return unquoted(start, start + listed[0].length);
-  const end = isVariable && !isInQuery ? endBefore(ENDS_OF_VARIABLE, text, start) : runs.endOfValue(start, isInQuery);
+  const end =
+    place === 'variable' ? endBefore(ENDS_OF_VARIABLE, text, start) : runs.endOfValue(start, place === 'query');
   return unquoted(start, startOf(text, end, SEPARATOR, start));
 }
 
@@ -443,28 +443,29 @@ function judge(text: string, runs: Runs, written: Written, name: SecretName, isS
 
 /** Whether a short word behind a space is more likely one of a sentence than a secret. Asked first, for it is often so. */
 function mayBeginSentence(text: string, start: number, end: number, name: SecretName): boolean {
-  const { kind, quote, isInQuery, isVariable } = name;
-  if (end - start >= MIN_KEY || kind === 'password' || kind === 'cookie' || quote !== '') return false;
+  const { kind, quote, place } = name;
+  if (place !== undefined || end - start >= MIN_KEY || kind === 'password' || kind === 'cookie' || quote !== '')
+    return false;
   const isWord = endOf(text, start, WORD | DOT, end) >= end - 1;
-  return isWord && !isInQuery && !isVariable && !looksRandom(text.slice(start, end));
+  return isWord && !looksRandom(text.slice(start, end));
 }
 
 const LOG_PROBABILITY = /\\{0,7}["'],\s{0,64}\\{0,7}["']logprob/y;
 
 /** Whether what stands without quotation marks is code. Asked before more is read of it than its beginning. */
-function isCode(text: string, end: number, { kind, isInQuery }: SecretName, value: string): boolean {
-  if (kind === 'cookie' || isInQuery) return false;
+function isCode(text: string, end: number, { kind, place }: SecretName, value: string): boolean {
+  if (kind === 'cookie' || place === 'query') return false;
   return codeAt(text, end) === BRACKET || '{[('.includes(value[0]!) || isExpression(value);
 }
 
 /** Whether what stands without quotation marks and is no code is a secret, and not the beginning of a sentence. */
 function isSecretUnquoted(text: string, end: number, name: SecretName, value: string, isSpaced: boolean): boolean {
-  const { kind, isInQuery, isVariable, quote } = name;
+  const { kind, place, quote } = name;
   if (kind === 'cookie') return true;
   // A parameter named `key` or `auth` need not be a secret.
-  if (isInQuery) return kind !== 'api_key' || value.length >= 16 || looksRandom(value);
+  if (place === 'query') return kind !== 'api_key' || value.length >= 16 || looksRandom(value);
   if (quote !== '' && /^-?\d+(?:\.\d+)?$/.test(value)) return isNumberSecret(kind);
-  if (!isSpaced || isVariable) return true;
+  if (!isSpaced || place === 'variable') return true;
   if (looksRandom(value) || /[^\w.-]/.test(value.slice(0, -1))) return true;
   // Behind a space an ordinary word may begin a sentence; one that ends its line is the value.
   return kind === 'password' && /^[ \t]*(?:[\n\r,;]|$)/.test(text.slice(end, end + 8));

@@ -8,7 +8,7 @@ export interface Finding {
   readonly quote?: string;
 }
 
-/** The first match of a sticky pattern at a position. */
+/** The match of a sticky pattern at a position, or the first of a global one from there on. */
 export function matchAt(pattern: RegExp, text: string, position: number): RegExpExecArray | null {
   pattern.lastIndex = position;
   return pattern.exec(text);

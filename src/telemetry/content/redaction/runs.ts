@@ -1,5 +1,6 @@
 import { BASE64_SIGN, DOT, endOf, SEPARATOR, STAR, startOf, typeAt, typeOf, VALUE_END, WORD } from './characters.ts';
 import { COLON, DOLLAR, HASH, TILDE } from './codes.ts';
+import { matchAt } from './finding.ts';
 
 /** The same walk is not taken twice: its end holds as long as what is asked for lies in it. */
 interface Walked {
@@ -95,11 +96,9 @@ function walkCredentials(text: string, start: number, inParts: boolean): number 
   return end;
 }
 
-const ENDS_OF_LINE = /["'\n\r\\`]/;
+const ENDS_OF_LINE = /["'\n\r\\`]/g;
 
-/** The position of the first character that ends a value, none of which is one of words. */
+/** The position of the first character that ends a value, or the end of the text. */
 export function endBefore(ends: RegExp, text: string, start: number): number {
-  let end = start;
-  while (end < text.length && ((typeAt(text, end) & WORD) !== 0 || !ends.test(text[end]!))) end += 1;
-  return end;
+  return matchAt(ends, text, start)?.index ?? text.length;
 }
