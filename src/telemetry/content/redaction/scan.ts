@@ -187,12 +187,13 @@ function findInWord(scan: Scan, position: number, end: number, behind: number): 
   scan.wordStart = start;
   scan.wordEnd = end;
   const length = end - start;
-  if (length >= MIN_KEY || (behind & STAR) !== 0 || (length >= SHORTEST_SCHEME && beginsAny(text, start))) {
-    const found = findInLongWord(scan, start, end);
+  const mayBeKey = length >= MIN_KEY || (behind & STAR) !== 0 || (length >= SHORTEST_SCHEME && beginsAny(text, start));
+  if (mayBeKey && scan.rules.secrets) {
+    const found = findKey(scan, start, end);
     if (found !== undefined) return found;
   }
   if (length > 1 && text.charCodeAt(start) === HYPHEN && (typeAt(text, start + 1) & DIGIT) === 0) {
-    const found = scan.rules.secrets ? findOption(text, start) : undefined;
+    const found = findInCommand(scan, start, end);
     if (found !== undefined) return found;
   }
   if (scan.rules.keys && (length === 2 || length >= MIN_KEY || isTextOfSql(text, wordEnd))) {
@@ -207,34 +208,31 @@ function isTextOfSql(text: string, wordEnd: number): boolean {
   return text.charCodeAt(wordEnd) === SPACE && text.charCodeAt(wordEnd + 1) === APOSTROPHE;
 }
 
-/** Whether a word too short for a key may be the name of a scheme, an option, or the beginning of a private key. */
+/** Whether a word too short for a key may be the name of a scheme, or the beginning of a private key. */
 function beginsAny(text: string, start: number): boolean {
   const code = text.charCodeAt(start);
   return code === HYPHEN || (code | 32) === LETTER_B;
 }
 
-function findInLongWord(scan: Scan, start: number, end: number): Finding | undefined {
-  const { text, rules, floor } = scan;
+/** What follows an option whose name says that it is a secret, or one of a program that takes a password there. */
+function findInCommand({ text, runs, rules }: Scan, start: number, end: number): Finding | undefined {
+  const isNamed = rules.keys && text.charCodeAt(start + 1) === HYPHEN && text[end] === ' ';
+  const found = isNamed ? findOptionValue(text, runs, start, end) : undefined;
+  return found ?? (rules.secrets ? findOption(text, start) : undefined);
+}
+
+function findKey(scan: Scan, start: number, end: number): Finding | undefined {
+  const { text, floor } = scan;
   const length = end - start;
   const begin = end - BEGIN.length;
-  if (rules.secrets) {
-    // Looking at one character first is many times faster, and of most words it is enough.
-    if (begin >= start && text.charCodeAt(end - 1) === CAPITAL_N && text.startsWith(BEGIN, begin)) {
-      scan.privateKeys ??= createPrivateKeyFinder(text);
-      return scan.privateKeys.at(begin);
-    }
-    if (length === PUTTY.length && text[end] === ':' && text.startsWith(PUTTY, start)) return puttyKeyAt(text, end);
-    const found =
-      length >= MIN_KEY || (typeAt(text, end) & STAR) !== 0
-        ? findProviderKey(text, scan.runs, start, end, floor)
-        : length <= LONGEST_SCHEME
-          ? findSchemed(text, scan.runs, start, end)
-          : undefined;
-    if (found !== undefined) return found;
+  // Looking at one character first is many times faster, and of most words it is enough.
+  if (begin >= start && text.charCodeAt(end - 1) === CAPITAL_N && text.startsWith(BEGIN, begin)) {
+    scan.privateKeys ??= createPrivateKeyFinder(text);
+    return scan.privateKeys.at(begin);
   }
-  return rules.keys && text.charCodeAt(start) === HYPHEN && text.startsWith('--', start) && text[end] === ' '
-    ? findOptionValue(text, scan.runs, start, end)
-    : undefined;
+  if (length === PUTTY.length && text[end] === ':' && text.startsWith(PUTTY, start)) return puttyKeyAt(text, end);
+  if (length >= MIN_KEY || (typeAt(text, end) & STAR) !== 0) return findProviderKey(text, scan.runs, start, end, floor);
+  return length <= LONGEST_SCHEME ? findSchemed(text, scan.runs, start, end) : undefined;
 }
 
 /** What begins with a digit. The digits behind a decimal point are no number of their own. */
@@ -309,14 +307,17 @@ function isDigit(code: number): boolean {
 }
 
 function findAtSign(scan: Scan, sign: number): Finding | undefined {
-  const { text, rules, wordStart, wordEnd } = scan;
+  const { text, rules, floor, wordStart, wordEnd } = scan;
   switch (text.charCodeAt(sign)) {
     case AT:
       if (!mayBeBehindName(text, sign)) return undefined;
-      return (rules.secrets ? findSource(scan, sign) : undefined) ?? findAddress(scan, sign);
+      return (
+        (rules.secrets ? findSource(scan, sign) : undefined) ??
+        (rules.emails ? findEmail(text, sign, floor) : undefined)
+      );
     case PLUS:
     case BRACKET:
-      return rules.phones ? findPhone(scan, sign) : undefined;
+      return rules.phones && isWordStart(text, sign) ? phoneNumberAt(text, sign, floor) : undefined;
     case GREATER:
       return rules.keys ? findElementText(text, sign, wordStart, wordEnd) : undefined;
     case COLON:
@@ -342,16 +343,6 @@ function findSource(scan: Scan, sign: number): Finding | undefined {
   const isSource = scan.hasOracle || isBeforeProtocol(text, sign);
   const source = isSource ? findDataSource(text, sign, floor) : undefined;
   return source ?? (scan.hasLogin ? findLogin(text, sign) : undefined);
-}
-
-function findAddress({ text, rules, floor }: Scan, sign: number): Finding | undefined {
-  return rules.emails ? findEmail(text, sign, floor) : undefined;
-}
-
-function findPhone(scan: Scan, sign: number): Finding | undefined {
-  const { text, floor } = scan;
-  if (!isWordStart(text, sign)) return undefined;
-  return phoneNumberAt(text, sign, floor);
 }
 
 /** Headers with secrets are secrets, under whatever rule; other values are redacted for their names alone. */
