@@ -1,7 +1,7 @@
-import { isAnyError } from './any-error.ts';
 import { cutBetweenWords } from './cut.ts';
 import { isFile, jsonBufferLength, withoutFile, withoutFiles } from './media.ts';
 import { asRedacted, type Redacted } from './redacted.ts';
+import { textOf } from './redaction/copy.ts';
 import type { Redactor } from './redactor.ts';
 import { isUnawaited } from './unawaited.ts';
 
@@ -136,9 +136,8 @@ class BoundedCopy {
     if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
       return this.#text(`[${value.byteLength} bytes]`, room);
     }
-    if (value instanceof Date)
-      return this.#text(Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString(), room);
-    if (isAnyError(value)) return this.#text(`${value.name}: ${value.message}`, room);
+    const text = textOf(value);
+    if (text !== undefined) return this.#text(text, room);
     if (value instanceof Map) return this.#list([...value.entries()], room);
     if (value instanceof Set) return this.#list([...value], room);
     if (Array.isArray(value)) return this.#list(value, room);

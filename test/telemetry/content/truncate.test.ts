@@ -94,6 +94,10 @@ describe('a value that is recorded', () => {
       set: new Set([1]),
       error: new TypeError('bad'),
       ofAnotherRealm: runInNewContext('Object.assign(new TypeError("bad"), { requestBody: "canary" })') as unknown,
+      // Letter by letter no key would be recognised.
+      boxed: Object(`use ${KEY}`) as unknown,
+      pattern: /a+/g,
+      url: new URL('https://ada:pw1@x.test/'),
       nothing: undefined,
       work: () => 1,
       circular,
@@ -107,6 +111,9 @@ describe('a value that is recorded', () => {
       set: [1],
       error: 'TypeError: bad',
       ofAnotherRealm: 'TypeError: bad',
+      boxed: 'use [redacted:openai_key]',
+      pattern: '/a+/g',
+      url: 'https://[redacted:url_credentials]@x.test/',
       circular: { name: 'a', self: '[circular]' },
     });
     let deep: unknown = 'end';

@@ -236,7 +236,7 @@ class RedactedCopy {
 }
 
 /** What an object that is rather a text, a time or a block of bytes says. */
-function textOf(value: object): string | undefined {
+export function textOf(value: object): string | undefined {
   if (isAnyError(value)) return `${value.name}: ${value.message}`;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? String(value) : value.toISOString();
   if (value instanceof URL) return value.href;
