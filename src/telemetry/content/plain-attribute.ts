@@ -3,7 +3,7 @@ import type { Attributes, AttributeValue } from '@opentelemetry/api';
 import { isNumberSecret } from './redaction/assignment.ts';
 import type { SecretKind } from './redaction/secret-names.ts';
 import { MAX_PLAIN_BYTES } from './policy.ts';
-import type { Redactor } from './redactor.ts';
+import { placeholder, type Redactor } from './redactor.ts';
 import { redactWithin } from './truncate.ts';
 
 /**
@@ -75,11 +75,7 @@ function bounded(text: string, key: string, redactor: Redactor): string {
 
 function underSecretName(value: AttributeValue, kind: SecretKind): AttributeValue {
   const isSecret = typeof value !== 'boolean' && (typeof value !== 'number' || isNumberSecret(kind));
-  return isSecret ? placeholderFor(kind) : value;
-}
-
-function placeholderFor(kind: SecretKind): string {
-  return `[redacted:${kind}]`;
+  return isSecret ? placeholder(kind) : value;
 }
 
 /** A list may be the words of a command line, of which one can say that the next is a secret: `--api-key`. */
@@ -91,7 +87,7 @@ function plainList(list: readonly unknown[], key: string, redactor: Redactor): A
     if (typeof element === 'number') hasSecretNumber ||= typeof redactor.number(element) === 'string';
     if (typeof element !== 'string') continue;
     const isOption = element.startsWith('-');
-    const safe = isOption || announced === undefined ? bounded(element, key, redactor) : placeholderFor(announced);
+    const safe = isOption || announced === undefined ? bounded(element, key, redactor) : placeholder(announced);
     announced = isOption ? redactor.secretKind(element.replace(/^-{1,2}/, '')) : undefined;
     if (safe === element) continue;
     changed ??= [...list];

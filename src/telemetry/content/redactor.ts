@@ -93,31 +93,13 @@ export function createRedactor(options: RedactionOptions = {}): Redactor {
   /** What patterns and rules make of a text. */
   const byRules = (kept: string): string =>
     redactText(patterns.length === 0 ? kept : applyPatterns(kept, patterns), rules, placeholder);
-  const byFunction = (text: string, key: string | undefined): string =>
-    redact === undefined ? text : applyFunction(redact, text, key);
-  const textOf = (text: string, key?: string): string => {
-    try {
-      return byFunction(byRules(keptOf(text, MAX_TEXT)), key);
-    } catch {
-      return FAILED;
-    }
-  };
-  const nameOf = remembering((name) => {
-    try {
-      return byRules(keptOf(name, MAX_LABEL));
-    } catch {
-      return FAILED;
-    }
-  });
-  const labelOf = (label: string, key?: string): string => textOf(keptOf(label, MAX_LABEL), key);
-  const memberOf = (text: string, place: Place, maxLength: number): string => {
-    try {
-      const kept = keptOf(text, maxLength);
-      return placeholderForName(kept, place, rules) ?? byFunction(byRules(kept), place.key);
-    } catch {
-      return FAILED;
-    }
-  };
+  const byAll = (kept: string, key: string | undefined): string =>
+    redact === undefined ? byRules(kept) : applyFunction(redact, byRules(kept), key);
+  const textOf = (text: string, key?: string): string => safely(text, MAX_TEXT, (kept) => byAll(kept, key));
+  const nameOf = remembering((name) => safely(name, MAX_LABEL, byRules));
+  const labelOf = (label: string, key?: string): string => safely(label, MAX_LABEL, (kept) => byAll(kept, key));
+  const memberOf = (text: string, place: Place, maxLength: number): string =>
+    safely(text, maxLength, (kept) => placeholderForName(kept, place, rules) ?? byAll(kept, place.key));
   const memberNameOf = redact === undefined ? nameOf : textOf;
   const copy = (value: unknown): JsonValue =>
     copyRedacted(value, {
@@ -155,7 +137,8 @@ function unlessPlain(kind: SecretKind | undefined): SecretKind | undefined {
   return kind === 'connection' || kind === 'pin' || kind === 'basic_credentials' ? undefined : kind;
 }
 
-function placeholder(kind: string): string {
+/** What stands in place of what was taken out. */
+export function placeholder(kind: string): string {
   return `[redacted:${kind}]`;
 }
 
@@ -169,6 +152,15 @@ function keptOf(given: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
   const kept = cutBetweenWords(text, maxLength);
   return `${kept}… [${text.length - kept.length} characters left out]`;
+}
+
+/** What is made of the part of a text that is kept. */
+function safely(text: string, maxLength: number, redactKept: (kept: string) => string): string {
+  try {
+    return redactKept(keptOf(text, maxLength));
+  } catch {
+    return FAILED;
+  }
 }
 
 /** What stands in place of a text because of the name it has. */
