@@ -232,7 +232,7 @@ function findKey(scan: Scan, start: number, end: number): Finding | undefined {
   }
   if (length === PUTTY.length && text[end] === ':' && text.startsWith(PUTTY, start)) return puttyKeyAt(text, end);
   if (length >= MIN_KEY || (typeAt(text, end) & STAR) !== 0) return findProviderKey(text, scan.runs, start, end, floor);
-  return length <= LONGEST_SCHEME ? findSchemed(text, scan.runs, start, end) : undefined;
+  return length <= LONGEST_SCHEME ? findSchemed(text, scan.runs, start) : undefined;
 }
 
 /** What begins with a digit. The digits behind a decimal point are no number of their own. */

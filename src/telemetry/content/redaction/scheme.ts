@@ -1,5 +1,5 @@
 import { DOT, SCHEME_LETTER, startOf, typeAt } from './characters.ts';
-import { CAPITAL_O, codeAt, DOLLAR, LETTER_B, LETTER_O, LETTER_R, PERCENT, PLUS, SIX, SPACE, TAB } from './codes.ts';
+import { CAPITAL_O, codeAt, DOLLAR, LETTER_B, LETTER_O, LETTER_R, SIX } from './codes.ts';
 import { matchAt, type Finding } from './finding.ts';
 import { isSecretValue } from './named-value.ts';
 import { isFiller, looksRandom } from './randomness.ts';
@@ -19,33 +19,35 @@ export const LONGEST_SCHEME = 6;
  * The credentials behind `Bearer` or `Basic` anywhere in a text (RFC 6750, RFC 7617). In prose an ordinary word
  * may follow, so that they have to look like credentials.
  */
-export function findSchemed(text: string, runs: Runs, start: number, end: number): Finding | undefined {
-  if ((text.charCodeAt(start) | 32) !== LETTER_B || behindScheme(text, end) === end) return undefined;
-  const scheme = text.slice(start, end).toLowerCase();
-  if (scheme !== 'bearer' && scheme !== 'basic') return undefined;
-  const found = credentialsAt(text, behindScheme(text, end), runs, false);
+export function findSchemed(text: string, runs: Runs, start: number): Finding | undefined {
+  const scheme = (text.charCodeAt(start) | 32) === LETTER_B ? schemeAt(text, start) : undefined;
+  if (scheme === undefined || scheme.kind === 'authorization') return undefined;
+  const found = credentialsBehind(text, scheme, runs, false);
   if (found === undefined || found.end - found.start < MIN_CREDENTIALS) return undefined;
   // The names of schemes may follow each other with a plus between them, and all the rest be the credentials of each.
   const read = Math.min(found.end, found.start + MAX_READ);
-  if (scheme === 'basic' && !holdsColon(text, found.start, read)) return undefined;
+  const isBearer = scheme.kind === 'bearer_token';
+  if (!isBearer && !holdsColon(text, found.start, read)) return undefined;
   const credentials = text.slice(found.start, read);
-  const isBearer = scheme === 'bearer';
   const isOne = isBearer
     ? credentials.length >= LONGER_THAN_WORDS || looksRandom(credentials)
     : isBase64Url(credentials);
   if (!isOne || (isFiller(credentials) && !/\w\*/.test(credentials))) return undefined;
-  return { ...found, kind: isBearer ? 'bearer_token' : 'basic_credentials' };
+  return found;
 }
 
-/** One or two spaces stand between the name of a scheme and the credentials. */
-function behindScheme(text: string, end: number): number {
-  let at = end;
-  for (let count = 0; count < 2 && at < text.length; count += 1) {
-    const code = text.charCodeAt(at);
-    if (code === SPACE || code === TAB || code === PLUS) at += 1;
-    else if (code === PERCENT && text.startsWith('20', at + 1)) at += 3;
-  }
-  return at;
+/** The name of a scheme, as the kind of what follows, and the position behind the spaces behind it. */
+interface Scheme {
+  readonly kind: string;
+  readonly end: number;
+}
+
+function schemeAt(text: string, start: number): Scheme | undefined {
+  const opening = matchAt(SCHEME, text, start)?.[0];
+  if (opening === undefined) return undefined;
+  const name = opening.slice(0, 5).toLowerCase();
+  const kind = name === 'basic' ? 'basic_credentials' : name === 'beare' ? 'bearer_token' : 'authorization';
+  return { kind, end: start + opening.length };
 }
 
 /** Most of credentials that is read to judge them, in UTF-16 units: whole groups of four characters of base64. */
@@ -56,22 +58,19 @@ const MIN_CREDENTIALS = 8;
 
 /** The credentials behind the name of a scheme, where the name of the header has said that there are some. */
 export function schemedAt(text: string, start: number, runs: Runs = new Runs(text)): Finding | undefined {
-  if ((typeAt(text, start) & SCHEME_LETTER) === 0) return undefined;
-  const opening = matchAt(SCHEME, text, start);
-  if (opening === null) return undefined;
-  const first = start + opening[0].length;
-  const found = credentialsAt(text, first, runs, true);
+  const scheme = (typeAt(text, start) & SCHEME_LETTER) === 0 ? undefined : schemeAt(text, start);
+  if (scheme === undefined) return undefined;
+  const found = credentialsBehind(text, scheme, runs, true);
   if (found === undefined || !isSecretValue(text.slice(found.start, found.end), 'authorization', '')) return undefined;
-  const scheme = opening[0].slice(0, 5).toLowerCase();
-  const kind = scheme === 'basic' ? 'basic_credentials' : scheme === 'beare' ? 'bearer_token' : 'authorization';
-  return { ...found, kind };
+  return found;
 }
 
-function credentialsAt(text: string, start: number, runs: Runs, inParts: boolean): Finding | undefined {
+function credentialsBehind(text: string, scheme: Scheme, runs: Runs, inParts: boolean): Finding | undefined {
+  const { kind, end: start } = scheme;
   if (codeAt(text, start) === DOLLAR) return undefined;
   // A dot at the end ends the sentence.
   const end = startOf(text, runs.endOfCredentials(start, inParts), DOT, start);
-  return end > start ? { start, end, kind: 'authorization' } : undefined;
+  return end > start ? { start, end, kind } : undefined;
 }
 
 /** Whether a stretch of base64 says a colon, which has another form at each place among three bytes. */
