@@ -144,6 +144,17 @@ describe('a redacted text', () => {
     ]);
   });
 
+  it('knows a value in a text however it is written, also where its name stands apart from it', () => {
+    const tokens = { name: 'refresh_tokens', value: ['hunter2', 'hunter3'] };
+    expect(redactor.text(JSON.stringify(tokens))).toBe('{"name":"refresh_tokens","value":["[redacted:token]"]}');
+    expect(redactor.text('- name: DB_PASSWORD\n  value: |\n    hunter2\n- name: PORT')).toBe(
+      '- name: DB_PASSWORD\n  value: |\n    [redacted:password]\n- name: PORT',
+    );
+    expect(redactor.text('{"db_password":{"stringValue":"hunter2"},"port":{"intValue":1}}')).toBe(
+      '{"db_password":{"stringValue":"[redacted:password]"},"port":{"intValue":1}}',
+    );
+  });
+
   it('knows in a text what is filled into a field, whatever stands between the two', () => {
     const filled = { selector: '#password', strategy: 'css', text: 'hunter2' };
     expect(redactor.text(JSON.stringify(filled))).toBe(JSON.stringify({ ...filled, text: '[redacted:password]' }));

@@ -4,6 +4,7 @@ import {
   BRACKET,
   codeAt,
   COLON,
+  CURLY_BRACKET,
   EQUALS,
   GREATER,
   LETTER_C,
@@ -131,8 +132,12 @@ function pairOf(first: number, second: number): number {
   return (first << 7) | second;
 }
 
+/** What OTLP writes around a text in JSON, alone or as the first of a list. */
+const ANY_VALUE = /\{(?:[\s{["\\:n]|arrayValue|values){0,192}stringValue\\{0,7}"\s?:\s?/y;
+
 function endOfOpening(text: string, start: number): number {
   const first = codeAt(text, start);
+  if (first === CURLY_BRACKET) return start + (matchAt(ANY_VALUE, text, start)?.[0].length ?? 0);
   const second = codeAt(text, start + 1);
   const isAscii = first >= 0 && second >= 0 && (first | second) < 128;
   if (!isAscii || opensWith[pairOf(first, second)] === 0) return start;
@@ -150,18 +155,9 @@ export function findValue(
 ): Finding | undefined {
   if (sign - wordEnd > MAX_GAP) return undefined;
   for (let at = wordEnd; at < sign; at += 1) if (!isGap(text, at)) return undefined;
-  const next = behindSign(text, sign);
-  if (next === undefined) return undefined;
-  const spaced = endOfSpaces(text, next, 4);
-  const valueStart = spaced + (matchAt(ANY_VALUE, text, spaced)?.[0].length ?? 0);
   const quote = text.slice(wordEnd, endOf(text, wordEnd, QUOTE, sign));
-  const owner: SecretName = { name, kind, quote };
-  const written = writtenAt(text, runs, valueStart, owner);
-  return written === undefined ? undefined : judge(text, runs, written, owner, valueStart > next);
+  return findUnder(text, runs, sign, { name, kind, quote });
 }
-
-/** What OTLP writes around a text in JSON, alone or as the first of a list. */
-const ANY_VALUE = /\{(?:[\s{["\\:n]|arrayValue|values){0,192}stringValue\\{0,7}"\s?:\s?/y;
 
 /** The value of an option of a command line, such as `--password`, given the bounds of its name. */
 export function findOptionValue(

@@ -44,6 +44,7 @@ export const LETTER_S = 115;
 export const LETTER_T = 116;
 export const LETTER_U = 117;
 export const LETTER_Y = 121;
+export const CURLY_BRACKET = 123;
 export const TILDE = 126;
 /** `ñ`, which no word has here. */
 export const LETTER_N_TILDE = 0xf1;
