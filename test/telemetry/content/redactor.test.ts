@@ -371,6 +371,21 @@ describe('a redacted value', () => {
     });
   });
 
+  it.each(['passphrases', 'passwds', 'contraseñas', 'senhas', 'kennworts'])(
+    'has no secrets under %s, as under one',
+    (name) => {
+      expect(redactor.value({ [name]: ['hunter2'] })).toEqual({ [name]: ['[redacted:password]'] });
+      expect(redactor.text(`{"${name}":["hunter2"]}`)).toBe(`{"${name}":["[redacted:password]"]}`);
+    },
+  );
+
+  it('has no telephone number under a name that says in a text as well that it is one', () => {
+    const numbers = { phone: '0170 1234567', telefon: '0170 1234567', telefonnummer: '0170 1234567' };
+    const redacted = { phone: '[redacted:phone]', telefon: '[redacted:phone]', telefonnummer: '[redacted:phone]' };
+    expect(redactor.value(numbers)).toEqual(redacted);
+    expect(redactor.text(JSON.stringify(numbers))).toBe(JSON.stringify(redacted));
+  });
+
   it('keeps counts, schemas and what is no secret under such a name', () => {
     const value = {
       usage: { input_tokens: 1234567, max_tokens: 4096, token: 12345678 },

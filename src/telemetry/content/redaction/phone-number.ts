@@ -120,7 +120,7 @@ function nationalAt(text: string, start: number, floor: number): RegExpExecArray
 /** Whether a text is nothing but a telephone number, going by the name it stands under. */
 export function isPhoneNumber(text: string, name: string): boolean {
   if (text.length < FEWEST_DIGITS || text.length > 32 || !beginsLikeNumber(text)) return false;
-  if (!/(?:phone|mobile|fax|whatsapp|^tel|_tel)(?:_?number|_?no)?$/i.test(name)) return false;
+  if (!/(?:phone|mobile|telefon|fax|whatsapp|^tel|_tel)(?:_?number|_?no|_?nummer)?$/i.test(name)) return false;
   return /^\+?[\d ().\-/]+$/.test(text) && text.replaceAll(/\D/g, '').length >= FEWEST_DIGITS;
 }
 

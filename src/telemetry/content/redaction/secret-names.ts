@@ -26,7 +26,7 @@ export const MAX_NAME = 128;
 /** The last three letters names of secrets have. */
 const ENDINGS =
   'key eys ken ens ret ets ord rds swd pwd ass ase ode jwt rer uth ort nha ion kie ies ial als cvv cvc sig ure ash lue mac ' +
-  'dsn ing pin otp ssn ban nic pat sid nid ena eña sse des';
+  'dsn ing pin otp ssn ban nic pat sid nid ena eña sse des ses wds rts has nas ñas';
 
 let endings: Uint8Array | undefined;
 
