@@ -17,7 +17,7 @@ import { matchAt } from './finding.ts';
 /** A text without its escapes, and where each of its characters stood. */
 export interface Decoded {
   readonly text: string;
-  /** The position in the text as it was. To be asked for rising positions in this one. */
+  /** The position in the text as it was of a position in this one. */
   readonly originOf: (position: number) => number;
 }
 
@@ -38,7 +38,7 @@ const MIN_LETTERS = 16;
 export function decodeEscapes(text: string): Decoded | undefined {
   // Most texts have none of these signs, which is found out many times faster than what follows.
   if (!['%', '\\u00', '&', '\u001b'].some((sign) => text.includes(sign))) return undefined;
-  return hidesAnything(text) ? { text: decode(text), originOf: createOrigins(text) } : undefined;
+  return hidesAnything(text) ? decode(text) : undefined;
 }
 
 function hidesAnything(text: string): boolean {
@@ -134,34 +134,24 @@ function codeOf(text: string, start: number, end: number): number {
   return end - start === 5 ? AMPERSAND : (text.charCodeAt(start + 1) | 32) === LETTER_Q ? 34 : 39;
 }
 
-function decode(text: string): string {
+function decode(text: string): Decoded {
   const codes = new Uint16Array(text.length);
+  const origins = new Int32Array(text.length + 1);
   let length = 0;
   let at = 0;
   while (at < text.length) {
     const code = text.charCodeAt(at);
     const end = (typeOf(code) & ESCAPE) === 0 ? 0 : endOfEscape(text, at);
     codes[length] = end === 0 ? code : codeOf(text, at, end);
+    origins[length] = at;
     length += 1;
     at = end === 0 ? at + 1 : end;
   }
+  origins[length] = text.length;
   const parts: string[] = [];
   for (let from = 0; from < length; from += CHUNK) {
     parts.push(Reflect.apply(String.fromCharCode, null, codes.subarray(from, Math.min(length, from + CHUNK))));
   }
   // Joined they are one text, whose characters are read faster than those of texts added to each other.
-  return parts.join('');
-}
-
-/** Goes through a text once more, as far as is asked for: most texts have nothing that is. */
-function createOrigins(text: string): Decoded['originOf'] {
-  let at = 0;
-  let passed = 0;
-  return (position) => {
-    for (; passed < position; passed += 1) {
-      const end = (typeOf(text.charCodeAt(at)) & ESCAPE) === 0 ? 0 : endOfEscape(text, at);
-      at = end === 0 ? at + 1 : end;
-    }
-    return at;
-  };
+  return { text: parts.join(''), originOf: (position) => origins[position]! };
 }
