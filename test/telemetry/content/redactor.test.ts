@@ -51,6 +51,22 @@ describe('a redacted text', () => {
     });
   });
 
+  it('stays JSON where what is under a name ends in backslashes, at any depth', () => {
+    const text = JSON.stringify({ password: 'hunter2\\', path: 'C:\\', token: 'say "hunter2\\\\', city: 'Bonn' });
+    const redacted = { password: '[redacted:password]', path: 'C:\\', token: '[redacted:token]', city: 'Bonn' };
+    expect(JSON.parse(redactor.text(text))).toEqual(redacted);
+    const { body } = JSON.parse(redactor.text(JSON.stringify({ body: text }))) as { body: string };
+    expect(JSON.parse(body)).toEqual(redacted);
+  });
+
+  it('stays JSON where a number of it is one of a card or a telephone, at any depth', () => {
+    const text = JSON.stringify({ pan: 4111111111111111, phone: 1701234567, id: 1701234567 });
+    const redacted = { pan: '[redacted:card]', phone: '[redacted:phone]', id: 1701234567 };
+    expect(JSON.parse(redactor.text(text))).toEqual(redacted);
+    const { body } = JSON.parse(redactor.text(JSON.stringify({ body: text }, null, 2))) as { body: string };
+    expect(JSON.parse(body)).toEqual(redacted);
+  });
+
   it('stays JSON where an escape stands before an e-mail address', () => {
     const text = JSON.stringify({ page: 'a\fada@mail.org b\bada@mail.org c\u0007ada@mail.org d\nada@mail.org' });
     expect(redactor.text(text)).toBe(text.replaceAll('ada@mail.org', '[redacted:email]'));

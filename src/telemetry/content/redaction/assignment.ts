@@ -350,7 +350,8 @@ function writtenAt(
 
 /**
  * A text in quotation marks, which may be escaped as they are where JSON stands in a string. It ends at the same
- * mark behind the same number of backslashes, in the same line; a mark behind more of them belongs to it.
+ * mark behind the same number of backslashes, in the same line; a mark behind more of them belongs to it, unless these
+ * are backslashes at its end.
  */
 function quotedAt(text: string, start: number): Written | undefined {
   if ((typeAt(text, start) & QUOTE) === 0) return undefined;
@@ -364,8 +365,9 @@ function quotedAt(text: string, start: number): Written | undefined {
     if (character === '\n') return undefined;
     if (character === '\\') {
       const next = endOfBackslashes(text, at);
-      if (text[next] === quote && next - at <= depth) {
-        return { start: mark + 1, end: at, after: next + 1, isQuoted: true };
+      const more = next - at - depth;
+      if (text[next] === quote && (more <= 0 || more % (2 * depth + 2) === 0)) {
+        return { start: mark + 1, end: at + Math.max(more, 0), after: next + 1, isQuoted: true };
       }
       at = next;
     } else if (character === quote) {

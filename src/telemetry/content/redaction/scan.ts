@@ -251,11 +251,19 @@ function findNumber(scan: Scan, start: number, end: number): Finding | undefined
   if ((!mayBeAddress && !hasMany) || !isWordStart(text, start)) return undefined;
   const address = rules.ipAddresses && mayBeAddress ? ipAddressAt(text, start, floor) : undefined;
   if (address !== undefined || !hasMany) return address;
-  return (
+  const found =
     (mayBeCard ? paymentCardAt(text, start) : undefined) ??
-    (rules.phones ? phoneNumberAt(text, start, floor) : undefined)
-  );
+    (rules.phones ? phoneNumberAt(text, start, floor) : undefined);
+  return found === undefined ? undefined : { ...found, quote: quoteBefore(text, start) };
 }
+
+/** What the name right before a number is quoted with: a number of JSON becomes a text. */
+function quoteBefore(text: string, start: number): string {
+  return QUOTED_NAME.exec(text.slice(Math.max(0, start - LONGEST_GAP), start))?.[1] ?? '';
+}
+
+const QUOTED_NAME = /(\\{0,7}")\s?:\s?$/;
+const LONGEST_GAP = 11;
 
 function isInTable(scan: Scan, start: number, end: number): boolean {
   if (end - start > LONGEST_GROUP) return false;
