@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { rateLimited, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
+import { FAKE_PUBLIC_KEY, rateLimited, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
 import { ONLY_SHORT_WAITS } from '../support/only-short-waits.ts';
 import { PERMISSION } from '../support/permission.ts';
 import { runScript } from '../support/run-script.ts';
@@ -53,6 +53,35 @@ describe('a process that ends in the middle of a run has its spans delivered', (
     });
     expect(ended).toMatchObject({ code: 13 });
     expect(names()).toEqual(BOTH);
+  });
+});
+
+describe('a process whose own tracer provider sends to the same place', () => {
+  it('has the run delivered that is not over when it ends, which that provider never sends, and nothing twice', async () => {
+    const ended = await runScript(
+      `
+        import { createRequire } from 'node:module';
+        import { setupTracing, traceAgent, traceTool } from 'DIST/index.js';
+        const require = createRequire('DIST/');
+        const { NodeTracerProvider, SimpleSpanProcessor } = require('@opentelemetry/sdk-trace-node');
+        const { OTLPTraceExporter } = require('@opentelemetry/exporter-trace-otlp-http');
+        const url = '${sentry.origin}/api/1/integration/otlp/v1/traces/';
+        const exporter = new OTLPTraceExporter({ url, headers: { 'x-sentry-auth': 'sentry sentry_key=${FAKE_PUBLIC_KEY}' } });
+        const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+        provider.register();
+        setupTracing();
+        await traceAgent({ name: 'helper' }, async () => {
+          await traceTool({ name: 'get_weather' }, async () => 21);
+          await provider.forceFlush();
+          process.exit(7);
+        });
+      `,
+      { env: { SENTRY_DSN: sentry.dsn } },
+    );
+    expect(ended).toMatchObject({ code: 7 });
+    expect(names()).toEqual(BOTH);
+    const run = sentry.stored.find(({ name }) => name === 'agent.invoke helper');
+    expect(run?.attributes).toMatchObject({ 'faultline.interrupted': true });
   });
 });
 

@@ -23,7 +23,7 @@ export interface SpanIntakeOptions {
 
 /** Where spans come in from a provider. */
 export interface SpanIntake {
-  onStart(span: Span, served: Served): void;
+  onStart(span: Span): void;
   onEnd(span: ReadableSpan, served: Served): void;
   /** Sends the spans that have begun and not ended as interrupted ones: the process ends before they do. */
   interrupt(): void;
@@ -70,8 +70,6 @@ const TOO_MANY_OPEN: Problem = {
  */
 export function createSpanIntake({ outlets, recorder, allow, report }: SpanIntakeOptions): SpanIntake {
   const open = createPassingSet<ReadableSpan>();
-  /** Of open spans, where there is such a place. */
-  const servedOf = new WeakMap<ReadableSpan, Served>();
   /** Open spans that are counted and no longer held. */
   const forgotten = new WeakSet<ReadableSpan>();
   let forgottenCount = 0;
@@ -92,7 +90,7 @@ export function createSpanIntake({ outlets, recorder, allow, report }: SpanIntak
     if (!open.delete(span) && forgotten.delete(span)) forgottenCount -= 1;
   };
 
-  const takeEnded = (span: ReadableSpan, served: Served | undefined): void => {
+  const takeEnded = (span: ReadableSpan, served?: Served): void => {
     const ticket = recorder?.ended(span);
     for (const outlet of outlets) outlet(span, ticket, served);
   };
@@ -117,10 +115,9 @@ export function createSpanIntake({ outlets, recorder, allow, report }: SpanIntak
   };
 
   return {
-    onStart(span, served) {
+    onStart(span) {
       if (!isSampled(span)) return;
       started += 1;
-      if (served.size > 0) servedOf.set(span, served);
       open.add(span);
       if (open.size > MAX_OPEN) forgetOldest();
       if (recorder === undefined) return;
@@ -138,7 +135,8 @@ export function createSpanIntake({ outlets, recorder, allow, report }: SpanIntak
       // Parents begin before their children: a backend that reads in order sees the children first, as always.
       for (const span of spans.toReversed()) {
         try {
-          takeEnded(interruptedSpan(allow(span), now), servedOf.get(span));
+          // To every destination: what has not ended no provider sends by itself.
+          takeEnded(interruptedSpan(allow(span), now));
         } catch {
           // The others are sent all the same.
           dropUnreadable(span);
@@ -174,7 +172,7 @@ export function processorOf(
     await flush();
   };
   return {
-    onStart: (span) => intake.onStart(span, served),
+    onStart: (span) => intake.onStart(span),
     onEnd: (span) => intake.onEnd(span, served),
     forceFlush: settle,
     shutdown: settle,
