@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { context, metrics, propagation, trace } from '@opentelemetry/api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { captureException } from '../../src/telemetry/capture.ts';
 import { flushAfter } from '../../src/telemetry/flush-after.ts';
 import { setupTracing, type DestinationStatus, type SetupOptions, type Tracing } from '../../src/telemetry/setup.ts';
 import { traceTool } from '../../src/telemetry/spans.ts';
@@ -260,6 +261,20 @@ describe('a flush', () => {
     sentry.answerNext(rateLimited(3_600));
     endSpans(1);
     expect(await flush(20_000)).toMatchObject({ status: 'failed', exported: 0, pending: 1 });
+  });
+
+  it('that has no time to try an Issue again says that it waits, whatever else was delivered', async () => {
+    const { flush } = setup();
+    sentry.answerNextEnvelope({ kind: 'status', status: 200 });
+    sentry.answerNextEnvelope({ kind: 'status', status: 503 }, 3);
+    for (const name of ['one', 'two']) captureException(new Error(name), { fingerprint: [name] });
+    expect(await flush(1_500)).toMatchObject({
+      status: expect.stringMatching(/^(failed|timeout)$/) as string,
+      issues: 1,
+      failed: 0,
+      pending: 1,
+    });
+    expect(await flush()).toMatchObject({ status: 'delivered', issues: 1 });
   });
 
   it('does not wait for spans that end after it began', async () => {

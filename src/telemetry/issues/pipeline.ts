@@ -18,7 +18,7 @@ export interface IssuePipeline {
    * those as well that were held back from it.
    */
   readonly status: IssueStatus;
-  /** Whether Issues wait because Sentry asked for a pause. */
+  /** Whether Issues wait because Sentry asked for a pause, or because an attempt has failed. */
   readonly isPaused: boolean;
   /** Sends everything that waits. Settles when all of it is decided, and never rejects. */
   flush(timeoutMs: number): Promise<unknown>;

@@ -82,7 +82,7 @@ export interface IssueSender {
    * Sentry asked for a pause that is longer than the time.
    */
   lastWords(withinMs: number): readonly LastWord[];
-  /** Whether events wait because Sentry asked for a pause. */
+  /** Whether events wait because Sentry asked for a pause, or because an attempt has failed. */
   readonly isPaused: boolean;
   readonly status: IssueStatus;
 }
@@ -376,7 +376,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
       return [...pending].toReversed().map((event) => lastWordOf(event, pauseMs));
     },
     get isPaused() {
-      return limitedUntilMs > clock.now() && pending.size > 0;
+      return Math.max(retryAtMs, limitedUntilMs) > clock.now() && pending.size > 0;
     },
     get status() {
       const status = { url, sent, failed, pending: pending.size, leftOnDisk, dropped: { ...dropped } };
