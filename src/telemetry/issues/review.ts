@@ -36,9 +36,9 @@ function writtenEvent(answer: unknown): SentryEvent | undefined {
     const { toJSON } = answer as { readonly toJSON?: unknown };
     const written: unknown = typeof toJSON === 'function' ? toJSON.call(answer) : answer;
     if (!isObject(written)) return undefined;
-    // What is only inherited is not written down.
-    const own: Partial<Record<string, unknown>> = { ...written };
-    return EVENT_FIELDS.some((field) => own[field] !== undefined) ? (written as SentryEvent) : undefined;
+    // What is only inherited is not written down, and what writes it is asked once.
+    const { toJSON: _, ...own } = written as Partial<Record<string, unknown>>;
+    return EVENT_FIELDS.some((field) => own[field] !== undefined) ? (own as unknown as SentryEvent) : undefined;
   });
 }
 

@@ -53,6 +53,23 @@ function anEnd(): CapturedFailure {
   return { ...aFailure(), handled: false };
 }
 
+/** Says what is written of it, and holds nothing else anybody could read. */
+class ClosedReport {
+  readonly #event: SentryEvent;
+  constructor(event: SentryEvent) {
+    this.#event = event;
+  }
+  toJSON(): SentryEvent {
+    return this.#event;
+  }
+}
+
+/** Says that a copy is written of it, which has its function as well. */
+function openReport(event: SentryEvent): SentryEvent {
+  const report = { ...event, toJSON: (): SentryEvent => ({ ...report }) };
+  return report;
+}
+
 describe('one failure that repeats', () => {
   it.each([undefined, (event: SentryEvent) => ({ ...event })])(
     'is held back after the fifth, and told of with the first of the next minute, which says all else as well',
@@ -125,17 +142,10 @@ describe('one failure that repeats', () => {
     expect(guard.heldBack).toBe(2);
   });
 
-  it('is what beforeSend says is one, also by an object of a class that says how it is written', () => {
-    class Report {
-      readonly #event: SentryEvent;
-      constructor(event: SentryEvent) {
-        this.#event = event;
-      }
-      toJSON(): SentryEvent {
-        return this.#event;
-      }
-    }
-    const beforeSend = (event: SentryEvent): SentryEvent => new Report(event) as unknown as SentryEvent;
+  it.each([
+    ['holds it alone', (event: SentryEvent) => new ClosedReport(event) as unknown as SentryEvent],
+    ['is one itself', openReport],
+  ])('is what beforeSend says is one, also by an object that says how it is written and %s', (_, beforeSend) => {
     const { sink, events, clock } = createSink({ options: { beforeSend } });
     for (let count = 0; count < 7; count += 1) sink.capture(anEnd());
     sink.capture({ ...anEnd(), tags: { tool: 'book' } });
