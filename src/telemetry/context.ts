@@ -1,6 +1,7 @@
 import {
   context as contextApi,
   createContextKey,
+  INVALID_TRACEID,
   trace,
   type Attributes,
   type Context,
@@ -165,7 +166,8 @@ export function createFrame(
  * @internal
  */
 export function failurePlace(span: SpanContext | undefined, agent: AgentFrame | undefined): FailurePlace {
-  return { traceId: span?.traceId, run: agent && rootOf(agent).span };
+  const traceId = span?.traceId;
+  return { traceId: traceId === INVALID_TRACEID ? undefined : traceId, run: agent && rootOf(agent).span };
 }
 
 /**

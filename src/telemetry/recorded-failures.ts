@@ -16,7 +16,7 @@ export interface RecordedFailure {
 
 /** Where a failure is met. One error object thrown in two runs, or in two traces, is two failures. */
 export interface FailurePlace {
-  /** Decides outside of runs. */
+  /** Decides outside of runs. Absent outside of traces. */
   readonly traceId: string | undefined;
   /** Inside a run the span of its outermost agent. */
   readonly run: object | undefined;
@@ -84,7 +84,7 @@ const failuresOfRuns = acrossCopies('failures-of-runs', () => new WeakMap<object
 /** Those of what was thrown and is no error. Newest last. */
 const failuresOfNoErrors = acrossCopies('failures-of-no-errors', () => new Set<Occurrence>());
 
-/** For how long a thrown value that is no object is taken for the same one outside the run it was thrown in. */
+/** For how long a thrown value that is no object is taken for the same one where nothing else tells. */
 const SAME_VALUE_MS = 1_000;
 
 /** What is known of a failure where it is met. */
@@ -94,8 +94,13 @@ export function recordedFailure(error: unknown, place: FailurePlace): RecordedFa
 
 /** What is known of a failure that may have left its trace, when it was met after `since` on the clock of `performance`. */
 export function recordedAnywhere(error: unknown, since = 0): RecordedFailure | undefined {
-  const earliest = isObject(error) ? since : Math.max(since, performance.now() - SAME_VALUE_MS);
+  const earliest = Math.max(since, earliestOf(error));
   return failures.of(error).findLast(({ at }) => at >= earliest)?.recorded;
+}
+
+/** From when on an occurrence may be that of a thrown value, on the clock of `performance`. */
+function earliestOf(thrown: unknown): number {
+  return isObject(thrown) ? 0 : performance.now() - SAME_VALUE_MS;
 }
 
 /** The thrown values that are no errors and became failures of late, from which no run has gone on, as Node prints them. */
@@ -164,13 +169,12 @@ function occurrenceAt(error: unknown, place: FailurePlace): Occurrence | undefin
   const { traceId, run } = place;
   const isSame = (known: Occurrence): boolean => !isAnother(error, known, place);
   const inRun = run === undefined ? undefined : failuresOfRuns.get(run)?.of(error).findLast(isSame);
-  return (
-    inRun ??
-    failures.of(error).findLast((known) => {
-      const areRuns = known.isOfRun && run !== undefined;
-      return !areRuns && known.traceId === traceId && isSame(known);
-    })
-  );
+  if (inRun !== undefined) return inRun;
+  const earliest = traceId === undefined ? earliestOf(error) : 0;
+  return failures.of(error).findLast((known) => {
+    const areRuns = known.isOfRun && run !== undefined;
+    return !areRuns && known.traceId === traceId && known.at >= earliest && isSame(known);
+  });
 }
 
 /**

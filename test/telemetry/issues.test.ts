@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { context, propagation, trace } from '@opentelemetry/api';
+import { context, propagation, trace, type Attributes } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 
 import {
@@ -84,6 +84,11 @@ const anAbort = (): Error => new DOMException('aborted', 'AbortError');
 
 const operationalRange = (error: unknown): 'operational' | undefined =>
   error instanceof RangeError ? 'operational' : undefined;
+
+/** What is said of a failure of a tool. */
+function toolOf(name: string): { readonly attributes: Attributes } {
+  return { attributes: { 'gen_ai.tool.name': name } };
+}
 
 /** Runs a function that ends in whatever it throws. */
 function quietly(run: () => unknown): void {
@@ -642,6 +647,23 @@ describe('one failure is one Issue', () => {
     const { flush } = setup();
     const error = new WeatherServiceError('503');
     for (const name of ['first', 'second']) quietly(() => failingTool(error, name));
+    await flush();
+    expect(events().map(({ tags }) => tags['tool'])).toEqual(['first', 'second']);
+  });
+
+  it.each<[string, (name: string) => void]>([
+    ['as the application says', (name) => recordFailure('tool.execution', 'no connection', toolOf(name))],
+    [
+      'in a tool',
+      (name) => context.with(suppressTracing(context.active()), () => quietly(() => failingTool('no answer', name))),
+    ],
+  ])('and another one when the same string is thrown again later outside of any trace, %s', async (_name, fail) => {
+    const { flush } = setup();
+    const now = performance.now.bind(performance);
+    fail('first');
+    vi.spyOn(performance, 'now').mockImplementation(() => now() + 60_000);
+    fail('second');
+    vi.restoreAllMocks();
     await flush();
     expect(events().map(({ tags }) => tags['tool'])).toEqual(['first', 'second']);
   });
