@@ -23,6 +23,8 @@ export interface SpanFailure {
   readonly place: FailurePlace;
   /** Whether it ends what it happens in: a whole run, or a transport. */
   readonly isEnd: boolean;
+  /** Whether its span tells of nothing else: it ends before hooks are asked about the Issue, which may end the process. */
+  readonly endsSpan?: true;
   /** What is known of it, when that was recorded at another place. */
   readonly known?: RecordedFailure | undefined;
   /** What the error may quote and must not say. Called only to read a message that may leave. */
@@ -65,6 +67,7 @@ export function recordSpanFailure(span: Span, failure: SpanFailure): void {
   const isSurvived = !failure.isEnd && known?.isSurvived !== false && (place.run !== undefined || isRecoverable(point));
   const recorded = { message, isOnSpan: true, isCaptured, isSurvived };
   rememberFailure(error, place, point === undefined ? recorded : { ...recorded, point });
+  if (failure.endsSpan === true) span.end();
   if (ownPoint !== undefined && !isCaptured) {
     reportFailure({ error, message, point: ownPoint }, failure.run, failure.site);
   }

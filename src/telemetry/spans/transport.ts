@@ -78,6 +78,7 @@ function recordCrash(options: TransportSpanOptions, error: unknown, startedAt: n
       policy,
       place: failurePlace(span.spanContext(), frame?.agent),
       isEnd: true,
+      endsSpan: true,
       known: unlessSurvived(recordedAnywhere(error, startedAt)),
       content: knownContent(context),
       run: undefined,
@@ -89,7 +90,6 @@ function recordCrash(options: TransportSpanOptions, error: unknown, startedAt: n
         tags: { transport: options.name },
       }),
     });
-    span.end();
   });
 }
 

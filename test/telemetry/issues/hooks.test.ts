@@ -240,6 +240,19 @@ describe('a hook that ends the process', () => {
     expect(sentry.envelopes).toHaveLength(2);
   });
 
+  it.each(['beforeSend', 'classify'])('is asked about the crash of a transport when that is told: %s', async (hook) => {
+    const script = `
+      import { setupTracing, traceTransport } from 'DIST/index.js';
+      setupTracing({ ${hook}: () => process.exit(3) });
+      traceTransport({ name: 'slack' }, () => { throw new Error('no connection'); });
+    `;
+    const ended = await runScript(script, { env: { SENTRY_DSN: sentry.dsn } });
+    expect(ended).toMatchObject({ code: 3, stdout: '' });
+    const told = sentry.spans.map(({ name, attributes }) => [name, attributes['error.type']]);
+    expect(told).toEqual([['transport.crash slack', 'Error']]);
+    expect(classes(receivedEvents(sentry))).toEqual(['Error']);
+  });
+
   it('sends nothing that ignoreErrors rules out', async () => {
     await runScript(ending(`${classify}, ignoreErrors: ['RangeError']`), { env: { SENTRY_DSN: sentry.dsn } });
     expect(classes(receivedEvents(sentry))).toEqual(['BookingError']);
