@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { inspect } from 'node:util';
 import { runInNewContext } from 'node:vm';
 
 import { describe, expect, it } from 'vitest';
@@ -57,6 +58,13 @@ describe('a redacted text', () => {
     expect(JSON.parse(redactor.text(text))).toEqual(redacted);
     const { body } = JSON.parse(redactor.text(JSON.stringify({ body: text }))) as { body: string };
     expect(JSON.parse(body)).toEqual(redacted);
+  });
+
+  it('keeps nothing of a secret with a quotation mark in it, also in JSON as a program quotes it', () => {
+    const body = JSON.stringify({ password: 'hunter"3' });
+    const redacted = `{ body: '{"password":"[redacted:password]"}' }`;
+    expect(redactor.text(inspect({ body }))).toBe(redacted);
+    expect(redactor.text(inspect({ body: JSON.stringify({ password: 'hunter\\' }) }))).toBe(redacted);
   });
 
   it('stays JSON where a number of it is one of a card or a telephone, at any depth', () => {

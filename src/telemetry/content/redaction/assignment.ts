@@ -1,4 +1,4 @@
-import { DOT, endOf, QUOTE, SEPARATOR, startOf, typeAt, WORD } from './characters.ts';
+import { DOT, endOf, QUOTE, SEPARATOR, startOf, typeAt, VALUE_END, WORD } from './characters.ts';
 import {
   BACKSLASH,
   BRACKET,
@@ -350,8 +350,8 @@ function writtenAt(
 
 /**
  * A text in quotation marks, which may be escaped as they are where JSON stands in a string. It ends at the same
- * mark behind the same number of backslashes, in the same line; a mark behind more of them belongs to it, unless these
- * are backslashes at its end.
+ * mark behind the same number of backslashes, in the same line. A mark behind more of them belongs to it, unless these
+ * are backslashes at its end. Then what ends a value follows: a program that quotes JSON may have doubled them.
  */
 function quotedAt(text: string, start: number): Written | undefined {
   if ((typeAt(text, start) & QUOTE) === 0) return undefined;
@@ -366,7 +366,7 @@ function quotedAt(text: string, start: number): Written | undefined {
     if (character === '\\') {
       const next = endOfBackslashes(text, at);
       const more = next - at - depth;
-      if (text[next] === quote && (more <= 0 || more % (2 * depth + 2) === 0)) {
+      if (text[next] === quote && (more <= 0 || (more % (2 * depth + 2) === 0 && endsValue(text, next + 1)))) {
         return { start: mark + 1, end: at + Math.max(more, 0), after: next + 1, isQuoted: true };
       }
       at = next;
@@ -376,6 +376,10 @@ function quotedAt(text: string, start: number): Written | undefined {
   }
   // The end was cut off.
   return { start: mark + 1, end: text.length, after: text.length, isQuoted: true };
+}
+
+function endsValue(text: string, position: number): boolean {
+  return position >= text.length || (typeAt(text, position) & VALUE_END) !== 0;
 }
 
 function endOfBackslashes(text: string, start: number): number {
