@@ -2,6 +2,7 @@ import { types } from 'node:util';
 
 import { beginning, shortened } from '../content/error-message.ts';
 import type { ContentPolicy } from '../content/policy.ts';
+import { textOf } from '../content/redaction/copy.ts';
 import { linkedErrors } from '../linked-errors.ts';
 
 /** How deep a context block is copied, as deep as Sentry's own SDKs do by default. */
@@ -55,8 +56,8 @@ class PlainCopy {
     try {
       // Of another realm, it is no instance of ours.
       if (value instanceof Error || types.isNativeError(value)) return errorSummary(value, this.#policy);
-      if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
-      if (ArrayBuffer.isView(value)) return '[binary]';
+      const text = textOf(value);
+      if (text !== undefined) return beginning(text);
       if (depth >= MAX_DEPTH || this.#values >= MAX_VALUES) return Array.isArray(value) ? '[list]' : '[object]';
       if (Array.isArray(value)) {
         return Array.from({ length: Math.min(value.length, MAX_ENTRIES) }, (_, index) =>
