@@ -179,6 +179,14 @@ describe('a redacted text', () => {
     );
   });
 
+  it('has no secret in a list of a text either that stands before the first its name makes one', () => {
+    const keys = [`staging: ${KEY}`, 'hunter2'];
+    expect(redactor.text(JSON.stringify({ api_keys: keys }))).toBe('{"api_keys":["[redacted:api_key]"]}');
+    expect(redactor.text(JSON.stringify({ name: 'api_keys', value: keys }))).toBe(
+      '{"name":"api_keys","value":["[redacted:api_key]"]}',
+    );
+  });
+
   it('knows in a text what is filled into a field, whatever stands between the two', () => {
     const filled = { selector: '#password', strategy: 'css', text: 'hunter2' };
     expect(redactor.text(JSON.stringify(filled))).toBe(JSON.stringify({ ...filled, text: '[redacted:password]' }));

@@ -480,19 +480,20 @@ export function isNumberSecret(kind: SecretKind): boolean {
   );
 }
 
-/** The items of a list of texts, from the first that is a secret to the last. */
+/** The items of a list of texts of which one is a secret: what stands before it could be one of another kind. */
 function findInList(text: string, start: number, name: SecretName): Finding | undefined {
   let first: number | undefined;
   let last = start;
+  let isSecret = false;
   let at = start;
   for (let count = 0; count < MAX_ITEMS; count += 1) {
     at += /^[\s,]{0,64}/.exec(text.slice(at, at + 64))![0].length;
     const item = quotedAt(text, at);
     if (item === undefined) break;
-    if (first === undefined && isSecretValue(text.slice(item.start, item.end), name.kind, name.name))
-      first = item.start;
-    if (first !== undefined) last = item.end;
+    first ??= item.start;
+    last = item.end;
+    isSecret ||= isSecretValue(text.slice(item.start, item.end), name.kind, name.name);
     at = item.after;
   }
-  return first === undefined ? undefined : { start: first, end: last, kind: name.kind };
+  return first !== undefined && isSecret ? { start: first, end: last, kind: name.kind } : undefined;
 }
