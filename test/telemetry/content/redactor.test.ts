@@ -209,6 +209,13 @@ describe('a redacted text', () => {
     expect(redactor.text(JSON.stringify(JSON.stringify(key)))).toBe(JSON.stringify(JSON.stringify(safe)));
   });
 
+  it('keeps what is no part of a key beside a JSON Web Key', () => {
+    const question = { q: 'how do I verify a token with the keys of this set' };
+    const path = { d: ['M10 10 H 90 V 90 H 10 L 10 10 M20 20 H 80 V 80'] };
+    const text = JSON.stringify([{ kty: 'EC', x: 'abcd' }, question, path]);
+    expect(redactor.text(text)).toBe(text);
+  });
+
   it('knows a value by the name before it, also in the entries of headers', () => {
     const headers = [
       ['x-api-key', 'hunter2'],

@@ -1,5 +1,5 @@
 import { findValue } from './assignment.ts';
-import { DOT, endOf, LETTER_OR_DIGIT, typeAt, WORD } from './characters.ts';
+import { BASE64_SIGN, DOT, endOf, LETTER_OR_DIGIT, typeAt, WORD } from './characters.ts';
 import type { Finding } from './finding.ts';
 import { findFormPart } from './form-part.ts';
 import type { Runs } from './runs.ts';
@@ -101,7 +101,8 @@ export function createEntryFinder(text: string, runs: Runs): EntryFinder {
     if (!isQuote(text, wordStart - 1)) return undefined;
     hasWebKey ??= JSON_WEB_KEY.test(text);
     const part = hasWebKey ? findValue(text, runs, sign, wordEnd, 'privateKey', 'private_key') : undefined;
-    return part !== undefined && part.end - part.start >= MIN_KEY_PART ? part : undefined;
+    const isPart = part !== undefined && endOf(text, part.start, WORD | BASE64_SIGN) - part.start >= MIN_KEY_PART;
+    return isPart ? part : undefined;
   };
   const valueOf = (owner: string, sign: number, wordEnd: number): Finding | undefined => {
     const kind = secretKindOf(owner);
