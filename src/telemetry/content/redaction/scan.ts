@@ -36,7 +36,7 @@ import { findLogin, findOption, LOGIN } from './command.ts';
 import { findEmail } from './email.ts';
 import { createEntryFinder, mayBelongToEntry, type EntryFinder } from './entry.ts';
 import { decodeEscapes } from './escapes.ts';
-import type { Finding } from './finding.ts';
+import { matchAt, type Finding } from './finding.ts';
 import { endOfGroups, ipAddressAt, LONGEST_SIX } from './ip-address.ts';
 import { paymentCardAt } from './payment-card.ts';
 import { FEWEST_DIGITS, isNumberSign, mayBeginLocal, phoneNumberAt } from './phone-number.ts';
@@ -254,16 +254,16 @@ function findNumber(scan: Scan, start: number, end: number): Finding | undefined
   const found =
     (mayBeCard ? paymentCardAt(text, start) : undefined) ??
     (rules.phones ? phoneNumberAt(text, start, floor) : undefined);
-  return found === undefined ? undefined : { ...found, quote: quoteBefore(text, start) };
+  // To copy all members of what was found takes several times as long as to find it.
+  return found === undefined ? undefined : { start, end: found.end, kind: found.kind, quote: quoteBefore(text, start) };
 }
 
 /** What the name right before a number is quoted with: a number of JSON becomes a text. */
 function quoteBefore(text: string, start: number): string {
-  return QUOTED_NAME.exec(text.slice(Math.max(0, start - LONGEST_GAP), start))?.[1] ?? '';
+  return matchAt(QUOTED_NAME, text, start)?.[1] ?? '';
 }
 
-const QUOTED_NAME = /(\\{0,7}")\s?:\s?$/;
-const LONGEST_GAP = 11;
+const QUOTED_NAME = /(?<=(\\{0,7}")\s?:\s?)/y;
 
 function isInTable(scan: Scan, start: number, end: number): boolean {
   if (end - start > LONGEST_GROUP) return false;
