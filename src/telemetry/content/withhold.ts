@@ -23,8 +23,10 @@ const MAX_VALUES = 10_000;
 export function withholdContent(message: string, content: unknown): string {
   const texts = [...textsIn(content)];
   const hidden = echoesIn(message, texts);
-  const { text, places } = withoutUrlEscapes(message);
-  if (text !== message) {
+  // In a form a plus is a space, in any other address it is itself.
+  for (const plus of ['+', ' ']) {
+    const { text, places } = withoutUrlEscapes(message, plus);
+    if (text === message) continue;
     for (const [at, isHidden] of echoesIn(text, texts).entries()) {
       if (isHidden === 1) hidden.fill(1, places[at], places[at + 1]);
     }
@@ -57,13 +59,16 @@ function echoesIn(message: string, texts: readonly string[]): Uint8Array {
 const URL_CHARACTER =
   /%[0-7][\da-f]|%[cd][\da-f]%[89ab][\da-f]|%e[\da-f](?:%[89ab][\da-f]){2}|%f[0-7](?:%[89ab][\da-f]){3}|[^]/gi;
 
-/** A message without the escapes of URLs and forms, and where each of its characters begins in it as it was. */
-function withoutUrlEscapes(message: string): { readonly text: string; readonly places: readonly number[] } {
+/** A message without the escapes of URLs, or of forms, and where each of its characters begins in it as it was. */
+function withoutUrlEscapes(
+  message: string,
+  plus: string,
+): { readonly text: string; readonly places: readonly number[] } {
   if (!message.includes('%') && !message.includes('+')) return { text: message, places: [] };
   let text = '';
   const places: number[] = [];
   for (const { 0: sign, index } of message.matchAll(URL_CHARACTER)) {
-    text += sign.length === 1 ? sign.replace('+', ' ') : (guard(() => decodeURIComponent(sign)) ?? sign);
+    text += sign.length === 1 ? sign.replace('+', plus) : (guard(() => decodeURIComponent(sign)) ?? sign);
     while (places.length < text.length) places.push(index);
   }
   return { text, places: [...places, message.length] };

@@ -62,7 +62,7 @@ describe('withholdContent', () => {
     ['others write it, in small letters', (value: string) => encodeURIComponent(value).toLowerCase()],
   ])('takes out what a message quotes in an address, as %s', (_how, write) => {
     const quoted = (query: string): string => `500 Internal Server Error: GET http://127.0.0.1/s?q=${write(query)}&n=1`;
-    for (const query of ["jane's fever", 'jörg müller, 発熱 😷', 'a+b', 'fever%20']) {
+    for (const query of ["jane's fever", 'jörg müller, 発熱 😷', 'a+b', 'c++ in ulm', 'fever%20']) {
       expect(withholdContent(quoted(query), { query })).toBe(
         '500 Internal Server Error: GET http://127.0.0.1/s?q=[content]&n=1',
       );
