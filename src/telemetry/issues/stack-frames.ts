@@ -98,7 +98,7 @@ function describeFile(location: string, places: CodePlaces): File {
   // The location of a data URL is its whole source.
   if (location.startsWith('data:')) return { filename: `<${/^[^;,]{0,60}/.exec(location)![0]}>`, in_app: false };
   const path = filePath(location);
-  const comparable = path.replaceAll('\\', '/');
+  const comparable = comparablePath(path);
   const short = shortPath(comparable, places);
   const npmPackage = npmPackageOf(comparable);
   return {
@@ -124,8 +124,17 @@ function filePath(location: string): string {
   return guard(() => decodeURIComponent(local)) ?? local;
 }
 
-/** What stands before the paths of webpack, and before those of the archive an application of Electron is. */
-const BUNDLED = /^(?:webpack(?:-internal)?:\/\/(?:.*?\/\.\/|[^/]*\/)|.*\/app\.asar\/)(.+)$/;
+/** A path as all programs write it: editors write the letter of a drive small, Node and the system write it large. */
+function comparablePath(path: string): string {
+  return path.replaceAll('\\', '/').replace(/^[a-z]:(?=\/)/, (drive) => drive.toUpperCase());
+}
+
+/**
+ * What stands before the paths of webpack, and before those of the archive an application of Electron is, also of that
+ * for one kind of processor, and of the folder beside it with what cannot be in an archive.
+ */
+const BUNDLED =
+  /^(?:webpack(?:-internal)?:\/\/(?:.*?\/\.\/|[^/]*\/)|.*\/app(?:-[\da-z]+)?\.asar(?:\.unpacked)?\/)(.+)$/;
 
 /** Machines and users keep the same code in different folders, which must not make one failure look like many. */
 function shortPath(path: string, { workingDirectory, homeDirectory = '/' }: CodePlaces): string {
@@ -142,7 +151,7 @@ function shortPath(path: string, { workingDirectory, homeDirectory = '/' }: Code
 }
 
 function asFolder(path: string): string {
-  const comparable = path.replaceAll('\\', '/');
+  const comparable = comparablePath(path);
   return comparable.endsWith('/') ? comparable : `${comparable}/`;
 }
 
@@ -201,7 +210,7 @@ function thisProcess(): CodePlaces {
  */
 function ownFolders(thisFile: string | undefined): readonly string[] {
   // A bundle in CommonJS does not know its own address.
-  const path = filePath(thisFile ?? '').replaceAll('\\', '/');
+  const path = comparablePath(filePath(thisFile ?? ''));
   const root = /^(.*\/)(?:(?:src|dist)\/telemetry\/issues\/stack-frames\.[jt]s|dist\/faultline\/[^/]+\.js)$/.exec(
     path,
   )?.[1];

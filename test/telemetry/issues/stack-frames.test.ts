@@ -146,9 +146,25 @@ describe('a frame of the application', () => {
     expect(frame).toMatchObject({ filename, in_app: true });
   });
 
+  it.each(['c:\\Users\\Ada\\.vscode\\x.js', 'C:\\Users\\Ada\\.vscode\\x.js', 'file:///c:/Users/Ada/.vscode/x.js'])(
+    'is named alike where a program writes the letter of a drive otherwise: %s',
+    (path) => {
+      for (const homeDirectory of ['C:\\Users\\Ada', 'c:\\Users\\Ada']) {
+        const frame = frameOf(`f (${path}:1:2)`, {
+          workingDirectory: 'C:\\Program Files',
+          homeDirectory,
+          ownFolders: [],
+        });
+        expect(frame).toMatchObject({ filename: '~/.vscode/x.js', in_app: true });
+      }
+    },
+  );
+
   it('is named alike for all who have installed an application of Electron', () => {
-    const frame = frameOf('f (C:\\Users\\Ada L\\AppData\\Local\\app\\resources\\app.asar\\dist\\x.js:1:2)');
-    expect(frame).toMatchObject({ filename: 'dist/x.js', in_app: true });
+    for (const archive of ['app.asar', 'app.asar.unpacked', 'app-arm64.asar']) {
+      const frame = frameOf(`f (C:\\Users\\Ada L\\AppData\\Local\\app\\resources\\${archive}\\dist\\x.js:1:2)`);
+      expect(frame).toMatchObject({ filename: 'dist/x.js', in_app: true });
+    }
   });
 });
 
