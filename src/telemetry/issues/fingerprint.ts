@@ -169,8 +169,9 @@ const CONTENT_HASH = new RegExp(
   [
     // webpack and esbuild
     '(?<=[-._])(?:[0-9a-f]{8,64}|[0-9A-Z]{8})',
-    // Rollup and Rolldown; words have no two capitals, no capital and a digit, and no digit before a letter: `model-v2`
-    '(?<=-)(?=[\\w-]{0,6}(?:[A-Z][\\w-]{0,6}[A-Z\\d]|\\d[\\w-]{0,6}[A-Z]|\\d[a-z_]))[\\w-]{8}',
+    // Rollup and Rolldown, for Astro behind a `_`; words have no two capitals, no capital and a digit, and no digit before
+    // a letter: `model-v2`
+    '(?<=-|(?:^|/)chunks/[^/]{0,99}_)(?=[\\w-]{0,6}(?:[A-Z][\\w-]{0,6}[A-Z\\d]|\\d[\\w-]{0,6}[A-Z]|\\d[a-z_]))[\\w-]{8}',
     // Turbopack
     '(?<=_)[0-2][0-9a-z_-]{12}',
   ]

@@ -59,6 +59,8 @@ describe('the fingerprint of a failure', () => {
     expect(inChunk('dist/tools-4f2a9c01.js')).toEqual(inChunk('dist/tools-b7710e3d.js'));
     expect(inChunk('dist/chunk-4YZ3QWXK.js')).toEqual(inChunk('dist/chunk-LQ5MZ7TA.js'));
     expect(inChunk('dist/tools-DUrgpLKA.js')).toEqual(inChunk('dist/tools-B_242knM.js'));
+    expect(inChunk('dist/server/chunks/agent_Bra0GOwc.mjs')).toEqual(inChunk('dist/server/chunks/agent_Ca-lNX_6.mjs'));
+    expect(inChunk('chunks/agent_Bra0GOwc.mjs')).not.toEqual(inChunk('chunks/tools_Bra0GOwc.mjs'));
     for (const [first, second] of [
       ['_0_8qb768eg4op._', '_1w96xjtbv6y5k._'],
       ['[root-of-the-server]__08gq398yvta-z._', '[root-of-the-server]__1-4bgjdyahdbd._'],
@@ -70,6 +72,7 @@ describe('the fingerprint of a failure', () => {
     expect(inChunk('src/read-calendar.js')).not.toEqual(inChunk('src/read-Timeline.js'));
     expect(inChunk('src/chat-agent-v2.js')).not.toEqual(inChunk('src/chat-tools-v2.js'));
     expect(inChunk('src/ask-s3-files.js')).not.toEqual(inChunk('src/ask-process1.js'));
+    expect(inChunk('src/prompt_v1_words.js')).not.toEqual(inChunk('src/prompt_v2_words.js'));
   });
 
   it('stays the same when each release has a folder of its own', () => {
