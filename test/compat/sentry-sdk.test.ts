@@ -34,7 +34,7 @@ describe("an application with Sentry's SDK 10, whose provider takes no span proc
 
     expect(JSON.parse(ended.stdout)).toEqual({ state: 'off', status: 'nothing', exported: 0 });
     expect(ended.stderr).toMatch(
-      /^faultline: another tracer provider is registered[^\n]*tracing\.spanProcessor[^\n]*\n$/,
+      /^faultline: another tracer provider is registered[^\n]*tracing\.spanProcessor[^\n]*skipOpenTelemetrySetup: true[^\n]*\n$/,
     );
     expect(ended.code).toBe(0);
   });
@@ -48,7 +48,7 @@ describe("an application with Sentry's SDK 10, whose provider takes no span proc
   });
 });
 
-describe("an application with Sentry's SDK 11, which registers no provider", () => {
+describe("an application with Sentry's SDK 11, which registers no provider unless told to", () => {
   let app: App;
   beforeAll(async () => {
     app = await installApp({ '@opentelemetry/api': '1.9.1', '@sentry/node': '11.11.0' });
@@ -61,5 +61,14 @@ describe("an application with Sentry's SDK 11, which registers no provider", () 
     expect(ended).toEqual({ code: 0, stderr: '', stdout: expect.any(String) });
     expect(JSON.parse(ended.stdout)).toEqual({ state: 'on', joined: false, status: 'delivered', exported: 5 });
     expect(spanTree(receiver.spans)).toBe(TRIP);
+  });
+
+  it('hears in one line what to do where it registers one, as that for Next.js does', async () => {
+    const ended = await app.run('sentry-first.mjs', { ...environment, SHOP_SENTRY_TRACES: 'opentelemetry' });
+
+    expect(JSON.parse(ended.stdout)).toEqual({ state: 'off', status: 'nothing', exported: 0 });
+    expect(ended.stderr).toMatch(
+      /^faultline: another tracer provider is registered[^\n]*enableOpenTelemetrySetup: false[^\n]*\n$/,
+    );
   });
 });

@@ -61,8 +61,8 @@ const NOT_JOINED: Problem = {
   key: 'join',
   message:
     'another tracer provider is registered and takes no further span processors, so no spans are sent: give it ' +
-    'tracing.spanProcessor and set register: false, which takes the OpenTelemetry SDK 2 or newer, or, when it is the one of @sentry/node, set ' +
-    'skipOpenTelemetrySetup: true in Sentry.init',
+    'tracing.spanProcessor and set register: false, which takes the OpenTelemetry SDK 2 or newer, or, when it is the one of a Sentry SDK, ' +
+    'set enableOpenTelemetrySetup: false (version 10: skipOpenTelemetrySetup: true) in Sentry.init',
 };
 
 const TWO_VERSIONS: Problem = {

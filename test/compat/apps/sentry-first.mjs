@@ -5,7 +5,9 @@ import { setupTracing } from 'faultline';
 import { report } from './report.mjs';
 import { trip } from './trip.mjs';
 
-Sentry.init({ dsn: process.env.SHOP_SENTRY_DSN, tracesSampleRate: 1 });
+const { SHOP_SENTRY_DSN: dsn, SHOP_SENTRY_TRACES: traces } = process.env;
+const registers = traces === undefined ? undefined : { enableOpenTelemetrySetup: true };
+Sentry.init({ dsn, tracesSampleRate: 1, ...registers });
 const tracing = setupTracing();
 
 await trip();
