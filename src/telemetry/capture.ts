@@ -16,7 +16,7 @@ import { scopeOf } from './current-scope.ts';
 import { frameOf, rootOf, type AgentFrame, type NamedModel, type RunFrame } from './run-frame.ts';
 import { levelOf, type Captured, type CapturedFailure, type Level } from './captured.ts';
 import { isRecoverable, type FailurePoint } from './failure-points.ts';
-import { isError, linkedErrors, toldWith } from './linked-errors.ts';
+import { isError, linkedErrors, originalOf, toldWith } from './linked-errors.ts';
 import { guard } from './guard.ts';
 import { knownContent } from './known-content.ts';
 import { Scope, type User } from './scope.ts';
@@ -26,6 +26,7 @@ import {
   recordedFailure,
   rememberFailure,
   type FailurePlace,
+  type RecordedFailure,
 } from './recorded-failures.ts';
 import {
   FAULTLINE_RUN_ID,
@@ -245,10 +246,10 @@ export function captureHere(
   const here = contextApi.active();
   const frame = frameOf(here);
   const place = failurePlace(trace.getSpanContext(here), frame?.agent);
-  const known = place.run === undefined ? recordedAnywhere(error) : recordedFailure(error, place);
-  if (known?.isCaptured === true) return undefined;
-  // That a run has gone on from it is told; that it ends the process now is not.
-  if (known?.point !== undefined && (how.handled || !known.isSurvived)) return undefined;
+  const knownOf = (thrown: unknown): RecordedFailure | undefined =>
+    place.run === undefined ? recordedAnywhere(thrown) : recordedFailure(thrown, place);
+  const known = knownOf(error);
+  if (isIssue(known, how.handled) || isIssue(knownOf(originalOf(error)), how.handled)) return undefined;
   const [itself] = linkedErrors(error, contentPolicyOf(frame), knownContent(here));
   const { message } = known ?? itself!;
   // A value without identity is captured as often as somebody asks for it.
@@ -263,6 +264,12 @@ export function captureHere(
     error,
     ...(isObject(error) ? undefined : { safeMessage: message }),
   };
+}
+
+function isIssue(known: RecordedFailure | undefined, isHandled: boolean): boolean {
+  if (known?.isCaptured === true) return true;
+  // That a run has gone on from it is told; that it ends the process now is not.
+  return known?.point !== undefined && (isHandled || !known.isSurvived);
 }
 
 /**

@@ -113,6 +113,18 @@ export function causesAndMembersOf(whole: unknown): ReadonlySet<unknown> {
   return parts;
 }
 
+/**
+ * What an error was before it was handed on: H3, Nitro and tRPC make one of their own of what was thrown, with that as
+ * its cause, and with its very stack. Any other error is itself.
+ */
+export function originalOf(error: unknown): unknown {
+  const original = guard(() => {
+    const { cause, stack } = error as Readonly<Record<string, unknown>>;
+    return isError(cause) && typeof stack === 'string' && (cause as { stack?: unknown }).stack === stack && cause;
+  });
+  return original || error;
+}
+
 /** The errors a group has as its members, and not what else it lists. */
 export function membersOf(error: unknown): readonly unknown[] {
   return (isObject(error) ? linksOf(error).members : undefined) ?? [];

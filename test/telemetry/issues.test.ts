@@ -1368,6 +1368,23 @@ describe('the application', () => {
     ]);
   });
 
+  it('captures no failure again that a framework hands on under another name, with the stack it had', async () => {
+    const { flush } = setup();
+    const error = new RangeError('out of stock');
+    const handedOn = (cause: Error): Error =>
+      Object.assign(new Error(cause.message, { cause }), { name: 'HTTPError', stack: cause.stack });
+    quietly(() => traceAgent({ name: 'helper' }, () => failingTool(error)));
+    captureException(handedOn(error));
+    captureException(handedOn(new URIError('of no agent')));
+    captureException(new Error('no checkout', { cause: error }));
+    await flush();
+    expect(events().map(({ exception }) => exception?.values.map(({ type }) => type))).toEqual([
+      ['RangeError'],
+      ['URIError', 'HTTPError'],
+      ['RangeError', 'Error'],
+    ]);
+  });
+
   it('captures a message with a level, with tags, or with both as a Sentry SDK takes them', async () => {
     const { flush } = setup();
     captureMessage('one');
