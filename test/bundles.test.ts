@@ -130,7 +130,7 @@ describe.each([
     const ended = await start(await bundle(PROGRAM, format, options));
     expect(ended).toEqual({ ...UNCHANGED, stderr: expect.stringMatching(/^faultline: [^\n]*\n$/) });
     expect(ended.stderr).toContain(NO_PRICES);
-    expect(ended.stderr).toContain('Next.js: outputFileTracingIncludes');
+    expect(ended.stderr).toContain('Next.js: outputFileTracingIncludes, Nuxt: nitro.externals.traceInclude');
     expect(sentry.stored.map(({ name }) => name)).toEqual(['execute_tool get_weather', 'chat gpt-4.1', 'chat gpt-4.1']);
   });
 

@@ -57,8 +57,8 @@ const NO_LIBRARY: Problem = {
   key: 'prices',
   message:
     'model calls have no costs, because the package @pydantic/genai-prices is not beside the bundled application; ' +
-    'install it there (Next.js: outputFileTracingIncludes), leave faultline out of the bundle, or give setupTracing ' +
-    'prices in pricing',
+    'install it there (Next.js: outputFileTracingIncludes, Nuxt: nitro.externals.traceInclude), leave faultline ' +
+    'out of the bundle, or give setupTracing prices in pricing',
 };
 
 function loadLibrary(): PriceLibrary | undefined {
