@@ -17,7 +17,8 @@ export interface KnownWork {
   answer: Content | undefined;
 }
 
-const KEY = createContextKey('faultline.content');
+/** Read by all copies of this package. The number stands for the form of what is there. */
+const KEY = createContextKey('faultline.content.v1');
 
 /**
  * A context for work of which content is known, besides that of the work around it. What has ended by then is left

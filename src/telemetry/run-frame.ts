@@ -118,8 +118,12 @@ export function isBrokenOff(agent: AgentFrame): boolean {
   return false;
 }
 
-/** @internal */
-export const FRAME_KEY = createContextKey('faultline.run');
+/**
+ * Where the frame of a run is in a context, for all copies of this package. The number stands for its form.
+ *
+ * @internal
+ */
+export const FRAME_KEY = createContextKey('faultline.run.v1');
 
 /** @internal */
 export function frameOf(context: Context): RunFrame | undefined {
