@@ -1,10 +1,7 @@
 import { active } from './active.ts';
-import type { Report } from './config/settings.ts';
+import type { Reporter } from './config/settings.ts';
 
-export type { Problem } from './config/settings.ts';
-
-/** Says a problem, unless it was said before. Never throws. */
-export type Reporter = Report;
+export type { Problem, Reporter } from './config/settings.ts';
 
 /**
  * Creates a reporter that writes one line per problem, by default to standard error. What a problem quotes, of an

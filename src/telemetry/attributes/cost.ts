@@ -1,5 +1,5 @@
 import type { ModelPrice } from '../config/options.ts';
-import type { Problem, Report } from '../config/settings.ts';
+import type { Problem, Reporter } from '../config/settings.ts';
 import { guard } from '../guard.ts';
 import { requirePackage } from '../require-package.ts';
 import type { TokenUsage } from './usage.ts';
@@ -31,7 +31,7 @@ type PriceLibrary = Pick<typeof import('@pydantic/genai-prices'), 'calcPrice'>;
  *
  * @param report hears once that the snapshot cannot be loaded
  */
-export function createPricing(overrides: Readonly<Record<string, ModelPrice>> = {}, report?: Report): Pricing {
+export function createPricing(overrides: Readonly<Record<string, ModelPrice>> = {}, report?: Reporter): Pricing {
   let library: PriceLibrary | 'missing' | undefined;
   return ({ provider, models, usage }) => {
     try {

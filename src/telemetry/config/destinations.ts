@@ -17,7 +17,7 @@ import { SENTRY_AUTH_HEADER, type Headers } from './headers.ts';
 import type { Host } from './host.ts';
 import type { Compression, DestinationName, Dialect, Protocol } from './options.ts';
 import type { Selection } from './selection.ts';
-import type { Found, Report, Setting, Settings } from './settings.ts';
+import type { Found, Reporter, Setting, Settings } from './settings.ts';
 
 /** A place spans are sent to, with everything an exporter must know. */
 export interface Destination {
@@ -97,7 +97,7 @@ function headersForSentry(
   configured: Headers,
   sources: readonly Found<Headers>[],
   dsn: Dsn | undefined,
-  report: Report,
+  report: Reporter,
 ): Headers {
   const { authorization, ...headers }: Record<string, string> = configured;
   if (!(SENTRY_AUTH_HEADER in headers) && dsn !== undefined && isSameUrl(url, tracesUrl(dsn))) {
@@ -146,7 +146,7 @@ interface Pem {
 }
 
 /** With any other file every connection would fail, and the server would be blamed. */
-function isUsableAuthority(ca: Pem | undefined, report: Report): boolean {
+function isUsableAuthority(ca: Pem | undefined, report: Reporter): boolean {
   if (ca === undefined || isCertificate(ca.pem)) return true;
   report({ key: ca.key, message: `${ca.key} must name a file of PEM certificates, but holds none: it is not used.` });
   return false;

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { requirePackage } from '../require-package.ts';
 import type { Host } from './host.ts';
 import { defined } from './records.ts';
-import type { Report } from './settings.ts';
+import type { Reporter } from './settings.ts';
 
 /** Environment variables by name, as in `process.env`. An empty value is the same as none. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -20,7 +20,7 @@ export function readEnvironment(
   environment: Environment,
   envFile: string | false | undefined,
   host: Host,
-  report: Report,
+  report: Reporter,
 ): Environment {
   if (envFile === false) return environment;
   const file = envFile ?? '.env';
@@ -48,7 +48,7 @@ export function encodingProblem(file: string, text: string): string | undefined 
 }
 
 /** dotenv is loaded only for a file that exists: a process without one pays nothing for it. */
-function parseEnvFile(text: string, report: Report): Environment {
+function parseEnvFile(text: string, report: Reporter): Environment {
   try {
     const { parse } = requirePackage('dotenv') as typeof import('dotenv');
     return parse(text);

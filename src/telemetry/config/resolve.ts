@@ -28,7 +28,7 @@ import {
 import { clientSampleRate, resolveSampler, type SamplerDescription } from './sampler.ts';
 import { reportRefusedNames } from './sentry-names.ts';
 import { selectDestinations } from './selection.ts';
-import { createSettings, type Problem, type Report, type Settings } from './settings.ts';
+import { createSettings, type Problem, type Reporter, type Settings } from './settings.ts';
 
 /** The whole configuration of telemetry: complete, and frozen to its leaves. */
 export interface TelemetryConfig {
@@ -86,11 +86,11 @@ export interface TelemetryConfig {
 export function resolveConfig(
   options: TracingOptions,
   environment: Environment,
-  report: Report,
+  report: Reporter,
   host: Host = nodeHost(),
 ): TelemetryConfig {
   const problems: Problem[] = [];
-  const reportOnce: Report = (problem) => {
+  const reportOnce: Reporter = (problem) => {
     if (problems.some(({ key }) => key === problem.key)) return;
     problems.push(problem);
     report(problem);

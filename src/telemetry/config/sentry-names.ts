@@ -1,5 +1,5 @@
 import { describe } from './kinds.ts';
-import type { Report } from './settings.ts';
+import type { Reporter } from './settings.ts';
 
 /** What Sentry takes for the name of something: see `validate_release` of getsentry/sentry-release-parser. */
 interface NameRule {
@@ -20,12 +20,12 @@ const ENVIRONMENT: NameRule = {
 };
 
 /** Says which names Sentry will leave out of what it is sent. Other backends take any. */
-export function reportRefusedNames(release: string | undefined, environment: string, report: Report): void {
+export function reportRefusedNames(release: string | undefined, environment: string, report: Reporter): void {
   if (release !== undefined) reportRefused(release, RELEASE, report);
   reportRefused(environment, ENVIRONMENT, report);
 }
 
-function reportRefused(name: string, { key, what, maxLength, reserved }: NameRule, report: Report): void {
+function reportRefused(name: string, { key, what, maxLength, reserved }: NameRule, report: Reporter): void {
   const length = Buffer.byteLength(name);
   const isTaken =
     length <= maxLength && !/[/\r\n\t\f]/.test(name) && !reserved.some((word) => word === name.toLowerCase());

@@ -10,8 +10,8 @@ export interface Problem {
   readonly message: string;
 }
 
-/** Receives problems. */
-export type Report = (problem: Problem) => void;
+/** Hears of problems. */
+export type Reporter = (problem: Problem) => void;
 
 /** Path of an option inside `TracingOptions`. */
 type OptionPath =
@@ -43,7 +43,7 @@ export interface Layer {
 /** All sources of settings, in the one order of precedence: code, environment, defaults. */
 export interface Settings {
   readonly layers: readonly Layer[];
-  readonly report: Report;
+  readonly report: Reporter;
   /** Every usable value of a setting, strongest first. */
   all<T>(setting: Setting<T>): Iterable<Found<T>>;
   /** The value that counts. Weaker sources are not even looked at, so they are not reported either. */
@@ -57,7 +57,7 @@ export interface Settings {
  *
  * @throws {TypeError} while reading, when a value in code is wrong
  */
-export function createSettings(options: TracingOptions, environment: Environment, report: Report): Settings {
+export function createSettings(options: TracingOptions, environment: Environment, report: Reporter): Settings {
   const code = codeLayer(options, '');
   const defaults = codeLayer(options.defaults, 'defaults.');
   const layers = [code, environmentLayer(environment, report), defaults];
@@ -116,7 +116,7 @@ function checkGroup(options: unknown, group: string, fields: readonly string[], 
   if (unknown !== undefined) throw new TypeError(`${expected}, but has ${describe(unknown)}.`);
 }
 
-function environmentLayer(environment: Environment, report: Report): Layer {
+function environmentLayer(environment: Environment, report: Reporter): Layer {
   return {
     *read({ kind, variables = [] }) {
       for (const key of variables) {

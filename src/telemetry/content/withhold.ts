@@ -24,7 +24,7 @@ export function withholdContent(message: string, content: unknown): string {
   const texts = [...textsIn(content)];
   const hidden = echoesIn(message, texts);
   // In a form a plus is a space, in any other address it is itself.
-  for (const plus of ['+', ' ']) {
+  for (const plus of message.includes('+') ? ['+', ' '] : ['+']) {
     const { text, places } = withoutUrlEscapes(message, plus);
     if (text === message) continue;
     for (const [at, isHidden] of echoesIn(text, texts).entries()) {
