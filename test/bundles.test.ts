@@ -65,7 +65,7 @@ import { loadConfig } from 'faultline/runtime';
 void loadConfig('faultline.yaml').then(() => process.stdout.write(process.env.FROM_FILE ?? 'nothing'));
 `;
 
-/** What esbuild needs to make an ES module, as docs/delivery.md has it. */
+/** What esbuild needs to make an ES module, as docs/where-it-runs.md has it. */
 const WITH_BANNER: OutputOptions = {
   banner: `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`,
   polyfillRequire: false,
