@@ -270,13 +270,16 @@ export interface PartialAnswer {
   readonly usage: TokenUsage;
 }
 
+/** What `createAgent` makes an agent of. The limits hold for each of its runs that does not say otherwise. */
 export interface AgentOptions extends RunLimits {
   readonly name: string;
+  /** What the agent is for: told to other agents that may ask it or hand over to it. */
   readonly description?: string | undefined;
   /** The system prompt, or a function that makes it for one run. */
   readonly instructions?: string | ((run: RunContext) => string | Promise<string>) | undefined;
   /** The fallback chain: the first model is asked first. */
   readonly models: readonly (ModelRef | ModelEntry)[];
+  /** What the model may have done: see `defineTool`. */
   readonly tools?: readonly Tool[] | undefined;
   /**
    * Agents the model may hand the conversation over to, with a tool `transfer_to_{agent}` for each: the other agent
@@ -284,7 +287,9 @@ export interface AgentOptions extends RunLimits {
    * count on, so that no conversation goes round for ever.
    */
   readonly handoffs?: readonly Agent[] | (() => readonly Agent[]) | undefined;
+  /** What is searched before each run. A search that fails does not end the run. */
   readonly memory?: MemoryStore | MemoryOptions | undefined;
+  /** Settings of every model call. */
   readonly settings?: CallSettings | undefined;
   /** How often a call that failed for a passing reason is repeated on the same model. Default: 1. */
   readonly maxRetries?: number | undefined;
@@ -330,12 +335,13 @@ export type RunInput = string | readonly InputMessage[];
 /** A message as it may be passed in: text parts of a user, as the AI SDK writes them, become one text, without their `providerOptions`. */
 export type InputMessage = Message | { readonly role: 'user'; readonly content: readonly TextPart[] };
 
-/** The limits of a run go before those of the agent. */
+/** What one run is told. Its limits win over those of the agent. */
 export interface RunOptions extends RunLimits {
   /** Aborts the run, which counts as no failure and is no Issue. What limits its time is `timeoutMs`. */
   readonly signal?: AbortSignal | undefined;
-  /** Default: the surrounding run context's. */
+  /** The id you know the conversation by. Default: the surrounding run context's. */
   readonly conversationId?: string | undefined;
+  /** Whom the run is for: see `setUser`. */
   readonly user?: User | undefined;
   /** Which content of this run is recorded, over what the agent was told. */
   readonly captureContent?: CaptureContent | undefined;
@@ -485,8 +491,8 @@ export type TransportState =
 export type TransportStatus = TransportState & { readonly name: string; readonly agent?: string };
 
 /**
- * Where conversations are kept between messages. `conversation` is a text that is another one for each agent,
- * transport and conversation id: whoever may choose an id of one transport reads nothing of another.
+ * Where conversations are kept between messages. `conversation` is a key made of agent, transport and conversation id, so
+ * that whoever may choose an id on one transport reads nothing of another.
  */
 export interface ConversationHistory {
   load(conversation: string): readonly Message[] | Promise<readonly Message[]>;

@@ -207,6 +207,7 @@ export function decideFailures(
 
 /** What an application says of something it captures by itself, and of nothing else. */
 export interface CaptureContext {
+  /** Default: `error`, and `info` for a message. */
   readonly level?: Level | undefined;
   readonly tags?: Readonly<Record<string, string>> | undefined;
   /** By the rules of `setUser`. */

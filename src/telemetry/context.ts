@@ -75,9 +75,11 @@ class RunFrameContext implements Context {
 }
 
 /**
- * Runs a function with more known about the run: every span of ours made inside it carries the values.
+ * Runs a function with more known about the run: every span the helpers make inside it carries the values.
  * Values given here win over those of the surrounding context; what is `undefined` is not given. Returns what `run`
  * returns.
+ *
+ * What is said inside, by `setUser` and the like, stays inside: call it with `{}` around each request.
  */
 export function withRunContext<T>(context: RunContext, run: () => T): T {
   const current = contextApi.active();
@@ -137,7 +139,7 @@ export function runIdAround(outer = frameOf(contextApi.active())): string | unde
   return outer?.agent !== undefined && isOver(outer.agent) && runId === outer.agent.runId ? undefined : runId;
 }
 
-/** The run context of the code that is running now. */
+/** What is known of the run the code that is running now is part of. `undefined` outside of any. */
 export function getRunContext(): RunContext | undefined {
   return frameOf(contextApi.active())?.run;
 }

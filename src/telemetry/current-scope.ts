@@ -26,12 +26,18 @@ export function setUser(user: User | null): void {
   guard(() => currentScope()?.setUser(user));
 }
 
-/** Sets a tag on the spans that start from now on, and on Issues. */
+/**
+ * Sets a tag on Issues, and an attribute of the same name on the spans that start from now on. Inside a run it holds for
+ * the run, outside for the process.
+ */
 export function setTag(name: string, value: string | number | boolean): void {
   guard(() => currentScope()?.setTag(name, value));
 }
 
-/** Adds a block of facts to Issues; `null` empties it. It is sent without secrets: give it nothing else that must stay. */
+/**
+ * Adds a block of facts to Issues, under a name of its own; `null` empties it. Inside a run it holds for the run, outside
+ * for the process. It is sent without secrets and personal data; all else in it leaves the process.
+ */
 export function setContext(name: string, context: Readonly<Record<string, unknown>> | null): void {
   guard(() => currentScope()?.setContext(name, context));
 }

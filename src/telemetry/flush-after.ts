@@ -1,6 +1,7 @@
 import { guard } from './guard.ts';
 import { currentTracing } from './setup.ts';
 
+/** How `flushAfter` gets the time to send. */
 export interface FlushAfterOptions {
   /** What the platform offers to go on after the answer, such as `context.waitUntil`. */
   readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined;

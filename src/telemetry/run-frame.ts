@@ -7,13 +7,16 @@ import type { Scope, User } from './scope.ts';
 
 /** What every span made inside a run says about the run. */
 export interface RunContext {
+  /** Name of the agent. */
   readonly agent?: string | undefined;
   readonly runId?: string | undefined;
   /** 0 for the agent that was called, 1 for an agent it called, and so on. */
   readonly depth?: number | undefined;
   /** An id the application knows the conversation by; never invented here. */
   readonly conversationId?: string | undefined;
+  /** Name of what carries the conversation, such as `http`. */
   readonly transport?: string | undefined;
+  /** Whom the run is for: see `setUser`. */
   readonly user?: User | undefined;
   /** Decides for this run which content is recorded, over what `setupTracing` was told. */
   readonly captureContent?: CaptureContent | undefined;

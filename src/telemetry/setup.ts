@@ -51,8 +51,9 @@ export interface SetupOptions extends TracingOptions, IssueOptions {
    */
   readonly spanProcessors?: readonly SpanProcessor[] | undefined;
   /**
-   * Makes an Issue of an uncaught exception or an unhandled rejection, without changing what Node does about
-   * it. A rejection that Node was told to warn of at most, or that a listener takes, makes none. Default false.
+   * Makes an Issue of an uncaught exception or an unhandled rejection, without changing what Node does about it. Default
+   * false. A rejection makes none when a listener for `unhandledRejection` takes it, or Node runs with
+   * `--unhandled-rejections=warn`, `warn-with-error-code` or `none`.
    */
   readonly captureUncaught?: boolean | undefined;
   /** Where tracing shows how it fares, as metrics under `faultline.*`. Default: the registered meter provider. */
@@ -83,7 +84,7 @@ export type TracingStatus =
       readonly reason?: string;
       readonly spans: SpanStatus;
       readonly destinations: readonly DestinationStatus[];
-      /** Absent without a DSN. Of Issues left to a Sentry SDK of the application it counts those held back only. */
+      /** Absent without a DSN. Where a Sentry SDK of the application sends the Issues, only those held back count. */
       readonly issues?: IssueStatus;
       /** Absent when the flight recorder is off. */
       readonly recorder?: RecorderStatus;
@@ -106,12 +107,13 @@ export type { DestinationStatus } from './export/pipeline.ts';
 
 /** Tracing as it was set up. */
 export interface Tracing {
+  /** What became of spans and Issues so far, counted anew whenever it is read. */
   readonly status: TracingStatus;
   /** For a provider the application builds itself, together with the option `register: false`. */
   readonly spanProcessor: SpanProcessor;
   /** Sends what waits. Settles within `timeoutMs` (default: `exitTimeoutMs`) and never rejects. */
   readonly flush: (timeoutMs?: number) => Promise<FlushResult>;
-  /** Flushes, then takes everything back that `setupTracing` put in place. Never rejects. */
+  /** Flushes, then takes everything back that `setupTracing` put in place: it may be called again. Never rejects. */
   readonly shutdown: (timeoutMs?: number) => Promise<FlushResult>;
 }
 
@@ -124,11 +126,11 @@ interface SetUp {
 const current = acrossCopies<{ setUp?: SetUp }>('tracing', () => ({}));
 
 /**
- * Sends the spans of this process where the options and the environment say. Idempotent: a second call
+ * Sets tracing up for this process: sends its spans, and its failures as Issues, where the options and the environment
+ * say. Call it once, before anything is traced; `node --import faultline/register` does so by itself. A second call
  * returns the tracing of the first. With no destination configured nothing is built and nothing runs.
  *
- * A provider the application registered before stays the global one and is joined: its spans are sent to
- * our destinations too.
+ * A tracer provider the application has registered stays the global one and is joined: its spans are sent too.
  *
  * @throws TypeError when a value in `options` is wrong, or an option is unknown; a wrong value in the environment is
  *   reported in one line and falls back.

@@ -38,14 +38,21 @@ export type {
 export { recordFailure } from './spans/record-failure.ts';
 export { traceTransport, TransportExitedError } from './spans/transport.ts';
 
-/** Traces one agent run as `agent.invoke {name}`. Returns what `run` returns, and throws what it throws. */
+/**
+ * Traces one agent run as `agent.invoke {name}`. Returns what `run` returns, and throws what it throws. When that is a
+ * promise, an async iterable or a web stream, the span ends when it does.
+ *
+ * Every helper that is called inside is part of the run. An agent inside another one is its sub-agent.
+ */
 export function traceAgent<T>(options: AgentSpanOptions, run: (span: AgentSpan) => T): T {
   return traced(AGENT, options, run);
 }
 
 /**
- * Traces one call of one model as `chat {model}`. Every attempt is a span of its own. When `run` returns a
- * stream, the span ends when the stream does.
+ * Traces one call of one model as `chat {model}`. Tell the span what came back with `chat.record(…)`.
+ *
+ * Every attempt is a call of its own, so put it inside of what retries. When `run` returns a stream, the span ends when
+ * the stream does.
  */
 export function traceChat<T>(options: ChatSpanOptions, run: (span: ChatSpan) => T): T {
   return traced(CHAT, options, run);
@@ -53,7 +60,7 @@ export function traceChat<T>(options: ChatSpanOptions, run: (span: ChatSpan) => 
 
 /**
  * Traces one tool call as `execute_tool {name}`. Called directly inside an agent, it hangs below the model
- * call that asked for it: the one that answered last.
+ * call that asked for it: the one that answered last. An error fails the tool, and is thrown on.
  */
 export function traceTool<T>(options: ToolSpanOptions, run: (span: ToolSpan) => T): T {
   return traced(TOOL, options, run);

@@ -62,22 +62,31 @@ export interface ChatRequest {
 
 /** One model call as it is known before it starts. */
 export interface ChatDescription {
+  /** The model that is asked, as the provider names it. */
   readonly model: string;
   /** `gen_ai.provider.name`, such as `openai`, `anthropic` or `gcp.gemini`. */
   readonly provider: string;
+  /** Whether the answer is asked for as a stream. */
   readonly stream?: boolean | undefined;
-  /** 1 for the first try of this model in this turn. */
+  /** 1 for the first try of this model in this turn, 2 for the second. */
   readonly attempt?: number | undefined;
+  /** Settings that are sent with the question. */
   readonly request?: ChatRequest | undefined;
+  /** Host and port of the provider's server. */
   readonly server?: { readonly address: string; readonly port?: number | undefined } | undefined;
 }
 
 /** One model call as it is known when the provider has answered. */
 export interface ChatResponse {
+  /** The provider's id of the answer. */
   readonly id?: string | undefined;
+  /** The model that answered, as the provider names it: often a dated version of the one that was asked. */
   readonly model?: string | undefined;
   readonly finishReasons?: readonly string[] | undefined;
-  /** The provider's usage object as it came: see `normalizeUsage` for the shapes that are read. */
+  /**
+   * The usage object as it came: from OpenAI and its agents, Anthropic, Google, Bedrock, Mistral, Cohere, the AI SDK or
+   * LangChain, or a `TokenUsage`. Of Ollama the whole answer.
+   */
   readonly usage?: unknown;
   /** What the call cost in US dollars, when you know it better than the price table. */
   readonly costUsd?: number | undefined;

@@ -97,15 +97,21 @@ export interface TracingOptions {
   readonly endpoint?: string | undefined;
   /** Request headers for `endpoint`, never for the DSN. `OTEL_EXPORTER_OTLP_TRACES_HEADERS`. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Default: `otlp` when an endpoint is set, else `sentry` when a DSN is set. `FAULTLINE_DESTINATIONS`. */
+  /**
+   * Where spans go: `sentry`, `otlp` or both. Default: `otlp` when an endpoint is set, else `sentry` when a DSN is set.
+   * `FAULTLINE_DESTINATIONS`.
+   */
   readonly destinations?: readonly DestinationName[] | undefined;
-  /** Default `http/json`. `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`. */
+  /** Encoding of requests, `http/json` or `http/protobuf`. Default `http/json`. `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`. */
   readonly protocol?: Protocol | undefined;
-  /** Default `gzip` to Sentry, `none` elsewhere. `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`. */
+  /** Of requests. Default `gzip` to Sentry, `none` elsewhere. `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`. */
   readonly compression?: Compression | undefined;
-  /** Longest time for one request. Default 10000. `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`. */
+  /** Longest time for one request, in milliseconds. Default 10000. `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT`. */
   readonly timeoutMs?: number | undefined;
-  /** Names written to the `otlp` destination. Default: `sentry` when it is Sentry's own OTLP endpoint, else `otel`. */
+  /**
+   * Which names of attributes the `otlp` destination gets: Sentry's, or those of the newest conventions (`otel`). Default:
+   * `sentry` when it is Sentry's own OTLP endpoint, else `otel`.
+   */
   readonly dialect?: Dialect | undefined;
   /** `false` turns everything off, and so does `OTEL_SDK_DISABLED=true`. Default true. */
   readonly enabled?: boolean | undefined;
@@ -115,9 +121,9 @@ export interface TracingOptions {
   readonly serviceName?: string | undefined;
   /** `service.version`. Default: version of the npm package. */
   readonly serviceVersion?: string | undefined;
-  /** Default `production`. `SENTRY_ENVIRONMENT`. */
+  /** Environment of every span and Issue. Default `production`. `SENTRY_ENVIRONMENT`. */
   readonly environment?: string | undefined;
-  /** Default: `name@version` of the npm package, else the git commit. `SENTRY_RELEASE`. */
+  /** Release of every span and Issue. Default: `name@version` of the npm package, else the git commit. `SENTRY_RELEASE`. */
   readonly release?: string | undefined;
   /** Further resource attributes, merged over `OTEL_RESOURCE_ATTRIBUTES`; the named options above win over them. */
   readonly resourceAttributes?: Attributes | undefined;
@@ -142,24 +148,29 @@ export interface TracingOptions {
   readonly errorMessages?: ErrorMessages | undefined;
   /** What is taken out of everything that is sent. Default: everything `RedactionOptions` knows. */
   readonly redaction?: RedactionOptions | undefined;
-  /** Default `faultline`. */
+  /** How agent spans are called: `agent.invoke {agent}` (`faultline`, the default) or `invoke_agent {agent}` (`semconv`). */
   readonly spanNames?: SpanNames | undefined;
-  /** Default `chat`. */
+  /** What a tool call hangs below: the model call that asked for it (`chat`, the default), or the agent beside that. */
   readonly toolSpanParent?: ToolSpanParent | undefined;
+  /** Bounds of one span. */
   readonly spanLimits?: SpanLimits | undefined;
   /** Prices by model name, in USD per million tokens; they win over the built-in price list. */
   readonly pricing?: Readonly<Record<string, ModelPrice>> | undefined;
 
   // --- How to run
+  /** Bounds of what waits in memory, and for how long it is tried again. */
   readonly batch?: BatchOptions | undefined;
   /** Keeps what is not delivered yet on disk, so that no outage and no crash loses it. */
   readonly recorder?: RecorderOptions | undefined;
-  /** Default both; an empty list installs none. `OTEL_PROPAGATORS`. */
+  /** By which headers traces go on in other services. Default both; an empty list installs none. `OTEL_PROPAGATORS`. */
   readonly propagators?: readonly Propagator[] | undefined;
-  /** `false` builds the provider without making it the global one. Default true. */
+  /**
+   * `false` registers no tracer provider: give `tracing.spanProcessor` to one you build yourself. Default true.
+   */
   readonly register?: boolean | undefined;
   /**
-   * Longest time the end of the process waits for what is still to be sent. Default 10000; 0 does not wait.
+   * Longest time the end of the process waits for what is still to be sent, in milliseconds. Default 10000; 0 does not
+   * wait.
    * `FAULTLINE_EXIT_TIMEOUT`.
    */
   readonly exitTimeoutMs?: number | undefined;

@@ -14,28 +14,32 @@ export interface SpanOptions {
   /** The span to hang below, when it is not the active one. */
   readonly parent?: SpanContext | undefined;
   /**
-   * A signal the work listens to. When it is aborted by the time the work fails, the span says
-   * `faultline.outcome=aborted` and counts as no failure. Inside an agent its signal is the default. One that limits
-   * the time, such as `AbortSignal.timeout`, belongs to the work alone, where its end is to be a failure.
+   * The signal the work listens to. When it is aborted by the time the work fails, the span says
+   * `faultline.outcome=aborted` and counts as no failure. Inside an agent, the agent's signal is the default.
+   *
+   * Do not pass one that limits the time, such as `AbortSignal.timeout`, where running out of time is a failure: give
+   * it to the work alone.
    */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Further content the work is about, besides what has a name here. It is never sent: it is called when the
-   * work fails and `errorMessages` lets its message leave, to take echoes of it out of the message.
+   * Further content the work is about, besides what has an option of its own. It is never sent. It is called only when
+   * the work fails and `errorMessages` lets the message of its error leave, to take echoes of it out of the message.
    */
   readonly withhold?: Content | undefined;
 }
 
 /** What every helper hands to the function it traces. It can be taken apart: `({ record }) => …`. */
 export interface SpanHandle {
-  /** What you write on it obeys the content policy on its way out, as everything on every span does. */
+  /** The OpenTelemetry span. What you write on it is redacted on its way out, as everything on every span is. */
   readonly span: Span;
-  /** Marks the span failed although the function returns normally, as an MCP tool does. */
+  /** Marks the span failed although the function returns normally, as an MCP tool does. Never throws. */
   readonly fail: (error: unknown) => void;
 }
 
+/** An agent run as it is known before it starts. */
 export interface AgentSpanOptions extends SpanOptions, AgentDescription {
   readonly name: string;
+  /** The id you know the conversation by, on every span of the run. Default: that of the surrounding run context. */
   readonly conversationId?: string | undefined;
   /** Default: the surrounding run's id, else a new one of eight hexadecimal digits. */
   readonly runId?: string | undefined;
@@ -56,10 +60,11 @@ export interface AgentResult {
 }
 
 export interface AgentSpan extends SpanHandle {
+  /** Says what the run came to. Never throws. */
   readonly record: (result: AgentResult) => void;
 }
 
-/** Content is given by functions, which are called only when it is recorded, or when the call fails. */
+/** A model call as it is known before it starts. Content is given by functions, which are called only when it is recorded, or when the call fails. */
 export interface ChatSpanOptions extends SpanOptions, ChatDescription {
   /**
    * The messages the model is shown, oldest first, in the shape of the GenAI conventions, OpenAI, Anthropic,
@@ -82,6 +87,7 @@ export interface ChatResponse extends ChatMetadata {
 }
 
 export interface ChatSpan extends SpanHandle {
+  /** Says what the provider answered. May be called several times: what is given last holds. Never throws. */
   readonly record: (response: ChatResponse) => void;
   /** Says that the first chunk of the answer has arrived. A returned stream says it by itself. */
   readonly firstChunk: () => void;
@@ -89,6 +95,7 @@ export interface ChatSpan extends SpanHandle {
   readonly fallback: (hop: FallbackHop) => void;
 }
 
+/** A tool call as it is known before it starts. */
 export interface ToolSpanOptions extends SpanOptions, ToolDescription {
   /** What the tool is called with. Called only when tool arguments are recorded, or when the call fails. */
   readonly arguments?: Content | undefined;
@@ -106,9 +113,11 @@ export interface ToolResult {
 }
 
 export interface ToolSpan extends SpanHandle {
+  /** Says what the call came to, where what the function returns does not. Never throws. */
   readonly record: (result: ToolResult) => void;
 }
 
+/** A memory search as it is known before it starts. */
 export interface MemorySpanOptions extends SpanOptions, MemoryDescription {
   /** What is looked for. Called only when memory is recorded, or when the search fails. */
   readonly query?: Content | undefined;
@@ -116,6 +125,7 @@ export interface MemorySpanOptions extends SpanOptions, MemoryDescription {
 
 /** What a memory search came to. */
 export interface MemoryResult {
+  /** How many records were found. */
   readonly recordCount?: number | undefined;
   /**
    * The records, when they are not the list the traced function returns. Called only when memory is recorded, or when the
@@ -125,6 +135,7 @@ export interface MemoryResult {
 }
 
 export interface MemorySpan extends SpanHandle {
+  /** Says what the search came to, where what the function returns does not. Never throws. */
   readonly record: (result: MemoryResult) => void;
 }
 
