@@ -25,6 +25,7 @@ import type {
 } from './types.ts';
 import { requireCount, requireMethod, requireObject, requireObjects, requireTimeout } from './validate.ts';
 
+/** What `createRuntime` puts behind what. */
 export interface RuntimeOptions {
   readonly agents: readonly Agent[];
   /**
@@ -74,6 +75,7 @@ export type RuntimeStatus = {
   readonly transports: readonly TransportStatus[];
 };
 
+/** How long answers may still take when a runtime stops. */
 export interface StopOptions {
   /**
    * How long answers under way may take. Runs that are not over a fifth of it, and at most a second, before its end are

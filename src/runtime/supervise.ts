@@ -22,6 +22,7 @@ export interface SuperviseOptions {
   readonly onState?: ((state: TransportState) => void) | undefined;
 }
 
+/** A crash of a transport, as `onCrashed` is told of it. */
 export interface TransportCrash {
   readonly transport: string;
   readonly error: unknown;

@@ -14,6 +14,7 @@ import { kindOf, requireMethod, requireTimeoutOrNone, requireToolName, shownTool
 
 // --- Defining a tool
 
+/** What `defineTool` makes a tool of. */
 export interface ToolDefinition<Schema extends StandardSchemaV1> {
   /** Letters, digits, `_` and `-`, at most 64: what every vendor accepts. */
   readonly name: string;

@@ -13,6 +13,7 @@ import type { ModelFailure, RunLimit } from './errors.ts';
 
 // --- Messages. Part names are those of the AI SDK's prompts, so that histories travel both ways.
 
+/** A message of a conversation, as `RunResult.messages` has it and `history` takes it. */
 export type Message = SystemMessage | UserMessage | AssistantMessage | ToolMessage;
 
 export interface SystemMessage {
@@ -25,6 +26,7 @@ export interface UserMessage {
   readonly content: string;
 }
 
+/** What a model answered: a text, or its parts. */
 export interface AssistantMessage {
   readonly role: 'assistant';
   readonly content: string | readonly AssistantPart[];
@@ -32,6 +34,7 @@ export interface AssistantMessage {
   readonly model?: string;
 }
 
+/** What tools answered, one part for each call of the message before it. */
 export interface ToolMessage {
   readonly role: 'tool';
   readonly content: readonly ToolResultPart[];
@@ -45,6 +48,7 @@ export interface TextPart {
   readonly providerOptions?: ProviderOptions;
 }
 
+/** What a model thought before it answered, where its provider shows that. */
 export interface ReasoningPart {
   readonly type: 'reasoning';
   readonly text: string;
@@ -52,6 +56,7 @@ export interface ReasoningPart {
   readonly providerOptions?: ProviderOptions;
 }
 
+/** A tool the model asks for. */
 export interface ToolCallPart {
   readonly type: 'tool-call';
   readonly toolCallId: string;
@@ -67,6 +72,7 @@ export interface ToolResultPart {
   readonly output: ToolOutput;
 }
 
+/** What a tool returned, or `error-text` when it failed. */
 export type ToolOutput =
   | { readonly type: 'text'; readonly value: string }
   | { readonly type: 'json'; readonly value: unknown }
@@ -163,6 +169,7 @@ export interface ToolContext {
 
 // --- Memory
 
+/** One thing that is remembered. */
 export interface MemoryRecord {
   readonly id: string;
   readonly text: string;
@@ -176,6 +183,7 @@ export interface MemoryMatch extends MemoryRecord {
   readonly score: number;
 }
 
+/** How a store is searched. */
 export interface MemoryQuery {
   readonly limit: number;
   /** Only records of these scopes. Default: all. */
@@ -360,6 +368,7 @@ export interface RunOptions extends RunLimits {
   readonly deliver?: ((result: RunResult) => void | Promise<void>) | undefined;
 }
 
+/** What a run came to. */
 export interface RunResult {
   readonly runId: string;
   /** The agent that answered: another one than was asked, when the conversation was handed over. */

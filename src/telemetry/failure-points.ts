@@ -7,6 +7,7 @@ export const FAILURE_POINTS = [
   'memory.search',
 ] as const;
 
+/** Where an agent failed: one of `FAILURE_POINTS`, and the value of `faultline.failure.point`. */
 export type FailurePoint = (typeof FAILURE_POINTS)[number];
 
 /** Points a run goes on from: the model is told, and may do without. */

@@ -31,6 +31,7 @@ export interface FakeProject {
   readonly publicKey: string;
 }
 
+/** The key of the project there is by default. */
 export const FAKE_PUBLIC_KEY = 'facade0ffacade0ffacade0ffacade0f';
 
 /** An answer of the test's choosing. */

@@ -13,6 +13,7 @@ export type ScriptedTurn =
   /** The model writes `hang`, then stays silent until the call is aborted. */
   | { readonly hang: string };
 
+/** An answer of a scripted model. */
 export interface ScriptedAnswer {
   readonly text?: string | undefined;
   readonly reasoning?: string | undefined;
@@ -23,6 +24,7 @@ export interface ScriptedAnswer {
   readonly usage?: TokenUsage | undefined;
 }
 
+/** A tool a scripted model asks for. */
 export interface ScriptedToolCall {
   /** Default: `call_1`, `call_2` and so on over the whole script. */
   readonly id?: string | undefined;
@@ -51,6 +53,7 @@ export interface ScriptedModelOptions {
   readonly provider?: string | undefined;
 }
 
+/** A model that follows a script, and remembers what it was asked. */
 export interface ScriptedModel extends ModelLike {
   /** Every call so far, in order. */
   readonly calls: readonly ScriptedCall[];

@@ -48,6 +48,7 @@ export interface HttpHandlerOptions extends HttpAccessOptions {
   readonly status?: (() => HttpStatus) | undefined;
 }
 
+/** What an application adds to the health checks. */
 export interface HttpStatus {
   readonly ready?: boolean | undefined;
   readonly transports?: readonly TransportStatus[] | undefined;

@@ -6,6 +6,7 @@ export interface RequestFacts {
   readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
+/** What `dropRoutes` drops besides the routes. */
 export interface DropRoutesOptions {
   /**
    * Whether to drop subscriptions too: `GET` requests that accept `text/event-stream`, which is what a browser's

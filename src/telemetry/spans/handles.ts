@@ -59,6 +59,7 @@ export interface AgentResult {
   readonly output?: Content | undefined;
 }
 
+/** What `traceAgent` hands to the function it traces. */
 export interface AgentSpan extends SpanHandle {
   /** Says what the run came to. Never throws. */
   readonly record: (result: AgentResult) => void;
@@ -86,6 +87,7 @@ export interface ChatResponse extends ChatMetadata {
   readonly output?: Content | undefined;
 }
 
+/** What `traceChat` hands to the function it traces. */
 export interface ChatSpan extends SpanHandle {
   /** Says what the provider answered. May be called several times: what is given last holds. Never throws. */
   readonly record: (response: ChatResponse) => void;
@@ -112,6 +114,7 @@ export interface ToolResult {
   readonly result?: Content | undefined;
 }
 
+/** What `traceTool` hands to the function it traces. */
 export interface ToolSpan extends SpanHandle {
   /** Says what the call came to, where what the function returns does not. Never throws. */
   readonly record: (result: ToolResult) => void;
@@ -134,11 +137,13 @@ export interface MemoryResult {
   readonly records?: Content | undefined;
 }
 
+/** What `traceMemory` hands to the function it traces. */
 export interface MemorySpan extends SpanHandle {
   /** Says what the search came to, where what the function returns does not. Never throws. */
   readonly record: (result: MemoryResult) => void;
 }
 
+/** A transport, as `traceTransport` watches it. */
 export interface TransportSpanOptions {
   readonly name: string;
   readonly attributes?: Attributes | undefined;
