@@ -24,6 +24,7 @@ export interface InMemoryTelemetry {
  * Registers a real tracer provider that keeps spans in memory: for tests of agents and tools, without a
  * network.
  *
+ * @param options what `setupTracing` decides about spans otherwise, such as `{ toolSpanParent: 'agent' }`
  * @throws Error when another tracer provider is registered already
  */
 export function inMemoryTelemetry(options: Partial<Active> = {}): InMemoryTelemetry {
