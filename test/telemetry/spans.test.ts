@@ -280,16 +280,16 @@ describe('an agent run', () => {
 
 describe('the ids of runs', () => {
   /** Those of a process, or of a worker, that has loaded Faultline at a moment. */
-  async function idsOfCopy(loadedAtMs: number): Promise<readonly (string | undefined)[]> {
+  async function idsOfCopy(loadedAtNs: bigint): Promise<readonly (string | undefined)[]> {
     vi.resetModules();
-    const now = vi.spyOn(performance, 'now').mockReturnValue(loadedAtMs);
+    const now = vi.spyOn(process.hrtime, 'bigint').mockReturnValue(loadedAtNs);
     const copy = await import('../../src/telemetry/spans.ts');
     now.mockRestore();
     return Array.from({ length: 1000 }, () => copy.traceAgent({ name: 'helper' }, () => getRunContext()?.runId));
   }
 
   it('are others in each process, also when all were started at once', async () => {
-    const ids = [...(await idsOfCopy(40)), ...(await idsOfCopy(40.0001))];
+    const ids = [...(await idsOfCopy(40_000_000n)), ...(await idsOfCopy(40_000_100n))];
 
     expect(new Set(ids).size).toBe(2000);
   });
