@@ -58,6 +58,13 @@ describe('a script that simply ends', () => {
     expect(sentry.stored).toEqual([]);
   });
 
+  it('begins before Node has loaded what speaks TLS', async () => {
+    const source = `console.log(process.moduleLoadList.filter((name) => /NativeModule (_tls|tls|_?http)/.test(name)));`;
+    const dsn = sentry.dsn.replace('http:', 'https:');
+    const ended = await runScript(source, { env: { SENTRY_DSN: dsn }, preload: ['register.js'] });
+    expect(ended).toMatchObject({ code: 0, stdout: '[]\n', stderr: '' });
+  });
+
   it('is traced through a .env file as well, which stays out of its environment', async () => {
     const source = `
       import { writeFileSync } from 'node:fs';

@@ -56,17 +56,9 @@ export function createConnection({ url, tls = {}, proxy }: ConnectionOptions): C
   const isTunnelled = proxy !== undefined && url.startsWith('https:');
   const askedProxy = isTunnelled ? undefined : proxy;
   const isSecure = (askedProxy?.url ?? url).startsWith('https:');
-  const kept = { keepAlive: true, lookup: lookupOnce };
-  const agent = isSecure
-    ? new nodeModules.https.Agent({ ...kept, ...(askedProxy === undefined ? tls : {}) })
-    : new nodeModules.http.Agent(kept);
-  const transport = isSecure ? nodeModules.https : nodeModules.http;
   const { options, headers: ownHeaders } = address(url, askedProxy);
   const tunnels = new Set<http.ClientRequest>();
   let aborted = false;
-
-  const open = agent as unknown as { createConnection: Connect };
-  const connectDirectly = open.createConnection.bind(agent);
   const connectThrough =
     (proxy: Proxy): Connect =>
     (options, callback) => {
@@ -77,21 +69,36 @@ export function createConnection({ url, tls = {}, proxy }: ConnectionOptions): C
       tunnels.add(tunnel);
       return undefined;
     };
-  const connect = isTunnelled ? connectThrough(proxy) : connectDirectly;
-  open.createConnection = (options, callback) => {
-    if (!aborted) return connect(options, callback);
-    throw new DeadlinePassedError();
+  const createAgent = (): http.Agent => {
+    const kept = { keepAlive: true, lookup: lookupOnce };
+    const agent = isSecure
+      ? new nodeModules.https.Agent({ ...kept, ...(askedProxy === undefined ? tls : {}) })
+      : new nodeModules.http.Agent(kept);
+    const open = agent as unknown as { createConnection: Connect };
+    const connect = isTunnelled ? connectThrough(proxy) : open.createConnection.bind(agent);
+    open.createConnection = (options, callback) => {
+      if (!aborted) return connect(options, callback);
+      throw new DeadlinePassedError();
+    };
+    return agent;
   };
+  // Made for the first request: a program should begin without waiting for Node to load what speaks TLS.
+  let agent: http.Agent | undefined;
 
   return {
-    agent,
+    get agent() {
+      return (agent ??= createAgent());
+    },
     proxy,
     askedProxy,
-    request: (headers) =>
-      transport.request({ ...options, method: 'POST', headers: { ...headers, ...ownHeaders }, agent }),
+    request(headers) {
+      const { request } = isSecure ? nodeModules.https : nodeModules.http;
+      return request({ ...options, method: 'POST', headers: { ...headers, ...ownHeaders }, agent: this.agent });
+    },
     abort() {
       aborted = true;
       for (const tunnel of tunnels) tunnel.destroy(new DeadlinePassedError());
+      if (agent === undefined) return;
       for (const socket of socketsOf(agent)) socket.destroy(new DeadlinePassedError());
       agent.destroy();
     },
