@@ -1,5 +1,3 @@
-import { constants } from 'node:os';
-
 import { guard } from '../guard.ts';
 import { field, textField } from './field.ts';
 
@@ -44,7 +42,7 @@ const ONE_WORD: ReadonlySet<string> = new Set(
 );
 
 function isOfSystem(code: string): boolean {
-  return ONE_WORD.has(code) || Object.hasOwn(constants.errno, code);
+  return ONE_WORD.has(code) || Object.hasOwn(process.getBuiltinModule('node:os').constants.errno, code);
 }
 
 function isCall(error: unknown): boolean {
