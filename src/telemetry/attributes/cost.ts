@@ -42,7 +42,8 @@ export function createPricing(overrides: Readonly<Record<string, ModelPrice>> = 
         report?.(NO_LIBRARY);
         return undefined;
       }
-      for (const model of models) {
+      // The library looks longest for a model it does not know, and the one that answered mostly is the one asked for.
+      for (const model of new Set(models)) {
         const cost = priceByLibrary(library, provider, model, usage);
         if (cost !== undefined) return cost;
       }
