@@ -82,18 +82,24 @@ export function createConnection({ url, tls = {}, proxy }: ConnectionOptions): C
     };
     return agent;
   };
-  // Made for the first request: a program should begin without waiting for Node to load what speaks TLS.
   let agent: http.Agent | undefined;
+  // Made for the first request: a program should begin without waiting for Node to load what speaks TLS.
+  const agentOfRequests = (): http.Agent => (agent ??= createAgent());
 
   return {
     get agent() {
-      return (agent ??= createAgent());
+      return agentOfRequests();
     },
     proxy,
     askedProxy,
     request(headers) {
       const { request } = isSecure ? nodeModules.https : nodeModules.http;
-      return request({ ...options, method: 'POST', headers: { ...headers, ...ownHeaders }, agent: this.agent });
+      return request({
+        ...options,
+        method: 'POST',
+        headers: { ...headers, ...ownHeaders },
+        agent: agentOfRequests(),
+      });
     },
     abort() {
       aborted = true;
