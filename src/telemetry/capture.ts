@@ -16,7 +16,7 @@ import { scopeOf } from './current-scope.ts';
 import { frameOf, rootOf, type AgentFrame, type NamedModel, type RunFrame } from './run-frame.ts';
 import { levelOf, type Captured, type CapturedFailure, type Level } from './captured.ts';
 import { isRecoverable, type FailurePoint } from './failure-points.ts';
-import { isError, linkedErrors, originalOf, toldWith } from './linked-errors.ts';
+import { isError, linkedErrors, originalsOf, toldWith } from './linked-errors.ts';
 import { guard } from './guard.ts';
 import { knownContent } from './known-content.ts';
 import { Scope, type User } from './scope.ts';
@@ -250,7 +250,8 @@ export function captureHere(
   const knownOf = (thrown: unknown): RecordedFailure | undefined =>
     place.run === undefined ? recordedAnywhere(thrown) : recordedFailure(thrown, place);
   const known = knownOf(error);
-  if (isIssue(known, how.handled) || isIssue(knownOf(originalOf(error)), how.handled)) return undefined;
+  const isIssueAs = (thrown: unknown): boolean => isIssue(knownOf(thrown), how.handled);
+  if (isIssueAs(error) || originalsOf(error).some(isIssueAs)) return undefined;
   const [itself] = linkedErrors(error, contentPolicyOf(frame), knownContent(here));
   const { message } = known ?? itself!;
   // A value without identity is captured as often as somebody asks for it.

@@ -39,6 +39,9 @@ const firstReadings = acrossCopies('first-readings', () => new WeakMap<object, R
 
 type Reading = Pick<LinkedError, 'message' | 'frames'>;
 
+/** By what caused it, the error that was read last. */
+const lastCaused = acrossCopies('last-caused', () => new WeakMap<object, object>());
+
 /**
  * Reads a thrown value, its causes and the members of its groups, each once. Never throws, also for values
  * whose properties do.
@@ -48,7 +51,9 @@ type Reading = Pick<LinkedError, 'message' | 'frames'>;
  */
 export function linkedErrors(error: unknown, policy: ContentPolicy, content?: () => unknown): readonly LinkedError[] {
   const linked: LinkedError[] = [];
-  for (const { error: found, ...link } of errorsIn(error)) {
+  const all = errorsIn(error);
+  for (const { error: found, ...link } of all) {
+    if (link.relation === 'cause') lastCaused.set(found as object, all[link.parentIndex!]!.error as object);
     const type = errorType(found);
     const { message, frames } = firstReading(found, type, policy, content);
     linked.push({ ...link, index: linked.length, type: policy.secretsRedactor.text(type), message, frames });
@@ -114,15 +119,19 @@ export function causesAndMembersOf(whole: unknown): ReadonlySet<unknown> {
 }
 
 /**
- * What an error was before it was handed on: H3, Nitro and tRPC make one of their own of what was thrown, with that as
- * its cause, and with its very stack. Any other error is itself.
+ * What an error was before it was handed on, in the first place and in between: H3, Nitro and tRPC make one of their own
+ * of what was thrown, with its very stack, and with that as its cause, or (H3 1) with the cause that had.
  */
-export function originalOf(error: unknown): unknown {
-  const original = guard(() => {
-    const { cause, stack } = error as Readonly<Record<string, unknown>>;
-    return isError(cause) && typeof stack === 'string' && (cause as { stack?: unknown }).stack === stack && cause;
+export function originalsOf(error: unknown): readonly unknown[] {
+  const originals = guard(() => {
+    const { stack, constructor } = error as Error;
+    // A service that caches what failed causes errors of one class at one place again and again.
+    const isOriginal = (other: unknown): boolean =>
+      isObject(other) && other.constructor !== constructor && (other as { stack?: unknown }).stack === stack;
+    const causes = typeof stack === 'string' && stack !== '' ? [...causesAndMembersOf(error)] : [];
+    return causes.flatMap((cause) => [cause, lastCaused.get(cause as object)]).filter(isOriginal);
   });
-  return original || error;
+  return originals ?? [];
 }
 
 /** The errors a group has as its members, and not what else it lists. */

@@ -90,6 +90,12 @@ function toolOf(name: string): { readonly attributes: Attributes } {
   return { attributes: { 'gen_ai.tool.name': name } };
 }
 
+/** An error as a framework makes one of its own of what was thrown. */
+function handedOn(name: string, { message, stack }: Error, cause: unknown): Error {
+  class FrameworkError extends Error {}
+  return Object.assign(new FrameworkError(message, { cause }), { name, stack: stack! });
+}
+
 /** Runs a function that ends in whatever it throws. */
 function quietly(run: () => unknown): void {
   try {
@@ -1368,21 +1374,36 @@ describe('the application', () => {
     ]);
   });
 
-  it('captures no failure again that a framework hands on under another name, with the stack it had', async () => {
+  describe.each<[string, (error: Error) => Error]>([
+    ['H3 and tRPC', (error) => handedOn('HTTPError', error, error)],
+    ['H3 1', (error) => handedOn('H3Error', error, error.cause ?? error)],
+    ['H3 what tRPC has', (error) => handedOn('HTTPError', error, handedOn('TRPCError', error, error))],
+  ])('whose errors a framework hands on as %s does, under another name with the stack they had', (_name, handOn) => {
+    it.each([
+      ['', () => new RangeError('out of stock')],
+      [' with a cause', () => new RangeError('out of stock', { cause: new TypeError('no connection') })],
+    ])('captures no failure%s again, and any other', async (_kind, create) => {
+      const { flush } = setup();
+      const error = create();
+      quietly(() => traceAgent({ name: 'helper' }, () => failingTool(error)));
+      captureException(handOn(error));
+      await flush();
+      expect(events()).toHaveLength(1);
+      captureException(handOn(new URIError('of no agent')));
+      captureException(new Error('no checkout', { cause: error }));
+      await flush();
+      expect(events()).toHaveLength(3);
+    });
+  });
+
+  it('captures each of the errors of one class that have one cause and are thrown at one place', async () => {
     const { flush } = setup();
-    const error = new RangeError('out of stock');
-    const handedOn = (cause: Error): Error =>
-      Object.assign(new Error(cause.message, { cause }), { name: 'HTTPError', stack: cause.stack });
-    quietly(() => traceAgent({ name: 'helper' }, () => failingTool(error)));
-    captureException(handedOn(error));
-    captureException(handedOn(new URIError('of no agent')));
-    captureException(new Error('no checkout', { cause: error }));
+    const cause = new TypeError('no connection');
+    const [first, second] = [1, 2].map(() => new RangeError('not ready', { cause }));
+    quietly(() => traceAgent({ name: 'helper' }, () => failingTool(first)));
+    captureException(second);
     await flush();
-    expect(events().map(({ exception }) => exception?.values.map(({ type }) => type))).toEqual([
-      ['RangeError'],
-      ['URIError', 'HTTPError'],
-      ['RangeError', 'Error'],
-    ]);
+    expect(events()).toHaveLength(2);
   });
 
   it('captures a message with a level, with tags, or with both as a Sentry SDK takes them', async () => {
