@@ -60,12 +60,23 @@ describe('a redacted text', () => {
     expect(JSON.parse(body)).toEqual(redacted);
   });
 
-  it('keeps nothing of a secret with a quotation mark in it, also in JSON as a program quotes it', () => {
-    const body = JSON.stringify({ password: 'hunter"3' });
-    const redacted = `{ body: '{"password":"[redacted:password]"}' }`;
-    expect(redactor.text(inspect({ body }))).toBe(redacted);
-    expect(redactor.text(inspect({ body: JSON.stringify({ password: 'hunter\\' }) }))).toBe(redacted);
-  });
+  it.each(['hunter"3', 'hunter""3', 'hunter"\\3', 'hunter", "3', 'hunter"} 3', 'hunter" 3', 'hunter\\"3', 'hunter\\'])(
+    'keeps nothing of a secret with quotation marks and backslashes, also in JSON as a program quotes it: %s',
+    (password) => {
+      const body = JSON.stringify({ password });
+      expect(redactor.text(inspect({ body }))).toBe(`{ body: '{"password":"[redacted:password]"}' }`);
+      expect(redactor.text(inspect({ body: JSON.stringify({ body }) }))).toBe(
+        String.raw`{ body: '{"body":"{\\"password\\":\\"[redacted:password]\\"}"}' }`,
+      );
+    },
+  );
+
+  it.each(['.', '/>', '.trim() + "."', ':1', ' and "no other"'])(
+    'keeps nothing of a secret that ends in a backslash, whatever follows it: %s',
+    (rest) => {
+      expect(redactor.text(`password = "hunter2\\\\"${rest}\n`)).toBe(`password = "[redacted:password]"${rest}\n`);
+    },
+  );
 
   it('stays JSON where a number of it is one of a card or a telephone, at any depth', () => {
     const text = JSON.stringify({ pan: 4111111111111111, phone: 1701234567, id: 1701234567 });

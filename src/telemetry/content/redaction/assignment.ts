@@ -1,4 +1,4 @@
-import { DOT, endOf, QUOTE, SEPARATOR, startOf, typeAt, VALUE_END, WORD } from './characters.ts';
+import { DOT, endOf, QUOTE, SEPARATOR, startOf, typeAt, WORD } from './characters.ts';
 import {
   BACKSLASH,
   BRACKET,
@@ -351,7 +351,8 @@ function writtenAt(
 /**
  * A text in quotation marks, which may be escaped as they are where JSON stands in a string. It ends at the same
  * mark behind the same number of backslashes, in the same line. A mark behind more of them belongs to it, unless these
- * are backslashes at its end. Then what ends a value follows: a program that quotes JSON may have doubled them.
+ * are backslashes at its end. A program that quotes JSON doubles them, so that a mark behind two may be either: it ends
+ * the text where what follows is what follows a value, or where no other mark does.
  */
 function quotedAt(text: string, start: number): Written | undefined {
   if ((typeAt(text, start) & QUOTE) === 0) return undefined;
@@ -360,27 +361,37 @@ function quotedAt(text: string, start: number): Written | undefined {
   if (quote !== '"' && quote !== "'" && quote !== '`') return undefined;
   const depth = mark - start;
   if (depth > MAX_DEPTH) return undefined;
+  // As many as one backslash at its end is written as: 2, 4, 8 or 16.
+  const unit = 1 << (33 - Math.clz32(depth));
+  let earlier: Written | undefined;
   for (let at = mark + 1; at < text.length; at += 1) {
     const character = text[at];
-    if (character === '\n') return undefined;
+    if (character === '\n') return earlier;
     if (character === '\\') {
       const next = endOfBackslashes(text, at);
       const more = next - at - depth;
-      if (text[next] === quote && (more <= 0 || (more % (2 * depth + 2) === 0 && endsValue(text, next + 1)))) {
-        return { start: mark + 1, end: at + Math.max(more, 0), after: next + 1, isQuoted: true };
+      if (text[next] === quote && (more <= 0 || more % unit === 0)) {
+        const written = { start: mark + 1, end: at + Math.max(more, 0), after: next + 1, isQuoted: true };
+        if (more <= 0 || depth > 0 || isBehindValue(text, next + 1)) return written;
+        earlier = written;
       }
       at = next;
     } else if (character === quote) {
-      return { start: mark + 1, end: at, after: at + 1, isQuoted: true };
+      const isOne = earlier === undefined || isBehindValue(text, at + 1) || !text.slice(earlier.end, at).includes(' ');
+      return isOne ? { start: mark + 1, end: at, after: at + 1, isQuoted: true } : earlier;
     }
   }
   // The end was cut off.
   return { start: mark + 1, end: text.length, after: text.length, isQuoted: true };
 }
 
-function endsValue(text: string, position: number): boolean {
-  return position >= text.length || (typeAt(text, position) & VALUE_END) !== 0;
+function isBehindValue(text: string, position: number): boolean {
+  return matchAt(BEHIND_VALUE, text, position) !== null;
 }
+
+/** What follows a value in JSON, in a string with JSON in it, or in a program. */
+const BEHIND_VALUE =
+  / {0,8}(?:$|[\t\r\n;{]|\\[nrt]|, ?(?:$|[\r\n"'`[{]|\\[nrt])|[)\]}]{1,32}(?:$|[\t\r\n,;'`{]|\\[nrt]))/y;
 
 function endOfBackslashes(text: string, start: number): number {
   let end = start;
