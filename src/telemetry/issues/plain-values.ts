@@ -1,5 +1,4 @@
-import { types } from 'node:util';
-
+import { isAnyError } from '../content/any-error.ts';
 import { beginning, shortened } from '../content/error-message.ts';
 import type { ContentPolicy } from '../content/policy.ts';
 import { textOf } from '../content/redaction/copy.ts';
@@ -54,8 +53,7 @@ class PlainCopy {
 
   #copyObject(value: object, depth: number): unknown {
     try {
-      // Of another realm, it is no instance of ours.
-      if (value instanceof Error || types.isNativeError(value)) return errorSummary(value, this.#policy);
+      if (isAnyError(value)) return errorSummary(value, this.#policy);
       const text = textOf(value);
       if (text !== undefined) return beginning(text);
       if (depth >= MAX_DEPTH || this.#values >= MAX_VALUES) return Array.isArray(value) ? '[list]' : '[object]';
