@@ -119,17 +119,19 @@ export function causesAndMembersOf(whole: unknown): ReadonlySet<unknown> {
 }
 
 /**
- * What an error was before it was handed on, in the first place and in between: H3, Nitro and tRPC make one of their own
- * of what was thrown, with its very stack, and with that as its cause, or (H3 1) with the cause that had.
+ * What an error was before it was handed on, in the first place and in between: H3, Nitro, tRPC and GraphQL make one of
+ * their own of what was thrown, with its very stack, and with that as its cause, as its original error (GraphQL 16), or
+ * with the cause that had (H3 1).
  */
 export function originalsOf(error: unknown): readonly unknown[] {
   const originals = guard(() => {
-    const { stack, constructor } = error as Error;
+    const { stack, constructor, originalError } = error as Error & { readonly originalError?: unknown };
+    if (typeof stack !== 'string' || stack === '') return [];
     // A service that caches what failed causes errors of one class at one place again and again.
     const isOriginal = (other: unknown): boolean =>
       isObject(other) && other.constructor !== constructor && (other as { stack?: unknown }).stack === stack;
-    const causes = typeof stack === 'string' && stack !== '' ? [...causesAndMembersOf(error)] : [];
-    return causes.flatMap((cause) => [cause, lastCaused.get(cause as object)]).filter(isOriginal);
+    const causes = [...causesAndMembersOf(error)];
+    return [originalError, ...causes, ...causes.map((cause) => lastCaused.get(cause as object))].filter(isOriginal);
   });
   return originals ?? [];
 }

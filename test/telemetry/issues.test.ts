@@ -1377,6 +1377,7 @@ describe('the application', () => {
   describe.each<[string, (error: Error) => Error]>([
     ['H3 and tRPC', (error) => handedOn('HTTPError', error, error)],
     ['H3 1', (error) => handedOn('H3Error', error, error.cause ?? error)],
+    ['GraphQL 16', (error) => Object.assign(handedOn('GraphQLError', error, undefined), { originalError: error })],
     ['H3 what tRPC has', (error) => handedOn('HTTPError', error, handedOn('TRPCError', error, error))],
   ])('whose errors a framework hands on as %s does, under another name with the stack they had', (_name, handOn) => {
     it.each([
