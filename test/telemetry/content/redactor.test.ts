@@ -198,6 +198,12 @@ describe('a redacted text', () => {
     );
   });
 
+  it('has no secret of a list in an indented text of JSON in JSON, whatever stands in it', () => {
+    const list = JSON.stringify({ passwords: ['hunter"2\n', 'hunter3'] }, null, 2);
+    const { body } = JSON.parse(redactor.text(JSON.stringify({ body: list }))) as { body: string };
+    expect(JSON.parse(body)).toEqual({ passwords: ['[redacted:password]'] });
+  });
+
   it('knows in a text what is filled into a field, whatever stands between the two', () => {
     const filled = { selector: '#password', strategy: 'css', text: 'hunter2' };
     expect(redactor.text(JSON.stringify(filled))).toBe(JSON.stringify({ ...filled, text: '[redacted:password]' }));

@@ -491,6 +491,9 @@ export function isNumberSecret(kind: SecretKind): boolean {
   );
 }
 
+/** Line ends and indentation as they are, or as JSON in a string has them. */
+const BETWEEN_ITEMS = /(?:[\s,]|\\{1,7}[nrt]){0,64}/y;
+
 /** The items of a list of texts of which one is a secret: what stands before it could be one of another kind. */
 function findInList(text: string, start: number, name: SecretName): Finding | undefined {
   let first: number | undefined;
@@ -498,7 +501,7 @@ function findInList(text: string, start: number, name: SecretName): Finding | un
   let isSecret = false;
   let at = start;
   for (let count = 0; count < MAX_ITEMS; count += 1) {
-    at += /^[\s,]{0,64}/.exec(text.slice(at, at + 64))![0].length;
+    at += matchAt(BETWEEN_ITEMS, text, at)![0].length;
     const item = quotedAt(text, at);
     if (item === undefined) break;
     first ??= item.start;
