@@ -68,6 +68,8 @@ describe('a redacted text', () => {
       expect(redactor.text(inspect({ body: JSON.stringify({ body }) }))).toBe(
         String.raw`{ body: '{"body":"{\\"password\\":\\"[redacted:password]\\"}"}' }`,
       );
+      const { line } = JSON.parse(redactor.text(JSON.stringify({ line: inspect({ body }) }))) as { line: string };
+      expect(line).toBe(`{ body: '{"password":"[redacted:password]"}' }`);
     },
   );
 

@@ -351,8 +351,8 @@ function writtenAt(
 /**
  * A text in quotation marks, which may be escaped as they are where JSON stands in a string. It ends at the same
  * mark behind the same number of backslashes, in the same line. A mark behind more of them belongs to it, unless these
- * are backslashes at its end. A program that quotes JSON doubles them, so that a mark behind two may be either: it ends
- * the text where what follows is what follows a value, or where no other mark does.
+ * are backslashes at its end. A program that quotes JSON doubles them, so that a mark behind such a number may be
+ * either: it ends the text where what follows is what follows a value, or where no other mark does.
  */
 function quotedAt(text: string, start: number): Written | undefined {
   if ((typeAt(text, start) & QUOTE) === 0) return undefined;
@@ -367,31 +367,33 @@ function quotedAt(text: string, start: number): Written | undefined {
   for (let at = mark + 1; at < text.length; at += 1) {
     const character = text[at];
     if (character === '\n') return earlier;
-    if (character === '\\') {
-      const next = endOfBackslashes(text, at);
-      const more = next - at - depth;
-      if (text[next] === quote && (more <= 0 || more % unit === 0)) {
-        const written = { start: mark + 1, end: at + Math.max(more, 0), after: next + 1, isQuoted: true };
-        if (more <= 0 || depth > 0 || isBehindValue(text, next + 1)) return written;
-        earlier = written;
-      }
-      at = next;
-    } else if (character === quote) {
-      const isOne = earlier === undefined || isBehindValue(text, at + 1) || !text.slice(earlier.end, at).includes(' ');
-      return isOne ? { start: mark + 1, end: at, after: at + 1, isQuoted: true } : earlier;
+    if (character !== '\\' && character !== quote) continue;
+    const next = endOfBackslashes(text, at);
+    const more = next - at - depth;
+    if (text[next] === quote && (more <= 0 || more % unit === 0)) {
+      const written = { start: mark + 1, end: at + Math.max(more, 0), after: next + 1, isQuoted: true };
+      if (more <= 0 && (earlier === undefined || !text.slice(earlier.end, at).includes(' '))) return written;
+      if (matchAt(BEHIND_VALUE[depth]!, text, next + 1) !== null) return written;
+      if (more <= 0) return earlier;
+      earlier = written;
     }
+    at = next;
   }
   // The end was cut off.
   return { start: mark + 1, end: text.length, after: text.length, isQuoted: true };
 }
 
-function isBehindValue(text: string, position: number): boolean {
-  return matchAt(BEHIND_VALUE, text, position) !== null;
-}
-
-/** What follows a value in JSON, in a string with JSON in it, or in a program. */
-const BEHIND_VALUE =
-  / {0,8}(?:$|[\t\r\n;{]|\\[nrt]|, ?(?:$|[\r\n"'`[{]|\\[nrt])|[)\]}]{1,32}(?:$|[\t\r\n,;'`{]|\\[nrt]))/y;
+/**
+ * What follows a value in JSON or in a program, by the backslashes before its quotation marks: other marks of its text
+ * have no more of them, line ends half as many, and what the text itself stands in has fewer.
+ */
+const BEHIND_VALUE: readonly RegExp[] = Array.from({ length: MAX_DEPTH + 1 }, (_, depth) => {
+  const lineEnd = String.raw`[\t\r\n]|\\{1,${(depth + 2) >> 1}}[nrt]`;
+  const next = String.raw`\\{0,${depth}}["'\x60]|[[{]`;
+  const outer = depth === 0 ? '(?!)' : String.raw`\\{0,${depth - 1}}["'\x60]`;
+  const end = `$|;|{|${lineEnd}|${outer}`;
+  return new RegExp(String.raw` {0,8}(?:${end}|, ?(?:$|${lineEnd}|${next})|[)\]}]{1,32}(?:${end}|[,'\x60]))`, 'y');
+});
 
 function endOfBackslashes(text: string, start: number): number {
   let end = start;
