@@ -206,6 +206,20 @@ describe('a redacted text', () => {
     expect(JSON.parse(body)).toEqual({ passwords: ['[redacted:password]'] });
   });
 
+  it.each([0, 2])(
+    'has no secret behind an option in a list of arguments in a text either, indented by %i',
+    (indent) => {
+      const args = ['-y', 'maps', '--api-key', 'hunter2', '--token', '--password', 'hunter"3'];
+      const safe = ['-y', 'maps', '--api-key', '[redacted:api_key]', '--token', '--password', '[redacted:password]'];
+      const file = JSON.stringify({ args }, null, indent);
+      expect(JSON.parse(redactor.text(file))).toEqual({ args: safe });
+      const { body } = JSON.parse(redactor.text(JSON.stringify({ body: file }))) as { body: string };
+      expect(JSON.parse(body)).toEqual({ args: safe });
+      const described = JSON.stringify(['--password', 'what the user logs in with', '--token', 'api_token']);
+      expect(redactor.text(described)).toBe(described);
+    },
+  );
+
   it('knows in a text what is filled into a field, whatever stands between the two', () => {
     const filled = { selector: '#password', strategy: 'css', text: 'hunter2' };
     expect(redactor.text(JSON.stringify(filled))).toBe(JSON.stringify({ ...filled, text: '[redacted:password]' }));

@@ -169,12 +169,25 @@ export function findOptionValue(
 ): Finding | undefined {
   const kind = known ?? secretKindOf(text.slice(wordStart, wordEnd));
   if (kind === undefined) return undefined;
+  const name: SecretName = { name: '', kind, quote: '' };
+  if (known === undefined && text[wordEnd] !== ' ') return findArgument(text, runs, wordEnd, name);
   const start = wordEnd + 1;
   if (text[start] === '-') return undefined;
-  const name: SecretName = { name: '', kind, quote: '' };
   const written = writtenAt(text, runs, start, name);
   return written === undefined ? undefined : judge(text, runs, written, name, known === undefined);
 }
+
+/** The value behind an option where each is a text of a list: `["--password", "…"]`. Descriptions follow there, too. */
+function findArgument(text: string, runs: Runs, optionEnd: number, name: SecretName): Finding | undefined {
+  const between = matchAt(BETWEEN_ARGUMENTS, text, optionEnd);
+  const written = between === null ? undefined : quotedAt(text, optionEnd + between[0].length);
+  if (written === undefined) return undefined;
+  const value = text.slice(written.start, Math.min(written.end, written.start + MAX_READ));
+  const isName = value.startsWith('-') || secretKindOf(value) !== undefined;
+  return isName || /\s/.test(value) ? undefined : judge(text, runs, written, name, true);
+}
+
+const BETWEEN_ARGUMENTS = /\\{0,7}["'`],(?:\s|\\{1,7}[nrt]){0,64}/y;
 
 /** Shortest secret that is recognised right behind its name, with no word or sign between them. */
 const MIN_FOLLOWING = 16;

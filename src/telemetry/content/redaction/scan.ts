@@ -5,6 +5,7 @@ import {
   ESCAPE,
   isWordStart,
   NUMBER_SIGN,
+  QUOTE,
   STAR,
   startOfWord,
   TRIGGER,
@@ -216,7 +217,8 @@ function beginsAny(text: string, start: number): boolean {
 
 /** What follows an option whose name says that it is a secret, or one of a program that takes a password there. */
 function findInCommand({ text, runs, rules }: Scan, start: number, end: number): Finding | undefined {
-  const isNamed = rules.keys && text.charCodeAt(start + 1) === HYPHEN && text[end] === ' ';
+  const isEnded = text[end] === ' ' || (typeAt(text, end) & QUOTE) !== 0;
+  const isNamed = rules.keys && text.charCodeAt(start + 1) === HYPHEN && isEnded;
   const found = isNamed ? findOptionValue(text, runs, start, end) : undefined;
   return found ?? (rules.secrets ? findOption(text, start) : undefined);
 }
