@@ -17,6 +17,8 @@ interface RawCounts {
   readonly cacheRead?: number | undefined;
   readonly cacheWrite?: number | undefined;
   readonly reasoning?: number | undefined;
+  /** The sum the provider gives, by which reasoning tokens are known that it leaves out of its output count. */
+  readonly total?: number | undefined;
   /** The provider leaves cached tokens out of its input count. */
   readonly cacheIsExclusive?: boolean;
   /** The provider leaves reasoning tokens out of its output count. */
@@ -66,16 +68,18 @@ function readCounts(usage: Fields, provider: string): RawCounts | undefined {
   return undefined;
 }
 
-/** AI SDK provider specifications V3 and V4. */
+/** AI SDK provider specifications V3 and V4. What a model of many vendors does not look for is where its vendor says it. */
 function readAiSdkNested(usage: Fields): RawCounts {
   const input = fields(usage['inputTokens']);
   const output = fields(usage['outputTokens']);
+  const raw = fields(usage['raw']);
   return {
     input: count(input['total']),
     output: count(output['total']),
     cacheRead: count(input['cacheRead']),
-    cacheWrite: count(input['cacheWrite']),
+    cacheWrite: count(input['cacheWrite'] ?? fields(raw['prompt_tokens_details'])['cache_write_tokens']),
     reasoning: count(output['reasoning']),
+    total: count(raw['total_tokens']),
   };
 }
 
@@ -105,6 +109,7 @@ function readCamelCase(usage: Fields, provider: string): RawCounts {
     reasoning:
       count(usage['reasoningTokens'] ?? output['reasoningTokens']) ??
       countOfRequests(usage['outputTokensDetails'], 'reasoning_tokens'),
+    total: count(usage['totalTokens']),
     cacheIsExclusive: isBedrock || leavesOutCached,
     reasoningIsExclusive: leavesOutReasoning,
   };
@@ -133,6 +138,7 @@ function readOpenAiChat(usage: Fields): RawCounts {
     cacheRead: count(input['cached_tokens']),
     cacheWrite: count(input['cache_write_tokens']),
     reasoning: count(fields(usage['completion_tokens_details'])['reasoning_tokens']),
+    total: count(usage['total_tokens']),
   };
 }
 
@@ -152,6 +158,7 @@ function readSnakeCase(usage: Fields): RawCounts {
     reasoning: count(
       output['reasoning_tokens'] ?? output['thinking_tokens'] ?? fields(usage['output_token_details'])['reasoning'],
     ),
+    total: count(usage['total_tokens']),
     cacheIsExclusive: isAnthropic,
   };
 }
@@ -202,7 +209,8 @@ function readCohere(usage: Fields): RawCounts {
 function reconcile(raw: RawCounts): TokenUsage {
   const cached = (raw.cacheRead ?? 0) + (raw.cacheWrite ?? 0);
   const addCached = raw.cacheIsExclusive === true || cached > (raw.input ?? 0);
-  const addReasoning = raw.reasoningIsExclusive === true || (raw.reasoning ?? 0) > (raw.output ?? 0);
+  const addReasoning =
+    raw.reasoningIsExclusive === true || (raw.reasoning ?? 0) > (raw.output ?? 0) || hasReasoningBeside(raw);
   return compact({
     inputTokens: addCached ? sum(raw.input, cached === 0 ? undefined : cached) : raw.input,
     outputTokens: addReasoning ? sum(raw.output, raw.reasoning) : raw.output,
@@ -210,6 +218,11 @@ function reconcile(raw: RawCounts): TokenUsage {
     cacheWriteTokens: raw.cacheWrite,
     reasoningTokens: raw.reasoning,
   });
+}
+
+/** xAI counts reasoning beside its output in chat completions, and in its total. */
+function hasReasoningBeside({ input = 0, output = 0, reasoning = 0, total }: RawCounts): boolean {
+  return reasoning > 0 && total === input + output + reasoning;
 }
 
 /** More tokens than any model call has. Sums of greater numbers would lose digits, and at last be infinite. */

@@ -72,6 +72,49 @@ describe('normalizeUsage', () => {
       inclusive,
     ],
     [
+      'chat completions of xAI, which leave reasoning out of the output and have it in the total',
+      'x_ai',
+      {
+        prompt_tokens: 100,
+        completion_tokens: 18,
+        total_tokens: 130,
+        prompt_tokens_details: { cached_tokens: 40 },
+        completion_tokens_details: { reasoning_tokens: 12 },
+      },
+      { inputTokens: 100, outputTokens: 30, cacheReadTokens: 40, reasoningTokens: 12 },
+    ],
+    [
+      'the AI SDK specification V2 of a model of many vendors, here of xAI',
+      'x_ai',
+      { inputTokens: 100, outputTokens: 18, totalTokens: 130, reasoningTokens: 12, cachedInputTokens: 40 },
+      { inputTokens: 100, outputTokens: 30, cacheReadTokens: 40, reasoningTokens: 12 },
+    ],
+    [
+      'the AI SDK specifications V3 and V4 of a model of many vendors, here of xAI',
+      'x_ai',
+      {
+        inputTokens: { total: 100, noCache: 60, cacheRead: 40 },
+        outputTokens: { total: 18, text: 6, reasoning: 12 },
+        raw: { prompt_tokens: 100, completion_tokens: 18, total_tokens: 130 },
+      },
+      { inputTokens: 100, outputTokens: 30, cacheReadTokens: 40, reasoningTokens: 12 },
+    ],
+    [
+      'the AI SDK specifications V3 and V4 of a model of many vendors, here of OpenRouter',
+      'openrouter',
+      {
+        inputTokens: { total: 100, noCache: 60, cacheRead: 40 },
+        outputTokens: { total: 30, text: 18, reasoning: 12 },
+        raw: {
+          prompt_tokens: 100,
+          completion_tokens: 30,
+          total_tokens: 130,
+          prompt_tokens_details: { cached_tokens: 40, cache_write_tokens: 10 },
+        },
+      },
+      inclusive,
+    ],
+    [
       'OpenAI responses',
       'openai',
       {
