@@ -23,6 +23,8 @@ export interface SpentCall {
   /** The model that says it answered, then the one that was asked. */
   readonly models: readonly string[];
   readonly usage: TokenUsage;
+  /** As the provider gave it. */
+  readonly given: unknown;
 }
 
 type BudgetLimits = Decided<Pick<RunLimits, 'maxTotalTokens' | 'maxCostUsd'>>;
@@ -67,9 +69,9 @@ function tokensOf({ usage, models }: SpentCall, maxTotalTokens: number): number 
 
 let listPrice: Pricing | undefined;
 
-function costOf({ provider, models, usage }: SpentCall): number {
+function costOf({ provider, models, usage, given }: SpentCall): number {
   const price = active().price ?? (listPrice ??= createPricing());
-  const cost = price({ provider, models, usage });
+  const cost = price({ provider, models, usage, given });
   if (cost === undefined) warnOnce(models, 'maxCostUsd', 'it has no known price: give setupTracing one in pricing');
   return cost?.totalUsd ?? 0;
 }

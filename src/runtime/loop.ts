@@ -82,7 +82,8 @@ async function takeTurns(run: Run, progress: Progress): Promise<RunResult> {
     const { answer, candidate } = await askChain(run.chain, { system, instructions, messages, tools: run.tools }, run);
     const turnUsage = normalizeUsage(answer.usage, candidate.provider) ?? {};
     usage = addUsage(usage, turnUsage);
-    run.budget.spend({ provider: candidate.provider, models: modelNames(answer, candidate), usage: turnUsage });
+    const models = modelNames(answer, candidate);
+    run.budget.spend({ provider: candidate.provider, models, usage: turnUsage, given: answer.usage });
     const asked = messages.slice();
     // Vendors refuse to be shown an empty answer again.
     if (answer.parts.length > 0) messages.push(assistantMessage(answer, candidate));

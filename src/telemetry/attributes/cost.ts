@@ -2,6 +2,7 @@ import type { ModelPrice } from '../config/options.ts';
 import type { Problem, Reporter } from '../config/settings.ts';
 import { guard } from '../guard.ts';
 import { requirePackage } from '../require-package.ts';
+import { pricedParts } from './priced-parts.ts';
 import type { TokenUsage } from './usage.ts';
 
 /** What one model call cost, in US dollars. */
@@ -16,6 +17,8 @@ export interface PricedCall {
   readonly provider: string;
   readonly models: readonly string[];
   readonly usage: TokenUsage;
+  /** The usage object as the provider gave it: parts of the counts may have prices of their own. */
+  readonly given?: unknown;
 }
 
 /** Prices a call, or answers `undefined` when no price is known. Never throws. */
@@ -33,7 +36,7 @@ type PriceLibrary = Pick<typeof import('@pydantic/genai-prices'), 'calcPrice'>;
  */
 export function createPricing(overrides: Readonly<Record<string, ModelPrice>> = {}, report?: Reporter): Pricing {
   let library: PriceLibrary | 'missing' | undefined;
-  return ({ provider, models, usage }) => {
+  return ({ provider, models, usage, given }) => {
     try {
       const known = models.find((model) => Object.hasOwn(overrides, model));
       if (known !== undefined) return priceByTable(overrides[known]!, usage);
@@ -42,13 +45,17 @@ export function createPricing(overrides: Readonly<Record<string, ModelPrice>> = 
         report?.(NO_LIBRARY);
         return undefined;
       }
+      const tokens = tokensOf(usage);
+      const parts = pricedParts(given);
       // The library looks longest for a model it does not know, and the one that answered mostly is the one asked for.
       for (const model of new Set(models)) {
-        const cost = priceByLibrary(library, provider, model, usage);
+        const cost =
+          (parts === undefined ? undefined : priceByLibrary(library, provider, model, { ...tokens, ...parts })) ??
+          priceByLibrary(library, provider, model, tokens);
         if (cost !== undefined) return cost;
       }
     } catch {
-      // The library throws on usage it finds impossible; no price is better than a wrong one.
+      // A library that is none. No price is better than a wrong one.
     }
     return undefined;
   };
@@ -79,21 +86,35 @@ function priceByTable(price: ModelPrice, usage: TokenUsage): CallCost {
   return { totalUsd: inputUsd + outputUsd, inputUsd, outputUsd };
 }
 
-function priceByLibrary(
-  library: PriceLibrary,
-  provider: string,
-  model: string,
-  usage: TokenUsage,
-): CallCost | undefined {
-  const tokens = {
+interface Tokens {
+  readonly [name: string]: number;
+}
+
+function tokensOf(usage: TokenUsage): Tokens {
+  return {
     input_tokens: usage.inputTokens ?? 0,
     output_tokens: usage.outputTokens ?? 0,
     cache_read_tokens: usage.cacheReadTokens ?? 0,
     cache_write_tokens: usage.cacheWriteTokens ?? 0,
   };
-  // A model behind a gateway carries the gateway's name; its price is then found by model alone.
-  const price = library.calcPrice(tokens, model, { providerId: provider }) ?? library.calcPrice(tokens, model);
-  return price === null
-    ? undefined
-    : { totalUsd: price.total_price, inputUsd: price.input_price, outputUsd: price.output_price };
+}
+
+/** Models of one's own machine: a vendor of the same name asks a price that nobody pays here. */
+const OF_ONES_OWN: ReadonlySet<string> = new Set(['ollama', 'lmstudio']);
+
+/** The library throws on usage it finds impossible. */
+function priceByLibrary(
+  library: PriceLibrary,
+  provider: string,
+  model: string,
+  tokens: Tokens,
+): CallCost | undefined {
+  return guard(() => {
+    const ofProvider = library.calcPrice(tokens, model, { providerId: provider });
+    // A model behind a gateway carries the gateway's name; its price is then found by model alone.
+    const price = ofProvider ?? (OF_ONES_OWN.has(provider) ? null : library.calcPrice(tokens, model));
+    return price === null
+      ? undefined
+      : { totalUsd: price.total_price, inputUsd: price.input_price, outputUsd: price.output_price };
+  });
 }

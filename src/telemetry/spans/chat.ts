@@ -94,11 +94,11 @@ class ChatOperation extends OperationSpan implements ChatSpan {
     }
   }
 
-  #cost({ model, costUsd }: ChatResponse, usage: TokenUsage | undefined): CallCost | undefined {
+  #cost({ model, costUsd, usage: given }: ChatResponse, usage: TokenUsage | undefined): CallCost | undefined {
     if (costUsd !== undefined && Number.isFinite(costUsd)) return { totalUsd: costUsd };
     if (usage === undefined || !this.span.isRecording()) return undefined;
     const models = model === undefined ? [this.#chat.model] : [model, this.#chat.model];
-    return active().price?.({ provider: this.#chat.provider, models, usage });
+    return active().price?.({ provider: this.#chat.provider, models, usage, given });
   }
 }
 
