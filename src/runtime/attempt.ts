@@ -109,26 +109,40 @@ interface Call {
   readonly callerSignal: AbortSignal;
 }
 
-async function readWhole(model: ModelLike, options: object, { emit, signal }: Call): Promise<ModelAnswer> {
-  const answer = readAnswer(await untilAborted(signal, () => model.doGenerate(options)));
-  for (const part of answer.parts) {
-    if (part.type === 'reasoning' && part.text !== '') emit({ type: 'reasoning.delta', text: part.text });
-    if (part.type === 'text' && part.text !== '') emit({ type: 'text.delta', text: part.text });
-  }
-  return answer;
+async function readWhole(model: ModelLike, options: object, call: Call): Promise<ModelAnswer> {
+  const { chat, emit, signal } = call;
+  const result = await untilAborted(signal, () => model.doGenerate(options));
+  return withFailedReason(call, () => {
+    const answer = readAnswer(result, { onKnown: (known) => chat.record(known) });
+    for (const part of answer.parts) {
+      if (part.type === 'reasoning' && part.text !== '') emit({ type: 'reasoning.delta', text: part.text });
+      if (part.type === 'text' && part.text !== '') emit({ type: 'text.delta', text: part.text });
+    }
+    return answer;
+  });
 }
 
 async function readStream(model: ModelLike, options: object, call: Call): Promise<ModelAnswer> {
-  const { chat, emit, signal, callerSignal } = call;
+  const { chat, emit, signal } = call;
   const streaming = await untilAborted(signal, () => model.doStream(options));
-  try {
-    return await readStreamedAnswer(streaming, signal, {
+  return withFailedReason(call, () =>
+    readStreamedAnswer(streaming, signal, {
       onFirstPart: () => chat.firstChunk(),
       onText: (text) => emit({ type: 'text.delta', text }),
       onReasoning: (text) => emit({ type: 'reasoning.delta', text }),
-      // Recorded at once, because a stream that is cut has no end to record it at.
-      onIdentity: (identity) => chat.record(identity),
-    });
+      // Recorded at once, because an answer that is cut or refused has no end to record it at.
+      onKnown: (known) => chat.record(known),
+    }),
+  );
+}
+
+/** The conventions ask for a finish reason of every answer that began. */
+async function withFailedReason<Value>(
+  { chat, callerSignal }: Call,
+  read: () => Value | Promise<Value>,
+): Promise<Value> {
+  try {
+    return await read();
   } catch (error) {
     if (!callerSignal.aborted) chat.record({ finishReasons: ['error'] });
     throw error;

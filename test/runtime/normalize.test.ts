@@ -2,10 +2,18 @@ import { describe, expect, test } from 'vitest';
 
 import { ModelResponseError } from '../../src/runtime/index.ts';
 import type { ModelAnswer } from '../../src/runtime/models/answer.ts';
-import { readAnswer, readStreamedAnswer, type AnswerListener } from '../../src/runtime/models/normalize.ts';
+import {
+  readAnswer as readAnswerWith,
+  readStreamedAnswer,
+  type AnswerListener,
+} from '../../src/runtime/models/normalize.ts';
 import { rejection } from './support/agents.ts';
 
-const silent: AnswerListener = { onFirstPart() {}, onText() {}, onReasoning() {}, onIdentity() {} };
+const silent: AnswerListener = { onFirstPart() {}, onText() {}, onReasoning() {}, onKnown() {} };
+
+function readAnswer(result: unknown): ModelAnswer {
+  return readAnswerWith(result, silent);
+}
 
 function streamOf(...parts: unknown[]): { stream: ReadableStream<unknown> } {
   return {

@@ -1,11 +1,13 @@
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { SpanStatusCode, trace } from '@opentelemetry/api';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 
 import { createAgentWith } from '../../src/runtime/agent.ts';
 import { createAgent, defineTool, inProcessMemory } from '../../src/runtime/index.ts';
 import type { Agent, AgentOptions, MemoryStore, ModelEntry, Tool } from '../../src/runtime/index.ts';
+import { activate } from '../../src/telemetry/active.ts';
+import { createPricing } from '../../src/telemetry/attributes/cost.ts';
 import { withRunContext } from '../../src/telemetry/context.ts';
 import { scriptedModel } from '../../src/testing/scripted-model.ts';
 import type { ScriptedTurn } from '../../src/testing/scripted-model.ts';
@@ -532,6 +534,90 @@ describe('the attributes of a run', () => {
       'server.port': Number(new URL(provider.origin).port),
       'faultline.attempt': 1,
     });
+  });
+
+  /** What a model answered, in one piece or as the end of a stream. */
+  function answering(provider: string, modelId: string, answer: object): ModelEntry {
+    const end = { type: 'finish', ...answer };
+    return {
+      maxRetries: 0,
+      model: {
+        specificationVersion: 'v2',
+        provider,
+        modelId,
+        doGenerate: async () => ({ content: [], response: { id: 'r_1' }, ...answer }),
+        doStream: async () => ({ stream: ReadableStream.from([{ type: 'response-metadata', id: 'r_1' }, end]) }),
+      },
+    };
+  }
+
+  const v2OfAnthropic = {
+    finishReason: 'stop',
+    usage: { inputTokens: 50, outputTokens: 30, totalTokens: 80, cachedInputTokens: 2000 },
+    providerMetadata: {
+      anthropic: {
+        usage: {
+          input_tokens: 50,
+          output_tokens: 30,
+          cache_creation_input_tokens: 1000,
+          cache_read_input_tokens: 2000,
+          cache_creation: { ephemeral_5m_input_tokens: 400, ephemeral_1h_input_tokens: 600 },
+        },
+        cacheCreationInputTokens: 1000,
+      },
+    },
+  };
+  const v2OfBedrock = {
+    finishReason: 'stop',
+    usage: { inputTokens: 50, outputTokens: 30, totalTokens: 80, cachedInputTokens: 2000 },
+    providerMetadata: { bedrock: { usage: { cacheWriteInputTokens: 1000 } } },
+  };
+  const ofAnthropic = (50 * 3 + 2000 * 0.3 + 400 * 3.75 + 600 * 6 + 30 * 15) / 1e6;
+  // The price list has no price of an hour there.
+  const ofVertex = (50 * 3 + 2000 * 0.3 + 1000 * 3.75 + 30 * 15) / 1e6;
+  const ofBedrock = (50 * 3.3 + 2000 * 0.33 + 1000 * 4.125 + 30 * 16.5) / 1e6;
+  test.each([
+    ['Anthropic', 'anthropic.messages', 'claude-sonnet-4-5-20250929', v2OfAnthropic, ofAnthropic],
+    ['Anthropic at Vertex AI', 'vertex.anthropic.messages', 'claude-sonnet-4-5@20250929', v2OfAnthropic, ofVertex],
+    ['Bedrock', 'amazon-bedrock', 'us.anthropic.claude-sonnet-4-5-20250929-v1:0', v2OfBedrock, ofBedrock],
+  ])('have what a model of the specification V2 of %s wrote to its cache', async (_name, provider, id, answer, usd) => {
+    const telemetry = activate({ price: createPricing() });
+    onTestFinished(telemetry);
+    const agent = helper({ models: [answering(provider, id, answer)] });
+
+    for (const stream of [false, true]) {
+      const { usage } = await agent.run('go', { stream });
+      expect(usage).toEqual({ inputTokens: 3050, outputTokens: 30, cacheReadTokens: 2000, cacheWriteTokens: 1000 });
+    }
+
+    for (const { attributes } of recorder.named(`chat ${id}`)) {
+      expect(attributes).toMatchObject({
+        'gen_ai.usage.input_tokens': 3050,
+        'gen_ai.usage.cache_read.input_tokens': 2000,
+        'gen_ai.usage.cache_write.input_tokens': 1000,
+        'gen_ai.cost.total_tokens': expect.closeTo(usd, 12),
+      });
+    }
+  });
+
+  test.each([false, true])('have what an answer used that ended with an error (stream: %s)', async (stream) => {
+    const usage = { inputTokens: 100, outputTokens: 18, totalTokens: 118 };
+    const agent = helper({
+      models: [answering('google.generative-ai', 'g', { finishReason: 'error', usage }), model('gpt-x', 'done')],
+    });
+
+    await agent.run('go', { stream });
+
+    expect(recorder.only('chat g').attributes).toMatchObject({
+      'gen_ai.response.id': 'r_1',
+      'gen_ai.response.finish_reasons': ['error'],
+      'gen_ai.usage.input_tokens': 100,
+      'gen_ai.usage.output_tokens': 18,
+      'error.type': 'ModelResponseError',
+    });
+    const { attributes } = recorder.only('agent.invoke helper');
+    const answered = recorder.only('chat gpt-x').attributes['gen_ai.usage.input_tokens'];
+    expect(attributes['faultline.usage.input_tokens']).toBe(100 + Number(answered));
   });
 
   test('name the tool, its call and the size of what it returned', async () => {

@@ -6,16 +6,25 @@ import { defined } from '../defined.ts';
 import { ModelResponseError, isAiSdkError } from '../errors.ts';
 import { untilAborted } from '../signals.ts';
 import { createAnswerBuilder, unreadable, type AnswerIdentity, type ModelAnswer } from './answer.ts';
-import { fields, text, type Fields } from '../fields.ts';
+import { fields, isRecord, text, type Fields } from '../fields.ts';
 
-/** Reads what `doGenerate` resolved with. */
-export function readAnswer(result: unknown): ModelAnswer {
+/** What is known of an answer before it is known whether there will be one. */
+export interface KnownOfAnswer extends AnswerIdentity {
+  /** As the provider gave it: what was used is paid for, whatever becomes of the answer. */
+  readonly usage?: unknown;
+}
+
+/** Reads what `doGenerate` resolved with. The listener must not throw. */
+export function readAnswer(result: unknown, { onKnown }: Pick<AnswerListener, 'onKnown'>): ModelAnswer {
   const answer = fields(result);
+  const identity = identityOf(fields(answer['response']));
+  const usage = usageOf(answer);
+  onKnown(defined({ ...identity, usage }));
   const content = answer['content'];
   if (!Array.isArray(content)) throw unreadable('it has no content');
   const builder = createAnswerBuilder();
   for (const part of content) builder.addWhole(fields(part));
-  return builder.finish(answer['finishReason'], answer['usage'], identityOf(fields(answer['response'])));
+  return builder.finish(answer['finishReason'], usage, identity);
 }
 
 /** Told about a streamed answer while it arrives. None of these may throw. */
@@ -24,8 +33,7 @@ export interface AnswerListener {
   onFirstPart(): void;
   onText(text: string): void;
   onReasoning(text: string): void;
-  /** The provider's name for the answer, which comes before it is known whether there will be one. */
-  onIdentity(identity: AnswerIdentity): void;
+  onKnown(known: KnownOfAnswer): void;
 }
 
 /**
@@ -90,14 +98,17 @@ export async function readStreamedAnswer(
           break;
         case 'response-metadata':
           Object.assign(identity, identityOf(part));
-          listener.onIdentity(identity);
+          listener.onKnown(identity);
           break;
         case 'error':
           throw streamError(part['error']);
-        case 'finish':
+        case 'finish': {
+          const usage = usageOf(part);
+          listener.onKnown(defined({ usage }));
           if (isSilentCut(part, hasPieces))
             throw new ModelResponseError('cut', 'the stream ended without a finish reason');
-          return builder.finish(part['finishReason'], part['usage'], identity);
+          return builder.finish(part['finishReason'], usage, identity);
+        }
         default:
           // Warnings, raw chunks, sources and files are nothing the conversation goes on with.
           break;
@@ -157,6 +168,20 @@ function streamError(error: unknown): unknown {
     (value): value is number => typeof value === 'number' && value >= 400 && value <= 599,
   );
   return new ModelResponseError('error', `the provider reported an error: ${message}`, { statusCode });
+}
+
+/**
+ * What an answer used, as the provider gave it. Models of V2 have what Anthropic and Bedrock wrote to their caches in the
+ * metadata of the answer; the name it gets here is Bedrock's, by which is known that cached tokens are beside the input.
+ */
+function usageOf(answer: Fields): unknown {
+  const usage = answer['usage'];
+  const { anthropic, bedrock } = fields(answer['providerMetadata']);
+  const counts = fields(usage);
+  if (isRecord(counts['inputTokens']) || (anthropic === undefined && bedrock === undefined)) return usage;
+  const { cacheCreationInputTokens, usage: raw } = fields(anthropic);
+  const written = cacheCreationInputTokens ?? fields(fields(bedrock)['usage'])['cacheWriteInputTokens'];
+  return { ...counts, ...defined({ raw }), cacheWriteInputTokens: written };
 }
 
 function identityOf(response: Fields): AnswerIdentity {

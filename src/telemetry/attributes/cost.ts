@@ -103,12 +103,7 @@ function tokensOf(usage: TokenUsage): Tokens {
 const OF_ONES_OWN: ReadonlySet<string> = new Set(['ollama', 'lmstudio']);
 
 /** The library throws on usage it finds impossible. */
-function priceByLibrary(
-  library: PriceLibrary,
-  provider: string,
-  model: string,
-  tokens: Tokens,
-): CallCost | undefined {
+function priceByLibrary(library: PriceLibrary, provider: string, model: string, tokens: Tokens): CallCost | undefined {
   return guard(() => {
     const ofProvider = library.calcPrice(tokens, model, { providerId: provider });
     // A model behind a gateway carries the gateway's name; its price is then found by model alone.
