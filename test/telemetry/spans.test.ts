@@ -1162,6 +1162,21 @@ describe('what a helper hands to the function it traces', () => {
     });
   });
 
+  it('counts what Anthropic says as a stream begins, with what it says as it ends', () => {
+    const before = { input_tokens: 50, cache_read_input_tokens: 40, cache_creation_input_tokens: 10, output_tokens: 1 };
+    traceChat({ model: 'claude-sonnet-4-5', provider: 'anthropic' }, (chat) => {
+      chat.record({ id: 'msg_1', usage: before });
+      chat.record({ usage: { output_tokens: 30, input_tokens: null } });
+    });
+    const counts = Object.entries(span('chat claude-sonnet-4-5').attributes).filter(([key]) => /usage/.test(key));
+    expect(Object.fromEntries(counts)).toEqual({
+      'gen_ai.usage.input_tokens': 100,
+      'gen_ai.usage.output_tokens': 30,
+      'gen_ai.usage.cache_read.input_tokens': 40,
+      'gen_ai.usage.cache_write.input_tokens': 10,
+    });
+  });
+
   const unreadable = new Proxy(
     {},
     {

@@ -43,6 +43,16 @@ export function normalizeUsage(usage: unknown, provider?: string): TokenUsage | 
   return counts === undefined || Object.keys(counts).length === 0 ? undefined : counts;
 }
 
+/**
+ * What is known of the usage of one call once it is said again: Anthropic names what went in as its answer begins, and
+ * often only what came out as it ends.
+ */
+export function laterUsage(before: unknown, later: unknown): unknown {
+  if (!isFields(before) || !isFields(later) || before === later) return later ?? before;
+  const said = Object.entries(later).filter(([, value]) => value !== undefined && value !== null);
+  return { ...before, ...Object.fromEntries(said) };
+}
+
 /** Adds two usages count by count; a count neither side knows stays unknown. */
 export function addUsage(left: TokenUsage | undefined, right: TokenUsage): TokenUsage {
   if (left === undefined) return right;

@@ -5,7 +5,7 @@ import { chatAttributes, chatResponseAttributes, fallbackAttributes, type Fallba
 import { chatContent, chatOutput } from '../attributes/content.ts';
 import type { CallCost } from '../attributes/cost.ts';
 import { textOf } from '../attributes/text.ts';
-import { addUsage, normalizeUsage, type TokenUsage } from '../attributes/usage.ts';
+import { addUsage, laterUsage, normalizeUsage, type TokenUsage } from '../attributes/usage.ts';
 import { rememberModel } from '../capture.ts';
 import { defined } from '../config/records.ts';
 import { sealLabels } from '../content/seal.ts';
@@ -41,7 +41,11 @@ class ChatOperation extends OperationSpan implements ChatSpan {
 
   get record(): (response: ChatResponse) => void {
     return guarded((response) => {
-      this.#response = this.#response === undefined ? response : { ...this.#response, ...defined(response) };
+      const before = this.#response;
+      this.#response =
+        before === undefined
+          ? response
+          : { ...before, ...defined(response), usage: laterUsage(before.usage, response.usage) };
       this.answer = this.#response.output;
     });
   }

@@ -89,7 +89,10 @@ export interface ChatResponse extends ChatMetadata {
 
 /** What `traceChat` hands to the function it traces. */
 export interface ChatSpan extends SpanHandle {
-  /** Says what the provider answered. May be called several times: what is given last holds. Never throws. */
+  /**
+   * Says what the provider answered. May be called several times: what is said later counts, count by count in `usage`,
+   * and what is not said again stays. Never throws.
+   */
   readonly record: (response: ChatResponse) => void;
   /** Says that the first chunk of the answer has arrived. A returned stream says it by itself. */
   readonly firstChunk: () => void;
