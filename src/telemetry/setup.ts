@@ -25,6 +25,7 @@ import { sendAtTheEnd, type EndingLimits } from './export/ending.ts';
 import { createFurtherProcessors, type FurtherProcessors } from './export/further-processors.ts';
 import { createPipeline, recorderAddress, shownUrl, type DestinationStatus, type Pipeline } from './export/pipeline.ts';
 import { createInnerCallProcessor } from './export/inner-call-processor.ts';
+import { createRunNamesProcessor } from './export/run-names-processor.ts';
 import { foreignProcessors, provide, type ProvideOptions, type Provision } from './export/provision.ts';
 import { createRecorder, type Recorder, type RecorderStatus } from './export/recorder/recorder.ts';
 import {
@@ -302,7 +303,12 @@ function createSpanWay({ config, options, report, content, recorder }: SpanWayPa
   });
   const flushSpans = (): Promise<unknown> =>
     Promise.all(pipelines.map((pipeline) => pipeline.flush(config.exitTimeoutMs)));
-  const processors = [createInnerCallProcessor(), ...further.processors, contentGuard.processor];
+  const processors = [
+    createInnerCallProcessor(),
+    createRunNamesProcessor(),
+    ...further.processors,
+    contentGuard.processor,
+  ];
   const ending: ProvideOptions = {
     config,
     processorsFor: (theirs) => [...processors, processorOf(intake, flushSpans, servedBy(theirs, pipelines, report))],

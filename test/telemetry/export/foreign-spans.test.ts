@@ -284,6 +284,52 @@ describe('spans inside of a model call of ours', () => {
   });
 });
 
+describe('spans inside of a run of ours', () => {
+  const theirs = (name: string, attributes: Attributes): void => {
+    trace.getTracer('somebody-else').startSpan(name, { attributes }).end();
+  };
+  const run = { name: 'helper', conversationId: 'c-1', runId: 'r-1' };
+
+  it('are of its conversation, and model calls and tools of its agent', async () => {
+    traceAgent(run, () => {
+      theirs('generate', { 'ai.operationId': 'ai.generateText' });
+      theirs('call', { 'ai.operationId': 'ai.generateText.doGenerate' });
+      theirs('tool', { 'openinference.span.kind': 'TOOL', 'tool.name': 'get_weather' });
+    });
+    theirs('later', { 'gen_ai.operation.name': 'chat' });
+    await tracing.flush();
+
+    const names = sentry.stored.map((span) => [span.name, only(span, 'gen_ai.agent', 'gen_ai.conv', 'faultline.run')]);
+    const ofRun = { 'gen_ai.conversation.id': 'c-1', 'faultline.run.id': 'r-1' };
+    expect(Object.fromEntries(names)).toEqual({
+      'agent.invoke helper': { ...ofRun, 'gen_ai.agent.name': 'helper' },
+      generate: ofRun,
+      call: { ...ofRun, 'gen_ai.agent.name': 'helper' },
+      tool: { ...ofRun, 'gen_ai.agent.name': 'helper' },
+      later: {},
+    });
+  });
+
+  it('keep the names they have, and have none where they are nothing of a model', async () => {
+    traceAgent(run, () => {
+      theirs('call', { 'ai.operationId': 'ai.generateText.doGenerate', 'ai.telemetry.functionId': 'my-fn' });
+      theirs('llm', { 'openinference.span.kind': 'LLM', 'session.id': 'th1' });
+      theirs('GET', { 'http.request.method': 'GET' });
+      theirs('step', { 'openinference.span.kind': 'CHAIN' });
+    });
+    await tracing.flush();
+
+    const names = sentry.stored.map((span) => [span.name, only(span, 'gen_ai.agent', 'gen_ai.conv', 'faultline.run')]);
+    expect(Object.fromEntries(names)).toEqual({
+      'agent.invoke helper': expect.anything(),
+      call: { 'gen_ai.agent.name': 'my-fn', 'gen_ai.conversation.id': 'c-1', 'faultline.run.id': 'r-1' },
+      llm: { 'gen_ai.agent.name': 'helper', 'gen_ai.conversation.id': 'th1', 'faultline.run.id': 'r-1' },
+      GET: {},
+      step: {},
+    });
+  });
+});
+
 describe('spans of the AI SDK', () => {
   it('are an agent, its model calls and its tools, with every token once', async () => {
     const spans = await stored(
