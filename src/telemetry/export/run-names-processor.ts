@@ -1,5 +1,5 @@
 import { context as contextApi, type Attributes } from '@opentelemetry/api';
-import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-node';
+import type { Span, SpanProcessor } from '@opentelemetry/sdk-trace-node';
 
 import { sealLabels } from '../content/seal.ts';
 import { guard } from '../guard.ts';
@@ -19,24 +19,31 @@ import { startProcessor } from './start-processor.ts';
  * Writes on the model calls, tools and agents that other instrumentations start inside of a run which conversation and
  * run they belong to, and on model calls and tools which agent: a dashboard of one agent or conversation has their
  * tokens only by that. What an instrumentation says itself stays.
+ *
+ * Some say what a span is only once it has started, as those of OpenInference do.
  */
 export function createRunNamesProcessor(): SpanProcessor {
-  return startProcessor((span, context) => {
-    guard(() => {
-      if (span.instrumentationScope.name === SCOPE_NAME) return;
-      const frame = frameOf(context) ?? frameOf(contextApi.active());
-      if (frame === undefined) return;
-      const names = missingNames(span, frame);
-      span.setAttributes(names);
-      sealLabels(span, '', names, frame.content.secretsRedactor);
-    });
-  });
+  const untold = new WeakMap<object, RunFrame>();
+  return {
+    ...startProcessor((span, context) => {
+      guard(() => {
+        if (span.instrumentationScope.name === SCOPE_NAME) return;
+        const frame = frameOf(context) ?? frameOf(contextApi.active());
+        if (frame !== undefined && !addNames(span, frame)) untold.set(span, frame);
+      });
+    }),
+    onEnding(span) {
+      const frame = untold.get(span);
+      if (frame !== undefined) guard(() => addNames(span, frame));
+    },
+  };
 }
 
-function missingNames(span: ReadableSpan, { said }: RunFrame): Attributes {
+/** Whether the span has said by now that it is something of a model. */
+function addNames(span: Span, { said, content }: RunFrame): boolean {
   const told = foreignAttributes(span);
   const operation = told[GEN_AI_OPERATION_NAME];
-  if (operation === undefined) return {};
+  if (operation === undefined) return false;
   const names: Attributes = {};
   if (said.runId !== undefined) names[FAULTLINE_RUN_ID] = said.runId;
   const { agent, conversationId } = said;
@@ -45,5 +52,7 @@ function missingNames(span: ReadableSpan, { said }: RunFrame): Attributes {
   }
   const isPartOfAgent = operation !== OPERATIONS.agent.operationName && operation !== 'create_agent';
   if (agent !== undefined && isPartOfAgent && told[GEN_AI_AGENT_NAME] === undefined) names[GEN_AI_AGENT_NAME] = agent;
-  return names;
+  span.setAttributes(names);
+  sealLabels(span, '', names, content.secretsRedactor);
+  return true;
 }

@@ -294,7 +294,8 @@ describe('spans inside of a run of ours', () => {
     traceAgent(run, () => {
       theirs('generate', { 'ai.operationId': 'ai.generateText' });
       theirs('call', { 'ai.operationId': 'ai.generateText.doGenerate' });
-      theirs('tool', { 'openinference.span.kind': 'TOOL', 'tool.name': 'get_weather' });
+      const tool = trace.getTracer('somebody-else').startSpan('tool');
+      tool.setAttributes({ 'openinference.span.kind': 'TOOL', 'tool.name': 'get_weather' }).end();
     });
     theirs('later', { 'gen_ai.operation.name': 'chat' });
     await tracing.flush();
