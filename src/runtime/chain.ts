@@ -1,6 +1,6 @@
 import { addBreadcrumb } from '../telemetry/current-scope.ts';
 import type { FallbackHop } from '../telemetry/spans.ts';
-import { announceFallback } from '../telemetry/spans/fallback-breadcrumb.ts';
+import { announceFallback } from '../telemetry/spans/fallback.ts';
 import { attempt, type CallSurroundings } from './attempt.ts';
 import { AllModelsFailedError, type ModelAttempt, type ModelFailure } from './errors.ts';
 import type { Candidate } from './models/candidate.ts';

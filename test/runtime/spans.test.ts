@@ -194,9 +194,9 @@ describe('the tree of a run', () => {
 
     await rejection(agent.run('go'));
 
-    expect(recorder.tree('error.type', 'faultline.failure.point')).toBe(
+    expect(recorder.tree('error.type', 'faultline.failure.point', 'faultline.fallbacks')).toBe(
       [
-        'agent.invoke helper ! x type=AllModelsFailedError point=model.fallback_exhausted',
+        'agent.invoke helper ! x type=AllModelsFailedError point=model.fallback_exhausted fallbacks=2',
         '  chat a ! x type=401',
         '  chat b ! x type=429',
         '  chat c ! x type=AI_APICallError',

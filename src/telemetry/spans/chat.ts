@@ -12,7 +12,7 @@ import { sealLabels } from '../content/seal.ts';
 import { httpStatus } from '../linked-errors.ts';
 import { guard, guarded } from '../guard.ts';
 import { FALLBACK_EVENT, GEN_AI_REQUEST_MODEL, GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK } from '../semconv.ts';
-import { addUnlessAnnounced } from './fallback-breadcrumb.ts';
+import { tellUnlessAnnounced } from './fallback.ts';
 import type { ChatResponse, ChatSpan, ChatSpanOptions } from './handles.ts';
 import { openChild, writeLabels, type ChildSpan } from './open-span.ts';
 import { OperationSpan, type Opened, type TracedOperation } from './operation-span.ts';
@@ -61,9 +61,8 @@ class ChatOperation extends OperationSpan implements ChatSpan {
         const attributes = fallbackAttributes(hop, secretsRedactor);
         sealLabels(this.span, FALLBACK_EVENT, attributes, secretsRedactor);
         this.span.addEvent(FALLBACK_EVENT, attributes);
-        addUnlessAnnounced(hop);
       });
-      if (this.within !== undefined) this.within.totals.fallbacks += 1;
+      guard(() => tellUnlessAnnounced(hop, this.within));
     };
   }
 
