@@ -125,6 +125,10 @@ export const FAULTLINE_INSIDE_CHAT = 'faultline.inside_chat';
 /** True on a span of another instrumentation in which another span tells of the same call: that one is the call. */
 export const FAULTLINE_TOLD_INSIDE = 'faultline.told_inside';
 
+/** Cached tokens that a span of another instrumentation counts beside its input. */
+export const FAULTLINE_BESIDE_INPUT_CACHE_READ = 'faultline.beside_input.cache_read_tokens';
+export const FAULTLINE_BESIDE_INPUT_CACHE_WRITE = 'faultline.beside_input.cache_write_tokens';
+
 /** Span event on the `chat` span that answered, one per hop of the fallback chain before it. */
 export const FALLBACK_EVENT = 'gen_ai.chat.fallback';
 export const FAULTLINE_FALLBACK_FROM = 'faultline.fallback.from';

@@ -12,6 +12,7 @@ import type { TracingOptions } from './config/options.ts';
 import { resolveConfig, type TelemetryConfig } from './config/resolve.ts';
 import { createContentPolicy, type ContentPolicy } from './content/policy.ts';
 import { createReporter, type Problem, type Reporter } from './diagnostics.ts';
+import { withTokensOfCache } from './export/cached-tokens.ts';
 import { createContentGuard } from './export/content-policy.ts';
 import {
   closeDelivery,
@@ -297,7 +298,7 @@ function createSpanWay({ config, options, report, content, recorder }: SpanWayPa
   const further = createFurtherProcessors(options.spanProcessors ?? []);
   const intake = createSpanIntake({
     outlets: pipelines.map(({ outlet }) => outlet),
-    allow: contentGuard.allow,
+    allow: (span) => withTokensOfCache(contentGuard.allow(span), span),
     report,
     ...(recorder === undefined ? undefined : { recorder }),
   });

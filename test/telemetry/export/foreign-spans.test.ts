@@ -401,6 +401,53 @@ describe('spans of the AI SDK', () => {
     expect([span.op, ...tokens([span])]).toEqual(['gen_ai.chat', 11, 5]);
   });
 
+  /** As `ai` 5.0 and 7.0 write what `@ai-sdk/anthropic` said of a call: 3000 tokens, and 2000 and 1000 of the cache. */
+  const OF_ANTHROPIC = {
+    'ai.model.provider': 'anthropic.messages',
+    'ai.response.text': 'Hello',
+    'ai.response.id': 'm',
+  };
+  const SAID_BESIDES = JSON.stringify({
+    anthropic: {
+      usage: {
+        input_tokens: 3000,
+        output_tokens: 30,
+        cache_read_input_tokens: 2000,
+        cache_creation_input_tokens: 1000,
+      },
+      cacheCreationInputTokens: 1000,
+    },
+  });
+  it.each<[string, Attributes]>([
+    ['a text of version 5', { 'ai.usage.promptTokens': 3000, 'ai.usage.completionTokens': 30 }],
+    [
+      'a stream of version 5',
+      { 'ai.usage.inputTokens': 3000, 'ai.usage.outputTokens': 30, 'ai.usage.cachedInputTokens': 2000 },
+    ],
+    [
+      'an object of version 7',
+      {
+        'ai.usage.promptTokens': 6000,
+        'ai.usage.completionTokens': 30,
+        'gen_ai.usage.cache_read.input_tokens': 2000,
+        'gen_ai.usage.cache_write.input_tokens': 1000,
+      },
+    ],
+  ])("have all tokens of Anthropic's cache once in the call of %s", async (name, usage) => {
+    const operation = name.includes('object') ? 'ai.generateObject.doGenerate' : 'ai.generateText.doGenerate';
+    const said = { 'ai.operationId': operation, 'ai.response.providerMetadata': SAID_BESIDES };
+
+    const span = await storedOne({ ...OF_ANTHROPIC, ...said, ...usage });
+
+    expect(only(span, 'gen_ai.usage', 'faultline')).toEqual({
+      'gen_ai.usage.input_tokens': 6000,
+      'gen_ai.usage.output_tokens': 30,
+      'gen_ai.usage.cache_read.input_tokens': 2000,
+      'gen_ai.usage.cache_creation.input_tokens': 1000,
+    });
+    expect(span.attributes['ai.response.providerMetadata']).toBeUndefined();
+  });
+
   it('are an agent also where it runs as a workflow', async () => {
     const span = await storedOne({ ...AI_SDK_RUN, 'ai.operationId': 'ai.workflowAgent.stream' });
     expect([span.op, span.operationType, span.attributes['gen_ai.agent.name']]).toEqual([

@@ -2,6 +2,8 @@ import type { Attributes } from '@opentelemetry/api';
 
 import { normalizeUsage, type TokenUsage } from '../../attributes/usage.ts';
 import {
+  FAULTLINE_BESIDE_INPUT_CACHE_READ,
+  FAULTLINE_BESIDE_INPUT_CACHE_WRITE,
   FAULTLINE_COST_USD_TOTAL,
   FAULTLINE_USAGE_CACHE_READ_INPUT_TOKENS,
   FAULTLINE_USAGE_CACHE_WRITE_INPUT_TOKENS,
@@ -105,7 +107,7 @@ const COUNTING_BESIDE: ReadonlySet<string | undefined> = new Set([
  * @param writer the name of the scope the span is from
  */
 export function addUsage(attributes: Attributes, writer: string | undefined): void {
-  const usage = usageOf(attributes, writer);
+  const usage = takeUsage(attributes, writer);
   for (const kind of KINDS) if (usage?.[kind] !== undefined) attributes[COUNTS[kind].name] = usage[kind];
 }
 
@@ -116,31 +118,43 @@ export function addUsage(attributes: Attributes, writer: string | undefined): vo
  * @param writer the name of the scope the span is from
  */
 export function moveUsage(attributes: Attributes, writer: string | undefined): void {
-  const usage = usageOf(attributes, writer);
+  const usage = takeUsage(attributes, writer);
   for (const kind of KINDS) if (usage?.[kind] !== undefined) attributes[COUNTS[kind].total] ??= usage[kind];
   const cost = attributes[GEN_AI_COST_TOTAL_TOKENS];
   if (cost !== undefined) attributes[FAULTLINE_COST_USD_TOTAL] ??= cost;
   for (const name of Object.keys(attributes)) if (/^gen_ai\.(?:usage|cost)[._]/.test(name)) delete attributes[name];
 }
 
-function usageOf(attributes: Attributes, writer: string | undefined): TokenUsage | undefined {
-  return (
+function takeUsage(attributes: Attributes, writer: string | undefined): TokenUsage | undefined {
+  const usage =
     normalizeUsage(langfuseCounts(attributes[LANGFUSE_USAGE])) ??
-    normalizeUsage(countsByName(attributes, writer), String(attributes['ai.model.provider']))
-  );
+    normalizeUsage(countsByName(attributes, writer), String(attributes['ai.model.provider']));
+  for (const name of BESIDE_INPUT) delete attributes[name];
+  return usage;
 }
 
 /** Of these version 7 of the AI SDK writes totals, with no parts to know them by; those before had other names for them. */
 const OF_OBJECT = /^ai\.generateObject(?:\.|$)/;
 
+/** What came from a cache, and what was written to it, where the span has both beside its input. */
+const BESIDE_INPUT = [FAULTLINE_BESIDE_INPUT_CACHE_READ, FAULTLINE_BESIDE_INPUT_CACHE_WRITE] as const;
+
 type Counts = { -readonly [Kind in keyof TokenUsage]: number };
 
-/** In the shape of the AI SDK, whose version 6 hands on what models say that count in another way. */
+/**
+ * In the shape of the AI SDK, whose version 6 hands on what models say that count in another way, or in that of Bedrock,
+ * which has cached tokens beside its input.
+ */
 function countsByName(attributes: Attributes, writer: string | undefined): object {
   const counts: Counts = {};
   for (const kind of KINDS) {
     const found = COUNTS[kind].foreign.map((name) => attributes[name]).find((value) => typeof value === 'number');
     if (found !== undefined) counts[kind] = found;
+  }
+  if (BESIDE_INPUT.some((name) => name in attributes)) {
+    const [cacheReadInputTokens, cacheWriteInputTokens] = BESIDE_INPUT.map((name) => attributes[name]);
+    const { inputTokens, outputTokens, reasoningTokens } = counts;
+    return { inputTokens, outputTokens, reasoningTokens, cacheReadInputTokens, cacheWriteInputTokens };
   }
   const isObject = OF_OBJECT.test(String(attributes['ai.operationId']));
   if (isObject || !('ai.usage.inputTokens' in attributes)) {

@@ -1,0 +1,38 @@
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
+
+import { FAULTLINE_BESIDE_INPUT_CACHE_READ, FAULTLINE_BESIDE_INPUT_CACHE_WRITE } from '../semconv.ts';
+import { withChanges } from './span-changes.ts';
+
+const METADATA = 'ai.response.providerMetadata';
+const INPUT = ['ai.usage.inputTokens', 'ai.usage.promptTokens'];
+
+/**
+ * What may leave of a span, with the tokens it has of Anthropic's cache where it is of the AI SDK 5. That counts them
+ * beside the input, and says what was written, and in `generateText` what was read, only within what the provider says
+ * besides, which is content.
+ */
+export function withTokensOfCache(allowed: ReadableSpan, span: ReadableSpan): ReadableSpan {
+  const metadata = span.attributes[METADATA];
+  if (typeof metadata !== 'string' || !metadata.includes('"cache_')) return allowed;
+  const input = INPUT.map((name) => span.attributes[name]).find((count) => count !== undefined);
+  const usage = usageOfAnthropic(metadata);
+  // Newer versions have cached tokens in their input.
+  if (usage?.['input_tokens'] !== input) return allowed;
+  const { cache_read_input_tokens: read, cache_creation_input_tokens: written } = usage ?? {};
+  if (!isCount(read) || !isCount(written) || read + written === 0) return allowed;
+  const counts = { [FAULTLINE_BESIDE_INPUT_CACHE_READ]: read, [FAULTLINE_BESIDE_INPUT_CACHE_WRITE]: written };
+  return withChanges(allowed, { attributes: { ...allowed.attributes, ...counts } });
+}
+
+function usageOfAnthropic(metadata: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const { anthropic } = JSON.parse(metadata) as { anthropic?: { usage?: Readonly<Record<string, unknown>> } };
+    return anthropic?.usage;
+  } catch {
+    return undefined;
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value);
+}
