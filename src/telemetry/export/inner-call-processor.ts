@@ -3,7 +3,7 @@ import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-node'
 
 import { guard } from '../guard.ts';
 import { FAULTLINE_INSIDE_CHAT, FAULTLINE_TOLD_INSIDE, OPERATIONS, SCOPE_NAME, SENTRY_OP } from '../semconv.ts';
-import { isToolCall, onceToldCall } from './dialects/foreign-spans.ts';
+import { hasUsage, isModelCall, isToolCall, onceToldCall } from './dialects/foreign-spans.ts';
 import { startProcessor } from './start-processor.ts';
 
 /**
@@ -13,14 +13,44 @@ import { startProcessor } from './start-processor.ts';
  *
  * The other way round it marks the spans of others in which the same is told once more: a tool that is traced with a
  * helper inside of the span its framework has for it, and an embedding or a decision inside of the one that asks for it.
+ * So it does with model calls of others, once it is known which of them says what the call used: SDKs of models trace
+ * their calls themselves by now, and so do the instrumentations for them.
  */
 export function createInnerCallProcessor(): SpanProcessor {
-  return startProcessor((span, context) => {
-    guard(() => mark(span, trace.getSpan(context)));
-  });
+  const around = new WeakMap<object, OuterSpan>();
+  return {
+    ...startProcessor((span, context) => {
+      guard(() => {
+        const parent = spanItself(trace.getSpan(context));
+        mark(span, parent);
+        if (parent?.ended === false && !isOurs(span) && !isOurs(parent)) around.set(span, parent);
+      });
+    }),
+    onEnding(span) {
+      const parent = around.get(span);
+      if (parent !== undefined) guard(() => markModelCalls(span, parent));
+    },
+  };
 }
 
-function mark(span: Span & ReadableSpan, parent: (Span & Partial<ReadableSpan>) | undefined): void {
+type OuterSpan = Span & Partial<ReadableSpan>;
+
+/** OpenInference puts a wrapper of its own around the spans it makes active. */
+function spanItself(span: (OuterSpan & { readonly span?: OuterSpan }) | undefined): OuterSpan | undefined {
+  return span?.span?.attributes === undefined ? span : span.span;
+}
+
+/** Which of two model calls directly in each other is the call. What has ended cannot be marked any more. */
+function markModelCalls(span: Span & ReadableSpan, parent: OuterSpan): void {
+  const { attributes = {}, ended } = parent;
+  if (!isModelCall(span.attributes) || !isModelCall(attributes)) return;
+  if (ended !== false) {
+    if (hasUsage(attributes)) span.setAttribute(FAULTLINE_INSIDE_CHAT, true);
+  } else if (hasUsage(span.attributes)) parent.setAttribute(FAULTLINE_TOLD_INSIDE, true);
+  else span.setAttribute(FAULTLINE_INSIDE_CHAT, true);
+}
+
+function mark(span: Span & ReadableSpan, parent: OuterSpan | undefined): void {
   if (parent?.attributes === undefined) return;
   if (!isOurs(span) && isInsideOf(parent, parent.attributes)) span.setAttribute(FAULTLINE_INSIDE_CHAT, true);
   if (isToldBy(span, parent, parent.attributes)) parent.setAttribute(FAULTLINE_TOLD_INSIDE, true);

@@ -1,4 +1,4 @@
-import { context, propagation, SpanKind, trace, type Attributes } from '@opentelemetry/api';
+import { context, propagation, SpanKind, trace, type Attributes, type Span } from '@opentelemetry/api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { setupTracing, type Tracing } from '../../../src/telemetry/setup.ts';
@@ -163,6 +163,73 @@ describe('a span of another instrumentation in which the same is told once more'
       ['invoke_agent guest', 'gen_ai.invoke_agent', 'agent'],
       ['invoke_agent host', 'gen_ai.invoke_agent', 'agent'],
     ]);
+  });
+});
+
+describe('model calls of others in each other', () => {
+  const llm = { 'openinference.span.kind': 'LLM', 'llm.model_name': 'claude-sonnet-4-5' };
+  const chat = { 'gen_ai.operation.name': 'chat', 'gen_ai.request.model': 'claude-sonnet-4-5' };
+  const llmUsage = { 'llm.token_count.prompt': 100, 'llm.token_count.completion': 30 };
+  const chatUsage = { 'gen_ai.usage.input_tokens': 100, 'gen_ai.usage.output_tokens': 30 };
+
+  it.each<[string, Attributes, Attributes, string]>([
+    ['both say it', llmUsage, chatUsage, 'inner'],
+    ['both say it, and the outer one ends first', llmUsage, chatUsage, 'outer'],
+    ['the inner one says it alone', {}, chatUsage, 'inner'],
+    ['the outer one says it alone', llmUsage, {}, 'outer'],
+    ['the outer one says it alone, and ends first', llmUsage, {}, 'outer'],
+  ])('are one call, that which says what it used, where %s', async (name, ofOuter, ofInner, counts) => {
+    const instrumentation = trace.getTracer('@arizeai/openinference-instrumentation-anthropic');
+    instrumentation.startActiveSpan('outer', { attributes: llm }, (outer) => {
+      const inner = trace.getTracer('@anthropic-ai/sdk').startSpan('inner', { attributes: chat });
+      outer.setAttributes(ofOuter);
+      inner.setAttributes(ofInner);
+      if (name.endsWith('first')) outer.end();
+      inner.end();
+      outer.end();
+    });
+    await tracing.flush();
+
+    const calls = sentry.stored.filter(({ operationType }) => operationType === 'ai_client');
+    expect(calls.map(({ name }) => name)).toEqual([counts]);
+    expect(tokens(sentry.stored)).toEqual([100, 30]);
+  });
+
+  it('are one call also where the outer one is active in a wrapper, as those of OpenInference are', async () => {
+    const outer = trace.getTracer('somebody-else').startSpan('outer', { attributes: { ...llm, ...llmUsage } });
+    const wrapper = { span: outer, spanContext: () => outer.spanContext() } as unknown as Span;
+    const inside = trace.setSpan(context.active(), wrapper);
+    const inner = trace.getTracer('@anthropic-ai/sdk').startSpan('inner', { attributes: chat }, inside);
+    inner.setAttributes(chatUsage).end();
+    outer.end();
+    await tracing.flush();
+
+    expect(tokens(sentry.stored)).toEqual([100, 30]);
+  });
+
+  it('are calls of their own where one begins once the other has ended', async () => {
+    const tracer = trace.getTracer('somebody-else');
+    tracer.startActiveSpan('first', { attributes: { ...chat, ...chatUsage } }, (first) => {
+      first.end();
+      tracer.startSpan('second', { attributes: { ...chat, ...chatUsage } }).end();
+    });
+    await tracing.flush();
+
+    expect(tokens(sentry.stored)).toEqual([200, 60]);
+  });
+
+  it('are calls of their own where a tool or an agent is between them', async () => {
+    const tracer = trace.getTracer('somebody-else');
+    tracer.startActiveSpan('outer', { attributes: { ...chat, ...chatUsage } }, (outer) => {
+      tracer.startActiveSpan('tool', { attributes: { 'gen_ai.operation.name': 'execute_tool' } }, (tool) => {
+        tracer.startSpan('inner', { attributes: { ...chat, ...chatUsage } }).end();
+        tool.end();
+      });
+      outer.end();
+    });
+    await tracing.flush();
+
+    expect(tokens(sentry.stored)).toEqual([200, 60]);
   });
 });
 

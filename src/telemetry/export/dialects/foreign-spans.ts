@@ -19,6 +19,8 @@ import {
   GEN_AI_TOOL_CALL_ID,
   GEN_AI_TOOL_DESCRIPTION,
   GEN_AI_TOOL_NAME,
+  GEN_AI_USAGE_INPUT_TOKENS,
+  GEN_AI_USAGE_OUTPUT_TOKENS,
   OPERATIONS,
   SENTRY_OP,
 } from '../../semconv.ts';
@@ -204,6 +206,17 @@ export function foreignAttributes(span: ForeignSpan): Attributes {
 /** Whether the attributes are those of a tool call, in the words of any instrumentation. */
 export function isToolCall(attributes: Attributes): boolean {
   return writtenOperation(attributes, instrumentationOf(attributes)) === TOOL;
+}
+
+/** Whether the attributes are those of a model call, in the words of any instrumentation. */
+export function isModelCall(attributes: Attributes): boolean {
+  return MODEL_CALLS.has(writtenOperation(attributes, instrumentationOf(attributes)) ?? '');
+}
+
+/** Whether a model call says what it used. */
+export function hasUsage(attributes: Attributes): boolean {
+  const told = foreignAttributes({ name: '', attributes });
+  return Number(told[GEN_AI_USAGE_INPUT_TOKENS] ?? 0) + Number(told[GEN_AI_USAGE_OUTPUT_TOKENS] ?? 0) > 0;
 }
 
 /**
