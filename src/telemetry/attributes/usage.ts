@@ -158,12 +158,19 @@ function readSnakeCase(usage: Fields): RawCounts {
   const input = fields(usage['input_tokens_details']);
   const output = fields(usage['output_tokens_details']);
   const langChain = fields(usage['input_token_details']);
+  const compactions = compactionsOf(usage['iterations']);
+  const withCompactions = (name: string, counted: number | undefined): number | undefined =>
+    compactions.map((each) => count(each[name])).reduce(sum, counted);
   return {
-    input: count(usage['input_tokens']),
-    output: count(usage['output_tokens']),
-    cacheRead: count(usage['cache_read_input_tokens'] ?? input['cached_tokens'] ?? langChain['cache_read']),
-    cacheWrite: count(
-      usage['cache_creation_input_tokens'] ?? input['cache_write_tokens'] ?? langChain['cache_creation'],
+    input: withCompactions('input_tokens', count(usage['input_tokens'])),
+    output: withCompactions('output_tokens', count(usage['output_tokens'])),
+    cacheRead: withCompactions(
+      'cache_read_input_tokens',
+      count(usage['cache_read_input_tokens'] ?? input['cached_tokens'] ?? langChain['cache_read']),
+    ),
+    cacheWrite: withCompactions(
+      'cache_creation_input_tokens',
+      count(usage['cache_creation_input_tokens'] ?? input['cache_write_tokens'] ?? langChain['cache_creation']),
     ),
     reasoning: count(
       output['reasoning_tokens'] ?? output['thinking_tokens'] ?? fields(usage['output_token_details'])['reasoning'],
@@ -171,6 +178,11 @@ function readSnakeCase(usage: Fields): RawCounts {
     total: count(usage['total_tokens']),
     cacheIsExclusive: isAnthropic,
   };
+}
+
+/** What Anthropic used to compact a conversation, which is not in its counts of the whole. */
+function compactionsOf(iterations: unknown): readonly Fields[] {
+  return Array.isArray(iterations) ? iterations.map(fields).filter(({ type }) => type === 'compaction') : [];
 }
 
 /** What tools gave the model is no part of the prompt. */

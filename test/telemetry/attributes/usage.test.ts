@@ -138,6 +138,21 @@ describe('normalizeUsage', () => {
       inclusive,
     ],
     [
+      'Anthropic messages, which leave out what a compaction used',
+      'anthropic',
+      {
+        input_tokens: 30,
+        output_tokens: 10,
+        cache_read_input_tokens: 15,
+        cache_creation_input_tokens: 10,
+        iterations: [
+          { type: 'compaction', input_tokens: 20, output_tokens: 20, cache_read_input_tokens: 25 },
+          { type: 'message', input_tokens: 30, output_tokens: 10, cache_read_input_tokens: 15 },
+        ],
+      },
+      { inputTokens: 100, outputTokens: 30, cacheReadTokens: 40, cacheWriteTokens: 10 },
+    ],
+    [
       'Bedrock, which leaves cached tokens out',
       'aws.bedrock',
       { inputTokens: 50, outputTokens: 30, cacheReadInputTokens: 40, cacheWriteInputTokens: 10 },
