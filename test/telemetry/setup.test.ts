@@ -217,6 +217,7 @@ describe('an OTLP endpoint', () => {
       expect([chat?.parentSpanId, memory?.parentSpanId]).toEqual([agent?.spanId, agent?.spanId]);
       expect(chat?.attributes).toMatchObject({
         'gen_ai.usage.cache_write.input_tokens': 4,
+        'gen_ai.usage.cache_creation.input_tokens': 4,
         'gen_ai.response.finish_reasons': ['stop'],
       });
       expect(memory?.attributes['gen_ai.operation.name']).toBe('search_memory');

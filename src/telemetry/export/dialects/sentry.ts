@@ -6,6 +6,7 @@ import {
   GEN_AI_INPUT_MESSAGES,
   GEN_AI_REQUEST_SEED,
   GEN_AI_REQUEST_STREAM,
+  GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS,
   GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS,
   SCOPE_NAME,
 } from '../../semconv.ts';
@@ -14,7 +15,6 @@ import { foreignAttributes } from './foreign-spans.ts';
 
 const SENTRY_DESCRIPTION = 'sentry.description';
 const GEN_AI_RESPONSE_STREAMING = 'gen_ai.response.streaming';
-const GEN_AI_USAGE_CACHE_CREATION_INPUT_TOKENS = 'gen_ai.usage.cache_creation.input_tokens';
 
 /** Sentry answers 200 and drops spans whose name holds a slash (getsentry/sentry issue 121417). */
 const SLASH = '/';
