@@ -1162,6 +1162,36 @@ describe('what a helper hands to the function it traces', () => {
     });
   });
 
+  it('records what is known of an answer beside what is not yet, as the chunks of a stream have it', () => {
+    const stream = { model: 'gpt-5-mini', provider: 'openai', request: { stopSequences: 'END' } };
+    traceChat(stream as never, (chat) => {
+      chat.record({ id: 'chatcmpl-1', usage: null, finishReasons: [null] } as never);
+      chat.record({ usage: { prompt_tokens: 5, completion_tokens: 1 }, finishReasons: ['stop', null] } as never);
+      chat.record({ id: null, model: null, usage: null, finishReasons: null, costUsd: null } as never);
+    });
+    traceChat({ ...GPT, model: 'other' }, (chat) =>
+      chat.record({ usage: { inputTokens: 7 }, finishReasons: 'length' } as never),
+    );
+    expect(span('chat gpt-5-mini').attributes).toMatchObject({
+      'gen_ai.request.stop_sequences': ['END'],
+      'gen_ai.response.id': 'chatcmpl-1',
+      'gen_ai.response.finish_reasons': ['stop'],
+      'gen_ai.usage.input_tokens': 5,
+      'gen_ai.usage.output_tokens': 1,
+    });
+    expect(span('chat other').attributes).toMatchObject({
+      'gen_ai.response.finish_reasons': ['length'],
+      'gen_ai.usage.input_tokens': 7,
+    });
+  });
+
+  it('records what a call used also where it is told first that nothing is known', () => {
+    traceChat(GPT, (chat) => chat.record({ id: 'r', usage: { inputTokens: 5 }, finishReasons: [null] } as never));
+    const { attributes } = span('chat gpt-5-mini');
+    expect(attributes).toMatchObject({ 'gen_ai.response.id': 'r', 'gen_ai.usage.input_tokens': 5 });
+    expect(attributes).not.toHaveProperty('gen_ai.response.finish_reasons');
+  });
+
   it('counts what Anthropic says as a stream begins, with what it says as it ends', () => {
     const before = { input_tokens: 50, cache_read_input_tokens: 40, cache_creation_input_tokens: 10, output_tokens: 1 };
     traceChat({ model: 'claude-sonnet-4-5', provider: 'anthropic' }, (chat) => {

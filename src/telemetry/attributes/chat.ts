@@ -42,7 +42,7 @@ import {
 } from '../semconv.ts';
 import type { CallCost } from './cost.ts';
 import { isNumber } from './number.ts';
-import { textOf } from './text.ts';
+import { textOf, textsOf } from './text.ts';
 import type { TokenUsage } from './usage.ts';
 
 /** Settings of one model call, as far as they are sent to the provider. */
@@ -130,8 +130,9 @@ function addRequest(attributes: Attributes, request: ChatRequest, { label }: Red
   if (isNumber(request.frequencyPenalty)) attributes[GEN_AI_REQUEST_FREQUENCY_PENALTY] = request.frequencyPenalty;
   if (isNumber(request.presencePenalty)) attributes[GEN_AI_REQUEST_PRESENCE_PENALTY] = request.presencePenalty;
   if (isNumber(request.seed)) attributes[GEN_AI_REQUEST_SEED] = request.seed;
-  if (request.stopSequences !== undefined) {
-    attributes[GEN_AI_REQUEST_STOP_SEQUENCES] = labels(request.stopSequences, GEN_AI_REQUEST_STOP_SEQUENCES, label);
+  const stopSequences = textsOf(request.stopSequences);
+  if (stopSequences !== undefined) {
+    attributes[GEN_AI_REQUEST_STOP_SEQUENCES] = labels(stopSequences, GEN_AI_REQUEST_STOP_SEQUENCES, label);
   }
   if (request.reasoningLevel !== undefined) {
     attributes[GEN_AI_REQUEST_REASONING_LEVEL] = label(request.reasoningLevel, GEN_AI_REQUEST_REASONING_LEVEL);
@@ -141,7 +142,7 @@ function addRequest(attributes: Attributes, request: ChatRequest, { label }: Red
   }
 }
 
-/** A copy, for the caller may change its list. A loop, because this is done for every answer. */
+/** A loop, because this is done for every answer. */
 function labels(texts: readonly string[], key: string, label: Redactor['label']): string[] {
   const copy: string[] = [];
   for (const text of texts) copy.push(label(text, key));
@@ -160,8 +161,9 @@ export function chatResponseAttributes(
   if (id !== undefined) attributes[GEN_AI_RESPONSE_ID] = label(id, GEN_AI_RESPONSE_ID);
   const model = textOf(response.model);
   if (model !== undefined) attributes[GEN_AI_RESPONSE_MODEL] = label(model, GEN_AI_RESPONSE_MODEL);
-  if (response.finishReasons !== undefined) {
-    attributes[GEN_AI_RESPONSE_FINISH_REASONS] = labels(response.finishReasons, GEN_AI_RESPONSE_FINISH_REASONS, label);
+  const finishReasons = textsOf(response.finishReasons);
+  if (finishReasons !== undefined) {
+    attributes[GEN_AI_RESPONSE_FINISH_REASONS] = labels(finishReasons, GEN_AI_RESPONSE_FINISH_REASONS, label);
   }
   if (usage !== undefined) addUsageCounts(attributes, usage);
   if (cost !== undefined) addCallCost(attributes, cost);

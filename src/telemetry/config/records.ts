@@ -14,6 +14,13 @@ export function defined<T extends object>(values: T): Defined<T> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>;
 }
 
+/** Leaves out the keys whose value is `null` as well, as a vendor writes for what it does not know, or not yet. */
+export function known<T extends object>(values: T): Partial<T> {
+  return Object.fromEntries(
+    Object.entries(values).filter(([, value]) => value !== undefined && value !== null),
+  ) as Partial<T>;
+}
+
 /** Records laid over each other, strongest first. */
 export function overlay<V>(records: readonly Readonly<Record<string, V>>[]): Record<string, V> {
   return Object.fromEntries(records.toReversed().flatMap((record) => Object.entries(record)));

@@ -7,7 +7,7 @@ import type { CallCost } from '../attributes/cost.ts';
 import { textOf } from '../attributes/text.ts';
 import { addUsage, laterUsage, normalizeUsage, type TokenUsage } from '../attributes/usage.ts';
 import { rememberModel } from '../capture.ts';
-import { defined } from '../config/records.ts';
+import { known } from '../config/records.ts';
 import { sealLabels } from '../content/seal.ts';
 import { httpStatus } from '../linked-errors.ts';
 import { guard, guarded } from '../guard.ts';
@@ -45,7 +45,7 @@ class ChatOperation extends OperationSpan implements ChatSpan {
       this.#response =
         before === undefined
           ? response
-          : { ...before, ...defined(response), usage: laterUsage(before.usage, response.usage) };
+          : { ...before, ...known(response), usage: laterUsage(before.usage, response.usage) };
       this.answer = this.#response.output;
     });
   }
