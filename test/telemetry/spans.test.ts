@@ -1185,6 +1185,17 @@ describe('what a helper hands to the function it traces', () => {
     });
   });
 
+  it('says what is asked of a model where parts of it are not set', () => {
+    const request = { temperature: 0.5, stopSequences: null, reasoningLevel: null, outputType: null, seed: null };
+    traceChat({ ...GPT, server: null, request } as never, () => {});
+    traceChat({ ...GPT, model: 'other', request: null } as never, () => {});
+    expect(span('chat gpt-5-mini').attributes).toMatchObject({
+      'gen_ai.request.model': 'gpt-5-mini',
+      'gen_ai.request.temperature': 0.5,
+    });
+    expect(span('chat other').attributes).toMatchObject({ 'gen_ai.request.model': 'other' });
+  });
+
   it('records what a call used also where it is told first that nothing is known', () => {
     traceChat(GPT, (chat) => chat.record({ id: 'r', usage: { inputTokens: 5 }, finishReasons: [null] } as never));
     const { attributes } = span('chat gpt-5-mini');

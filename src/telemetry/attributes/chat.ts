@@ -114,11 +114,11 @@ export function chatAttributes(chat: ChatDescription, attributes: Attributes, re
   // The conventions leave the flag out for a call that does not stream.
   if (chat.stream === true) attributes[GEN_AI_REQUEST_STREAM] = true;
   if (isNumber(chat.attempt)) attributes[FAULTLINE_ATTEMPT] = chat.attempt;
-  if (chat.server !== undefined) {
-    attributes[SERVER_ADDRESS] = label(chat.server.address, SERVER_ADDRESS);
-    if (isNumber(chat.server.port)) attributes[SERVER_PORT] = chat.server.port;
-  }
-  if (chat.request !== undefined) addRequest(attributes, chat.request, redactor);
+  const address = textOf(chat.server?.address);
+  if (address !== undefined) attributes[SERVER_ADDRESS] = label(address, SERVER_ADDRESS);
+  if (isNumber(chat.server?.port)) attributes[SERVER_PORT] = chat.server.port;
+  // A program without types may have `null` for what it does not set, here and there.
+  if (chat.request) addRequest(attributes, chat.request, redactor);
   return attributes;
 }
 
@@ -134,12 +134,12 @@ function addRequest(attributes: Attributes, request: ChatRequest, { label }: Red
   if (stopSequences !== undefined) {
     attributes[GEN_AI_REQUEST_STOP_SEQUENCES] = labels(stopSequences, GEN_AI_REQUEST_STOP_SEQUENCES, label);
   }
-  if (request.reasoningLevel !== undefined) {
-    attributes[GEN_AI_REQUEST_REASONING_LEVEL] = label(request.reasoningLevel, GEN_AI_REQUEST_REASONING_LEVEL);
+  const reasoningLevel = textOf(request.reasoningLevel);
+  if (reasoningLevel !== undefined) {
+    attributes[GEN_AI_REQUEST_REASONING_LEVEL] = label(reasoningLevel, GEN_AI_REQUEST_REASONING_LEVEL);
   }
-  if (request.outputType !== undefined) {
-    attributes[GEN_AI_OUTPUT_TYPE] = label(request.outputType, GEN_AI_OUTPUT_TYPE);
-  }
+  const outputType = textOf(request.outputType);
+  if (outputType !== undefined) attributes[GEN_AI_OUTPUT_TYPE] = label(outputType, GEN_AI_OUTPUT_TYPE);
 }
 
 /** A loop, because this is done for every answer. */
