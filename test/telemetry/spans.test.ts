@@ -1188,7 +1188,9 @@ describe('what a helper hands to the function it traces', () => {
   it('says what is asked of a model where parts of it are not set', () => {
     const request = { temperature: 0.5, stopSequences: null, reasoningLevel: null, outputType: null, seed: null };
     traceChat({ ...GPT, server: null, request } as never, () => {});
-    traceChat({ ...GPT, model: 'other', request: null } as never, () => {});
+    const nothing = { request: null, attributes: null, parent: null };
+    traceAgent({ name: 'helper' }, () => traceChat({ ...GPT, model: 'other', ...nothing } as never, () => {}));
+    expect(span('chat other').parentSpanId).toBe(span('agent.invoke helper').spanId);
     expect(span('chat gpt-5-mini').attributes).toMatchObject({
       'gen_ai.request.model': 'gpt-5-mini',
       'gen_ai.request.temperature': 0.5,

@@ -73,10 +73,10 @@ export function openChild<Options extends SpanOptions>(
   };
 }
 
-/** Adds what the application says, the secrets in it excepted. */
+/** Adds what the application says, the secrets in it excepted. One without types may say `null` here and below. */
 export function addOwn(attributes: Attributes, scope: Scope, own: Attributes | undefined, redactor: Redactor): void {
   addWhereFree(attributes, scope.attributes(redactor));
-  if (own !== undefined) addWhereFree(attributes, plainAttributes(own, redactor));
+  if (own) addWhereFree(attributes, plainAttributes(own, redactor));
 }
 
 /** Writes names and ids on a span that has started. */
@@ -92,7 +92,7 @@ export function addWhereFree(attributes: Attributes, more: Attributes | undefine
 }
 
 export function parentContext(context: Context, parent: SpanContext | undefined): Context {
-  return parent === undefined ? context : trace.setSpanContext(context, parent);
+  return parent ? trace.setSpanContext(context, parent) : context;
 }
 
 export function spanName(operation: string, subject: string | undefined): string {
