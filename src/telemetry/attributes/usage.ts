@@ -84,14 +84,14 @@ function readAiSdkNested(usage: Fields): RawCounts {
   const input = fields(usage['inputTokens']);
   const output = fields(usage['outputTokens']);
   const raw = fields(usage['raw']);
-  return {
+  return withUnnamedReasoning({
     input: count(input['total']),
     output: count(output['total']),
     cacheRead: count(input['cacheRead']),
     cacheWrite: count(input['cacheWrite'] ?? fields(raw['prompt_tokens_details'])['cache_write_tokens']),
     reasoning: count(output['reasoning']),
     total: count(raw['total_tokens']),
-  };
+  });
 }
 
 /**
@@ -143,14 +143,26 @@ function readMistral(usage: Fields): RawCounts {
 
 function readOpenAiChat(usage: Fields): RawCounts {
   const input = fields(usage['prompt_tokens_details']);
-  return {
+  return withUnnamedReasoning({
     input: count(usage['prompt_tokens']),
     output: count(usage['completion_tokens']),
     cacheRead: count(input['cached_tokens']),
     cacheWrite: count(input['cache_write_tokens']),
     reasoning: count(fields(usage['completion_tokens_details'])['reasoning_tokens']),
     total: count(usage['total_tokens']),
-  };
+  });
+}
+
+/**
+ * Google's models think beside the output as well, and where they answer in the words of OpenAI mostly say so in the
+ * total alone.
+ */
+function withUnnamedReasoning(raw: RawCounts): RawCounts {
+  const { input, output = 0, cacheRead = 0, cacheWrite = 0, reasoning = 0, total } = raw;
+  if (input === undefined || total === undefined || reasoning > 0) return raw;
+  const unnamed = total - input - output;
+  // Where it is as much as the cached tokens, it may be those: a gateway may count them beside the input.
+  return unnamed <= 0 || unnamed === cacheRead + cacheWrite ? raw : { ...raw, reasoning: unnamed };
 }
 
 /** Anthropic messages, OpenAI responses and LangChain `usage_metadata`. */

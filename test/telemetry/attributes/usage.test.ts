@@ -84,6 +84,28 @@ describe('normalizeUsage', () => {
       { inputTokens: 100, outputTokens: 30, cacheReadTokens: 40, reasoningTokens: 12 },
     ],
     [
+      "chat completions of Google's models, which have thoughts in the total alone",
+      'gcp.gemini',
+      { prompt_tokens: 100, completion_tokens: 18, total_tokens: 130 },
+      { inputTokens: 100, outputTokens: 30, reasoningTokens: 12 },
+    ],
+    [
+      "the AI SDK specifications V3 and V4 of a model of many vendors, here of one of Google's",
+      'gemini',
+      {
+        inputTokens: { total: 100, noCache: 100, cacheRead: 0 },
+        outputTokens: { total: 18, text: 18, reasoning: 0 },
+        raw: { prompt_tokens: 100, completion_tokens: 18, total_tokens: 130 },
+      },
+      { inputTokens: 100, outputTokens: 30, cacheReadTokens: 0, reasoningTokens: 12 },
+    ],
+    [
+      'chat completions whose total has cached tokens besides',
+      'my-gateway',
+      { prompt_tokens: 100, completion_tokens: 30, total_tokens: 170, prompt_tokens_details: { cached_tokens: 40 } },
+      { inputTokens: 100, outputTokens: 30, cacheReadTokens: 40 },
+    ],
+    [
       'the AI SDK specification V2 of a model of many vendors, here of xAI',
       'x_ai',
       { inputTokens: 100, outputTokens: 18, totalTokens: 130, reasoningTokens: 12, cachedInputTokens: 40 },
