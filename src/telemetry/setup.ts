@@ -406,6 +406,9 @@ function combineProcessors(processors: readonly SpanProcessor[]): SpanProcessor 
     onStart: (span, context) => {
       for (const processor of processors) processor.onStart(span, context);
     },
+    onEnding: (span) => {
+      for (const processor of processors) processor.onEnding?.(span);
+    },
     onEnd: (span) => {
       for (const processor of processors) processor.onEnd(span);
     },

@@ -331,6 +331,17 @@ describe('setupTracing', () => {
     expect(sentry.spans.map(({ name }) => name)).toEqual(['own']);
   });
 
+  it('hands out a processor that knows the spans of others that say late what they are', async () => {
+    const { spanProcessor, flush } = setup({ dsn: sentry.dsn, register: false });
+    context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+    trace.setGlobalTracerProvider(new NodeTracerProvider({ spanProcessors: [spanProcessor] }));
+    traceAgent({ name: 'helper' }, () => {
+      trace.getTracer('theirs').startSpan('LLM').setAttribute('openinference.span.kind', 'LLM').end();
+    });
+    await flush();
+    expect(sentry.stored[0]?.attributes).toMatchObject({ 'gen_ai.agent.name': 'helper' });
+  });
+
   it('counts the spans it cannot read, says so once, and reports them with the next flush', async () => {
     const { spanProcessor, flush } = setup({ dsn: sentry.dsn, register: false });
     const provider = new NodeTracerProvider();
