@@ -6,6 +6,7 @@ import type { ReceivedSpan } from '../receiver/received-span.ts';
 import { receivedSpan } from '../receiver/sdk-span.ts';
 import { activate, type Active } from '../telemetry/active.ts';
 import { createPricing } from '../telemetry/attributes/cost.ts';
+import { RANDOM_IDS } from '../telemetry/export/random-ids.ts';
 import { spanTree } from './span-tree.ts';
 
 /** Spans of the code under test, kept in this process. */
@@ -29,7 +30,10 @@ export interface InMemoryTelemetry {
  */
 export function inMemoryTelemetry(options: Partial<Active> = {}): InMemoryTelemetry {
   const exporter = new InMemorySpanExporter();
-  const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+  const provider = new NodeTracerProvider({
+    idGenerator: RANDOM_IDS,
+    spanProcessors: [new SimpleSpanProcessor(exporter)],
+  });
   if (!trace.setGlobalTracerProvider(provider)) {
     throw new Error('inMemoryTelemetry needs to be the only tracer provider, but another one is registered');
   }

@@ -278,6 +278,18 @@ describe('setupTracing', () => {
     expect(lines).toEqual([]);
   });
 
+  it('draws none of the random numbers of a program, which may have made them all the same', async () => {
+    const random = vi.spyOn(Math, 'random').mockReturnValue(0.5);
+    onTestFinished(() => random.mockRestore());
+    sentry.answerNext({ kind: 'status', status: 503 });
+    const { flush } = setup({ dsn: sentry.dsn });
+    runAgent();
+    captureException(new RangeError('no seat left'));
+    expect(await flush()).toEqual({ status: 'delivered', exported: 4, issues: 1 });
+    expect(sentry.discarded).toEqual([]);
+    expect(random).not.toHaveBeenCalled();
+  });
+
   it('leaves no listener on the process once it was shut down', async () => {
     const events = ['beforeExit', 'exit', 'uncaughtExceptionMonitor', 'SIGTERM', 'SIGINT', 'SIGHUP'];
     const listeners = (): readonly number[] => events.map((event) => process.listenerCount(event));

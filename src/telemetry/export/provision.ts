@@ -32,6 +32,7 @@ import { SENTRY_CLIENT_SAMPLE_RATE, SENTRY_ENVIRONMENT, SENTRY_RELEASE } from '.
 import { createCallersRateProcessor } from './callers-rate-processor.ts';
 import { createCountingSampler } from './counting-sampler.ts';
 import { giveWay, holdPlace, registeredGlobal, type Withdraw } from './global-place.ts';
+import { RANDOM_IDS } from './random-ids.ts';
 import { hearRefusedProviders } from './refused-provider.ts';
 import { findRegisteredProvider, joinProvider } from './registered-provider.ts';
 import { createStampProcessor } from './stamp-processor.ts';
@@ -177,6 +178,7 @@ function registerProvider(options: ProvideOptions): Provision {
   const provider = new NodeTracerProvider({
     resource: options.safeResource(defaultResource().merge(resourceFromAttributes(config.resourceAttributes))),
     sampler,
+    idGenerator: RANDOM_IDS,
     spanLimits: config.spanLimits,
     spanProcessors: [
       createStampProcessor(stampFor(config, 'own'), redactor),

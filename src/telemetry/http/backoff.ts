@@ -1,3 +1,5 @@
+import { randomShare } from './random.ts';
+
 /** How waits between attempts grow. */
 export interface Backoff {
   readonly firstMs: number;
@@ -16,7 +18,7 @@ export function backoffMs(attempt: number, { firstMs, factor, maxMs = Infinity }
 
 /** A little longer than asked, never shorter: for a pause somebody asked for. */
 export function jittered(pauseMs: number): number {
-  return pauseMs * (1 + JITTER * Math.random());
+  return pauseMs * (1 + JITTER * randomShare());
 }
 
 /** The longest `jittered` makes of a pause. */
@@ -26,5 +28,5 @@ export function longestPauseMs(pauseMs: number): number {
 
 /** Between half of it and all of it: for a pause nobody asked for, which spreads processes further. */
 export function halfJittered(pauseMs: number): number {
-  return (pauseMs * (1 + Math.random())) / 2;
+  return (pauseMs * (1 + randomShare())) / 2;
 }

@@ -8,6 +8,7 @@ import { encodeEvent } from './envelope.ts';
 import { createEvent, outlineOf, type EventOutline, type IssueEnvironment } from './event.ts';
 import { failureDetail } from './fingerprint.ts';
 import type { Clock } from '../http/clock.ts';
+import { randomShare } from '../http/random.ts';
 import { createHandedOver, type HandedOver } from './handed-over.ts';
 import { createHeldFailures, forgottenFailure, type Settle } from './held-failures.ts';
 import { createHooks } from './hooks.ts';
@@ -112,7 +113,7 @@ export function createIssueSink(parts: IssueSinkParts): ReleasableSink {
 
   const sdkInForce = () => (isEnding ? undefined : findSentrySdk());
 
-  const isSampled = (): boolean => active().apart(() => Math.random()) < sampleRate;
+  const isSampled = (): boolean => active().apart(() => randomShare()) < sampleRate;
 
   /** `strike` takes what the journal has of it from before, should the process end here. */
   const draw = (captured: CapturedFailure | CapturedMessage, strike = () => {}): Drawn => {
