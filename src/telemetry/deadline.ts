@@ -1,4 +1,5 @@
 import { LONGEST_TIMER_MS } from './config/kinds.ts';
+import { clearTimeout, setTimeout } from './real-time.ts';
 
 /** A time to wait as a timer takes it: none for what is no time, and the longest there is for what is longer. */
 export function timerMs(timeoutMs: number): number {

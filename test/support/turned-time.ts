@@ -1,11 +1,12 @@
 /**
- * The start of a script that blocks its thread to wait. Its clock stands still but for such waits, each of which takes
- * it on by exactly its length when it ends because it is over; `waits` are their lengths, and `turn(ms)` lets time pass.
+ * The first import of a script that blocks its thread to wait. Its clock stands still but for such waits, each of which
+ * takes it on by exactly its length when it ends because it is over; `waits` are their lengths, and `turn(ms)` lets time
+ * pass.
  */
-export const TURNED_TIME = `
-  const waits = [];
+export const TURNED_TIME = `import { turn, waits } from 'data:text/javascript;base64,${btoa(`
+  export const waits = [];
   let nowMs = 1_000_000;
-  const turn = (ms) => (nowMs += ms);
+  export const turn = (ms) => (nowMs += ms);
   performance.now = () => nowMs;
   {
     const { wait } = Atomics;
@@ -18,4 +19,4 @@ export const TURNED_TIME = `
       return outcome;
     };
   }
-`;
+`)}';`;

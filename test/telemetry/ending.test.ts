@@ -380,8 +380,8 @@ describe('a process that seemed to be over and was not', () => {
 
   it('has all of its time for each of the times it seemed to be over', async () => {
     const source = `
-      import { setupTracing, traceTool } from 'DIST/index.js';
       ${TURNED_TIME}
+      import { setupTracing, traceTool } from 'DIST/index.js';
       setupTracing({ exitTimeoutMs: 4_000 });
       let turns = 0;
       process.on('exit', () => console.log(waits));
@@ -495,11 +495,28 @@ describe('a process that has nothing to send', () => {
   });
 });
 
+describe('a process that has stopped its clock', () => {
+  it('ends in its time all the same, where nobody takes its spans', async () => {
+    const source = `
+      import { setupTracing, traceTool } from 'DIST/index.js';
+      setupTracing({ exitTimeoutMs: 400 });
+      performance.now = () => 1_000;
+      await traceTool({ name: 'get_weather' }, async () => 21);
+      process.exit(3);
+    `;
+    const { origin } = sentry;
+    await sentry.close();
+    const ended = await runScript(source, { env: { OTEL_EXPORTER_OTLP_ENDPOINT: origin } });
+    expect(ended).toMatchObject({ code: 3, signal: null, stdout: '' });
+    expect(ended.stderr).toMatch(/^faultline: 1 span was not delivered: .*\n$/);
+  });
+});
+
 describe('a process that may start neither a thread nor a process', () => {
   it('ends at once, and is told which flag of Node lets it send', async () => {
     const source = `
-      import { captureException, setupTracing, traceTool } from 'DIST/index.js';
       ${TURNED_TIME}
+      import { captureException, setupTracing, traceTool } from 'DIST/index.js';
       setupTracing();
       await traceTool({ name: 'a' }, async () => 1);
       captureException(new Error('b'));

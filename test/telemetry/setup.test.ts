@@ -290,6 +290,15 @@ describe('setupTracing', () => {
     expect(random).not.toHaveBeenCalled();
   });
 
+  it('sends while a test has stopped the timers and the clock', async () => {
+    const { flush } = setup({ dsn: sentry.dsn });
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    runAgent();
+    captureException(new RangeError('no seat left'));
+    expect(await flush()).toEqual({ status: 'delivered', exported: 4, issues: 1 });
+  });
+
   it('leaves no listener on the process once it was shut down', async () => {
     const events = ['beforeExit', 'exit', 'uncaughtExceptionMonitor', 'SIGTERM', 'SIGINT', 'SIGHUP'];
     const listeners = (): readonly number[] => events.map((event) => process.listenerCount(event));

@@ -1,8 +1,8 @@
-import { performance } from 'node:perf_hooks';
-
 import { finishesWithin, timerMs } from '../deadline.ts';
+import { systemClock } from '../http/clock.ts';
 import { sendLastWords } from '../http/last-words.ts';
 import type { IssuePipeline } from '../issues/pipeline.ts';
+import { clearTimeout, setTimeout } from '../real-time.ts';
 import type { Sending } from './ending.ts';
 import type { FurtherProcessors } from './further-processors.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -84,10 +84,10 @@ export function createFlush(delivery: Delivery): (timeoutMs: number) => Promise<
   return async (givenMs) => {
     const { intake, pipelines, further, issues, recovery } = delivery;
     const timeoutMs = timerMs(givenMs);
-    const startedAtMs = performance.now();
+    const startedAtMs = systemClock.now();
     const sendAll = async (): Promise<void> => {
       await recovery?.done;
-      const leftMs = timeoutMs - (performance.now() - startedAtMs);
+      const leftMs = timeoutMs - (systemClock.now() - startedAtMs);
       await Promise.all([...pipelines.map((pipeline) => pipeline.flush(leftMs)), issues?.flush(leftMs)]);
     };
     const inTime = await finishesWithin(Promise.all([sendAll(), further.flush()]), timeoutMs);

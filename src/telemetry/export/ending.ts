@@ -1,4 +1,4 @@
-import { performance } from 'node:perf_hooks';
+import { now, setImmediate } from '../real-time.ts';
 
 /** What sends, as the end of the process sees it. No function throws, and no promise rejects. */
 export interface Sending {
@@ -55,11 +55,11 @@ export function sendAtTheEnd(sending: Sending, { naturalMs, abruptMs }: EndingLi
   let flushedAtMs = -Infinity;
   let stopped = false;
 
-  const timeLeft = (): typeof allMs => (performance.now() - flushedAtMs < GOES_ON_MS ? leftMs : allMs);
+  const timeLeft = (): typeof allMs => (now() - flushedAtMs < GOES_ON_MS ? leftMs : allMs);
   const flushOnce = async (timeoutMs: number): Promise<void> => {
-    const startedAtMs = performance.now();
+    const startedAtMs = now();
     const flushed = await sending.flush(timeoutMs);
-    flushedAtMs = performance.now();
+    flushedAtMs = now();
     const toSendNow = flushed === 'none' ? 0 : Math.max(timeoutMs - (flushedAtMs - startedAtMs), 0);
     // Flushes that each get some of it decided, and never all, share the time, and so does what is sent after them.
     leftMs = { toFlush: flushed === 'all' ? naturalMs : toSendNow, toSendNow };

@@ -2,6 +2,7 @@ import type { JsonTraceSerializer } from '@opentelemetry/otlp-transformer';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import type { Destination } from '../config/destinations.ts';
+import { now, setImmediate } from '../real-time.ts';
 import { joinRequests } from './join-requests.ts';
 import { sizeOf } from './span-size.ts';
 import { translateSpan } from './translate-span.ts';
@@ -55,12 +56,12 @@ export function serializeAtOnce(
 
 async function serializeInTurns(slices: Iterable<Written>, format: Format): Promise<SerializedSpans> {
   const written: Written[] = [];
-  let startedAtMs = performance.now();
+  let startedAtMs = now();
   for (const slice of slices) {
     written.push(slice);
-    if (performance.now() - startedAtMs < TURN_MS) continue;
+    if (now() - startedAtMs < TURN_MS) continue;
     await new Promise(setImmediate);
-    startedAtMs = performance.now();
+    startedAtMs = now();
   }
   return joined(written, format);
 }

@@ -2,6 +2,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import { active } from '../active.ts';
 import type { Clock } from '../http/clock.ts';
+import { setImmediate } from '../real-time.ts';
 import type { DeliveryFailure, Outcome } from './outcome.ts';
 import { createPassingSet } from './passing-set.ts';
 import type { Recorder, Ticket } from './recorder/recorder.ts';

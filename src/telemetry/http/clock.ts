@@ -1,4 +1,4 @@
-import { performance } from 'node:perf_hooks';
+import { clearTimeout, now, setTimeout } from '../real-time.ts';
 
 /** Time that passes, which tests turn by hand. */
 export interface Clock {
@@ -10,7 +10,7 @@ export interface Clock {
 
 /** The time of the machine. Waiting for it keeps no process alive. */
 export const systemClock: Clock = {
-  now: () => performance.now(),
+  now,
   after(delayMs, run) {
     const timer = setTimeout(run, delayMs).unref();
     return () => clearTimeout(timer);

@@ -1,5 +1,4 @@
-import { performance } from 'node:perf_hooks';
-
+import { now } from '../real-time.ts';
 import type { Answer } from './post.ts';
 import { CannotSendError, sendNow, type NowRequest } from './send-now.ts';
 
@@ -31,21 +30,21 @@ const MAX_PAUSE_MS = 1_000;
  */
 export function sendLastWords(words: readonly LastWord[], timeoutMs: number): void {
   // Not a number is no time either.
-  const endsAtMs = performance.now() + (timeoutMs > 0 ? timeoutMs : 0);
+  const endsAtMs = now() + (timeoutMs > 0 ? timeoutMs : 0);
   const pausedUntilMs = new Map<string, number>();
   const startsAtMs = ({ request: { url } }: LastWord): number => pausedUntilMs.get(url) ?? -Infinity;
   const pause = ({ request: { url } }: LastWord, pauseMs: number): void => {
-    pausedUntilMs.set(url, Math.max(pausedUntilMs.get(url) ?? -Infinity, performance.now() + pauseMs));
+    pausedUntilMs.set(url, Math.max(pausedUntilMs.get(url) ?? -Infinity, now() + pauseMs));
   };
 
   for (const word of words) if (word.pauseMs !== undefined) pause(word, word.pauseMs);
 
-  const isLate = (word: LastWord): boolean => Math.max(startsAtMs(word), performance.now()) >= endsAtMs;
+  const isLate = (word: LastWord): boolean => Math.max(startsAtMs(word), now()) >= endsAtMs;
 
   const sendOnce = (due: readonly LastWord[], backoffMs: number): readonly LastWord[] => {
     const answers = sendNow(
       due.map(({ request }) => request),
-      endsAtMs - performance.now(),
+      endsAtMs - now(),
     );
     return due.flatMap((word, index) => {
       const answer = answers[index] ?? { kind: 'timeout' };
@@ -69,8 +68,8 @@ export function sendLastWords(words: readonly LastWord[], timeoutMs: number): vo
 
   let backoffMs = FIRST_PAUSE_MS;
   for (let open = inTime(words); open.length > 0; open = inTime(open)) {
-    block(Math.min(...open.map(startsAtMs)) - performance.now());
-    const nowMs = performance.now();
+    block(Math.min(...open.map(startsAtMs)) - now());
+    const nowMs = now();
     const due = open.filter((word) => startsAtMs(word) <= nowMs);
     if (due.length === 0) continue;
     open = [...open.filter((word) => startsAtMs(word) > nowMs), ...sendOnce(due, backoffMs)];

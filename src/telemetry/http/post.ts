@@ -1,5 +1,7 @@
 import type * as http from 'node:http';
 
+import { setImmediate } from '../real-time.ts';
+import { systemClock } from './clock.ts';
 import type { Connection } from './connection.ts';
 import { ProxyError, unreachableProxy } from './proxy-error.ts';
 
@@ -65,14 +67,14 @@ function start(target: PostTarget, body: Uint8Array): Promise<Answer> {
     let left = MAX_ANSWER_BYTES;
     // The time without traffic, which Node can watch, never passes when a server sends a byte now and then.
     // A process that was suspended, or busy, may have the answer without having read it: that comes after timers.
-    const timer = setTimeout(() => setImmediate(giveUp), target.timeoutMs).unref();
+    const stopWaiting = systemClock.after(target.timeoutMs, () => setImmediate(giveUp));
     const giveUp = (): void => {
       settle({ kind: 'timeout' });
       outgoing.destroy();
     };
     /** What was answered counts, also when the rest of it never comes. */
     const settle = (otherwise: Answer): void => {
-      clearTimeout(timer);
+      stopWaiting();
       if (response === undefined) return resolve(otherwise);
       const { statusCode: status = 0, headers } = response;
       // Only a proxy answers this, and it was asked in place of the server.

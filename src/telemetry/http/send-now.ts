@@ -1,8 +1,8 @@
 import { realpathSync } from 'node:fs';
-import { performance } from 'node:perf_hooks';
 
 import type { Tls } from '../config/destinations.ts';
 import { timerMs } from '../deadline.ts';
+import { now } from '../real-time.ts';
 import { nodeModules } from './node-modules.ts';
 import type { Answer } from './post.ts';
 import type { Proxy } from './proxy.ts';
@@ -31,14 +31,14 @@ export function sendNow(requests: readonly NowRequest[], timeoutMs: number): rea
   // Not a number is no time either.
   if (requests.length === 0 || !(timeoutMs > 0)) return answersOf(requests, []);
   const waitMs = timerMs(timeoutMs);
-  const startedAtMs = performance.now();
+  const startedAtMs = now();
   try {
     if (!isWorkingDirectoryGone()) return answersOf(requests, inWorker(requests, waitMs));
   } catch {
     // Workers can be forbidden (`--permission`), or too many.
   }
   try {
-    return answersOf(requests, inProcess(requests, waitMs - (performance.now() - startedAtMs)));
+    return answersOf(requests, inProcess(requests, waitMs - (now() - startedAtMs)));
   } catch (error) {
     const { code } = error as { readonly code?: unknown };
     const cannot = new CannotSendError(typeof code === 'string' ? code : 'unknown');

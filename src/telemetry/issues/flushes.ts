@@ -1,4 +1,5 @@
 import { timerMs } from '../deadline.ts';
+import { clearTimeout, setTimeout } from '../real-time.ts';
 import type { PendingEvents } from './pending-events.ts';
 
 /** Those who wait until events are decided. While somebody can wait, the process is kept alive. */

@@ -15,6 +15,7 @@ import { post, type Answer, type PostTarget } from '../http/post.ts';
 import { proxyFor } from '../http/proxy.ts';
 import { askedPauseMs } from '../http/rate-limits.ts';
 import type { LastWord } from '../http/last-words.ts';
+import { setImmediate } from '../real-time.ts';
 import { createEnvelope, encodeEvent, type EncodedEvent } from './envelope.ts';
 import { explainAnswer } from './explain.ts';
 import { createFlushes } from './flushes.ts';

@@ -75,8 +75,8 @@ const always = (reply: Reply): Reply[] => Array.from({ length: 50 }, () => reply
  */
 async function run(body: string, recorder?: string, exitTimeoutMs = 600_000): Promise<Told> {
   const source = `
-    import { setupTracing, traceTool } from 'DIST/index.js';
     ${TURNED_TIME}
+    import { setupTracing, traceTool } from 'DIST/index.js';
     const tracing = setupTracing({ exitTimeoutMs: ${exitTimeoutMs}, compression: 'none' });
     const step = (name) => traceTool({ name }, async () => 1);
     process.on('exit', () => console.log(JSON.stringify({ destination: tracing.status.destinations[0], waits })));

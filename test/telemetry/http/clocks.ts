@@ -1,6 +1,6 @@
 import { onTestFinished, vi } from 'vitest';
 
-import type { Clock } from '../../../src/telemetry/http/clock.ts';
+import { systemClock, type Clock } from '../../../src/telemetry/http/clock.ts';
 
 /** A clock that stands still until it is turned. */
 export interface TurnedClock extends Clock {
@@ -62,11 +62,12 @@ export function hurriedClock(): HurriedClock {
 }
 
 /**
- * Stops the timers of the process until the end of the test: those of requests under way, whose time is over when it
- * is turned and not before, however slow the machine is. Answers what turns it.
+ * Stops the timers of the machine's clock until the end of the test: those of requests under way, whose time is over
+ * when it is turned and not before, however slow the machine is. Answers what turns it.
  */
 export function stoppedTimers(): (ms: number) => void {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  onTestFinished(() => void vi.useRealTimers());
-  return (ms) => void vi.advanceTimersByTime(ms);
+  const clock = turnedClock();
+  const stopped = vi.spyOn(systemClock, 'after').mockImplementation((delayMs, run) => clock.after(delayMs, run));
+  onTestFinished(() => stopped.mockRestore());
+  return (ms) => clock.turn(ms);
 }

@@ -1,8 +1,8 @@
 import type { FileHandle } from 'node:fs/promises';
-import { performance } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';
 
 import { nodeModules } from '../../http/node-modules.ts';
+import { now } from '../../real-time.ts';
 import { hrTimeOf, scanSegment, unsettled, type Scan, type SegmentContents } from './scan-segment.ts';
 import { FORMAT_VERSION, parseHeader, type Header } from './segment-lines.ts';
 
@@ -89,12 +89,12 @@ async function readHeader(handle: FileHandle): Promise<string> {
 /** Scans and lets others run in between. */
 async function scanInSlices(content: Buffer): Promise<Scan> {
   const scan = scanSegment(content);
-  let sliceStart = performance.now();
+  let sliceStart = now();
   for (;;) {
     const step = scan.next();
     if (step.done === true) return step.value;
-    if (performance.now() - sliceStart < SLICE_MS) continue;
+    if (now() - sliceStart < SLICE_MS) continue;
     await setImmediate();
-    sliceStart = performance.now();
+    sliceStart = now();
   }
 }
