@@ -40,6 +40,13 @@ export class DeadlinePassedError extends Error {
   }
 }
 
+/**
+ * Longest time a socket is kept that carries no request, or as long as the server says. Firewalls forget a connection
+ * after some minutes without telling either side, and a request on it would be answered by nobody. Without this Node does
+ * not heed what the server says either.
+ */
+const IDLE_MS = 30_000;
+
 /** How an agent opens a connection: at once, or by calling back. */
 type Connect = (
   options: TunnelOptions,
@@ -70,7 +77,7 @@ export function createConnection({ url, tls = {}, proxy }: ConnectionOptions): C
       return undefined;
     };
   const createAgent = (): http.Agent => {
-    const kept = { keepAlive: true, lookup: lookupOnce };
+    const kept = { keepAlive: true, timeout: IDLE_MS, lookup: lookupOnce };
     const agent = isSecure
       ? new nodeModules.https.Agent({ ...kept, ...(askedProxy === undefined ? tls : {}) })
       : new nodeModules.http.Agent(kept);

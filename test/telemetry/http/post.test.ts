@@ -234,6 +234,22 @@ describe('an answer', () => {
   });
 });
 
+describe('a connection that carries nothing', () => {
+  it('is closed before the server closes it, which a request would learn too late', async () => {
+    const server = createHttpServer(answering([]));
+    // Node closes connections only once it is over by a second.
+    server.keepAliveTimeout = 2_000;
+    const closedFirst = new Promise<string>((resolve) => {
+      server.on('connection', (socket) => {
+        socket.on('end', () => resolve('here')).on('close', () => resolve('by the server'));
+      });
+    });
+    const host = await listening(server);
+    expect(await send(connectionTo(`http://${host}/`), `http://${host}/`)).toMatchObject({ status: 200 });
+    expect(await closedFirst).toBe('here');
+  });
+});
+
 describe('no answer', () => {
   it('is an upgrade nobody has asked for', async () => {
     const server = createTcpServer((socket) =>
