@@ -261,12 +261,16 @@ export function createRecorder(setup: RecorderSetup): Recorder {
   /** Files that hold something unsettled change to a name that anybody may take; the others are removed. */
   const letGo = (): void => {
     for (const held of shelf.byAge) {
+      const { segment } = held;
       const isNeeded = !isSettled(held) || held.openSpans > 0;
-      if (isNeeded) {
-        trouble.attempt(() => held.segment.rename(formatSegmentName({ ...held.name, owner: nobody(owner) })));
-        left.spans += held.segment.spans;
-        left.issues += held.segment.issues.size;
-        left.bytes += held.segment.bytes;
+      if (isNeeded && trouble.attempt(() => segment.whereabouts()) === 'removed') {
+        losses.add('removed', segment.spans + segment.issues.size);
+        shelf.forget(held);
+      } else if (isNeeded) {
+        trouble.attempt(() => segment.rename(formatSegmentName({ ...held.name, owner: nobody(owner) })));
+        left.spans += segment.spans;
+        left.issues += segment.issues.size;
+        left.bytes += segment.bytes;
         shelf.forget(held);
       } else {
         shelf.remove(held);

@@ -199,6 +199,20 @@ describe('a recorder whose directory', () => {
 
     expect(() => recorder.close()).not.toThrow();
   });
+
+  test('is removed before the end with what somebody needs in it counts and says what was lost', () => {
+    const directory = join(temporaryDirectory(), 'recorder');
+    const { recorder, trace, problems } = record({ directory });
+    trace('a');
+    expect(recorder.keepIssue('i', '{}')).toBe(true);
+    rmSync(directory, { recursive: true });
+    recorder.close();
+
+    expect(recorder.status).toMatchObject({ spans: 0, issues: 0, dropped: { removed: 2 } });
+    expect(problems.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/no longer has 2 spans or Issues: somebody removed the files/),
+    ]);
+  });
 });
 
 test('a span that has no form is passed over, and others are not', () => {
