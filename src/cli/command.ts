@@ -48,6 +48,13 @@ function describe(command: string, options: Flags, error: unknown): string {
   return `faultline ${command}: ${message.split('\n', 1)[0]?.replace(/\.?$/, '.')}`;
 }
 
+/** What `--port` asks for. */
+export function parsePort(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d+$/.test(text) && Number(text) <= 65_535) return Number(text);
+  throw new UsageError(`--port expects a number from 0 to 65535, got ${text}.`);
+}
+
 /** `a, b and c` */
 export function list(words: readonly string[]): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;

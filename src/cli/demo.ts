@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { startStubProvider, type StubProvider } from '../testing/stub-provider.ts';
 import type { ReceivedSpan } from '../receiver/received-span.ts';
 import { buildTrees } from '../receiver/span-forest.ts';
-import { list, parseFlags, UsageError, type Command } from './command.ts';
+import { list, parseFlags, parsePort, UsageError, type Command } from './command.ts';
 import { startDelivery, type Delivery } from './demo/delivery.ts';
 import { jsonReport, type ScenarioTraces } from './demo/json-report.ts';
 import { SCENARIOS, type Scenario, type Stage } from './demo/scenarios.ts';
@@ -36,7 +36,7 @@ export const demo: Command = {
     const others = createWatcher((spans) => show.trace(spans));
     const delivery = await startDelivery({
       env: context.env,
-      ...(options.port === undefined ? {} : { port: options.port }),
+      port: options.port,
       onForeignSpans: (spans) => others.receive(spans),
       onProblem: (message) => void context.stderr.write(`faultline: ${message}\n`),
     });
@@ -70,7 +70,7 @@ interface DemoOptions {
   readonly scenarios: readonly string[];
   readonly once: boolean;
   readonly json: boolean;
-  readonly port?: number;
+  readonly port: number | undefined;
 }
 
 function parse(args: readonly string[]): DemoOptions {
@@ -94,14 +94,8 @@ function parse(args: readonly string[]): DemoOptions {
     scenarios,
     once: values.once === true,
     json: values.json === true,
-    ...(values.port === undefined ? {} : { port: parsePort(values.port) }),
+    port: parsePort(values.port),
   };
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (/^\d+$/.test(text) && port <= 65_535) return port;
-  throw new UsageError(`--port expects a number from 0 to 65535, got ${text}.`);
 }
 
 /** Runs one scenario and shows what came of it. */

@@ -11,11 +11,7 @@ export function parseLog(log: string | undefined): 'json' | undefined {
   throw new UsageError(`--log expects json, got ${log}.`);
 }
 
-/** An option of runs and runtimes; absent when there is to be no log. */
-export interface Logging {
-  readonly onLog?: LogListener;
-}
-
-export function logTo(log: 'json' | undefined, { stderr }: CommandProcess): Logging {
-  return log === undefined ? {} : { onLog: jsonLog(stderr) };
+/** Who is told of what happens; undefined when there is to be no log. */
+export function logTo(log: 'json' | undefined, { stderr }: CommandProcess): LogListener | undefined {
+  return log === undefined ? undefined : jsonLog(stderr);
 }

@@ -16,13 +16,14 @@ import {
   type ModelLike,
 } from '../runtime/index.ts';
 import { isBaseUrl } from '../runtime/models/resolve.ts';
+import { logOver } from '../runtime/run-log.ts';
 import { readEnvironment, type Environment } from '../telemetry/config/environment.ts';
 import { nodeHost } from '../telemetry/config/host.ts';
 import { withRunContext } from '../telemetry/context.ts';
 import { setupTracing, type Tracing } from '../telemetry/setup.ts';
 import { list, parseFlags, UsageError, type Command, type CommandProcess } from './command.ts';
 import { explainConfigErrors, loadConfigFor, noticesTo } from './config-file.ts';
-import { LOG_FLAG, logTo, parseLog, type Logging } from './log.ts';
+import { LOG_FLAG, logTo, parseLog } from './log.ts';
 
 const DEFAULT_CONFIG = 'faultline.yaml';
 
@@ -55,27 +56,32 @@ const TRANSPORT = 'cli';
 export const run: Command = {
   usage: USAGE,
   async run(args, context) {
-    const source = parse(args);
-    const prompt = source.prompt ?? (await pipedPrompt(context));
+    const { source, prompt: given, log } = parse(args);
+    const prompt = given ?? (await pipedPrompt(context));
     const output = watchOutput(context);
-    const asked: Talk = { prompt, log: source.log, outputLost: output.lost };
+    const talk: Talk = { prompt, onLog: logTo(log, context), outputLost: output.lost };
     try {
       return source.type === 'config'
-        ? await explainConfigErrors(context, () => runConfigured(source, asked, context))
-        : await runModel(source, asked, context);
+        ? await explainConfigErrors(context, () => runConfigured(source, talk, context))
+        : await runModel(source, talk, context);
     } finally {
       output.close();
     }
   },
 };
 
+/** What the command line says. */
+interface RunOptions {
+  readonly source: ConfigSource | ModelSource;
+  readonly prompt: string | undefined;
+  readonly log: 'json' | undefined;
+}
+
 /** The agent is one of a configuration file. */
 interface ConfigSource {
   readonly type: 'config';
   readonly config: string;
-  readonly agent?: string;
-  readonly prompt?: string;
-  readonly log?: 'json';
+  readonly agent: string | undefined;
 }
 
 /** The agent is made of flags. */
@@ -83,16 +89,14 @@ interface ModelSource {
   readonly type: 'model';
   readonly agent: string;
   readonly model: string;
-  readonly baseUrl?: string;
-  readonly instructions?: string;
-  readonly prompt?: string;
-  readonly log?: 'json';
+  readonly baseUrl: string | undefined;
+  readonly instructions: string | undefined;
 }
 
-/** What the agent is asked, and whether there is a log of it. Without a prompt somebody is at the terminal. */
+/** What the agent is asked, and who is told of what happens. Without a prompt somebody is at the terminal. */
 interface Talk {
   readonly prompt: string | undefined;
-  readonly log: 'json' | undefined;
+  readonly onLog: LogListener | undefined;
   /** Aborted, with the error of the stream, once standard output cannot be written. */
   readonly outputLost: AbortSignal;
 }
@@ -105,7 +109,7 @@ function watchOutput({ stdout }: CommandProcess): { readonly lost: AbortSignal; 
   return { lost: lost.signal, close: () => void stdout.off('error', onError) };
 }
 
-async function runConfigured(source: ConfigSource, asked: Talk, context: CommandProcess): Promise<number> {
+async function runConfigured(source: ConfigSource, talk: Talk, context: CommandProcess): Promise<number> {
   const config = await loadConfigFor(source.config, context);
   const name = source.agent ?? onlyAgent(config);
   if (!config.agents.some((agent) => agent.name === name)) {
@@ -117,7 +121,7 @@ async function runConfigured(source: ConfigSource, asked: Talk, context: Command
     const { agents, close } = await createAgentsFromConfig(config, { ...noticesTo(context), only: [name] });
     try {
       const agent = agents.find((agent) => agent.name === name)!;
-      return await talk(agent, asked, (error) => explain(error, 'is the key right?'), context);
+      return await talkWith(agent, talk, 'is the key right?', context);
     } finally {
       await close();
     }
@@ -135,19 +139,15 @@ function listAgents({ agents }: RuntimeConfig): string {
   return list(agents.map(({ name }) => name));
 }
 
-async function runModel(source: ModelSource, asked: Talk, context: CommandProcess): Promise<number> {
+async function runModel(source: ModelSource, talk: Talk, context: CommandProcess): Promise<number> {
   // Before the model, so that it is said first when .env, where a key may stand as well, cannot be understood.
   const tracing = setupTracing({ captureUncaught: true });
   return untilAnswered(tracing, async () => {
     const environment = readEnvironment(context.env, undefined, nodeHost(), () => {});
     const model = await resolve(source, environment);
-    const agent = createAgent({
-      name: source.agent,
-      models: [model],
-      ...(source.instructions === undefined ? {} : { instructions: source.instructions }),
-    });
+    const agent = createAgent({ name: source.agent, models: [model], instructions: source.instructions });
     const hint = isKeyless(source, environment) ? 'OPENAI_API_KEY is not set' : 'is the key right?';
-    return talk(agent, asked, (error) => explain(error, hint), context);
+    return talkWith(agent, talk, hint, context);
   });
 }
 
@@ -164,20 +164,12 @@ async function untilAnswered(tracing: Tracing, run: () => Promise<number>): Prom
   }
 }
 
-/** Asks once, or talks for as long as there is somebody at the terminal. */
-function talk(
-  agent: Agent,
-  { prompt, log, outputLost }: Talk,
-  explainFailure: (error: unknown) => string,
-  context: CommandProcess,
-): Promise<number> {
-  const logging = logTo(log, context);
-  return prompt === undefined
-    ? converse(agent, outputLost, logging, context)
-    : answer(agent, { prompt, outputLost, ...logging }, explainFailure, context);
+/** Asks once, or talks for as long as there is somebody at the terminal. `hint` is for a key that was refused. */
+function talkWith(agent: Agent, { prompt, ...talk }: Talk, hint: string, context: CommandProcess): Promise<number> {
+  return prompt === undefined ? converse(agent, talk, context) : answer(agent, prompt, talk, hint, context);
 }
 
-function parse(args: readonly string[]): ConfigSource | ModelSource {
+function parse(args: readonly string[]): RunOptions {
   const { values, positionals } = parseFlags(
     'run',
     {
@@ -196,12 +188,12 @@ function parse(args: readonly string[]): ConfigSource | ModelSource {
   if (agent === '') throw new UsageError('--agent expects a name, got an empty text.');
   const text = positionals.join(' ').trim();
   const log = parseLog(values.log);
-  const asked = { ...(text === '' ? {} : { prompt: text }), ...(log === undefined ? {} : { log }) };
+  const asked = { prompt: text === '' ? undefined : text, log };
   if (config !== undefined) {
     if (model ?? baseUrl ?? instructions) {
       throw new UsageError('--model, --base-url and --instructions make an agent of their own: leave out --config.');
     }
-    return { type: 'config', config, ...asked, ...(agent === undefined ? {} : { agent }) };
+    return { ...asked, source: { type: 'config', config, agent } };
   }
   if (model === undefined || model === '') {
     throw new UsageError(
@@ -211,14 +203,7 @@ function parse(args: readonly string[]): ConfigSource | ModelSource {
   if (baseUrl !== undefined && !isBaseUrl(baseUrl)) {
     throw new UsageError('--base-url expects a URL such as http://localhost:8000/v1, without a user.');
   }
-  return {
-    type: 'model',
-    agent: agent ?? 'assistant',
-    model,
-    ...asked,
-    ...(baseUrl === undefined ? {} : { baseUrl }),
-    ...(instructions === undefined ? {} : { instructions }),
-  };
+  return { ...asked, source: { type: 'model', agent: agent ?? 'assistant', model, baseUrl, instructions } };
 }
 
 /** What is piped in; undefined on a terminal, where there is somebody to talk to. */
@@ -231,7 +216,7 @@ async function pipedPrompt({ stdin }: CommandProcess): Promise<string | undefine
 
 async function resolve({ model, baseUrl }: ModelSource, environment: Environment): Promise<ModelLike> {
   try {
-    return await resolveModel(model, environment, baseUrl === undefined ? {} : { baseUrl });
+    return await resolveModel(model, environment, { baseUrl });
   } catch (error) {
     if (error instanceof TypeError) throw new UsageError(`--model: ${error.message}.`);
     if (error instanceof ModelUnavailableError && error.message.includes('base URL')) {
@@ -244,12 +229,11 @@ async function resolve({ model, baseUrl }: ModelSource, environment: Environment
 /** Talks with the person at the terminal until they leave. */
 async function converse(
   agent: Agent,
-  outputLost: AbortSignal,
-  logging: Logging,
+  { onLog, outputLost }: Omit<Talk, 'prompt'>,
   { stdin, stdout }: CommandProcess,
 ): Promise<number> {
   const transport = cliTransport({ input: stdin, output: stdout });
-  const runtime = createRuntime({ agents: [agent], transports: [{ transport, agent: agent.name }], ...logging });
+  const runtime = createRuntime({ agents: [agent], transports: [{ transport, agent: agent.name }], onLog });
   outputLost.addEventListener('abort', () => {
     // Whoever leaves has not crashed the transport; anything else has.
     if ((outputLost.reason as NodeJS.ErrnoException).code === 'EPIPE') void runtime.stop();
@@ -261,8 +245,9 @@ async function converse(
 /** Asks once and prints the answer as it is written. */
 async function answer(
   agent: Agent,
-  { prompt, onLog, outputLost }: Logging & { readonly prompt: string; readonly outputLost: AbortSignal },
-  explainFailure: (error: unknown) => string,
+  prompt: string,
+  { onLog, outputLost }: Omit<Talk, 'prompt'>,
+  hint: string,
   context: CommandProcess,
 ): Promise<number> {
   const { stdout, stderr } = context;
@@ -292,7 +277,7 @@ async function answer(
   };
   try {
     const { text, finishReason } = await withRunContext({ transport: TRANSPORT }, () =>
-      agent.run(prompt, { ...overTransport(onLog), signal, stream: true, onEvent }),
+      agent.run(prompt, { onLog: logOver(TRANSPORT, onLog), signal, stream: true, onEvent }),
     );
     if (text !== '') return 0;
     // Whoever reads the answer in a script would take nothing for one.
@@ -302,17 +287,12 @@ async function answer(
     if (midLine) stdout.write('\n');
     midLine = false;
     if (signal.aborted) return EXIT_INTERRUPTED;
-    stderr.write(`faultline: ${explainFailure(error)}${traceId === undefined ? '' : ` (trace ${traceId})`}\n`);
+    stderr.write(`faultline: ${explain(error, hint)}${traceId === undefined ? '' : ` (trace ${traceId})`}\n`);
     return 1;
   } finally {
     if (midLine) stdout.write('\n');
     context.off('SIGINT', onInterrupt);
   }
-}
-
-/** Without tracing a run does not know its transport. */
-function overTransport(onLog: LogListener | undefined): Logging {
-  return onLog === undefined ? {} : { onLog: (entry) => onLog({ ...entry, transport: TRANSPORT }) };
 }
 
 /** One sentence about why a run failed. `hint` continues it when the provider turned the key away. */

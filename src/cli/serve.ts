@@ -1,7 +1,7 @@
 /** `faultline serve`: the agents of a configuration file over HTTP and the transports it names. */
 import { createRuntimeFromConfig, type ConfiguredRuntime, type RuntimeConfig } from '../runtime/config.ts';
 import { setupTracing } from '../telemetry/setup.ts';
-import { count, list, parseFlags, UsageError, type Command, type CommandProcess } from './command.ts';
+import { count, list, parseFlags, parsePort, UsageError, type Command, type CommandProcess } from './command.ts';
 import { explainConfigErrors, loadConfigFor, noticesTo } from './config-file.ts';
 import { LOG_FLAG, logTo, parseLog } from './log.ts';
 import { serveHttp } from './serve-http.ts';
@@ -44,9 +44,9 @@ export const serve: Command = {
 interface ServeOptions {
   readonly config: string;
   readonly check: boolean;
-  readonly log?: 'json';
-  readonly port?: number;
-  readonly host?: string;
+  readonly log: 'json' | undefined;
+  readonly port: number | undefined;
+  readonly host: string | undefined;
 }
 
 function parse(args: readonly string[]): ServeOptions {
@@ -61,21 +61,13 @@ function parse(args: readonly string[]): ServeOptions {
     },
     args,
   );
-  const { config, check, port, host } = values;
+  const { config, check, host } = values;
   const log = parseLog(values.log);
   if (positionals.length > 0) throw new UsageError(`faultline serve takes flags only, got ${positionals.join(' ')}.`);
-  if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) <= 65_535)) {
-    throw new UsageError('--port expects a number from 0 to 65535.');
-  }
+  const port = parsePort(values.port);
   // To Node it means every address of the machine.
   if (host === '') throw new UsageError('--host expects an address, got an empty text.');
-  return {
-    config,
-    check,
-    ...(log === undefined ? {} : { log }),
-    ...(port === undefined ? {} : { port: Number(port) }),
-    ...(host === undefined ? {} : { host }),
-  };
+  return { config, check, log, port, host };
 }
 
 /** Everything up to listening, and nothing that would stay. */
@@ -99,7 +91,7 @@ async function start(config: RuntimeConfig, options: ServeOptions, context: Comm
   try {
     const runtime = await createRuntimeFromConfig(config, {
       ...noticesTo(context),
-      ...logTo(options.log, context),
+      onLog: logTo(options.log, context),
       status: () => ({ tracing: tracing.status.state }),
       listen: (fetch, signal) =>
         serveHttp({

@@ -48,10 +48,9 @@ export function openHandoffs(from: string, agents: readonly Agent[]): Handoffs {
 /** Has another agent answer the conversation as it is. What both have done is the result of the run. */
 export async function handOver(run: HandingRun, target: Agent, soFar: RunSoFar): Promise<RunResult> {
   const { context, stream, signal } = run;
-  const { conversationId } = context;
   run.emit({ type: 'handoff', from: context.agent, to: target.name });
   const result = await target.run(soFar.messages, {
-    ...(conversationId === undefined ? undefined : { conversationId }),
+    conversationId: context.conversationId,
     stream,
     signal,
     onEvent: (event) => {

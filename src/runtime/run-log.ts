@@ -48,6 +48,11 @@ function withoutSecrets<Fields extends Details>(fields: Fields): Fields {
   return Object.fromEntries(safe) as Fields;
 }
 
+/** The log of runs that come in over a transport: without tracing a run does not know which. */
+export function logOver(transport: string, log: LogListener | undefined): LogListener | undefined {
+  return log === undefined ? undefined : (entry) => log({ ...entry, transport });
+}
+
 /** One run, for its log. */
 export interface LoggedRun {
   readonly run: RunContext;

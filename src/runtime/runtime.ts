@@ -8,7 +8,7 @@ import { guardedListener } from './events.ts';
 import { holderOf } from './handoff.ts';
 import { createHolders, type Holders } from './holders.ts';
 import { inProcessHistory } from './memory/history.ts';
-import { logEntry, type LogAbout } from './run-log.ts';
+import { logEntry, logOver, type LogAbout } from './run-log.ts';
 import { openScope, untilAborted, whenAborted, type AbortScope } from './signals.ts';
 import { superviseTransportWith, type OnCrash } from './supervise.ts';
 import { systemTime, type Time } from './time.ts';
@@ -343,11 +343,8 @@ async function converse(
   try {
     await withRunContext({ transport }, () =>
       holder.run(text, {
-        ...defined({
-          user: userId === undefined ? undefined : { id: userId },
-          // Without tracing a run does not know its transport.
-          onLog: onLog === undefined ? undefined : (entry: LogEntry) => onLog({ ...entry, transport }),
-        }),
+        user: userId === undefined ? undefined : { id: userId },
+        onLog: logOver(transport, onLog),
         conversationId,
         signal: scope.signal,
         history: () => history.load(key),

@@ -36,7 +36,7 @@ export interface Delivery {
 export interface DeliveryOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Port of the local receiver. Default: OTLP's own, or any free one when that is taken. */
-  readonly port?: number;
+  readonly port: number | undefined;
   /** Spans that reach the local receiver from other programs. */
   onForeignSpans(spans: readonly ReceivedSpan[]): void;
   /** A problem of the configuration that does not stop the demo. */
