@@ -173,7 +173,7 @@ function startRun(
       tools: toolsByName(name, [...agent.tools.values(), ...handoffs.tools]),
       handoffs,
       budget: lineage.budget,
-      chain: { candidates, shouldFallback, position: 0, fallbacks: 0 },
+      chain: { candidates, shouldFallback, fallbacks: 0 },
       context,
       history: options.history,
       input,

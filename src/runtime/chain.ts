@@ -14,15 +14,13 @@ import type { AgentOptions } from './types.ts';
 export interface Chain {
   readonly candidates: readonly Candidate[];
   readonly shouldFallback: AgentOptions['shouldFallback'];
-  /** The model in use. Only ever grows: a model that failed is not paid for again in the same run. */
-  position: number;
-  /** How often the run has moved on to the next model. */
+  /** How often the run has moved on to the next model: one that failed is not paid for again in the same run. */
   fallbacks: number;
 }
 
-/** The id of the model that will be asked next. */
-export function modelInUse(chain: Chain): string {
-  return chain.candidates[chain.position]!.modelId;
+/** The model that will be asked next. */
+export function candidateInUse({ candidates, fallbacks }: Chain): Candidate {
+  return candidates[fallbacks]!;
 }
 
 export interface ChainAnswer {
@@ -41,7 +39,7 @@ export async function askChain(chain: Chain, request: TurnRequest, run: CallSurr
   const errors: unknown[] = [];
   const hops: FallbackHop[] = [];
   for (;;) {
-    const candidate = chain.candidates[chain.position]!;
+    const candidate = candidateInUse(chain);
     const outcome = await askModel(candidate, request, hops, run);
     if (outcome.status === 'answered') return { answer: outcome.answer, candidate };
 
@@ -52,10 +50,9 @@ export async function askChain(chain: Chain, request: TurnRequest, run: CallSurr
     failed.push({ model, provider, attempts, reason: failure.reason, error: failure.error });
     errors.push(...failures);
 
-    const next = chain.candidates[chain.position + 1];
+    const next = chain.candidates[chain.fallbacks + 1];
     const mayFallBack = chain.shouldFallback?.(failure, { model, attempt: attempts }) ?? true;
     if (next === undefined || !mayFallBack) throw new AllModelsFailedError(failed, errors);
-    chain.position += 1;
     chain.fallbacks += 1;
     const { reason } = failure;
     const hop = { from: model, fromProvider: provider, to: next.modelId, toProvider: next.provider, reason };

@@ -9,8 +9,7 @@ import type { RunContext } from '../telemetry/context.ts';
 import { addBeginning } from '../telemetry/current-scope.ts';
 import type { CallSurroundings } from './attempt.ts';
 import type { Budget } from './budget.ts';
-import { askChain, modelInUse, type Chain } from './chain.ts';
-import { readHistory, readInput } from './conversation.ts';
+import { askChain, candidateInUse, type Chain } from './chain.ts';
 import { defined } from './defined.ts';
 import { MaxTurnsError, RunLimitError } from './errors.ts';
 import { handOver, type Handoffs } from './handoff.ts';
@@ -18,6 +17,7 @@ import { memoryNotes, recall, type Memory } from './memory/recall.ts';
 import type { Candidate } from './models/candidate.ts';
 import type { ModelAnswer } from './models/answer.ts';
 import { modelName } from './models/prompt.ts';
+import { readHistory, readInput } from './run-input.ts';
 import { untilAborted } from './signals.ts';
 import { executeToolCalls } from './tools.ts';
 import type { AgentOptions, Message, PartialAnswer, RunInput, RunOptions, RunResult, Tool } from './types.ts';
@@ -67,7 +67,7 @@ interface Progress {
 
 async function takeTurns(run: Run, progress: Progress): Promise<RunResult> {
   const messages = await openConversation(run);
-  const memory = await searchMemory(run, messages);
+  const memory = await consultMemory(run, messages);
   const instructions = await instructionsOf(run);
   const system = systemPrompt(instructions, memory.notes);
   let usage: TokenUsage = {};
@@ -76,7 +76,7 @@ async function takeTurns(run: Run, progress: Progress): Promise<RunResult> {
   for (let turn = 1; ; turn += 1) {
     run.signal.throwIfAborted();
     run.budget.requireSome();
-    run.emit({ type: 'turn.start', turn, model: modelInUse(run.chain) });
+    run.emit({ type: 'turn.start', turn, model: candidateInUse(run.chain).modelId });
     addBeginning('agent.turn', `turn ${turn}`);
 
     const { answer, candidate } = await askChain(run.chain, { system, instructions, messages, tools: run.tools }, run);
@@ -134,7 +134,7 @@ async function openConversation(run: Run): Promise<Message[]> {
 }
 
 /** Looks for memories that fit the last thing the user said. */
-async function searchMemory(
+async function consultMemory(
   run: Run,
   messages: readonly Message[],
 ): Promise<{ readonly notes: string | undefined; readonly failed: boolean }> {
