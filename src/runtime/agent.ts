@@ -1,18 +1,16 @@
 import type { SpanContext } from '@opentelemetry/api';
 
-import { getRunContext, runIdAround, withRunContext, type RunContext } from '../telemetry/context.ts';
+import { getRunContext, runIdAround, withRunContext } from '../telemetry/context.ts';
 import { errorType } from '../telemetry/linked-errors.ts';
-import { newRunId } from '../telemetry/run-id.ts';
 import { traceAgent, type AgentSpan } from '../telemetry/spans.ts';
 import { agentTool } from './agent-tool.ts';
-import { createBudget } from './budget.ts';
 import { messageContent } from './content.ts';
 import { defined } from './defined.ts';
 import { BudgetExceededError, MaxDepthError, RunLimitError, RunTimeoutError } from './errors.ts';
 import { createEventQueue, guardedListener } from './events.ts';
 import { openHandoffs } from './handoff.ts';
 import { resolveLimits, type ResolvedLimits } from './limits.ts';
-import { currentLineage, isOver, withLineage, type Lineage } from './lineage.ts';
+import { createLineage, withLineage } from './lineage.ts';
 import { runLoop, type LoopSettings } from './loop.ts';
 import { resolveMemory } from './memory/recall.ts';
 import { createCandidate, type Candidate } from './models/candidate.ts';
@@ -23,7 +21,6 @@ import type {
   Agent,
   AgentEvent,
   AgentOptions,
-  LogListener,
   Message,
   RunInput,
   RunOptions,
@@ -134,13 +131,13 @@ function startRun(
     onExpired: (ms) => new RunTimeoutError(ms),
   });
   const { name, description, candidates, shouldFallback } = agent;
-  const outer = currentLineage();
-  const within = outer === undefined || isOver(outer) ? undefined : outer;
   const idAround = runIdAround();
-  const runId = idAround ?? within?.context.runId ?? newRunId();
   const known = defined({ user: options.user, conversationId: options.conversationId });
-  const onLog = options.onLog === undefined ? outer?.onLog : guardedListener(options.onLog, 'onLog');
-  const lineage = descend(within, { ...outer?.context, ...known, agent: name, runId }, limits, onLog);
+  const ownLog = options.onLog === undefined ? undefined : guardedListener(options.onLog, 'onLog');
+  const lineage = createLineage({ context: { ...known, agent: name }, runId: idAround, limits, onLog: ownLog });
+  const { onLog, budget, deepest } = lineage;
+  let { context } = lineage;
+  const { runId, depth } = context;
   /** Everything said on the way to the answer, once there is one. */
   let said: readonly Message[] = [];
   const { captureContent = agent.captureContent } = options;
@@ -153,7 +150,6 @@ function startRun(
     withhold: () => messageContent(said),
   };
   let spanContext: SpanContext | undefined;
-  let { context } = lineage;
   const log = onLog === undefined ? undefined : createRunLog(time, onLog, () => ({ run: context, span: spanContext }));
   const emit = (event: AgentEvent): void => {
     log?.(event);
@@ -165,14 +161,14 @@ function startRun(
     context = { ...context, ...defined(getRunContext() ?? {}) };
     whole.signal.throwIfAborted();
     emit({ type: 'run.start', runId, ...defined({ spanContext }) });
-    if (lineage.context.depth > lineage.deepest) throw new MaxDepthError(name, lineage.deepest);
+    if (depth > deepest) throw new MaxDepthError(name, deepest);
     const handoffs = openHandoffs(name, agent.handoffs());
     const result = await runLoop({
       ...agent,
       ...limits,
       tools: toolsByName(name, [...agent.tools.values(), ...handoffs.tools]),
       handoffs,
-      budget: lineage.budget,
+      budget,
       chain: { candidates, shouldFallback, fallbacks: 0 },
       context,
       history: options.history,
@@ -208,24 +204,6 @@ function startRun(
     }
   };
   return { result: execute(), abort: caller.abort };
-}
-
-/** What a run inherits from the run it begins in, and adds to it. */
-function descend(
-  outer: Lineage | undefined,
-  context: RunContext & { readonly agent: string; readonly runId: string },
-  limits: ResolvedLimits,
-  onLog: LogListener | undefined,
-): Lineage {
-  const depth = outer === undefined ? 0 : outer.context.depth + 1;
-  return {
-    context: { ...context, depth },
-    deepest: Math.min(outer?.deepest ?? Infinity, depth + limits.maxDepth),
-    budget: createBudget(context.agent, limits, outer?.budget),
-    onLog,
-    root: outer?.root ?? outer,
-    hasEnded: false,
-  };
 }
 
 function limitEvent(error: RunLimitError): AgentEvent {

@@ -1,7 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 import type { RunContext } from '../telemetry/context.ts';
-import type { Budget } from './budget.ts';
+import { newRunId } from '../telemetry/run-id.ts';
+import { createBudget, type Budget } from './budget.ts';
+import type { ResolvedLimits } from './limits.ts';
 import type { LogListener } from './types.ts';
 
 /** What a run hands down to the runs that begin inside it, by whichever way: as a tool, or called in one. */
@@ -16,16 +18,36 @@ export interface Lineage {
   hasEnded: boolean;
 }
 
+/** What a run brings along, which goes before what it inherits. */
+export interface Origin {
+  readonly context: RunContext & { readonly agent: string };
+  /** The id that is known around it. */
+  readonly runId: string | undefined;
+  readonly limits: ResolvedLimits;
+  readonly onLog: LogListener | undefined;
+}
+
 /** Limits hold without telemetry, and without it there is no context of OpenTelemetry to carry them. */
 const storage = new AsyncLocalStorage<Lineage>();
 
-/** The run the code that is running now is part of. */
-export function currentLineage(): Lineage | undefined {
-  return storage.getStore();
+/** Creates the lineage of a run that begins now, below the run the code that is running is part of. */
+export function createLineage({ context, runId, limits, onLog }: Origin): Lineage {
+  const around = storage.getStore();
+  // What ended runs have left behind is of the same user and conversation, and no part of them any more.
+  const outer = around === undefined || isOver(around) ? undefined : around;
+  const depth = outer === undefined ? 0 : outer.context.depth + 1;
+  return {
+    context: { ...around?.context, ...context, runId: runId ?? outer?.context.runId ?? newRunId(), depth },
+    deepest: Math.min(outer?.deepest ?? Infinity, depth + limits.maxDepth),
+    budget: createBudget(context.agent, limits, outer?.budget),
+    onLog: onLog ?? around?.onLog,
+    root: outer?.root ?? outer,
+    hasEnded: false,
+  };
 }
 
-/** Whether both a run and the one it began with have ended. What they have left behind is no part of them then. */
-export function isOver({ hasEnded, root }: Lineage): boolean {
+/** Whether both a run and the one it began with have ended. */
+function isOver({ hasEnded, root }: Lineage): boolean {
   return hasEnded && root?.hasEnded !== false;
 }
 
