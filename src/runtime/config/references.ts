@@ -1,7 +1,7 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 
-import { isRecord } from '../../telemetry/config/kinds.ts';
+import { isRecord } from '../fields.ts';
 import { KNOWN_PROVIDERS } from '../models/resolve.ts';
 import type { ConfigProblem } from './config-error.ts';
 import { pathName, valueAt, type ConfigDocument, type ConfigPath } from './document.ts';

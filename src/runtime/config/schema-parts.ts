@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { isRecord } from '../../telemetry/config/kinds.ts';
+import { isRecord } from '../fields.ts';
 
 type Schema = z.core.$ZodType;
 

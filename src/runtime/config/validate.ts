@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-import { describe, isRecord } from '../../telemetry/config/kinds.ts';
+import { describe } from '../../telemetry/config/kinds.ts';
+import { isRecord } from '../fields.ts';
 import type { ConfigProblem } from './config-error.ts';
 import { pathName, valueAt, type ConfigDocument, type ConfigPath } from './document.ts';
 import { hint } from './nearest.ts';
