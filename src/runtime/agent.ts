@@ -142,9 +142,11 @@ function startRun(
   let said: readonly Message[] = [];
   const { captureContent = agent.captureContent } = options;
   const span = {
-    // An id that is known around the run is no id of its own, and outlives it.
-    ...defined({ description, captureContent, runId: idAround === undefined ? runId : undefined }),
     name,
+    description,
+    captureContent,
+    // An id that is known around the run is no id of its own, and outlives it.
+    runId: idAround === undefined ? runId : undefined,
     signal: caller.signal,
     input: () => input,
     withhold: () => messageContent(said),

@@ -1,7 +1,6 @@
-import type { ChatRequest, ChatSpan, ChatSpanOptions, FallbackHop } from '../telemetry/spans.ts';
+import type { ChatRequest, ChatSpan, FallbackHop } from '../telemetry/spans.ts';
 import { traceChat } from '../telemetry/spans.ts';
 import { toolDefinitions } from './content.ts';
-import { defined } from './defined.ts';
 import { describeModelFailure, ModelTimeoutError, type ModelFailure } from './errors.ts';
 import type { Candidate, LoadedModel } from './models/candidate.ts';
 import type { ModelAnswer } from './models/answer.ts';
@@ -69,22 +68,25 @@ async function callModel(
     signal: callerSignal,
     messages: () => request.messages,
     toolDefinitions: () => toolDefinitions(request.tools),
-    ...systemContent(request),
+    systemInstructions: () => request.instructions,
+    // Besides the instructions it has notes from memory, which are content of the memory they came from.
+    withhold: () => request.system,
+    server: loading.status === 'loaded' ? loading.loaded.server : undefined,
   };
-  const server = loading.status === 'loaded' ? loading.loaded.server : undefined;
   let handedOut = false;
   const emit = (event: AgentEvent): void => {
     handedOut ||= event.type === 'text.delta';
     run.emit(event);
   };
   try {
-    const answer = await traceChat({ ...description, ...defined({ server }) }, async (chat) => {
+    const answer = await traceChat(description, async (chat) => {
       if (loading.status === 'failed') throw loading.error;
       const read = stream ? readStream : readWhole;
       const answer = await read(loading.loaded.model, options, { chat, emit, signal, callerSignal });
       const { id, model, usage, finishReason } = answer;
       chat.record({
-        ...defined({ id, model }),
+        id,
+        model,
         finishReasons: [finishReason],
         usage,
         output: () => ({ role: 'assistant', content: answer.parts }),
@@ -162,18 +164,7 @@ async function load(candidate: Candidate): Promise<Loading> {
   }
 }
 
-/** The instructions are recorded as they are; notes from memory are content of the memory they came from. */
-function systemContent({
-  system,
-  instructions,
-}: TurnRequest): Pick<ChatSpanOptions, 'systemInstructions' | 'withhold'> {
-  return {
-    ...(instructions === undefined ? undefined : { systemInstructions: () => instructions }),
-    withhold: () => system,
-  };
-}
-
 function chatRequest(settings: CallSettings): ChatRequest {
   const { providerOptions: _, maxOutputTokens, ...shared } = settings;
-  return defined({ ...shared, maxTokens: maxOutputTokens });
+  return { ...shared, maxTokens: maxOutputTokens };
 }

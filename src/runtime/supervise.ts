@@ -88,7 +88,7 @@ async function runOnce(time: Time, transport: Transport, options: SuperviseOptio
   const { receive, runsInFlight } = options;
   const scope = openScope(options.signal, time);
   const { signal } = scope;
-  const watched = { name: transport.name, signal, ...(runsInFlight === undefined ? undefined : { runsInFlight }) };
+  const watched = { name: transport.name, signal, runsInFlight };
   const grace = startGrace(signal, time);
   const wantedEnd = (): TransportEnd | undefined => {
     if (!signal.aborted) return undefined;

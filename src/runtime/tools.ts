@@ -132,8 +132,9 @@ async function executeToolCall(call: ToolCall, run: ToolRun): Promise<ToolOutcom
     const { description, attributes } = tool ?? {};
     output = await traceTool(
       {
-        ...defined({ description, attributes }),
         name: shownToolName(name),
+        description,
+        attributes,
         callId: id,
         signal: run.signal,
         arguments: () => call.input,
@@ -175,7 +176,7 @@ async function validArguments(tool: Tool, call: ToolCall): Promise<unknown> {
   if (result.issues === undefined) return result.value;
   const places = result.issues.map(({ path }) => knownPath(path, tool.jsonSchema)).filter((place) => place !== '');
   const problem = `do not fit its schema${places.length === 0 ? '' : ` at ${[...new Set(places)].join(', ')}`}`;
-  const issues = result.issues.map(({ path, message }) => `${issuePath(path) || 'input'}: ${message}`);
+  const issues = result.issues.map(({ path, message }) => `${segmentsOf(path).join('.') || 'input'}: ${message}`);
   throw new InvalidToolArgumentsError(tool.name, problem, issues);
 }
 
@@ -183,14 +184,13 @@ async function validArguments(tool: Tool, call: ToolCall): Promise<unknown> {
 function knownPath(path: StandardSchemaV1.Issue['path'], jsonSchema: JsonSchema): string {
   const schema = JSON.stringify(jsonSchema);
   const isKnown = (name: string): boolean => /^\d{1,9}$/.test(name) || schema.includes(`${JSON.stringify(name)}:`);
-  return (path ?? [])
-    .map((segment) => String(typeof segment === 'object' ? segment.key : segment))
+  return segmentsOf(path)
     .map((name) => (isKnown(name) ? name : '*'))
     .join('.');
 }
 
-function issuePath(path: StandardSchemaV1.Issue['path']): string {
-  return (path ?? []).map((segment) => String(typeof segment === 'object' ? segment.key : segment)).join('.');
+function segmentsOf(path: StandardSchemaV1.Issue['path']): readonly string[] {
+  return (path ?? []).map((segment) => String(typeof segment === 'object' ? segment.key : segment));
 }
 
 /** Longest error text a model is told: enough to learn from, too little to fill its context. */

@@ -54,8 +54,8 @@ export async function searchMemory(memory: Memory, query: string, run: Recalling
     onExpired: (ms) => new MemoryTimeoutError(store.id, ms),
   });
   try {
-    const { system } = store;
-    return await traceMemory({ ...defined({ system }), store: store.id, signal, query: () => query }, async (span) => {
+    const searched = { store: store.id, system: store.system, signal, query: () => query };
+    return await traceMemory(searched, async (span) => {
       const scopes = memory.scopes?.(run.context);
       const options = { ...defined({ scopes }), limit, signal: scope.signal };
       const found = await untilAborted(scope.signal, () => store.search(query, options));
