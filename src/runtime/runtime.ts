@@ -1,15 +1,22 @@
 import type { SpanContext } from '@opentelemetry/api';
 
-import { withRunContext } from '../telemetry/context.ts';
 import { errorType } from '../telemetry/linked-errors.ts';
+import {
+  answerMessage,
+  BUSY,
+  conversationKey,
+  say,
+  STOPPING,
+  type Answering,
+  type AnswerOptions,
+} from './answer-message.ts';
 import { defined } from './defined.ts';
 import { AgentNotFoundError } from './errors.ts';
 import { guardedListener } from './events.ts';
-import { holderOf } from './handoff.ts';
-import { createHolders, type Holders } from './holders.ts';
+import { createHolders } from './holders.ts';
 import { inProcessHistory } from './memory/history.ts';
-import { logEntry, logOver, type LogAbout } from './run-log.ts';
-import { openScope, untilAborted, whenAborted, type AbortScope } from './signals.ts';
+import { logEntry, type LogAbout } from './run-log.ts';
+import { openScope, untilAborted, whenAborted } from './signals.ts';
 import { superviseTransportWith, type OnCrash } from './supervise.ts';
 import { systemTime, type Time } from './time.ts';
 import type {
@@ -18,7 +25,6 @@ import type {
   IncomingMessage,
   LogEntry,
   LogListener,
-  RunResult,
   Transport,
   TransportState,
   TransportStatus,
@@ -97,29 +103,8 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   return createRuntimeWith(systemTime, options);
 }
 
-/** A message being answered. */
-interface Conversation {
-  readonly message: IncomingMessage;
-  /** What its history is kept under. */
-  readonly key: string;
-  readonly scope: AbortScope;
-  /** Absent when the message names its agent, which then answers, whoever has the conversation. */
-  readonly holders?: Holders;
-  /** Known once its run has started, when tracing is on. */
-  spanContext?: SpanContext;
-  /** What the person can be told to find the run by. */
-  reference?: string;
-  /** The person has the answer, also where the run was cut off meanwhile. */
-  isAnswered?: true;
-}
-
 /** Longest that words to those whose runs are cut off may take: they come over a network that may be down. */
 const FAREWELL_MS = 1_000;
-
-/** The part of the time to stop that is for such words. */
-function farewellWithin(timeoutMs: number): number {
-  return Math.min(FAREWELL_MS, timeoutMs / 5);
-}
 
 /** As many as conversations are kept by default: one that is forgotten begins with the agent that is asked first. */
 const MAX_HOLDERS = 1_000;
@@ -128,26 +113,17 @@ const MAX_HOLDERS = 1_000;
 export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime {
   const { transports, onCrash = 'stop', maxActive = 256, history = inProcessHistory() } = options;
   requireCount('maxActive', maxActive, 1);
-  requireObjects('agents', 'a runtime', options.agents);
-  for (const [index, agent] of options.agents.entries()) requireMethod(`agents[${index}] of a runtime`, agent, 'run');
-  requireObjects('transports', 'a runtime', transports);
-  for (const [index, { transport }] of transports.entries()) {
-    const what = `the transport of transports[${index}] of a runtime`;
-    requireObject(what, transport);
-    requireMethod(what, transport, 'start');
-  }
   const agents = agentsByName(options.agents);
-  for (const { agent } of transports) if (agent !== undefined) requireAgent(agents, agent);
+  requireTransports(transports, agents);
 
   const life = openScope(undefined, time);
-  const active = new Map<Conversation, Promise<void>>();
+  const active = new Map<Answering, Promise<void>>();
   /** The last message of each conversation that is being answered: the next one waits for it. */
   const tails = new Map<string, Promise<void>>();
-  const holders = createHolders(MAX_HOLDERS);
   const statuses = transports.map((registered) => statusOf(registered, { state: 'stopped' }));
   let working: Promise<void> | undefined;
   let isStopping = false;
-  const cutOff = new Set<Conversation>();
+  const cutOff = new Set<Answering>();
   let farewellEndsAt: number | undefined;
   const onLog = options.onLog === undefined ? undefined : guardedListener(options.onLog, 'onLog');
   const log = (level: LogEntry['level'], message: string, about: Omit<LogAbout, 'span'>): void => {
@@ -168,8 +144,11 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
     patience.close();
   };
 
-  const handle = async (asked: Asked, message: IncomingMessage): Promise<void> => {
-    const agent = requireAgent(agents, asked.agent);
+  const answerOptions: AnswerOptions = { history, holders: createHolders(MAX_HOLDERS), onLog, tell };
+
+  /** Has a message answered by the agent it names, else by the one its transport is registered with. */
+  const handle = async (message: IncomingMessage, named: string | undefined, ofTransport?: string): Promise<void> => {
+    const agent = requireAgent(agents, named ?? ofTransport);
     const refuse = (reason: string, words: string): Promise<void> => {
       const { transport, conversationId } = message;
       log('warn', 'message refused', { run: { agent: agent.name, transport, conversationId }, details: { reason } });
@@ -178,18 +157,22 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
     if (isStopping || life.signal.aborted) return refuse('stopping', STOPPING);
     if (active.size >= maxActive) return refuse('busy', BUSY);
     const key = conversationKey(agent, message);
-    const known = asked.isNamed ? undefined : { holders };
-    const conversation: Conversation = { message, key, scope: openScope(message.signal, time), ...known };
-    const answered = (tails.get(key) ?? Promise.resolve()).then(() =>
-      converse(agent, conversation, { history, onLog, tell }),
-    );
+    const answering: Answering = {
+      message,
+      isNamed: named !== undefined,
+      key,
+      scope: openScope(message.signal, time),
+      spanContext: undefined,
+      isAnswered: false,
+    };
+    const answered = (tails.get(key) ?? Promise.resolve()).then(() => answerMessage(agent, answering, answerOptions));
     tails.set(key, answered);
-    active.set(conversation, answered);
+    active.set(answering, answered);
     try {
       await answered;
     } finally {
-      active.delete(conversation);
-      conversation.scope.close();
+      active.delete(answering);
+      answering.scope.close();
       if (tails.get(key) === answered) tails.delete(key);
     }
   };
@@ -200,8 +183,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
         const { transport, agent } = registered;
         try {
           await superviseTransportWith(time, transport, {
-            receive: (message) =>
-              handle({ agent: message.agent ?? agent, isNamed: message.agent !== undefined }, message),
+            receive: (message) => handle(message, message.agent, agent),
             signal: life.signal,
             onCrash,
             runsInFlight: () => runsOf(transport.name),
@@ -228,14 +210,16 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
     !isStopping && !life.signal.aborted && statuses.every(({ state }) => state === 'running' || state === 'done');
 
   const runsOf = (transport: string): readonly SpanContext[] =>
-    [...active.keys()].flatMap((run) => (run.message.transport === transport ? (run.spanContext ?? []) : []));
+    [...active.keys()].flatMap(({ message, spanContext }) =>
+      message.transport === transport ? (spanContext ?? []) : [],
+    );
 
   const abortAll = (reason: unknown, farewellMs = FAREWELL_MS): void => {
     farewellEndsAt ??= time.elapsed() + farewellMs;
     life.abort(reason);
-    for (const conversation of active.keys()) {
-      if (!conversation.scope.signal.aborted) cutOff.add(conversation);
-      conversation.scope.abort(reason);
+    for (const answering of active.keys()) {
+      if (!answering.scope.signal.aborted) cutOff.add(answering);
+      answering.scope.abort(reason);
     }
   };
 
@@ -258,7 +242,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
   };
 
   return {
-    handle: (agent, message) => handle({ agent, isNamed: true }, message),
+    handle: (agent, message) => handle(message, agent),
     drain,
     status: () => ({ ready: isReady(), transports: [...statuses] }),
     start: async () => {
@@ -268,114 +252,18 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
     },
     stop: async ({ timeoutMs, reason = new DOMException('the runtime was stopped', 'AbortError') } = {}) => {
       requireTimeout('timeoutMs', timeoutMs);
-      const farewellMs = timeoutMs === undefined ? FAREWELL_MS : farewellWithin(timeoutMs);
+      // No more than a fifth of the time there is.
+      const farewellMs = Math.min(FAREWELL_MS, (timeoutMs ?? Infinity) / 5);
       if (timeoutMs !== undefined) await drainFor(timeoutMs - farewellMs);
       abortAll(reason, farewellMs);
       // What it ended with is for whoever called start.
       await working?.catch(() => {});
       await Promise.all(active.values());
-      const aborted = [...cutOff].filter(({ isAnswered }) => isAnswered !== true).length;
+      const aborted = [...cutOff].filter(({ isAnswered }) => !isAnswered).length;
       log('info', 'runtime stopped', { run: {}, details: { aborted } });
       return { aborted };
     },
   };
-}
-
-/** Whom a message is for. */
-interface Asked {
-  readonly agent: string | undefined;
-  /** Whether the message says so, and not the transport it came over. */
-  readonly isNamed: boolean;
-}
-
-/**
- * What a conversation is known by. Its id alone would not do: over HTTP whoever asks may choose it, and could choose
- * that of a conversation another agent has, or that somebody has over another transport.
- */
-function conversationKey(agent: Agent, { transport, conversationId }: IncomingMessage): string {
-  return JSON.stringify([agent.name, transport, conversationId]);
-}
-
-const STOPPING = 'I am shutting down. Please try again in a moment.';
-const BUSY = 'I am busy right now. Please try again in a moment.';
-const NO_ANSWER = 'I have no answer to that.';
-
-/** A failure in the words of a person who did not cause it. Error texts can hold anything, so none is shown. */
-function apology(reference: string | undefined): string {
-  const hint = reference === undefined ? '' : ` If you report it, please mention ${reference}.`;
-  return `Something went wrong and I could not answer.${hint}`;
-}
-
-interface ConverseOptions {
-  readonly history: ConversationHistory;
-  readonly onLog: LogListener | undefined;
-  /** Has something said that is not an answer, in bounded time. */
-  readonly tell: (message: IncomingMessage, speak: () => Promise<void>) => Promise<void>;
-}
-
-/**
- * Answers one message inside one run, from loading the history to sending the answer, so that whatever
- * fails on the way is a failure of that run.
- */
-async function converse(
-  agent: Agent,
-  conversation: Conversation,
-  { history, onLog, tell }: ConverseOptions,
-): Promise<void> {
-  const { message, key, scope, holders } = conversation;
-  const { text, conversationId, userId, transport, onEvent, stream = onEvent !== undefined } = message;
-  const holder = holders?.of(key) ?? agent;
-  /** Still on its way when the run is cut off meanwhile. */
-  let answering: Promise<void> | undefined;
-  let isOver = false;
-  const deliver = async (result: RunResult): Promise<void> => {
-    const next = holderOf(result) ?? holder;
-    await history.save(key, result.messages);
-    holders?.set(key, next === agent ? undefined : next);
-    // Whoever names agents goes on with the one that has the conversation, who must know what was said.
-    if (holders === undefined && next !== agent) await history.save(conversationKey(next, message), result.messages);
-    // The person was told something else while the history was slow.
-    if (isOver) return;
-    answering = message.reply(result.text === '' ? NO_ANSWER : result.text);
-    await answering;
-    conversation.isAnswered = true;
-  };
-  try {
-    await withRunContext({ transport }, () =>
-      holder.run(text, {
-        user: userId === undefined ? undefined : { id: userId },
-        onLog: logOver(transport, onLog),
-        conversationId,
-        signal: scope.signal,
-        history: () => history.load(key),
-        stream,
-        onEvent: (event) => {
-          if (event.type === 'run.start') {
-            Object.assign(conversation, defined({ spanContext: event.spanContext }));
-            conversation.reference = event.spanContext?.traceId ?? event.runId;
-          }
-          return onEvent?.(event);
-        },
-        deliver,
-      }),
-    );
-  } catch {
-    // It is recorded on the run's span. Who has called their run off waits for no answer.
-    isOver = true;
-    if (message.signal?.aborted === true) return;
-    const words = scope.signal.aborted ? STOPPING : apology(conversation.reference);
-    // An answer that gets through all the same is the last word.
-    await tell(message, () => answering?.catch(() => say(message, words)) ?? say(message, words));
-  }
-}
-
-/** Says something that is not an answer. When not even that gets through there is nobody left to tell. */
-async function say(message: IncomingMessage, text: string): Promise<void> {
-  try {
-    await message.reply(text);
-  } catch {
-    return;
-  }
 }
 
 function statusOf(
@@ -386,12 +274,24 @@ function statusOf(
 }
 
 function agentsByName(agents: readonly Agent[]): ReadonlyMap<string, Agent> {
+  requireObjects('agents', 'a runtime', agents);
   const byName = new Map<string, Agent>();
-  for (const agent of agents) {
+  for (const [index, agent] of agents.entries()) {
+    requireMethod(`agents[${index}] of a runtime`, agent, 'run');
     if (byName.has(agent.name)) throw new TypeError(`two agents are called ${agent.name}`);
     byName.set(agent.name, agent);
   }
   return byName;
+}
+
+function requireTransports(transports: RuntimeOptions['transports'], agents: ReadonlyMap<string, Agent>): void {
+  requireObjects('transports', 'a runtime', transports);
+  for (const [index, { transport, agent }] of transports.entries()) {
+    const what = `the transport of transports[${index}] of a runtime`;
+    requireObject(what, transport);
+    requireMethod(what, transport, 'start');
+    if (agent !== undefined) requireAgent(agents, agent);
+  }
 }
 
 function requireAgent(agents: ReadonlyMap<string, Agent>, name: string | undefined): Agent {
