@@ -2,9 +2,12 @@
 export interface Arrivals {
   /** To be called whenever a list that may be waited for has grown. */
   arrived(): void;
-  /** Resolves with a copy of `list` once it holds `count`; rejects after `timeoutMs` with a sentence that says how many came. */
-  wait<Item>(what: string, list: readonly Item[], count: number, timeoutMs: number): Promise<readonly Item[]>;
-  /** Rejects every wait still open. */
+  /**
+   * Resolves with a copy of `list` once it holds `count`; rejects after `timeoutMs`, if that is given, with a sentence that
+   * says how many came.
+   */
+  wait<Item>(what: string, list: readonly Item[], count: number, timeoutMs?: number): Promise<readonly Item[]>;
+  /** Rejects every wait still open, and every one that would begin later. */
   close(): void;
 }
 
@@ -13,9 +16,12 @@ interface Wait {
   give(reason: string): void;
 }
 
+const CLOSED = 'until the server was closed';
+
 /** `explain` ends the sentence of a rejection with what else is known, such as the last answer. */
-export function createArrivals(explain: () => string): Arrivals {
+export function createArrivals(explain: () => string = () => ''): Arrivals {
   const waits = new Set<Wait>();
+  let isClosed = false;
   return {
     arrived() {
       for (const wait of waits) wait.check();
@@ -37,16 +43,19 @@ export function createArrivals(explain: () => string): Arrivals {
             reject(new Error(`Waited for ${count} ${what} ${reason}, and ${list.length} came${explain()}.`));
           },
         };
-        const timer = setTimeout(() => wait.give(`for ${timeoutMs} ms`), timeoutMs);
+        const timer =
+          timeoutMs === undefined ? undefined : setTimeout(() => wait.give(`for ${timeoutMs} ms`), timeoutMs);
         waits.add(wait);
         wait.check();
+        if (isClosed) wait.give(CLOSED);
       });
       // A test that failed before it awaited this must not also die of an unhandled rejection at close.
       arrival.catch(() => {});
       return arrival;
     },
     close() {
-      for (const wait of waits) wait.give('until the server was closed');
+      isClosed = true;
+      for (const wait of waits) wait.give(CLOSED);
     },
   };
 }

@@ -8,6 +8,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { text as readAll } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 
+import { createArrivals } from '../receiver/arrivals.ts';
 import { listenOnLoopback } from '../receiver/loopback-server.ts';
 import {
   closingFrames,
@@ -124,8 +125,9 @@ const DEFAULT_USAGE: StubUsage = { inputTokens: 10, outputTokens: 5 };
 
 /** Starts a provider that follows `script` on a free loopback port. */
 export async function startStubProvider(script: StubProviderScript): Promise<StubProvider> {
-  const arrived = createLog<StubRequest>();
-  const aborted = createLog<StubRequest>();
+  const requests: StubRequest[] = [];
+  const aborted: StubRequest[] = [];
+  const arrivals = createArrivals();
   const turns = new Map<string, number>();
   let answers = 0;
   let toolCalls = 0;
@@ -179,9 +181,11 @@ export async function startStubProvider(script: StubProviderScript): Promise<Stu
       gone.abort();
       if (response.writableFinished || exchange.broken || closed) return;
       request.abortedByClient = true;
-      aborted.add(request);
+      aborted.push(request);
+      arrivals.arrived();
     });
-    arrived.add(request);
+    requests.push(request);
+    arrivals.arrived();
 
     const turn = await nextTurn(request);
     try {
@@ -209,17 +213,22 @@ export async function startStubProvider(script: StubProviderScript): Promise<Stu
     return planned[turn] ?? { type: 'status', status: 400, body };
   }
 
+  function waitFor(what: string, list: readonly StubRequest[], count: number): Promise<StubRequest> {
+    const request = arrivals.wait(what, list, count).then((arrived) => arrived[count - 1]!);
+    // A test that failed before it awaited this must not also die of an unhandled rejection at close.
+    request.catch(() => {});
+    return request;
+  }
+
   return {
     origin: server.origin,
     baseUrl: `${server.origin}/v1`,
-    requests: arrived.items,
-    waitForRequest: (count = 1) => arrived.waitFor(count),
-    waitForAbort: (count = 1) => aborted.waitFor(count),
+    requests,
+    waitForRequest: (count = 1) => waitFor('requests', requests, count),
+    waitForAbort: (count = 1) => waitFor('aborted requests', aborted, count),
     close: () => {
       closed = true;
-      const reason = new Error('The stub provider was closed before that happened.');
-      arrived.stop(reason);
-      aborted.stop(reason);
+      arrivals.close();
       return server.close();
     },
   };
@@ -353,43 +362,4 @@ function parseBody(text: string): StubRequestBody | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Things that happened, and the promises of those who wait for the next ones. */
-interface Log<T> {
-  readonly items: readonly T[];
-  add(item: T): void;
-  waitFor(count: number): Promise<T>;
-  stop(reason: Error): void;
-}
-
-function createLog<T>(): Log<T> {
-  const items: T[] = [];
-  const waiting = new Map<(item: T) => void, { count: number; reject: (reason: Error) => void }>();
-  let stopped: Error | undefined;
-  return {
-    items,
-    add: (item) => {
-      items.push(item);
-      for (const [resolve, { count }] of waiting) {
-        if (count !== items.length) continue;
-        waiting.delete(resolve);
-        resolve(item);
-      }
-    },
-    waitFor: (count) => {
-      const past = items[count - 1];
-      if (past !== undefined) return Promise.resolve(past);
-      if (stopped !== undefined) return Promise.reject(stopped);
-      const next = new Promise<T>((resolve, reject) => waiting.set(resolve, { count, reject }));
-      // A test that failed before it awaited this must not also die of an unhandled rejection at close.
-      next.catch(() => {});
-      return next;
-    },
-    stop: (reason) => {
-      stopped = reason;
-      for (const { reject } of waiting.values()) reject(reason);
-      waiting.clear();
-    },
-  };
 }

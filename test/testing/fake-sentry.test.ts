@@ -549,6 +549,14 @@ describe('waiting', () => {
     );
   });
 
+  test('for what can no longer come ends at once', async () => {
+    const sentry = await start();
+    await sentry.close();
+
+    await expect(sentry.waitForRequests(1)).rejects.toThrow('until the server was closed');
+    expect(await sentry.waitForRequests(0)).toEqual([]);
+  });
+
   test('that nobody looks at any more, as after an assertion that failed, ends in silence', async () => {
     const unhandled = watchRejections();
     const sentry = await start();

@@ -313,7 +313,7 @@ describe('a provider that hangs', () => {
 
     expect(await answer).toMatchObject({ name: 'AI_APICallError' });
     expect(await wait).toMatchObject({
-      message: 'The stub provider was closed before that happened.',
+      message: 'Waited for 1 aborted requests until the server was closed, and 0 came.',
     });
     expect(request.abortedByClient).toBe(false);
     await expect(fetch(provider.origin)).rejects.toThrow('fetch failed');
