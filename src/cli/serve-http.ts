@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
+import { listen } from '../receiver/listen.ts';
 import { loopbackRefusal } from '../receiver/loopback-guard.ts';
 
 export interface ServeHttpOptions {
@@ -33,9 +34,6 @@ const TCP_KEEP_ALIVE_MS = 30_000;
 export async function serveHttp(options: ServeHttpOptions): Promise<void> {
   const { fetch, port, host = '127.0.0.1', allowedHosts = [], signal, onListening } = options;
   const { stallTimeoutMs = 60_000, closeGraceMs = 4_000 } = options;
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new RangeError(`Expected port to be an integer from 0 to 65535, got ${port}.`);
-  }
   const { getRequestListener } = await import('@hono/node-server');
   const listener = getRequestListener(fetch, {
     hostname: host,
@@ -72,10 +70,9 @@ export async function serveHttp(options: ServeHttpOptions): Promise<void> {
       void listener(request, response);
     },
   );
-  await listen(server, port, host);
-  const { address, ...reached } = addressOf(server, host);
-  isGuarded = isLoopback(address);
-  onListening?.(reached);
+  const bound = await listen(server, port, host);
+  isGuarded = isLoopback(bound.address);
+  onListening?.({ port: bound.port, origin: `http://${host.includes(':') ? `[${host}]` : host}:${bound.port}` });
   await untilClosed(server, signal, closeGraceMs);
 }
 
@@ -114,26 +111,6 @@ function isLoopback(address: string): boolean {
   return address === '::1' || /^(?:::ffff:)?127\./.test(address);
 }
 
-function listen(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(port, host, error)));
-    server.listen(port, host, () => resolve());
-  });
-}
-
-interface BoundAddress {
-  readonly address: string;
-  readonly port: number;
-  readonly origin: string;
-}
-
-function addressOf(server: Server, host: string): BoundAddress {
-  const bound = server.address();
-  if (bound === null || typeof bound === 'string') throw new Error(`The server on ${host} has no port.`);
-  const { address, port } = bound;
-  return { address, port, origin: `http://${host.includes(':') ? `[${host}]` : host}:${port}` };
-}
-
 function untilClosed(server: Server, signal: AbortSignal, closeGraceMs: number): Promise<void> {
   const unused = unusedConnections(server);
   return new Promise((resolve, reject) => {
@@ -163,20 +140,4 @@ function unusedConnections(server: Server): ReadonlySet<Socket> {
   });
   server.on('request', ({ socket }) => unused.delete(socket));
   return unused;
-}
-
-function listenError(port: number, host: string, cause: NodeJS.ErrnoException): Error {
-  switch (cause.code) {
-    case 'EADDRINUSE':
-      return new Error(`Port ${port} on ${host} is already in use: stop the program that has it, or choose another.`, {
-        cause,
-      });
-    case 'EACCES':
-      return new Error(`Port ${port} on ${host} needs more rights than this process has.`, { cause });
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return new Error(`${host} is no address of this machine: 127.0.0.1 or 0.0.0.0 are.`, { cause });
-    default:
-      return new Error(`Port ${port} on ${host} cannot be listened on: ${cause.message}.`, { cause });
-  }
 }

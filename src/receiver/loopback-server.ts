@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 
 import { sendAnswer } from './http-answer.ts';
+import { listen } from './listen.ts';
 
 /** An HTTP server only this machine can reach. */
 export interface LoopbackServer {
@@ -20,9 +21,6 @@ const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 
 /** Starts a server on 127.0.0.1; port 0 takes a free one. Rejects with one sentence when the port cannot be had. */
 export async function listenOnLoopback(port: number, handle: RequestHandler): Promise<LoopbackServer> {
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new RangeError(`Expected port to be an integer from 0 to 65535, got ${port}.`);
-  }
   const server = createServer(
     { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS },
     (request, response) => {
@@ -33,13 +31,7 @@ export async function listenOnLoopback(port: number, handle: RequestHandler): Pr
       });
     },
   );
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(port, error)));
-    server.listen(port, HOST, resolve);
-  });
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error(`The server on ${HOST} has no port.`);
-
+  const address = await listen(server, port, HOST);
   let closed: Promise<void> | undefined;
   return {
     port: address.port,
@@ -52,17 +44,4 @@ export async function listenOnLoopback(port: number, handle: RequestHandler): Pr
       return closed;
     },
   };
-}
-
-function listenError(port: number, cause: NodeJS.ErrnoException): Error {
-  if (cause.code === 'EADDRINUSE') {
-    return new Error(
-      `Port ${port} on ${HOST} is already in use: stop the program that has it, or choose another port.`,
-      { cause },
-    );
-  }
-  if (cause.code === 'EACCES') {
-    return new Error(`Port ${port} on ${HOST} needs more rights than this process has.`, { cause });
-  }
-  return new Error(`Port ${port} on ${HOST} cannot be listened on: ${cause.message}.`, { cause });
 }

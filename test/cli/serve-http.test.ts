@@ -162,7 +162,7 @@ test('a port that cannot be had is said in one sentence', async () => {
   const signal = new AbortController().signal;
 
   expect(await rejection(serveHttp({ fetch: hello, port, signal }))).toMatchObject({
-    message: `Port ${port} on 127.0.0.1 is already in use: stop the program that has it, or choose another.`,
+    message: `Port ${port} on 127.0.0.1 is already in use: stop the program that has it, or choose another port.`,
   });
   expect(await rejection(serveHttp({ fetch: hello, port: 0, host: '192.0.2.1', signal }))).toMatchObject({
     message: '192.0.2.1 is no address of this machine: 127.0.0.1 or 0.0.0.0 are.',
