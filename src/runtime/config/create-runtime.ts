@@ -1,4 +1,3 @@
-import { defined } from '../defined.ts';
 import { createRuntime, type Runtime, type RuntimeOptions, type RuntimeStatus } from '../runtime.ts';
 import { cliTransport } from '../transports/cli.ts';
 import { slackTransport } from '../transports/slack.ts';
@@ -17,13 +16,13 @@ export interface CreateRuntimeOptions extends ConfigOptions {
    * Serves HTTP, as `listen` of `httpTransport` does. With it every agent answers over HTTP, whatever its transport
    * is, and none at the command line: nobody sits in front of a server. Without it no agent answers over HTTP.
    */
-  readonly listen?: NonNullable<HttpTransportOptions['listen']> | undefined;
+  readonly listen?: HttpTransportOptions['listen'];
   /** What `/readyz` says besides how the runtime is. */
-  readonly status?: NonNullable<HttpTransportOptions['status']> | undefined;
+  readonly status?: HttpTransportOptions['status'];
   /** Whether memory files that are not there yet are made now, and not when they are first needed. Default: true. */
   readonly makeMemoryFiles?: boolean | undefined;
   /** Told what happens, as lines of a log. */
-  readonly onLog?: NonNullable<RuntimeOptions['onLog']> | undefined;
+  readonly onLog?: RuntimeOptions['onLog'];
 }
 
 /** The runtime of a configuration file. The memories of its agents are closed when it has stopped. */
@@ -49,7 +48,7 @@ export async function createConfiguredRuntime(
     const transports = [...http, ...own];
     const runtime: Runtime = createRuntime({
       ...config.runtime,
-      ...defined({ onLog: options.onLog }),
+      onLog: options.onLog,
       agents,
       transports,
     });
@@ -91,7 +90,8 @@ function httpOptions(
 ): HttpTransportOptions {
   const { basePath, corsOrigins, eventSource, maxBodyBytes, bodyTimeoutMs, heartbeatMs } = config.http;
   return {
-    ...defined({ listen, token: tokenOf(config, environment) }),
+    listen,
+    token: tokenOf(config, environment),
     status: () => {
       const { ready, transports } = statusOfAll();
       const { ready: isMoreReady = true, ...more } = status?.() ?? {};

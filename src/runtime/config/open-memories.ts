@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-import { defined } from '../defined.ts';
 import { importPackage } from '../import-package.ts';
 import { inProcessMemory } from '../memory/in-process.ts';
 import { MemoryFileError } from '../memory/memory-file-error.ts';
@@ -52,7 +51,7 @@ export async function openMemories(
       if (failure !== undefined) notice(memory, `${failure}; until then runs go on without it`);
     }
     const scopes = scope === undefined ? undefined : SCOPES[scope];
-    memories.set(agent, { store, ...defined({ limit, timeoutMs, scopes }) });
+    memories.set(agent, { store, limit, timeoutMs, scopes });
   }
   return {
     of: (agent) => memories.get(agent),

@@ -38,7 +38,7 @@ export function problemResponse(problem: Problem): Response {
 
 /** The body of an answer that is no success, and the data of an event that says the same. */
 export function problemBody({ type, message, traceId }: Problem): unknown {
-  return { error: { type, message, ...(traceId === undefined ? {} : { traceId }) } };
+  return { error: { type, message, traceId } };
 }
 
 export function traceIdHeader(traceId: string | undefined): Record<string, string> {

@@ -7,7 +7,7 @@ export interface Problem {
   /** For people: one sentence. */
   readonly message: string;
   /** By which the run that failed can be found. */
-  readonly traceId?: string;
+  readonly traceId?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
 }
 

@@ -1,5 +1,4 @@
 /** What a client is told of a run: all of it at its end, or what happens as it happens. */
-import { defined } from '../defined.ts';
 import type { Time } from '../time.ts';
 import type { AgentEvent } from '../types.ts';
 import { eventsResponse, jsonResponse, problemBody, problemResponse, traceIdHeader } from './http-answer.ts';
@@ -65,8 +64,7 @@ function publicEvent(event: AgentEvent, conversationId: string): ServerSentEvent
   switch (event.type) {
     case 'run.start': {
       const { runId, spanContext } = event;
-      const data = { runId, conversationId, ...defined({ traceId: spanContext?.traceId }) };
-      return { event: event.type, id: runId, data };
+      return { event: event.type, id: runId, data: { runId, conversationId, traceId: spanContext?.traceId } };
     }
     case 'text.reset':
       return { event: event.type, data: {} };
@@ -91,7 +89,7 @@ type Answered = Extract<RunOutcome, { readonly status: 'answered' }>;
 
 function answerBody({ text, run, result }: Answered, conversationId: string): unknown {
   const { agent, model, finishReason, turns, usage } = result ?? {};
-  return { text, conversationId, ...run, ...defined({ agent, model, finishReason, turns, usage }) };
+  return { text, conversationId, ...run, agent, model, finishReason, turns, usage };
 }
 
 function problemOf(outcome: Exclude<RunOutcome, Answered>): Problem {
@@ -99,8 +97,8 @@ function problemOf(outcome: Exclude<RunOutcome, Answered>): Problem {
     case 'not-begun':
       return outcome.isStopping ? STOPPING : BUSY;
     case 'aborted':
-      return { ...STOPPING, ...defined({ traceId: outcome.run.traceId }) };
+      return { ...STOPPING, traceId: outcome.run.traceId };
     case 'failed':
-      return { ...FAILED, ...defined({ traceId: outcome.run?.traceId }) };
+      return { ...FAILED, traceId: outcome.run?.traceId };
   }
 }

@@ -2,15 +2,19 @@
 import { context as contextApi, createContextKey, trace, type Context } from '@opentelemetry/api';
 
 import { continueTrace } from '../../telemetry/propagation.ts';
-import { defined } from '../defined.ts';
 import { whenAborted } from '../signals.ts';
 import type { AgentEvent, IncomingMessage, RunResult } from '../types.ts';
 import type { Question } from './http-request.ts';
 
 /** What became of a run. */
 export type RunOutcome =
-  | { readonly status: 'answered'; readonly text: string; readonly run: RunStart; readonly result?: RunResult }
-  | { readonly status: 'failed'; readonly run?: RunStart }
+  | {
+      readonly status: 'answered';
+      readonly text: string;
+      readonly run: RunStart;
+      readonly result: RunResult | undefined;
+    }
+  | { readonly status: 'failed'; readonly run: RunStart | undefined }
   /** By the client that left, or because the runtime was stopped. */
   | { readonly status: 'aborted'; readonly run: RunStart }
   /** It never began: there is too much to do, or the runtime is stopping. */
@@ -19,7 +23,7 @@ export type RunOutcome =
 /** By which a run can be found. */
 export interface RunStart {
   readonly runId: string;
-  readonly traceId?: string;
+  readonly traceId: string | undefined;
 }
 
 export interface HttpRun {
@@ -68,7 +72,7 @@ export function startHttpRun(request: Request, options: HttpRunOptions): HttpRun
     onEvent: (event) => {
       switch (event.type) {
         case 'run.start':
-          run = { runId: event.runId, ...defined({ traceId: event.spanContext?.traceId }) };
+          run = { runId: event.runId, traceId: event.spanContext?.traceId };
           begin(run);
           break;
         case 'run.end':
@@ -92,7 +96,7 @@ export function startHttpRun(request: Request, options: HttpRunOptions): HttpRun
     if (run === undefined) return { status: 'not-begun', isStopping: isStopping() };
     if (failure?.aborted === true) return { status: 'aborted', run };
     if (failure !== undefined || reply === undefined) return { status: 'failed', run };
-    return { status: 'answered', text: reply, run, ...defined({ result }) };
+    return { status: 'answered', text: reply, run, result };
   };
   const handle = async (): Promise<RunOutcome> => {
     try {
@@ -101,7 +105,7 @@ export function startHttpRun(request: Request, options: HttpRunOptions): HttpRun
     } catch (error) {
       // Whoever receives messages does not reject, unless it was given an agent it does not know.
       process.emitWarning(`a message could not be handed to agent ${agent}: ${String(error)}`, 'FaultlineWarning');
-      return { status: 'failed', ...defined({ run }) };
+      return { status: 'failed', run };
     } finally {
       stopFollowing();
       begin(run);
