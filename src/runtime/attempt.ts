@@ -117,8 +117,7 @@ async function readWhole(model: ModelLike, options: object, call: Call): Promise
   return withFailedReason(call, () => {
     const answer = readAnswer(result, { onKnown: (known) => chat.record(known) });
     for (const part of answer.parts) {
-      if (part.type === 'reasoning' && part.text !== '') emit({ type: 'reasoning.delta', text: part.text });
-      if (part.type === 'text' && part.text !== '') emit({ type: 'text.delta', text: part.text });
+      if (part.type !== 'tool-call' && part.text !== '') emit({ type: `${part.type}.delta`, text: part.text });
     }
     return answer;
   });
@@ -130,8 +129,7 @@ async function readStream(model: ModelLike, options: object, call: Call): Promis
   return withFailedReason(call, () =>
     readStreamedAnswer(streaming, signal, {
       onFirstPart: () => chat.firstChunk(),
-      onText: (text) => emit({ type: 'text.delta', text }),
-      onReasoning: (text) => emit({ type: 'reasoning.delta', text }),
+      onPiece: (type, text) => emit({ type: `${type}.delta`, text }),
       // Recorded at once, because an answer that is cut or refused has no end to record it at.
       onKnown: (known) => chat.record(known),
     }),

@@ -9,7 +9,7 @@ import {
 } from '../../src/runtime/models/normalize.ts';
 import { rejection } from './support/agents.ts';
 
-const silent: AnswerListener = { onFirstPart() {}, onText() {}, onReasoning() {}, onKnown() {} };
+const silent: AnswerListener = { onFirstPart() {}, onPiece() {}, onKnown() {} };
 
 function readAnswer(result: unknown): ModelAnswer {
   return readAnswerWith(result, silent);

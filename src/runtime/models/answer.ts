@@ -53,26 +53,22 @@ export function createAnswerBuilder(): AnswerBuilder {
   const toolCalls: ToolCall[] = [];
 
   const keyOf = (type: TextBlock['type'], piece: Fields): string => `${type} ${String(piece['id'])}`;
-  const addPiece = (type: TextBlock['type'], piece: Fields): string => {
-    const key = keyOf(type, piece);
-    let block = open.get(key);
-    if (block === undefined) {
-      block = { type, text: '' };
-      open.set(key, block);
-      parts.push(block);
-    }
-    const delta = text(piece['delta']) ?? '';
-    block.text += delta;
-    keepMetadata(block, piece);
-    return delta;
-  };
 
   return {
-    addPiece,
-    closeBlock: (type, piece) => {
-      addPiece(type, piece);
-      open.delete(keyOf(type, piece));
+    addPiece: (type, piece) => {
+      const key = keyOf(type, piece);
+      let block = open.get(key);
+      if (block === undefined) {
+        block = { type, text: '' };
+        open.set(key, block);
+        parts.push(block);
+      }
+      const delta = text(piece['delta']) ?? '';
+      block.text += delta;
+      keepMetadata(block, piece);
+      return delta;
     },
+    closeBlock: (type, piece) => void open.delete(keyOf(type, piece)),
     addWhole: (part) => {
       switch (part['type']) {
         case 'text':

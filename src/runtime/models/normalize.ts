@@ -5,7 +5,7 @@
 import { defined } from '../defined.ts';
 import { ModelResponseError, isAiSdkError } from '../errors.ts';
 import { untilAborted } from '../signals.ts';
-import { createAnswerBuilder, unreadable, type AnswerIdentity, type ModelAnswer } from './answer.ts';
+import { createAnswerBuilder, unreadable, type AnswerIdentity, type ModelAnswer, type TextBlock } from './answer.ts';
 import { fields, isRecord, text, type Fields } from '../fields.ts';
 
 /** What is known of an answer before it is known whether there will be one. */
@@ -31,8 +31,7 @@ export function readAnswer(result: unknown, { onKnown }: Pick<AnswerListener, 'o
 export interface AnswerListener {
   /** The first part of the answer itself has arrived. */
   onFirstPart(): void;
-  onText(text: string): void;
-  onReasoning(text: string): void;
+  onPiece(type: TextBlock['type'], text: string): void;
   onKnown(known: KnownOfAnswer): void;
 }
 
@@ -56,6 +55,12 @@ export async function readStreamedAnswer(
     if (!begun) listener.onFirstPart();
     begun = true;
   };
+  const addPiece = (type: TextBlock['type'], piece: Fields): void => {
+    const added = builder.addPiece(type, piece);
+    if (added === '') return;
+    begin();
+    listener.onPiece(type, added);
+  };
   try {
     for (;;) {
       const { done, value } = await untilAborted(signal, () => reader.read());
@@ -63,30 +68,20 @@ export async function readStreamedAnswer(
       const part = fields(value);
       hasPieces ||= /^(?:text|reasoning|tool)-/.test(text(part['type']) ?? '');
       switch (part['type']) {
-        case 'text-delta': {
-          const added = builder.addPiece('text', part);
-          if (added === '') break;
-          begin();
-          listener.onText(added);
-          break;
-        }
-        case 'reasoning-delta': {
-          const added = builder.addPiece('reasoning', part);
-          if (added === '') break;
-          begin();
-          listener.onReasoning(added);
-          break;
-        }
         case 'text-start':
-          builder.addPiece('text', part);
+        case 'text-delta':
+          addPiece('text', part);
           break;
         case 'text-end':
+          addPiece('text', part);
           builder.closeBlock('text', part);
           break;
         case 'reasoning-start':
-          builder.addPiece('reasoning', part);
+        case 'reasoning-delta':
+          addPiece('reasoning', part);
           break;
         case 'reasoning-end':
+          addPiece('reasoning', part);
           builder.closeBlock('reasoning', part);
           break;
         case 'tool-input-start':
