@@ -1,9 +1,10 @@
 import type { ChatRequest, ChatSpan, FallbackHop } from '../telemetry/spans.ts';
 import { traceChat } from '../telemetry/spans.ts';
 import { toolDefinitions } from './content.ts';
-import { describeModelFailure, ModelTimeoutError, type ModelFailure } from './errors.ts';
+import { ModelTimeoutError } from './errors.ts';
 import type { Candidate, LoadedModel } from './models/candidate.ts';
 import type { ModelAnswer } from './models/answer.ts';
+import { describeModelFailure, type ModelFailure } from './models/failure.ts';
 import { readAnswer, readStreamedAnswer } from './models/normalize.ts';
 import { callOptions, modelName, type TurnRequest } from './models/prompt.ts';
 import { openScope, untilAborted } from './signals.ts';

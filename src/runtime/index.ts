@@ -98,10 +98,9 @@ export {
   ToolResultError,
   ToolTimeoutError,
   type ModelAttempt,
-  type ModelFailure,
-  type ModelFailureKind,
   type RunLimit,
 } from './errors.ts';
+export type { ModelFailure, ModelFailureKind } from './models/failure.ts';
 export { TransportExitedError } from '../telemetry/spans.ts';
 
 // Messages

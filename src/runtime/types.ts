@@ -9,7 +9,8 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { TokenUsage } from '../telemetry/attributes/usage.ts';
 import type { CaptureContent } from '../telemetry/content/policy.ts';
 import type { RunContext, User } from '../telemetry/context.ts';
-import type { ModelFailure, RunLimit } from './errors.ts';
+import type { RunLimit } from './errors.ts';
+import type { ModelFailure } from './models/failure.ts';
 
 // --- Messages. Part names are those of the AI SDK's prompts, so that histories travel both ways.
 

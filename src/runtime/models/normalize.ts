@@ -3,10 +3,11 @@
  * `unknown` into one shape, or refused with a `ModelResponseError`.
  */
 import { defined } from '../defined.ts';
-import { ModelResponseError, isAiSdkError } from '../errors.ts';
+import { ModelResponseError } from '../errors.ts';
 import { untilAborted } from '../signals.ts';
 import { createAnswerBuilder, unreadable, type AnswerIdentity, type ModelAnswer, type TextBlock } from './answer.ts';
 import { fields, isRecord, text, type Fields } from '../fields.ts';
+import { isAiSdkError } from './failure.ts';
 
 /** What is known of an answer before it is known whether there will be one. */
 export interface KnownOfAnswer extends AnswerIdentity {
