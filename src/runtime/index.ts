@@ -5,7 +5,7 @@
 
 // Building agents
 export { createAgent } from './agent.ts';
-export { defineTool, type ToolDefinition } from './tools.ts';
+export { defineTool, type ToolDefinition } from './define-tool.ts';
 export { resolveModel, type Providers, type ProviderSettings, type ResolveOptions } from './models/resolve.ts';
 export { inProcessMemory, type InProcessMemoryOptions } from './memory/in-process.ts';
 export { sqliteMemory, type SqliteMemoryOptions } from './memory/sqlite.ts';

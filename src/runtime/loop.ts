@@ -2,7 +2,7 @@
  * The agent loop: what happens in a run, from the first message to the last answer.
  *
  * A run is a sequence of turns, and a turn is one answer of a model and the tools it asks for. Which model
- * answers is `chain.ts`, what one call of it is `attempt.ts`, how tools run is `tools.ts`.
+ * answers is `chain.ts`, what one call of it is `attempt.ts`, how tools run is `tool-calls.ts`.
  */
 import { addUsage, normalizeUsage, type TokenUsage } from '../telemetry/attributes/usage.ts';
 import type { RunContext } from '../telemetry/context.ts';
@@ -19,7 +19,7 @@ import type { ModelAnswer } from './models/answer.ts';
 import { modelName } from './models/prompt.ts';
 import { readHistory, readInput } from './run-input.ts';
 import { untilAborted } from './signals.ts';
-import { executeToolCalls } from './tools.ts';
+import { executeToolCalls } from './tool-calls.ts';
 import type { AgentOptions, Message, PartialAnswer, RunInput, RunOptions, RunResult, Tool } from './types.ts';
 
 /** What an agent brings to all of its runs. */

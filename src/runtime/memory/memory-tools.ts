@@ -1,8 +1,8 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 
 import type { RunContext } from '../../telemetry/context.ts';
+import { defineTool } from '../define-tool.ts';
 import { systemTime } from '../time.ts';
-import { defineTool } from '../tools.ts';
 import type { JsonSchema, MemoryOptions, MemoryStore, Tool } from '../types.ts';
 import { notesOf } from './notes.ts';
 import { resolveMemory, searchMemory, type Memory } from './recall.ts';
