@@ -96,7 +96,7 @@ function explainLostOutput({ code }: NodeJS.ErrnoException): number {
   return 1;
 }
 
-/** Known once output is lost; what comes of that is no other failure. */
+/** Set once output is lost. What fails because of that is not reported as well. */
 let exitLost: number | undefined;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   exitLost ??= explainLostOutput(error);

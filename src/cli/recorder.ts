@@ -43,7 +43,7 @@ export interface Drained {
   readonly left: number;
   /** Files of which nobody here can say what they hold. Absent when there are none. */
   readonly unreadableFiles?: number;
-  /** Why they are, in a sentence without a full stop. */
+  /** Why something is left, in a sentence without a full stop. Absent when nothing is. */
   readonly reason?: string;
 }
 

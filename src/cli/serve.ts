@@ -21,7 +21,7 @@ accept: text/event-stream. GET /healthz, /readyz and /openapi.json say the rest.
 Exit codes: 0 stopped, or nothing wrong; 1 failed, or something wrong; 2 wrong command line.
 `;
 
-/** Most of the time to stop that is kept back for transports to close, and as much for telemetry to be sent. */
+/** Of the time to stop, so much at most is kept for transports to close, and as much again for telemetry to be sent. */
 const RESERVE_MS = 2_000;
 
 /** By when the process must be gone, once it is asked to stop. */

@@ -115,7 +115,7 @@ interface StartedRun {
 
 /**
  * Starts a run inside its `agent.invoke` span. The caller's wish to stop and the run's deadline are two
- * scopes, one inside the other, because only the first is no failure.
+ * scopes, one inside the other, because running out of time is a failure, and being called off is none.
  */
 function startRun(
   agent: AgentDefinition,

@@ -35,7 +35,7 @@ export function createBudget(agent: string, limits: BudgetLimits, outer: Budget 
   const wantsCost = maxCostUsd < Infinity || outer?.wantsCost === true;
   let tokens = 0;
   let costUsd = 0;
-  /** The first one is thrown again: by the runs around the one that spent too much, it is the same failure. */
+  /** Made once and thrown again by the runs around the one that spent too much, as it is the same failure. */
   let exceeded: BudgetExceededError | undefined;
 
   const count = (moreTokens: number, moreUsd: number): void => {

@@ -13,7 +13,8 @@ import { askChain, candidateInUse, type Chain } from './chain.ts';
 import { defined } from './defined.ts';
 import { MaxTurnsError, RunLimitError } from './errors.ts';
 import { handOver, type Handoffs } from './handoff.ts';
-import { memoryNotes, recall, type Memory } from './memory/recall.ts';
+import { promptOf } from './memory/notes.ts';
+import { recall, type Memory } from './memory/recall.ts';
 import type { Candidate } from './models/candidate.ts';
 import type { ModelAnswer } from './models/answer.ts';
 import { modelName } from './models/prompt.ts';
@@ -145,7 +146,7 @@ async function consultMemory(
   const records = found.status === 'found' ? found.records : [];
   const failed = found.status === 'failed';
   run.emit({ type: 'memory.search', count: records.length, failed });
-  return { notes: records.length === 0 ? undefined : memoryNotes(records), failed };
+  return { notes: records.length === 0 ? undefined : promptOf(records), failed };
 }
 
 async function instructionsOf({ instructions, context, signal }: Run): Promise<string | undefined> {

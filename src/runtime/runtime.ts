@@ -106,7 +106,7 @@ export function createRuntime(options: RuntimeOptions): Runtime {
 /** Longest that words to those whose runs are cut off may take: they come over a network that may be down. */
 const FAREWELL_MS = 1_000;
 
-/** As many as conversations are kept by default: one that is forgotten begins with the agent that is asked first. */
+/** As many as `inProcessHistory` keeps by default: a conversation that is forgotten begins anew, with its first agent. */
 const MAX_HOLDERS = 1_000;
 
 /** `createRuntime` with a say in how time passes. */
@@ -231,7 +231,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
     await Promise.all([Promise.allSettled(drained), ...active.values()]);
   };
 
-  /** Waits for what is under way, for no longer than this, and no longer than nobody stops the runtime at once. */
+  /** Waits for what is under way, for this long at most, and only until somebody stops the runtime at once. */
   const drainFor = async (ms: number): Promise<void> => {
     const patience = openScope(life.signal, time, {
       ms,

@@ -30,7 +30,7 @@ export function cliTransport(options: CliTransportOptions = {}): Transport {
       const lost = watchStreams(input, output);
       const lines = createInterface({ input, output, terminal, prompt: options.prompt ?? (terminal ? '> ' : '') });
       const conversationId = `cli-${globalThis.crypto.randomUUID()}`;
-      // Whoever was at a terminal that broke is told by its end.
+      // No reply is written to a terminal that broke: its end says enough.
       let isBroken = false;
       lost.broken.catch(() => (isBroken = true));
       let answering: AbortController | undefined;

@@ -10,7 +10,7 @@ export interface ServerSentEvent {
 
 export interface EventStream {
   readonly body: ReadableStream<Uint8Array>;
-  /** Adds text. What nobody has read yet grows longer instead of more. */
+  /** Adds text. To a piece of text that nobody has read yet it is appended, so that pieces do not pile up. */
   sendText(text: string): void;
   send(event: ServerSentEvent): void;
   /** Sends the last event and closes; what comes later is ignored. */

@@ -90,7 +90,7 @@ export function createHttpHandler(name: string, time: Time, options: HttpHandler
 
   let receiver: Receive | undefined;
   let active = 0;
-  /** The questions of which not all is here, oldest first. They hold up nobody: whoever asks may never be done. */
+  /** The questions that are still being sent, oldest first. They do not count as active: a client may never finish. */
   const arriving = new Set<AbortController>();
   const waitingForIdle: (() => void)[] = [];
   const leave = (): void => {
@@ -119,7 +119,7 @@ export function createHttpHandler(name: string, time: Time, options: HttpHandler
     if (active >= maxActive) return problemResponse(BUSY);
     const asked = request.method === 'GET' ? readQuery(url.searchParams) : await read(request);
     if (asked.status === 'refused') return problemResponse(asked.problem);
-    // Either may have come about while it arrived.
+    // Both may have changed while the question arrived.
     const receive = receiver;
     if (receive === undefined) return problemResponse(STOPPING);
     if (active >= maxActive || asked.status === 'called-off') return problemResponse(BUSY);
