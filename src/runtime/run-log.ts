@@ -50,7 +50,7 @@ function withoutSecrets<Fields extends Details>(fields: Fields): Fields {
 
 /** The log of runs that come in over a transport: without tracing a run does not know which. */
 export function logOver(transport: string, log: LogListener | undefined): LogListener | undefined {
-  return log === undefined ? undefined : (entry) => log({ ...entry, transport });
+  return log === undefined ? undefined : (entry) => log({ ...entry, ...withoutSecrets({ transport }) });
 }
 
 /** One run, for its log. */

@@ -108,6 +108,17 @@ describe('the log of a run', () => {
     expect(entries().map(({ message }) => message)).toContain('tool ended');
   });
 
+  test('has no secret in the name of a transport', async () => {
+    const key = ['sk-', 'proj-', 'Q7f3kP9xLm2vTz8R'].join('');
+    const { onLog, lines, entries } = keptLog();
+    const runtime = createRuntime({ agents: [team()], transports: [], onLog });
+
+    await runtime.handle('helper', mailbox(`mail of ${key}`).message('hi'));
+
+    expect(lines.join('')).not.toContain('Q7f3');
+    expect(entries()[0]).toMatchObject({ message: 'run started', transport: 'mail of [redacted:openai_key]' });
+  });
+
   test('says what went wrong by class, and by which limit', async () => {
     const { onLog, entries } = keptLog();
     const failing = createAgent({
