@@ -9,32 +9,28 @@ import type { Time } from './time.ts';
 import type { AgentEvent, LogEntry, LogListener } from './types.ts';
 import { shownToolName } from './validate.ts';
 
-type Level = LogEntry['level'];
 type Details = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** What an entry is about. */
-export interface LogAbout {
-  readonly run: RunContext;
-  readonly span?: SpanContext | undefined;
-  readonly details?: Details | undefined;
+/** What an entry says, besides what it is about. */
+export interface Said {
+  readonly level: LogEntry['level'];
+  readonly message: string;
+  readonly details?: Details;
 }
 
-/** Says an entry about a run, or about a message that has none. */
-export function logEntry(
-  time: Pick<Time, 'now'>,
-  said: { readonly level: Level; readonly message: string },
-  about: LogAbout,
-): LogEntry {
-  const { agent, runId, depth, conversationId, transport } = about.run;
-  const { traceId, spanId } = about.span ?? {};
+/** Makes an entry about a run, or about what is known of a message or a transport that has none. */
+export function logEntry(time: Pick<Time, 'now'>, said: Said, run: RunContext, span?: SpanContext): LogEntry {
+  const { level, message, details = {} } = said;
+  const { agent, runId, depth, conversationId, transport } = run;
+  const { traceId, spanId } = span ?? {};
   return defined({
     time: new Date(time.now()).toISOString(),
-    level: said.level,
-    message: said.message,
+    level,
+    message,
     ...withoutSecrets({ agent, run_id: runId, depth, conversation: conversationId, transport }),
     trace_id: traceId,
     span_id: spanId,
-    ...withoutSecrets(about.details ?? {}),
+    ...withoutSecrets(details),
   });
 }
 
@@ -68,7 +64,7 @@ export function createRunLog(time: Time, log: LogListener, logged: () => LoggedR
     if (said === undefined) return;
     const { run, span } = logged();
     const at = event.type.startsWith('run.') ? span : spanInside(span);
-    log(logEntry(time, said, { run, span: at, details: said.details }));
+    log(logEntry(time, said, run, at));
   };
 }
 
@@ -76,12 +72,6 @@ export function createRunLog(time: Time, log: LogListener, logged: () => LoggedR
 function spanInside(run: SpanContext | undefined): SpanContext | undefined {
   const current = trace.getSpanContext(contextApi.active());
   return current !== undefined && current.traceId === run?.traceId ? current : run;
-}
-
-interface Said {
-  readonly level: Level;
-  readonly message: string;
-  readonly details?: Details;
 }
 
 function sayEvent(event: AgentEvent, elapsedMs: () => number): Said | undefined {

@@ -1,5 +1,6 @@
 import type { SpanContext } from '@opentelemetry/api';
 
+import type { RunContext } from '../telemetry/context.ts';
 import { errorType } from '../telemetry/linked-errors.ts';
 import {
   answerMessage,
@@ -15,7 +16,7 @@ import { AgentNotFoundError } from './errors.ts';
 import { guardedListener } from './events.ts';
 import { createHolders } from './holders.ts';
 import { inProcessHistory } from './memory/history.ts';
-import { logEntry, type LogAbout } from './run-log.ts';
+import { logEntry, type Said } from './run-log.ts';
 import { openScope, untilAborted, whenAborted } from './signals.ts';
 import { superviseTransportWith, type OnCrash } from './supervise.ts';
 import { systemTime, type Time } from './time.ts';
@@ -23,7 +24,6 @@ import type {
   Agent,
   ConversationHistory,
   IncomingMessage,
-  LogEntry,
   LogListener,
   Transport,
   TransportState,
@@ -126,8 +126,8 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
   const cutOff = new Set<Answering>();
   let farewellEndsAt: number | undefined;
   const onLog = options.onLog === undefined ? undefined : guardedListener(options.onLog, 'onLog');
-  const log = (level: LogEntry['level'], message: string, about: Omit<LogAbout, 'span'>): void => {
-    onLog?.(logEntry(time, { level, message }, about));
+  const log = (said: Said, about: RunContext = {}): void => {
+    onLog?.(logEntry(time, said, about));
   };
 
   /** Speaks for as long as the person is there, and once everything is aborted only for a moment more. */
@@ -151,7 +151,8 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
     const agent = requireAgent(agents, named ?? ofTransport);
     const refuse = (reason: string, words: string): Promise<void> => {
       const { transport, conversationId } = message;
-      log('warn', 'message refused', { run: { agent: agent.name, transport, conversationId }, details: { reason } });
+      const said = { level: 'warn', message: 'message refused', details: { reason } } as const;
+      log(said, { agent: agent.name, transport, conversationId });
       return say(message, words);
     };
     if (isStopping || life.signal.aborted) return refuse('stopping', STOPPING);
@@ -192,7 +193,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
             },
             onCrashed: ({ error, crashes, restartInMs: restart_in_ms }) => {
               const details = { error_type: errorType(error), crashes, restart_in_ms };
-              log('error', 'transport crashed', { run: { transport: transport.name }, details });
+              log({ level: 'error', message: 'transport crashed', details }, { transport: transport.name });
             },
           });
         } catch (error) {
@@ -225,7 +226,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
 
   const drain = async (): Promise<void> => {
     isStopping = true;
-    log('info', 'runtime draining', { run: {}, details: { active: active.size } });
+    log({ level: 'info', message: 'runtime draining', details: { active: active.size } });
     const drained = transports.map(async ({ transport }) => transport.drain?.());
     // A transport that cannot drain is stopped in a moment anyway.
     await Promise.all([Promise.allSettled(drained), ...active.values()]);
@@ -260,7 +261,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
       await working?.catch(() => {});
       await Promise.all(active.values());
       const aborted = [...cutOff].filter(({ isAnswered }) => !isAnswered).length;
-      log('info', 'runtime stopped', { run: {}, details: { aborted } });
+      log({ level: 'info', message: 'runtime stopped', details: { aborted } });
       return { aborted };
     },
   };
