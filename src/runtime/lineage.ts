@@ -19,7 +19,7 @@ export interface Lineage {
 }
 
 /** What a run brings along, which goes before what it inherits. */
-export interface Origin {
+export interface NewRun {
   readonly context: RunContext & { readonly agent: string };
   /** The id that is known around it. */
   readonly runId: string | undefined;
@@ -31,7 +31,7 @@ export interface Origin {
 const storage = new AsyncLocalStorage<Lineage>();
 
 /** Creates the lineage of a run that begins now, below the run the code that is running is part of. */
-export function createLineage({ context, runId, limits, onLog }: Origin): Lineage {
+export function createLineage({ context, runId, limits, onLog }: NewRun): Lineage {
   const around = storage.getStore();
   // What ended runs have left behind is of the same user and conversation, and no part of them any more.
   const outer = around === undefined || isOver(around) ? undefined : around;

@@ -3,7 +3,7 @@ import { systemTime, type Time } from '../time.ts';
 import type { IncomingMessage, Transport } from '../types.ts';
 import { requireCount, requireTimeout } from '../validate.ts';
 import { createRecentIds } from './recent-ids.ts';
-import { createSlackAnswer } from './slack-answer.ts';
+import { createSlackAnswer, type SlackAnswer } from './slack-answer.ts';
 import { readSlackMessage, type SlackMessage } from './slack-message.ts';
 
 /** The parts of an `App` of `@slack/bolt` that are used; its socket mode and its HTTP receivers both do. */
@@ -92,7 +92,7 @@ export function slackTransportWith(time: Time, options: SlackTransportOptions): 
 
   const converse = async (
     message: SlackMessage,
-    answer: ReturnType<typeof createSlackAnswer>,
+    answer: SlackAnswer,
     receive: (message: IncomingMessage) => Promise<void>,
   ): Promise<void> => {
     const { conversationId, text, userId, ids } = message;
