@@ -5,7 +5,7 @@ import { ConfigError, type ConfigPosition, type ConfigProblem } from './config-e
 import { createNotice, type ConfigOptions } from './config-options.ts';
 import { makeModels, type MadeModel } from './make-models.ts';
 import { openMemories, type OpenMemories } from './open-memories.ts';
-import { reasonOf } from './reason.ts';
+import { reasonOf } from '../reason.ts';
 import type { AgentConfig, RuntimeConfig } from './runtime-config.ts';
 import { loadTools } from './tool-modules.ts';
 

@@ -1,4 +1,5 @@
 /** The HTTP transport without a server: from a web-standard request to a web-standard response. */
+import { reasonOf } from '../reason.ts';
 import type { Time } from '../time.ts';
 import type { Agent, IncomingMessage, TransportStatus } from '../types.ts';
 import { requireCount, requireTimeout } from '../validate.ts';
@@ -221,7 +222,7 @@ export function createHttpHandler(name: string, time: Time, options: HttpHandler
         for (const [header, value] of Object.entries(access.corsHeaders(request))) response.headers.set(header, value);
         return response;
       } catch (error) {
-        process.emitWarning(`a request could not be answered: ${String(error)}`, 'FaultlineWarning');
+        process.emitWarning(`a request could not be answered: ${reasonOf(error)}`, 'FaultlineWarning');
         return problemResponse(FAILED);
       }
     },

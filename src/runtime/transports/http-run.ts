@@ -2,6 +2,7 @@
 import { context as contextApi, createContextKey, trace, type Context } from '@opentelemetry/api';
 
 import { continueTrace } from '../../telemetry/propagation.ts';
+import { reasonOf } from '../reason.ts';
 import { whenAborted } from '../signals.ts';
 import type { AgentEvent, IncomingMessage, RunResult } from '../types.ts';
 import type { Question } from './http-request.ts';
@@ -104,7 +105,7 @@ export function startHttpRun(request: Request, options: HttpRunOptions): HttpRun
       return outcomeOf();
     } catch (error) {
       // Whoever receives messages does not reject, unless it was given an agent it does not know.
-      process.emitWarning(`a message could not be handed to agent ${agent}: ${String(error)}`, 'FaultlineWarning');
+      process.emitWarning(`a message could not be handed to agent ${agent}: ${reasonOf(error)}`, 'FaultlineWarning');
       return { status: 'failed', run };
     } finally {
       stopFollowing();

@@ -11,6 +11,7 @@ import { createEventStream } from '../../../src/runtime/transports/http-event-st
 import { httpTransport, httpTransportWith, type HttpTransportOptions } from '../../../src/runtime/transports/http.ts';
 import { scriptedModel } from '../../../src/testing/scripted-model.ts';
 import { startStubProvider, type StubTurn } from '../../../src/testing/stub-provider.ts';
+import { settled, watchWarnings } from '../../support/process-events.ts';
 import { echo, gate, rejection } from '../support/agents.ts';
 import { manualTime } from '../support/manual-time.ts';
 import { recordSpans } from '../support/spans.ts';
@@ -284,6 +285,28 @@ describe('a run that fails', () => {
       message: 'Something went wrong and there is no answer.',
       traceId,
     });
+  });
+
+  test('leaves no secret in the warning about whoever takes its message', async () => {
+    const warnings = watchWarnings();
+    const http = httpTransport({ agents: [{ name: 'helper' }] });
+    const key = ['sk-', 'proj-', 'Q7f3kP9xLm2vTz8R'].join('');
+    const stop = new AbortController();
+    const working = http.start(
+      () => Promise.reject(new RangeError(`${key} was refused`)),
+      stop.signal,
+      () => {},
+    );
+
+    const response = await http.fetch(question({}));
+    stop.abort();
+    await working;
+    await settled();
+
+    expect(response.status).toBe(500);
+    expect(warnings.map(({ message }) => message)).toEqual([
+      'a message could not be handed to agent helper: RangeError: [redacted] was refused',
+    ]);
   });
 
   test('in a stream is its last event', async () => {

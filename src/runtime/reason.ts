@@ -1,5 +1,5 @@
-import { safeErrorMessage } from '../../telemetry/content/error-message.ts';
-import { errorType } from '../../telemetry/linked-errors.ts';
+import { safeErrorMessage } from '../telemetry/content/error-message.ts';
+import { errorType } from '../telemetry/linked-errors.ts';
 
 /** Why something failed, in a line without secrets. */
 export function reasonOf(error: unknown): string {
