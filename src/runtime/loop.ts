@@ -81,9 +81,9 @@ async function takeTurns(run: Run, progress: Progress): Promise<RunResult> {
     addBeginning('agent.turn', `turn ${turn}`);
 
     const { answer, candidate } = await askChain(run.chain, { system, instructions, messages, tools: run.tools }, run);
-    const turnUsage = normalizeUsage(answer.usage, candidate.provider) ?? {};
-    usage = addUsage(usage, turnUsage);
     const models = modelNames(answer, candidate);
+    const turnUsage = normalizeUsage(answer.usage, candidate.provider, models) ?? {};
+    usage = addUsage(usage, turnUsage);
     run.budget.spend({ provider: candidate.provider, models, usage: turnUsage, given: answer.usage });
     const asked = messages.slice();
     // Vendors refuse to be shown an empty answer again.

@@ -600,6 +600,24 @@ describe('the attributes of a run', () => {
     }
   });
 
+  test("have what one of Google's models thought where a gateway names it in the total alone", async () => {
+    const usage = {
+      inputTokens: { total: 100, noCache: 100 },
+      outputTokens: { total: 18, text: 18 },
+      raw: { prompt_tokens: 100, completion_tokens: 18, total_tokens: 130 },
+    };
+    const answer = { content: [{ type: 'text', text: 'done' }], finishReason: 'stop', usage };
+    const agent = helper({ models: [answering('my-gateway.chat', 'gemini-2.5-flash', answer)] });
+
+    const counted = { inputTokens: 100, outputTokens: 30, reasoningTokens: 12 };
+    expect((await agent.run('go')).usage).toEqual(counted);
+
+    expect(recorder.only('chat gemini-2.5-flash').attributes).toMatchObject({
+      'gen_ai.usage.output_tokens': 30,
+      'gen_ai.usage.reasoning.output_tokens': 12,
+    });
+  });
+
   test.each([false, true])('have what an answer used that ended with an error (stream: %s)', async (stream) => {
     const usage = { inputTokens: 100, outputTokens: 18, totalTokens: 118 };
     const agent = helper({

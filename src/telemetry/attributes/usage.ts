@@ -19,12 +19,14 @@ interface RawCounts {
   readonly cacheRead?: number | undefined;
   readonly cacheWrite?: number | undefined;
   readonly reasoning?: number | undefined;
-  /** The sum the provider gives, by which reasoning tokens are known that it leaves out of its output count. */
+  /** The sum the provider gives, by which is known what it counts beside input and output. */
   readonly total?: number | undefined;
   /** The provider leaves cached tokens out of its input count. */
   readonly cacheIsExclusive?: boolean;
   /** The provider leaves reasoning tokens out of its output count. */
   readonly reasoningIsExclusive?: boolean;
+  /** The provider answers in the words of OpenAI's chat completions. */
+  readonly isOfChatCompletions?: boolean;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -35,13 +37,15 @@ type Fields = Readonly<Record<string, unknown>>;
  * Recognised: this module's own shape, the AI SDK provider specifications V2, V3 and V4, results of the AI SDK,
  * OpenAI chat completions, responses and agents, Anthropic messages, Google Gemini and its interactions, Amazon
  * Bedrock, Mistral, Cohere, answers of Ollama, and LangChain. Anthropic and Bedrock report cached tokens beside the
- * input count, so they are added. A subset that is larger than its total can only mean exclusive counting, and is
- * added too: the result never yields a negative cost.
+ * input count, so they are added. A subset that is larger than its total, or that the sum has besides, can only mean
+ * exclusive counting, and is added too: the result never yields a negative cost.
+ *
+ * @param models names of the model, the one that answered and the one asked for
  */
-export function normalizeUsage(usage: unknown, provider?: string): TokenUsage | undefined {
+export function normalizeUsage(usage: unknown, provider = '', models: readonly string[] = []): TokenUsage | undefined {
   if (!isFields(usage)) return undefined;
-  const raw = readCounts(usage, provider ?? '');
-  const counts = raw === undefined ? undefined : reconcile(raw);
+  const raw = readCounts(usage, provider);
+  const counts = raw === undefined ? undefined : reconcile(raw, [provider, ...models]);
   return counts === undefined || Object.keys(counts).length === 0 ? undefined : counts;
 }
 
@@ -83,15 +87,16 @@ function readCounts(usage: Fields, provider: string): RawCounts | undefined {
 function readAiSdkNested(usage: Fields): RawCounts {
   const input = fields(usage['inputTokens']);
   const output = fields(usage['outputTokens']);
-  const raw = fields(usage['raw']);
-  return withUnnamedReasoning({
+  const { cacheWrite, total } = readOpenAiChat(fields(usage['raw']));
+  return {
     input: count(input['total']),
     output: count(output['total']),
     cacheRead: count(input['cacheRead']),
-    cacheWrite: count(input['cacheWrite'] ?? fields(raw['prompt_tokens_details'])['cache_write_tokens']),
+    cacheWrite: count(input['cacheWrite']) ?? cacheWrite,
     reasoning: count(output['reasoning']),
-    total: count(raw['total_tokens']),
-  });
+    total,
+    isOfChatCompletions: true,
+  };
 }
 
 /**
@@ -141,28 +146,18 @@ function readMistral(usage: Fields): RawCounts {
   };
 }
 
+/** Gateways have Anthropic's names for cached tokens in it, such as Portkey and LiteLLM. */
 function readOpenAiChat(usage: Fields): RawCounts {
   const input = fields(usage['prompt_tokens_details']);
-  return withUnnamedReasoning({
+  return {
     input: count(usage['prompt_tokens']),
     output: count(usage['completion_tokens']),
-    cacheRead: count(input['cached_tokens']),
-    cacheWrite: count(input['cache_write_tokens']),
+    cacheRead: count(input['cached_tokens'] ?? usage['cache_read_input_tokens']),
+    cacheWrite: count(input['cache_write_tokens'] ?? usage['cache_creation_input_tokens']),
     reasoning: count(fields(usage['completion_tokens_details'])['reasoning_tokens']),
     total: count(usage['total_tokens']),
-  });
-}
-
-/**
- * Google's models think beside the output as well, and where they answer in the words of OpenAI mostly say so in the
- * total alone.
- */
-function withUnnamedReasoning(raw: RawCounts): RawCounts {
-  const { input, output = 0, cacheRead = 0, cacheWrite = 0, reasoning = 0, total } = raw;
-  if (input === undefined || total === undefined || reasoning > 0) return raw;
-  const unnamed = total - input - output;
-  // Where it is as much as the cached tokens, it may be those: a gateway may count them beside the input.
-  return unnamed <= 0 || unnamed === cacheRead + cacheWrite ? raw : { ...raw, reasoning: unnamed };
+    isOfChatCompletions: true,
+  };
 }
 
 /** Anthropic messages, OpenAI responses and LangChain `usage_metadata`. */
@@ -241,23 +236,32 @@ function readCohere(usage: Fields): RawCounts {
   };
 }
 
-function reconcile(raw: RawCounts): TokenUsage {
-  const cached = (raw.cacheRead ?? 0) + (raw.cacheWrite ?? 0);
-  const addCached = raw.cacheIsExclusive === true || cached > (raw.input ?? 0);
-  const addReasoning =
-    raw.reasoningIsExclusive === true || (raw.reasoning ?? 0) > (raw.output ?? 0) || hasReasoningBeside(raw);
+/** @param names those of the provider and of the model */
+function reconcile(raw: RawCounts, names: readonly string[]): TokenUsage {
+  const { input = 0, output = 0, cacheRead = 0, cacheWrite = 0, total = 0 } = raw;
+  const cached = cacheRead + cacheWrite;
+  const beside = raw.input === undefined ? 0 : Math.max(total - input - output, 0);
+  const isBeside = (tokens = 0): boolean => tokens > 0 && tokens === beside;
+  const mayHide = raw.isOfChatCompletions === true && beside > 0 && !raw.reasoning && !isBeside(cached);
+  const reasoning = mayHide && hidesReasoning(names) ? beside : raw.reasoning;
+  // xAI has reasoning beside its output in chat completions.
+  const addReasoning = raw.reasoningIsExclusive === true || (reasoning ?? 0) > output || isBeside(reasoning);
+  const addCached = raw.cacheIsExclusive === true || cached > input || (isBeside(cached) && !isBeside(reasoning));
   return compact({
     inputTokens: addCached ? sum(raw.input, cached === 0 ? undefined : cached) : raw.input,
-    outputTokens: addReasoning ? sum(raw.output, raw.reasoning) : raw.output,
+    outputTokens: addReasoning ? sum(raw.output, reasoning) : raw.output,
     cacheReadTokens: raw.cacheRead,
     cacheWriteTokens: raw.cacheWrite,
-    reasoningTokens: raw.reasoning,
+    reasoningTokens: reasoning,
   });
 }
 
-/** xAI counts reasoning beside its output in chat completions, and in its total. */
-function hasReasoningBeside({ input = 0, output = 0, reasoning = 0, total }: RawCounts): boolean {
-  return reasoning > 0 && total === input + output + reasoning;
+/**
+ * Google's models think beside the output, and where they answer in the words of OpenAI mostly say so in the total
+ * alone. What others have there is no reasoning: with Mistral it is audio.
+ */
+function hidesReasoning(names: readonly string[]): boolean {
+  return names.some((name) => /google|gcp|gemini|gemma/i.test(name));
 }
 
 /** More tokens than any model call has. Sums of greater numbers would lose digits, and at last be infinite. */

@@ -82,8 +82,7 @@ class ChatOperation extends OperationSpan implements ChatSpan {
 
   protected override beforeEnd(succeeded: boolean): void {
     const response = this.#response ?? {};
-    const usage =
-      response.usage === undefined ? undefined : normalizeUsage(response.usage, textOf(this.#chat.provider));
+    const usage = this.#usage(response);
     const cost = this.#cost(response, usage);
     writeLabels(this.span, chatResponseAttributes(response, usage, cost, this.policy.secretsRedactor), this.policy);
     this.write(chatOutput, response);
@@ -97,11 +96,21 @@ class ChatOperation extends OperationSpan implements ChatSpan {
     }
   }
 
-  #cost({ model, costUsd, usage: given }: ChatResponse, usage: TokenUsage | undefined): CallCost | undefined {
+  #usage(response: ChatResponse): TokenUsage | undefined {
+    if (response.usage === undefined) return undefined;
+    return normalizeUsage(response.usage, textOf(this.#chat.provider), this.#models(response));
+  }
+
+  #cost(response: ChatResponse, usage: TokenUsage | undefined): CallCost | undefined {
+    const { costUsd, usage: given } = response;
     if (costUsd !== undefined && Number.isFinite(costUsd)) return { totalUsd: costUsd };
     if (usage === undefined || !this.span.isRecording()) return undefined;
-    const models = model === undefined ? [this.#chat.model] : [model, this.#chat.model];
-    return active().price?.({ provider: this.#chat.provider, models, usage, given });
+    return active().price?.({ provider: this.#chat.provider, models: this.#models(response), usage, given });
+  }
+
+  /** The one that answered, then the one asked for. */
+  #models({ model }: ChatResponse): readonly string[] {
+    return model === undefined ? [this.#chat.model] : [model, this.#chat.model];
   }
 }
 

@@ -100,10 +100,45 @@ describe('normalizeUsage', () => {
       { inputTokens: 100, outputTokens: 30, cacheReadTokens: 0, reasoningTokens: 12 },
     ],
     [
-      'chat completions whose total has cached tokens besides',
-      'my-gateway',
-      { prompt_tokens: 100, completion_tokens: 30, total_tokens: 170, prompt_tokens_details: { cached_tokens: 40 } },
-      { inputTokens: 100, outputTokens: 30, cacheReadTokens: 40 },
+      'chat completions whose total has cached tokens besides, as Portkey streams those of Anthropic',
+      'portkey',
+      {
+        prompt_tokens: 50,
+        completion_tokens: 30,
+        total_tokens: 130,
+        cache_read_input_tokens: 40,
+        cache_creation_input_tokens: 10,
+      },
+      { inputTokens: 100, outputTokens: 30, cacheReadTokens: 40, cacheWriteTokens: 10 },
+    ],
+    [
+      'chat completions of Anthropic whose input has cached tokens already, as those of LiteLLM',
+      'litellm',
+      {
+        prompt_tokens: 100,
+        completion_tokens: 30,
+        total_tokens: 130,
+        prompt_tokens_details: { cached_tokens: 40 },
+        cache_read_input_tokens: 40,
+        cache_creation_input_tokens: 10,
+      },
+      { inputTokens: 100, outputTokens: 30, cacheReadTokens: 40, cacheWriteTokens: 10 },
+    ],
+    [
+      'chat completions of Mistral, whose total has audio besides',
+      'mistral_ai',
+      { prompt_audio_seconds: 203, prompt_tokens: 4, completion_tokens: 635, total_tokens: 3264 },
+      { inputTokens: 4, outputTokens: 635 },
+    ],
+    [
+      'the AI SDK specifications V3 and V4 of a model of Mistral, whose total has audio besides',
+      'mistral_ai',
+      {
+        inputTokens: { total: 4, noCache: 4 },
+        outputTokens: { total: 635, text: 635 },
+        raw: { prompt_audio_seconds: 203, prompt_tokens: 4, completion_tokens: 635, total_tokens: 3264 },
+      },
+      { inputTokens: 4, outputTokens: 635 },
     ],
     [
       'the AI SDK specification V2 of a model of many vendors, here of xAI',
@@ -332,6 +367,14 @@ describe('normalizeUsage', () => {
     ],
   ])('reads %s', (_name, provider, usage, expected) => {
     expect(normalizeUsage(usage, provider)).toEqual(expected);
+  });
+
+  it("knows one of Google's models by its name where somebody else serves it", () => {
+    const usage = { prompt_tokens: 20, completion_tokens: 198, total_tokens: 623 };
+    const counts = { inputTokens: 20, outputTokens: 603, reasoningTokens: 405 };
+    expect(normalizeUsage(usage, 'my-gateway', ['google/gemini-2.5-flash'])).toEqual(counts);
+    expect(normalizeUsage(usage, 'my-gateway', ['m', 'gemini-2.5-flash'])).toEqual(counts);
+    expect(normalizeUsage(usage, 'my-gateway', ['m'])).toEqual({ inputTokens: 20, outputTokens: 198 });
   });
 
   it.each([
