@@ -1,5 +1,6 @@
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
+import { defined } from '../config/records.ts';
 import { FAULTLINE_BESIDE_INPUT_CACHE_READ, FAULTLINE_BESIDE_INPUT_CACHE_WRITE } from '../semconv.ts';
 import { withChanges } from './span-changes.ts';
 
@@ -18,9 +19,11 @@ export function withTokensOfCache(allowed: ReadableSpan, span: ReadableSpan): Re
   const usage = usageOfAnthropic(metadata);
   // Newer versions have cached tokens in their input.
   if (usage?.['input_tokens'] !== input) return allowed;
-  const { cache_read_input_tokens: read, cache_creation_input_tokens: written } = usage ?? {};
-  if (!isCount(read) || !isCount(written) || read + written === 0) return allowed;
-  const counts = { [FAULTLINE_BESIDE_INPUT_CACHE_READ]: read, [FAULTLINE_BESIDE_INPUT_CACHE_WRITE]: written };
+  const counts = defined({
+    [FAULTLINE_BESIDE_INPUT_CACHE_READ]: tokensOf(usage?.['cache_read_input_tokens']),
+    [FAULTLINE_BESIDE_INPUT_CACHE_WRITE]: tokensOf(usage?.['cache_creation_input_tokens']),
+  });
+  if (Object.keys(counts).length === 0) return allowed;
   return withChanges(allowed, { attributes: { ...allowed.attributes, ...counts } });
 }
 
@@ -33,6 +36,6 @@ function usageOfAnthropic(metadata: string): Readonly<Record<string, unknown>> |
   }
 }
 
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value);
+function tokensOf(value: unknown): number | undefined {
+  return Number.isSafeInteger(value) && Number(value) > 0 ? Number(value) : undefined;
 }

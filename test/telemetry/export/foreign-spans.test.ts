@@ -515,6 +515,23 @@ describe('spans of the AI SDK', () => {
     expect(span.attributes['ai.response.providerMetadata']).toBeUndefined();
   });
 
+  it.each([
+    [{ cache_read_input_tokens: 2000 }, 5000, 2000],
+    [{ cache_read_input_tokens: 2000, cache_creation_input_tokens: null }, 5000, 2000],
+    [{ cache_read_input_tokens: 'the prompt', cache_creation_input_tokens: -1 }, 3000, undefined],
+  ])('have the tokens of a cache where a server like that of Anthropic names %j', async (cached, input, read) => {
+    const usage = { input_tokens: 3000, output_tokens: 30, ...cached };
+    const span = await storedOne({
+      ...OF_ANTHROPIC,
+      'ai.operationId': 'ai.generateText.doGenerate',
+      'ai.usage.promptTokens': 3000,
+      'ai.response.providerMetadata': JSON.stringify({ anthropic: { usage } }),
+    });
+    expect(span.attributes['gen_ai.usage.input_tokens']).toBe(input);
+    expect(span.attributes['gen_ai.usage.cache_read.input_tokens']).toBe(read);
+    expect(JSON.stringify(span.attributes)).not.toContain('the prompt');
+  });
+
   it('are an agent also where it runs as a workflow', async () => {
     const span = await storedOne({ ...AI_SDK_RUN, 'ai.operationId': 'ai.workflowAgent.stream' });
     expect([span.op, span.operationType, span.attributes['gen_ai.agent.name']]).toEqual([
@@ -938,6 +955,19 @@ describe('a span that names its operation itself', () => {
       'gen_ai.usage.output_tokens': 5,
       'gen_ai.usage.cache_creation.input_tokens': 20,
       'gen_ai.usage.cache_read.input_tokens': 100,
+    });
+  });
+
+  it("has what one of Google's models thought where Langfuse has it in the total alone", async () => {
+    const span = await storedOne({
+      'langfuse.observation.type': 'generation',
+      'langfuse.observation.model.name': 'gemini-2.5-flash',
+      'langfuse.observation.usage_details': '{"prompt_tokens":100,"completion_tokens":18,"total_tokens":130}',
+    });
+    expect(only(span, 'gen_ai.usage')).toEqual({
+      'gen_ai.usage.input_tokens': 100,
+      'gen_ai.usage.output_tokens': 30,
+      'gen_ai.usage.reasoning.output_tokens': 12,
     });
   });
 

@@ -11,6 +11,7 @@ import {
   FAULTLINE_USAGE_OUTPUT_TOKENS,
   FAULTLINE_USAGE_REASONING_OUTPUT_TOKENS,
   GEN_AI_COST_TOTAL_TOKENS,
+  GEN_AI_REQUEST_MODEL,
   GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS,
   GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS,
   GEN_AI_USAGE_INPUT_TOKENS,
@@ -127,7 +128,7 @@ export function moveUsage(attributes: Attributes, writer: string | undefined): v
 
 function takeUsage(attributes: Attributes, writer: string | undefined): TokenUsage | undefined {
   const usage =
-    normalizeUsage(langfuseCounts(attributes[LANGFUSE_USAGE])) ??
+    normalizeUsage(langfuseCounts(attributes[LANGFUSE_USAGE]), '', [String(attributes[GEN_AI_REQUEST_MODEL])]) ??
     normalizeUsage(countsByName(attributes, writer), String(attributes['ai.model.provider']));
   for (const name of BESIDE_INPUT) delete attributes[name];
   return usage;
@@ -151,28 +152,19 @@ function countsByName(attributes: Attributes, writer: string | undefined): objec
     const found = COUNTS[kind].foreign.map((name) => attributes[name]).find((value) => typeof value === 'number');
     if (found !== undefined) counts[kind] = found;
   }
-  if (BESIDE_INPUT.some((name) => name in attributes)) {
-    const [cacheReadInputTokens, cacheWriteInputTokens] = BESIDE_INPUT.map((name) => attributes[name]);
-    const { inputTokens, outputTokens, reasoningTokens } = counts;
-    return { inputTokens, outputTokens, reasoningTokens, cacheReadInputTokens, cacheWriteInputTokens };
+  if (COUNTING_BESIDE.has(writer) || BESIDE_INPUT.some((name) => name in attributes)) {
+    const { cacheReadTokens, cacheWriteTokens, ...others } = counts;
+    const [read = cacheReadTokens, written = cacheWriteTokens] = BESIDE_INPUT.map((name) => attributes[name]);
+    return { ...others, cacheReadInputTokens: read, cacheWriteInputTokens: written };
   }
   const isObject = OF_OBJECT.test(String(attributes['ai.operationId']));
-  if (isObject || !('ai.usage.inputTokens' in attributes)) {
-    return withCachedTokens(counts, attributes[TOTAL_TOKENS], writer);
-  }
+  // What Bedrock counts beside the input, Strands hands on so; its total says that it is there.
+  if (isObject || !('ai.usage.inputTokens' in attributes)) return { ...counts, totalTokens: attributes[TOTAL_TOKENS] };
   return {
     ...counts,
     inputTokenDetails: { noCacheTokens: attributes['ai.usage.inputTokenDetails.noCacheTokens'] },
     outputTokenDetails: { textTokens: attributes['ai.usage.outputTokenDetails.textTokens'] },
   };
-}
-
-/** What Bedrock counts beside the input, Strands hands on so; its total says that it is there. */
-function withCachedTokens(counts: Counts, total: unknown, writer: string | undefined): Counts {
-  const { inputTokens = 0, outputTokens = 0, cacheReadTokens = 0, cacheWriteTokens = 0 } = counts;
-  const input = inputTokens + cacheReadTokens + cacheWriteTokens;
-  const isBeside = total === input + outputTokens || COUNTING_BESIDE.has(writer);
-  return isBeside && input > inputTokens ? { ...counts, inputTokens: input } : counts;
 }
 
 /** Langfuse takes counts of any provider, or its own, of which each stands beside the others. */
