@@ -1220,6 +1220,18 @@ describe('what a helper hands to the function it traces', () => {
     });
   });
 
+  it('counts by what the provider says after an estimate in other words', () => {
+    traceChat(GPT, (chat) => {
+      chat.record({ usage: { inputTokens: 90, outputTokens: 20 } });
+      chat.record({ usage: { prompt_tokens: 100, completion_tokens: 30 } });
+      chat.record({ usage: {} });
+    });
+    expect(span('chat gpt-5-mini').attributes).toMatchObject({
+      'gen_ai.usage.input_tokens': 100,
+      'gen_ai.usage.output_tokens': 30,
+    });
+  });
+
   const unreadable = new Proxy(
     {},
     {

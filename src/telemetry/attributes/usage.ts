@@ -51,11 +51,13 @@ export function normalizeUsage(usage: unknown, provider = '', models: readonly s
 
 /**
  * What is known of the usage of one call once it is said again: Anthropic names what went in as its answer begins, and
- * often only what came out as it ends.
+ * often only what came out as it ends. What is said in other words, as after an estimate, is all that counts.
  */
 export function laterUsage(before: unknown, later: unknown): unknown {
   if (!isFields(before) || !isFields(later) || before === later) return later ?? before;
-  return { ...before, ...known(later) };
+  const said = known(later);
+  const isInOtherWords = !Object.keys(said).some((name) => name in before) && normalizeUsage(said) !== undefined;
+  return isInOtherWords ? later : { ...before, ...said };
 }
 
 /** Adds two usages count by count; a count neither side knows stays unknown. */
