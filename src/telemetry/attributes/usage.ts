@@ -25,8 +25,6 @@ interface RawCounts {
   readonly cacheIsExclusive?: boolean;
   /** The provider leaves reasoning tokens out of its output count. */
   readonly reasoningIsExclusive?: boolean;
-  /** The provider answers in the words of OpenAI's chat completions. */
-  readonly isOfChatCompletions?: boolean;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -97,7 +95,6 @@ function readAiSdkNested(usage: Fields): RawCounts {
     cacheWrite: count(input['cacheWrite']) ?? cacheWrite,
     reasoning: count(output['reasoning']),
     total,
-    isOfChatCompletions: true,
   };
 }
 
@@ -158,7 +155,6 @@ function readOpenAiChat(usage: Fields): RawCounts {
     cacheWrite: count(input['cache_write_tokens'] ?? usage['cache_creation_input_tokens']),
     reasoning: count(fields(usage['completion_tokens_details'])['reasoning_tokens']),
     total: count(usage['total_tokens']),
-    isOfChatCompletions: true,
   };
 }
 
@@ -244,8 +240,8 @@ function reconcile(raw: RawCounts, names: readonly string[]): TokenUsage {
   const cached = cacheRead + cacheWrite;
   const beside = raw.input === undefined ? 0 : Math.max(total - input - output, 0);
   const isBeside = (tokens = 0): boolean => tokens > 0 && tokens === beside;
-  const mayHide = raw.isOfChatCompletions === true && beside > 0 && !raw.reasoning && !isBeside(cached);
-  const reasoning = mayHide && hidesReasoning(names) ? beside : raw.reasoning;
+  const isUnnamed = beside > 0 && !isBeside(cached) && !raw.reasoning && raw.reasoningIsExclusive !== true;
+  const reasoning = isUnnamed && hidesReasoning(names) ? beside : raw.reasoning;
   // xAI has reasoning beside its output in chat completions.
   const addReasoning = raw.reasoningIsExclusive === true || (reasoning ?? 0) > output || isBeside(reasoning);
   const addCached = raw.cacheIsExclusive === true || cached > input || (isBeside(cached) && !isBeside(reasoning));
@@ -259,7 +255,7 @@ function reconcile(raw: RawCounts, names: readonly string[]): TokenUsage {
 }
 
 /**
- * Google's models think beside the output, and where they answer in the words of OpenAI mostly say so in the total
+ * Google's models think beside the output, and where they answer in the words of others mostly say so in the total
  * alone. What others have there is no reasoning: with Mistral it is audio.
  */
 function hidesReasoning(names: readonly string[]): boolean {

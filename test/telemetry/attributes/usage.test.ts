@@ -375,6 +375,16 @@ describe('normalizeUsage', () => {
     expect(normalizeUsage(usage, 'my-gateway', ['google/gemini-2.5-flash'])).toEqual(counts);
     expect(normalizeUsage(usage, 'my-gateway', ['m', 'gemini-2.5-flash'])).toEqual(counts);
     expect(normalizeUsage(usage, 'my-gateway', ['m'])).toEqual({ inputTokens: 20, outputTokens: 198 });
+
+    const asByAiSdk5 = { inputTokens: 20, outputTokens: 198, totalTokens: 623, reasoningTokens: undefined };
+    expect(normalizeUsage(asByAiSdk5, 'my-gateway', ['gemini-2.5-flash'])).toEqual(counts);
+    const asByLangChain = { input_tokens: 20, output_tokens: 198, total_tokens: 623 };
+    expect(normalizeUsage(asByLangChain, 'gcp.gemini')).toEqual(counts);
+  });
+
+  it("takes no tokens of tools for thoughts in Google's own words", () => {
+    const usage = { inputTokens: 20, outputTokens: 198, totalTokens: 623, cachedInputTokens: undefined };
+    expect(normalizeUsage(usage, 'gcp.gemini')).toEqual({ inputTokens: 20, outputTokens: 198 });
   });
 
   it.each([
