@@ -1165,6 +1165,7 @@ describe('what a helper hands to the function it traces', () => {
   it('records what is known of an answer beside what is not yet, as the chunks of a stream have it', () => {
     const stream = { model: 'gpt-5-mini', provider: 'openai', request: { stopSequences: 'END' } };
     traceChat(stream as never, (chat) => {
+      chat.record(null as never);
       chat.record({ id: 'chatcmpl-1', usage: null, finishReasons: [null] } as never);
       chat.record({ usage: { prompt_tokens: 5, completion_tokens: 1 }, finishReasons: ['stop', null] } as never);
       chat.record({ id: null, model: null, usage: null, finishReasons: null, costUsd: null } as never);

@@ -42,11 +42,12 @@ class ChatOperation extends OperationSpan implements ChatSpan {
   get record(): (response: ChatResponse) => void {
     return guarded((response) => {
       const before = this.#response;
-      this.#response =
+      const said =
         before === undefined
           ? response
           : { ...before, ...known(response), usage: laterUsage(before.usage, response.usage) };
-      this.answer = this.#response.output;
+      this.answer = said.output;
+      this.#response = said;
     });
   }
 
