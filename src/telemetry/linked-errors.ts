@@ -127,11 +127,12 @@ export function originalsOf(error: unknown): readonly unknown[] {
   const originals = guard(() => {
     const { stack, constructor, originalError } = error as Error & { readonly originalError?: unknown };
     if (typeof stack !== 'string' || stack === '') return [];
+    const isSame = (other: unknown): boolean => isObject(other) && (other as { stack?: unknown }).stack === stack;
     // A service that caches what failed causes errors of one class at one place again and again.
-    const isOriginal = (other: unknown): boolean =>
-      isObject(other) && other.constructor !== constructor && (other as { stack?: unknown }).stack === stack;
+    const isOther = (other: unknown): boolean => isSame(other) && (other as object).constructor !== constructor;
     const causes = [...causesAndMembersOf(error)];
-    return [originalError, ...causes, ...causes.map((cause) => lastCaused.get(cause as object))].filter(isOriginal);
+    const caused = causes.map((cause) => lastCaused.get(cause as object));
+    return [...[originalError].filter(isSame), ...[...causes, ...caused].filter(isOther)];
   });
   return originals ?? [];
 }

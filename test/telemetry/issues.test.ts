@@ -1378,6 +1378,13 @@ describe('the application', () => {
     ['H3 and tRPC', (error) => handedOn('HTTPError', error, error)],
     ['H3 1', (error) => handedOn('H3Error', error, error.cause ?? error)],
     ['GraphQL 16', (error) => Object.assign(handedOn('GraphQLError', error, undefined), { originalError: error })],
+    [
+      'GraphQL an error of its own',
+      (error) => {
+        const located = new (error.constructor as ErrorConstructor)(error.message, { cause: error });
+        return Object.assign(located, { stack: error.stack!, originalError: error });
+      },
+    ],
     ['H3 what tRPC has', (error) => handedOn('HTTPError', error, handedOn('TRPCError', error, error))],
   ])('whose errors a framework hands on as %s does, under another name with the stack they had', (_name, handOn) => {
     it.each([
