@@ -80,6 +80,13 @@ describe('a redacted text', () => {
     },
   );
 
+  it.each(['} (of 3 members)', ' for the database', ', port: 5432 }'])(
+    'keeps what follows a secret that ends in a backslash, where the text ends: %s',
+    (rest) => {
+      expect(redactor.text(`password: "hunter2\\\\"${rest}`)).toBe(`password: "[redacted:password]"${rest}`);
+    },
+  );
+
   it('stays JSON where a number of it is one of a card or a telephone, at any depth', () => {
     const text = JSON.stringify({ pan: 4111111111111111, phone: 1701234567, id: 1701234567 });
     const redacted = { pan: '[redacted:card]', phone: '[redacted:phone]', id: 1701234567 };

@@ -392,6 +392,7 @@ function quotedAt(text: string, start: number): Written | undefined {
     }
     at = next;
   }
+  if (earlier !== undefined && text.slice(earlier.end).includes(' ')) return earlier;
   // The end was cut off.
   return { start: mark + 1, end: text.length, after: text.length, isQuoted: true };
 }
