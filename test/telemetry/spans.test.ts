@@ -684,13 +684,16 @@ describe('a failure', () => {
     expect(exceptions(span('turn'))).toHaveLength(1);
   });
 
-  it('of a loop of your own is recorded without anything else said of it', () => {
-    trace.getTracer('app').startActiveSpan('turn', (turn) => {
-      recordFailure('model.fallback_exhausted', new Error('every model failed'), null as never);
-      turn.end();
-    });
-    expect(span('turn').attributes).toMatchObject({ 'faultline.failure.point': 'model.fallback_exhausted' });
-  });
+  it.each([null as never, { span: undefined, attributes: undefined }])(
+    'of a loop of your own is recorded without anything else said of it: %j',
+    (said) => {
+      trace.getTracer('app').startActiveSpan('turn', (turn) => {
+        recordFailure('model.fallback_exhausted', new Error('every model failed'), said);
+        turn.end();
+      });
+      expect(span('turn').attributes).toMatchObject({ 'faultline.failure.point': 'model.fallback_exhausted' });
+    },
+  );
 
   it('keeps keys and quoted input out of the recorded message', () => {
     expect(() =>

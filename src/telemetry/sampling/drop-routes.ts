@@ -3,7 +3,7 @@ export interface RequestFacts {
   readonly method?: string | undefined;
   /** Path and query, as `node:http` gives them. */
   readonly url?: string | undefined;
-  readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>> | undefined;
 }
 
 /** What `dropRoutes` drops besides the routes. */
@@ -12,7 +12,7 @@ export interface DropRoutesOptions {
    * Whether to drop subscriptions too: `GET` requests that accept `text/event-stream`, which is what a browser's
    * `EventSource` sends. They last for as long as somebody is connected. Default: true.
    */
-  readonly subscriptions?: boolean;
+  readonly subscriptions?: boolean | undefined;
 }
 
 /**

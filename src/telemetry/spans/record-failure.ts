@@ -19,7 +19,7 @@ import { wayOut } from './way-out.ts';
 export function recordFailure(
   point: FailurePoint,
   error: unknown,
-  context: { readonly span?: Span; readonly attributes?: Attributes } = {},
+  context: { readonly span?: Span | undefined; readonly attributes?: Attributes | undefined } = {},
 ): void {
   guard(() => {
     const here = contextApi.active();

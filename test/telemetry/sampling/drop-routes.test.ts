@@ -27,6 +27,7 @@ test('a subscription is dropped wherever it is, unless it was asked to stay', ()
   const run = { method: 'POST', url: '/agents/helper/run', headers: { accept: 'text/event-stream' } };
 
   expect([subscription, page, run].map(dropRoutes([]))).toEqual([true, false, false]);
+  expect(dropRoutes([], { subscriptions: undefined })(subscription)).toBe(true);
   expect(dropRoutes([], { subscriptions: false })(subscription)).toBe(false);
 });
 
