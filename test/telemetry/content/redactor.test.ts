@@ -227,6 +227,15 @@ describe('a redacted text', () => {
     },
   );
 
+  it.each([
+    '{"name":"--password","summary":"of the database"}',
+    '{\n  "long": "--token",\n  "short" : "-t"\n}',
+    String.raw`{\"option\":\"--api-key\",\"variable\":\"KEY\"}`,
+    'They are `--user`, `--password`, `host` and `port`.',
+  ])('keeps what follows an option in no list of arguments: %s', (text) => {
+    expect(redactor.text(text)).toBe(text);
+  });
+
   it('knows in a text what is filled into a field, whatever stands between the two', () => {
     const filled = { selector: '#password', strategy: 'css', text: 'hunter2' };
     expect(redactor.text(JSON.stringify(filled))).toBe(JSON.stringify({ ...filled, text: '[redacted:password]' }));

@@ -181,13 +181,16 @@ export function findOptionValue(
 function findArgument(text: string, runs: Runs, optionEnd: number, name: SecretName): Finding | undefined {
   const between = matchAt(BETWEEN_ARGUMENTS, text, optionEnd);
   const written = between === null ? undefined : quotedAt(text, optionEnd + between[0].length);
-  if (written === undefined) return undefined;
+  // Where the option is a value of an object, a name follows.
+  if (written === undefined || matchAt(COLON_BEHIND, text, written.after) !== null) return undefined;
   const value = text.slice(written.start, Math.min(written.end, written.start + MAX_READ));
   const isName = value.startsWith('-') || secretKindOf(value) !== undefined;
   return isName || /\s/.test(value) ? undefined : judge(text, runs, written, name, true);
 }
 
-const BETWEEN_ARGUMENTS = /\\{0,7}["'`],(?:\s|\\{1,7}[nrt]){0,64}/y;
+/** Options in backticks are those of a description in Markdown. */
+const BETWEEN_ARGUMENTS = /\\{0,7}["'],(?:\s|\\{1,7}[nrt]){0,64}/y;
+const COLON_BEHIND = /\s{0,8}:/y;
 
 /** Shortest secret that is recognised right behind its name, with no word or sign between them. */
 const MIN_FOLLOWING = 16;
