@@ -60,7 +60,18 @@ describe('a redacted text', () => {
     expect(JSON.parse(body)).toEqual(redacted);
   });
 
-  it.each(['hunter"3', 'hunter""3', 'hunter"\\3', 'hunter", "3', 'hunter"} 3', 'hunter" 3', 'hunter\\"3', 'hunter\\'])(
+  it.each([
+    'hunter"3',
+    'hunter""3',
+    'hunter"\\3',
+    'hunter", "3',
+    'hunter"} 3',
+    'hunter" 3',
+    'hunter";3',
+    'hunter"{3',
+    'hunter\\"3',
+    'hunter\\',
+  ])(
     'keeps nothing of a secret with quotation marks and backslashes, also in JSON as a program quotes it: %s',
     (password) => {
       const body = JSON.stringify({ password });
@@ -83,7 +94,11 @@ describe('a redacted text', () => {
   it.each(['} (of 3 members)', ' for the database', ', port: 5432 }'])(
     'keeps what follows a secret that ends in a backslash, where the text ends: %s',
     (rest) => {
-      expect(redactor.text(`password: "hunter2\\\\"${rest}`)).toBe(`password: "[redacted:password]"${rest}`);
+      const safe = `password: "[redacted:password]"${rest}`;
+      expect(redactor.text(`password: "hunter2\\\\"${rest}`)).toBe(safe);
+      expect(redactor.text(JSON.stringify({ code: `password: "hunter2\\\\"${rest}` }))).toBe(
+        JSON.stringify({ code: safe }),
+      );
     },
   );
 

@@ -388,6 +388,8 @@ function quotedAt(text: string, start: number): Written | undefined {
     const more = next - at - depth;
     if (text[next] === quote && (more <= 0 || more % unit === 0)) {
       const written = { start: mark + 1, end: at + Math.max(more, 0), after: next + 1, isQuoted: true };
+      // A mark behind fewer ends what the text stands in.
+      if (more < 0 && earlier !== undefined) return earlier;
       if (more <= 0 && (earlier === undefined || !text.slice(earlier.end, at).includes(' '))) return written;
       if (matchAt(BEHIND_VALUE[depth]!, text, next + 1) !== null) return written;
       if (more <= 0) return earlier;
@@ -408,7 +410,7 @@ const BEHIND_VALUE: readonly RegExp[] = Array.from({ length: MAX_DEPTH + 1 }, (_
   const lineEnd = String.raw`[\t\r\n]|\\{1,${(depth + 2) >> 1}}[nrt]`;
   const next = String.raw`\\{0,${depth}}["'\x60]|[[{]`;
   const outer = depth === 0 ? '(?!)' : String.raw`\\{0,${depth - 1}}["'\x60]`;
-  const end = `$|;|{|${lineEnd}|${outer}`;
+  const end = `$|${lineEnd}|${outer}`;
   return new RegExp(String.raw` {0,8}(?:${end}|, ?(?:$|${lineEnd}|${next})|[)\]}]{1,32}(?:${end}|[,'\x60]))`, 'y');
 });
 
