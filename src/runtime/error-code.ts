@@ -1,3 +1,5 @@
+import { property } from './fields.ts';
+
 /**
  * Codes of the operating system, of Node, of its HTTP parser and of undici, and OpenSSL's of certificates, by
  * https://nodejs.org/api/tls.html#x509-certificate-error-codes. Any other code may be whatever an application has put there.
@@ -21,13 +23,4 @@ export function codeOf(error: unknown, pattern: RegExp = PLATFORM_CODE): string 
     current = property(current, 'cause');
   }
   return undefined;
-}
-
-/** A property of anything, also of what has none or throws when asked. */
-export function property(value: unknown, key: PropertyKey): unknown {
-  try {
-    return (value as Record<PropertyKey, unknown> | null | undefined)?.[key];
-  } catch {
-    return undefined;
-  }
 }

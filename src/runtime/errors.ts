@@ -1,7 +1,8 @@
 /** Every error the runtime throws or hands to a model. */
 import { ContentFreeError, declareSafeMessage } from '../telemetry/content/content-free-error.ts';
 import { errorType } from '../telemetry/linked-errors.ts';
-import { codeOf, property } from './error-code.ts';
+import { codeOf } from './error-code.ts';
+import { property } from './fields.ts';
 import type { PartialAnswer } from './types.ts';
 import { isToolName } from './validate.ts';
 

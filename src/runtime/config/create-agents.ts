@@ -1,11 +1,11 @@
 import { createAgent } from '../agent.ts';
 import { memoryTools } from '../memory/memory-tools.ts';
+import { reasonOf } from '../reason.ts';
 import type { Agent, ModelEntry, Tool } from '../types.ts';
 import { ConfigError, type ConfigPosition, type ConfigProblem } from './config-error.ts';
 import { createNotice, type ConfigOptions } from './config-options.ts';
 import { makeModels, type MadeModel } from './make-models.ts';
 import { openMemories, type OpenMemories } from './open-memories.ts';
-import { reasonOf } from '../reason.ts';
 import type { AgentConfig, RuntimeConfig } from './runtime-config.ts';
 import { loadTools } from './tool-modules.ts';
 

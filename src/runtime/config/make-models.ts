@@ -1,9 +1,9 @@
 import { ModelUnavailableError } from '../errors.ts';
 import { resolveModel } from '../models/resolve.ts';
 import { unavailableModel } from '../models/unavailable.ts';
+import { reasonOf } from '../reason.ts';
 import type { ModelLike } from '../types.ts';
 import type { MutableEnvironment } from './environment.ts';
-import { reasonOf } from '../reason.ts';
 import type { AgentConfig, RuntimeConfig } from './runtime-config.ts';
 
 /** A model; `missing` says why it is none that answers. */

@@ -7,8 +7,8 @@ import { MemoryFileError } from '../memory/memory-file-error.ts';
 import { perAgent, perConversation, perUser } from '../memory/scopes.ts';
 import { sqliteMemory } from '../memory/sqlite.ts';
 import { findOpener } from '../memory/sqlite/opening.ts';
-import type { MemoryOptions, MemoryStore } from '../types.ts';
 import { reasonOf } from '../reason.ts';
+import type { MemoryOptions, MemoryStore } from '../types.ts';
 import type { AgentConfig, MemoryConfig } from './runtime-config.ts';
 
 export interface OpenMemoriesOptions {

@@ -1,8 +1,8 @@
 import { fields } from '../fields.ts';
 import { importPackage, type ImportPackage } from '../import-package.ts';
+import { reasonOf } from '../reason.ts';
 import type { SlackApp, SlackTransportOptions } from '../transports/slack.ts';
 import type { MutableEnvironment } from './environment.ts';
-import { reasonOf } from '../reason.ts';
 import type { TransportConfig } from './runtime-config.ts';
 
 type SlackConfig = Extract<TransportConfig, { readonly type: 'slack' }>;

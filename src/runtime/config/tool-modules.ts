@@ -2,9 +2,9 @@ import { extname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 import { fields } from '../fields.ts';
+import { reasonOf } from '../reason.ts';
 import type { Tool } from '../types.ts';
 import { hint } from './nearest.ts';
-import { reasonOf } from '../reason.ts';
 
 /** A tool as it is written in the file, taken apart: `./tools/weather.js#getWeather`. */
 export interface ToolReference {

@@ -1,8 +1,9 @@
 /** The one description of a failed model call. */
 import { httpStatus, modelErrorType } from '../../telemetry/linked-errors.ts';
 import { defined } from '../defined.ts';
-import { codeOf, property } from '../error-code.ts';
+import { codeOf } from '../error-code.ts';
 import { ModelResponseError, ModelTimeoutError } from '../errors.ts';
+import { property } from '../fields.ts';
 
 /** All that retrying and falling back need to know about a failed model call. */
 export interface ModelFailure {

@@ -11,7 +11,7 @@ import { createEventStream } from '../../../src/runtime/transports/http-event-st
 import { httpTransport, httpTransportWith, type HttpTransportOptions } from '../../../src/runtime/transports/http.ts';
 import { scriptedModel } from '../../../src/testing/scripted-model.ts';
 import { startStubProvider, type StubTurn } from '../../../src/testing/stub-provider.ts';
-import { settled, watchWarnings } from '../../support/process-events.ts';
+import { settled, watchRejections, watchWarnings } from '../../support/process-events.ts';
 import { echo, gate, rejection } from '../support/agents.ts';
 import { manualTime } from '../support/manual-time.ts';
 import { recordSpans } from '../support/spans.ts';
@@ -307,6 +307,41 @@ describe('a run that fails', () => {
     expect(warnings.map(({ message }) => message)).toEqual([
       'a message could not be handed to agent helper: RangeError: [redacted] was refused',
     ]);
+  });
+
+  test.each([
+    ['is an object', { value: { code: 7 } }],
+    ['is missing', { value: undefined }],
+    [
+      'cannot be read',
+      {
+        get: () => {
+          throw new Error('nobody may read this');
+        },
+      },
+    ],
+  ])('because it was refused with an error whose message %s is answered like any other', async (_, message) => {
+    const warnings = watchWarnings();
+    const rejections = watchRejections();
+    const http = httpTransport({ agents: [{ name: 'helper' }] });
+    const error = Object.defineProperty(new RangeError(), 'message', message);
+    const stop = new AbortController();
+    const working = http.start(
+      () => Promise.reject(error),
+      stop.signal,
+      () => {},
+    );
+
+    const response = await http.fetch(question({}));
+    stop.abort();
+    await working;
+    await settled();
+
+    expect(response.status).toBe(500);
+    expect(warnings.map(({ message: warning }) => warning)).toEqual([
+      'a message could not be handed to agent helper: RangeError',
+    ]);
+    expect(rejections).toEqual([]);
   });
 
   test('in a stream is its last event', async () => {
