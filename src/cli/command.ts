@@ -52,7 +52,7 @@ function describe(command: string, options: Flags, error: unknown): string {
 export function parsePort(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d+$/.test(text) && Number(text) <= 65_535) return Number(text);
-  throw new UsageError(`--port expects a number from 0 to 65535, got ${text}.`);
+  throw new UsageError(`--port expects a number from 0 to 65535, got ${text === '' ? 'an empty text' : text}.`);
 }
 
 /** `a, b and c` */

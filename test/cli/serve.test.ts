@@ -358,6 +358,7 @@ describe('faultline serve --check', () => {
 test.each([
   [['--port', 'high'], '--port expects a number from 0 to 65535, got high.\n'],
   [['--port', '65536'], '--port expects a number from 0 to 65535, got 65536.\n'],
+  [['--port', ''], '--port expects a number from 0 to 65535, got an empty text.\n'],
   [['--host', ''], '--host expects an address, got an empty text.\n'],
   [['helper'], 'faultline serve takes flags only, got helper.\n'],
   [['--conf', 'x'], 'faultline serve does not know --conf; it knows --config, --port, --host, --log and --check.\n'],
