@@ -11,7 +11,7 @@ import type { Agent, ConversationHistory, IncomingMessage, LogListener, RunResul
 /** A message being answered. */
 export interface Answering {
   readonly message: IncomingMessage;
-  /** Whether the message names its agent, which then answers, whoever has the conversation. */
+  /** Whether its agent was named, by the message or beside it: that one answers, whoever has the conversation. */
   readonly isNamed: boolean;
   /** What its conversation is kept under. */
   readonly key: string;

@@ -146,7 +146,7 @@ export function createRuntimeWith(time: Time, options: RuntimeOptions): Runtime 
 
   const answerOptions: AnswerOptions = { history, holders: createHolders(MAX_HOLDERS), onLog, tell };
 
-  /** Has a message answered by the agent it names, else by the one its transport is registered with. */
+  /** Has a message answered by the agent that is named, else by the one its transport is registered with. */
   const handle = async (message: IncomingMessage, named: string | undefined, ofTransport?: string): Promise<void> => {
     const agent = requireAgent(agents, named ?? ofTransport);
     const refuse = (reason: string, words: string): Promise<void> => {
