@@ -3,7 +3,7 @@ import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-node'
 
 import { guard } from '../guard.ts';
 import { FAULTLINE_INSIDE_CHAT, FAULTLINE_TOLD_INSIDE, OPERATIONS, SCOPE_NAME, SENTRY_OP } from '../semconv.ts';
-import { hasUsage, isModelCall, isToolCall, onceToldCall } from './dialects/foreign-spans.ts';
+import { hasUsage, isModelCall, isToolCall, mayBeSameCall, onceToldCall } from './dialects/foreign-spans.ts';
 import { startProcessor } from './start-processor.ts';
 
 /**
@@ -23,7 +23,7 @@ export function createInnerCallProcessor(): SpanProcessor {
       guard(() => {
         const parent = spanItself(trace.getSpan(context));
         mark(span, parent);
-        if (parent?.ended === false && !isOurs(span) && !isOurs(parent)) around.set(span, parent);
+        if (!isOurs(span) && parent !== undefined && mayBeCallWithin(parent)) around.set(span, parent);
       });
     }),
     onEnding(span) {
@@ -40,14 +40,25 @@ function spanItself(span: (OuterSpan & { readonly span?: OuterSpan }) | undefine
   return span?.span?.attributes === undefined ? span : span.span;
 }
 
+/** Whether what begins in a span may be its model call once more. What it used would not be known before. */
+function mayBeCallWithin(parent: OuterSpan): boolean {
+  const { attributes = {}, ended } = parent;
+  return ended === false && !isOurs(parent) && !(isModelCall(attributes) && hasUsage(attributes));
+}
+
 /** Which of two model calls directly in each other is the call. What has ended cannot be marked any more. */
 function markModelCalls(span: Span & ReadableSpan, parent: OuterSpan): void {
   const { attributes = {}, ended } = parent;
-  if (!isModelCall(span.attributes) || !isModelCall(attributes)) return;
-  if (ended !== false) {
-    if (hasUsage(attributes)) span.setAttribute(FAULTLINE_INSIDE_CHAT, true);
-  } else if (hasUsage(span.attributes)) parent.setAttribute(FAULTLINE_TOLD_INSIDE, true);
-  else span.setAttribute(FAULTLINE_INSIDE_CHAT, true);
+  if (!mayBeSameCall(span.attributes, attributes)) return;
+  const isSaid = isToldInside(span.attributes) || hasUsage(span.attributes);
+  if (isSaid && ended === false) parent.setAttribute(FAULTLINE_TOLD_INSIDE, true);
+  else if (!isSaid || (hasUsage(attributes) && !isToldInside(attributes))) {
+    span.setAttribute(FAULTLINE_INSIDE_CHAT, true);
+  }
+}
+
+function isToldInside(attributes: Attributes): boolean {
+  return attributes[FAULTLINE_TOLD_INSIDE] === true;
 }
 
 function mark(span: Span & ReadableSpan, parent: OuterSpan | undefined): void {

@@ -196,12 +196,12 @@ describe('model calls of others in each other', () => {
   });
 
   it('are one call also where the outer one is active in a wrapper, as those of OpenInference are', async () => {
-    const outer = trace.getTracer('somebody-else').startSpan('outer', { attributes: { ...llm, ...llmUsage } });
+    const outer = trace.getTracer('somebody-else').startSpan('outer', { attributes: llm });
     const wrapper = { span: outer, spanContext: () => outer.spanContext() } as unknown as Span;
     const inside = trace.setSpan(context.active(), wrapper);
     const inner = trace.getTracer('@anthropic-ai/sdk').startSpan('inner', { attributes: chat }, inside);
     inner.setAttributes(chatUsage).end();
-    outer.end();
+    outer.setAttributes(llmUsage).end();
     await tracing.flush();
 
     expect(tokens(sentry.stored)).toEqual([100, 30]);
@@ -216,6 +216,97 @@ describe('model calls of others in each other', () => {
     await tracing.flush();
 
     expect(tokens(sentry.stored)).toEqual([200, 60]);
+  });
+
+  it.each<[string, Attributes, Attributes]>([
+    ['all of them say it', llmUsage, llmUsage],
+    ['the outermost and the innermost say it', llmUsage, {}],
+    ['the innermost says it alone', {}, {}],
+  ])('are one call also where there are three of them, and %s', async (_which, ofOuter, ofMiddle) => {
+    const tracer = trace.getTracer('somebody-else');
+    tracer.startActiveSpan('outer', { attributes: llm }, (outer) => {
+      tracer.startActiveSpan('middle', { attributes: llm }, (middle) => {
+        tracer.startSpan('inner', { attributes: { ...chat, ...chatUsage } }).end();
+        middle.setAttributes(ofMiddle).end();
+      });
+      outer.setAttributes(ofOuter).end();
+    });
+    await tracing.flush();
+
+    const calls = sentry.stored.filter(({ operationType }) => operationType === 'ai_client');
+    expect(calls.map(({ name }) => name)).toEqual(['inner']);
+    expect(tokens(sentry.stored)).toEqual([100, 30]);
+  });
+
+  it.each<[string, Attributes]>([
+    ['one of them is an embedding', { 'gen_ai.operation.name': 'embeddings' }],
+    ['they are of two models', { 'gen_ai.operation.name': 'chat', 'gen_ai.request.model': 'claude-haiku-4-5' }],
+    ['they are of two models, in other words', { 'openinference.span.kind': 'LLM', 'llm.model_name': 'gpt-5-mini' }],
+  ])('are calls of their own where %s', async (_which, ofInner) => {
+    const tracer = trace.getTracer('somebody-else');
+    tracer.startActiveSpan('outer', { attributes: chat }, (outer) => {
+      tracer.startSpan('inner', { attributes: { ...ofInner, 'gen_ai.usage.input_tokens': 7 } }).end();
+      outer.setAttributes(chatUsage).end();
+    });
+    await tracing.flush();
+
+    const calls = sentry.stored.filter(({ operationType }) => operationType === 'ai_client');
+    expect(calls.map(({ name }) => name)).toEqual(['inner', 'outer']);
+    expect(tokens(sentry.stored)).toEqual([107, 30]);
+  });
+
+  it.each<[string, string]>([
+    ['who serves it', 'anthropic/claude-sonnet-4-5'],
+    ['which version of it answered', 'claude-sonnet-4-5-20250929'],
+    ['that it is the latest', 'claude-sonnet-4-5-latest'],
+  ])('are one call where one of them says of the model %s as well', async (_what, model) => {
+    const tracer = trace.getTracer('somebody-else');
+    tracer.startActiveSpan('outer', { attributes: chat }, (outer) => {
+      tracer.startSpan('inner', { attributes: { ...llm, 'llm.model_name': model, ...llmUsage } }).end();
+      outer.setAttributes(chatUsage).end();
+    });
+    await tracing.flush();
+
+    expect(tokens(sentry.stored)).toEqual([100, 30]);
+  });
+
+  it('are calls of their own where one begins once the other has said what it used', async () => {
+    const tracer = trace.getTracer('somebody-else');
+    tracer.startActiveSpan('outer', { attributes: chat }, (outer) => {
+      outer.setAttributes(chatUsage);
+      tracer.startSpan('inner', { attributes: { ...chat, ...chatUsage } }).end();
+      outer.end();
+    });
+    await tracing.flush();
+
+    expect(tokens(sentry.stored)).toEqual([200, 60]);
+  });
+
+  it('are calls of their own where the outer one has ended and told of another one in it', async () => {
+    const tracer = trace.getTracer('somebody-else');
+    tracer.startActiveSpan('outer', { attributes: chat }, (outer) => {
+      const first = tracer.startSpan('first', { attributes: chat });
+      const second = tracer.startSpan('second', { attributes: chat });
+      first.setAttributes(chatUsage).end();
+      outer.setAttributes({ 'gen_ai.usage.input_tokens': 200, 'gen_ai.usage.output_tokens': 60 }).end();
+      second.setAttributes(chatUsage).end();
+    });
+    await tracing.flush();
+
+    expect(tokens(sentry.stored)).toEqual([200, 60]);
+  });
+
+  it('are one failed call where neither says what it used, and the outer one ends first', async () => {
+    const tracer = trace.getTracer('somebody-else');
+    tracer.startActiveSpan('outer', { attributes: llm }, (outer) => {
+      const inner = tracer.startSpan('inner', { attributes: chat });
+      outer.end();
+      inner.end();
+    });
+    await tracing.flush();
+
+    const calls = sentry.stored.filter(({ operationType }) => operationType === 'ai_client');
+    expect(calls.map(({ name }) => name)).toEqual(['outer']);
   });
 
   it('are calls of their own where a tool or an agent is between them', async () => {

@@ -215,8 +215,34 @@ export function isModelCall(attributes: Attributes): boolean {
 
 /** Whether a model call says what it used. */
 export function hasUsage(attributes: Attributes): boolean {
-  const told = foreignAttributes({ name: '', attributes });
+  const told = { ...attributes };
+  addUsage(told, undefined);
   return Number(told[GEN_AI_USAGE_INPUT_TOKENS] ?? 0) + Number(told[GEN_AI_USAGE_OUTPUT_TOKENS] ?? 0) > 0;
+}
+
+/**
+ * Whether two model calls, one directly in the other, may be the same one. An embedding made for a prompt is not, and
+ * what a call asks another model for.
+ */
+export function mayBeSameCall(one: Attributes, other: Attributes): boolean {
+  if (!isModelCall(one) || !isModelCall(other)) return false;
+  if (onceToldOperation(one) !== onceToldOperation(other)) return false;
+  const models = modelsOf(one);
+  const others = modelsOf(other);
+  return models.length === 0 || others.length === 0 || models.some((model) => others.includes(model));
+}
+
+/**
+ * The model that was asked and the one that answered, without the way to them, as in `anthropic/claude-sonnet-4-5`, and
+ * without the version: some write the one that answered in place of the one that was asked.
+ */
+function modelsOf(attributes: Attributes): readonly string[] {
+  const told = { ...attributes };
+  addNames(told, instrumentationOf(attributes)?.names ?? []);
+  const models = [told[GEN_AI_REQUEST_MODEL], told[GEN_AI_RESPONSE_MODEL]];
+  return models.flatMap((model) =>
+    typeof model === 'string' ? model.replace(/^.*\/|[-@](?:\d{3,8}|\d{4}-\d\d-\d\d)$|-latest$/g, '') : [],
+  );
 }
 
 /**
@@ -224,8 +250,12 @@ export function hasUsage(attributes: Attributes): boolean {
  * a decision.
  */
 export function onceToldCall(span: SpanWords): string | undefined {
-  const operation = writtenOperation(span.attributes, instrumentationOf(span.attributes));
-  if (operation === TOOL) return `${TOOL} ${String(foreignAttributes(span)[GEN_AI_TOOL_NAME])}`;
+  if (isToolCall(span.attributes)) return `${TOOL} ${String(foreignAttributes(span)[GEN_AI_TOOL_NAME])}`;
+  return onceToldOperation(span.attributes);
+}
+
+function onceToldOperation(attributes: Attributes): string | undefined {
+  const operation = writtenOperation(attributes, instrumentationOf(attributes));
   return TOLD_AROUND.has(operation) ? operation : undefined;
 }
 
