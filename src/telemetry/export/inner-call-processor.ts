@@ -28,7 +28,10 @@ export function createInnerCallProcessor(): SpanProcessor {
     }),
     onEnding(span) {
       const parent = around.get(span);
-      if (parent !== undefined) guard(() => markModelCalls(span, parent));
+      if (parent === undefined) return;
+      guard(() => markModelCalls(span, parent));
+      // Where each span begins before the last one ends, as in a loop that starts itself anew, all would be held.
+      around.delete(span);
     },
   };
 }

@@ -1,3 +1,6 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
 import { context, propagation, SpanKind, trace, type Attributes, type Span } from '@opentelemetry/api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -307,6 +310,27 @@ describe('model calls of others in each other', () => {
 
     const calls = sentry.stored.filter(({ operationType }) => operationType === 'ai_client');
     expect(calls.map(({ name }) => name)).toEqual(['outer']);
+  });
+
+  it('are held by nothing once they have ended, also where each begins before the last one ends', async () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const tracer = trace.getTracer('somebody-else');
+    const begin = (outer?: Span): Span => {
+      const span = tracer.startSpan('poll', {}, outer && trace.setSpan(context.active(), outer));
+      outer?.end();
+      return span;
+    };
+    const first = new WeakRef(begin());
+    let last = begin(first.deref());
+    for (let number = 0; number < 10; number += 1) last = begin(last);
+    await tracing.flush();
+    for (let turns = 0; turns < 100 && first.deref() !== undefined; turns += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      collectGarbage();
+    }
+    expect(first.deref()).toBeUndefined();
+    last.end();
   });
 
   it('are calls of their own where a tool or an agent is between them', async () => {
