@@ -299,6 +299,17 @@ describe('setupTracing', () => {
     expect(await flush()).toEqual({ status: 'delivered', exported: 4, issues: 1 });
   });
 
+  it('loses no span where a test has stopped the clock at its first moment, as sinon and `node:test` do', async () => {
+    const { flush } = setup({ dsn: sentry.dsn });
+    runAgent();
+    vi.useFakeTimers({ now: 0 });
+    onTestFinished(() => void vi.useRealTimers());
+    runAgent();
+    expect(await flush()).toEqual({ status: 'delivered', exported: 8, issues: 0 });
+    expect(sentry.discarded).toEqual([]);
+    expect(sentry.stored).toHaveLength(8);
+  });
+
   it('leaves no listener on the process once it was shut down', async () => {
     const events = ['beforeExit', 'exit', 'uncaughtExceptionMonitor', 'SIGTERM', 'SIGINT', 'SIGHUP'];
     const listeners = (): readonly number[] => events.map((event) => process.listenerCount(event));

@@ -6,6 +6,7 @@ import { now, setImmediate } from '../real-time.ts';
 import { joinRequests } from './join-requests.ts';
 import { sizeOf } from './span-size.ts';
 import { translateSpan } from './translate-span.ts';
+import { withWritableTimes } from './writable-times.ts';
 
 /** Spans as an OTLP request. */
 export interface SerializedSpans {
@@ -128,7 +129,7 @@ function write(
   serializer: SpanSerializer,
 ): Uint8Array | undefined {
   try {
-    return serializer.serializeRequest(spans.map((span) => translateSpan(span, dialect)));
+    return serializer.serializeRequest(spans.map((span) => translateSpan(withWritableTimes(span), dialect)));
   } catch {
     return undefined;
   }

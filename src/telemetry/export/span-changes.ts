@@ -10,6 +10,7 @@ type Exchanged =
   | 'parentSpanContext'
   | 'resource'
   | 'instrumentationScope'
+  | 'startTime'
   | 'endTime'
   | 'duration'
   | 'ended';
@@ -29,7 +30,7 @@ export function withChanges(span: ReadableSpan, changes: SpanChanges): ReadableS
     kind: span.kind,
     spanContext: () => spanContext,
     ...(parentSpanContext === undefined ? undefined : { parentSpanContext }),
-    startTime: span.startTime,
+    startTime: changes.startTime ?? span.startTime,
     endTime: changes.endTime ?? span.endTime,
     status: changes.status ?? span.status,
     links: changes.links ?? span.links,

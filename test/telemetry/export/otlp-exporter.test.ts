@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { brotliCompressSync, gunzipSync, gzipSync } from 'node:zlib';
 
-import { context } from '@opentelemetry/api';
+import { context, type HrTime } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { isTracingSuppressed } from '@opentelemetry/core';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
@@ -123,6 +123,23 @@ describe('spans that are exported', () => {
     expect(result.refusal?.sentence).toMatch(/^they cannot be written as OTLP; look for/);
     expect(sentry.spans).toHaveLength(4);
     expect(await exported(exporterTo(tracesUrlOf(sentry)), [broken])).toMatchObject({ accepted: 0, rejected: 1 });
+  });
+
+  it.each(PROTOCOLS)('arrive over %s beside one whose times OTLP does not have', async (protocol) => {
+    const spans = someSpans(5);
+    const at = (span: ReadableSpan, time: HrTime): ReadableSpan =>
+      Object.create(span, {
+        startTime: { value: time },
+        endTime: { value: time },
+        events: { value: [{ name: 'e', time }] },
+      }) as ReadableSpan;
+    const [before, after] = [at(spans[1]!, [-1, 999_999_999]), at(spans[3]!, [1.7e15, 0])];
+    const result = await exported(exporterTo(tracesUrlOf(sentry), { protocol }), spans.with(1, before).with(3, after));
+    expect(result).toMatchObject(allAccepted(5));
+    expect(sentry.discarded).toEqual([]);
+    const times = new Map(sentry.spans.map((span) => [span.name, [span.startTimeUnixNano, span.endTimeUnixNano]]));
+    expect(times.get('span 1')).toEqual([0n, 0n]);
+    expect(times.get('span 3')).toEqual([2n ** 34n * 1_000_000_000n, 2n ** 34n * 1_000_000_000n]);
   });
 
   it('may be none', async () => {
