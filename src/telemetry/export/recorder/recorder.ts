@@ -261,20 +261,21 @@ export function createRecorder(setup: RecorderSetup): Recorder {
   /** Files that hold something unsettled change to a name that anybody may take; the others are removed. */
   const letGo = (): void => {
     for (const held of shelf.byAge) {
+      if (isSettled(held) && held.openSpans === 0) {
+        shelf.remove(held);
+        continue;
+      }
       const { segment } = held;
-      const isNeeded = !isSettled(held) || held.openSpans > 0;
-      if (isNeeded && trouble.attempt(() => segment.whereabouts()) === 'removed') {
-        losses.add('removed', segment.spans + segment.issues.size);
-        shelf.forget(held);
-      } else if (isNeeded) {
+      const whereabouts = trouble.attempt(() => segment.whereabouts());
+      if (whereabouts === 'removed') {
+        losses.add('removed', segment.spans + held.openSpans + segment.issues.size);
+      } else if (whereabouts !== 'taken') {
         trouble.attempt(() => segment.rename(formatSegmentName({ ...held.name, owner: nobody(owner) })));
         left.spans += segment.spans;
         left.issues += segment.issues.size;
         left.bytes += segment.bytes;
-        shelf.forget(held);
-      } else {
-        shelf.remove(held);
       }
+      shelf.forget(held);
     }
   };
 

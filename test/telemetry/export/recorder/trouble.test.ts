@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { afterEach, describe, expect, test } from 'vitest';
@@ -202,16 +202,29 @@ describe('a recorder whose directory', () => {
 
   test('is removed before the end with what somebody needs in it counts and says what was lost', () => {
     const directory = join(temporaryDirectory(), 'recorder');
-    const { recorder, trace, problems } = record({ directory });
+    const { recorder, trace, tracer, problems } = record({ directory });
     trace('a');
+    tracer.startSpan('open');
     expect(recorder.keepIssue('i', '{}')).toBe(true);
     rmSync(directory, { recursive: true });
     recorder.close();
 
-    expect(recorder.status).toMatchObject({ spans: 0, issues: 0, dropped: { removed: 2 } });
+    expect(recorder.status).toMatchObject({ spans: 0, issues: 0, dropped: { removed: 3 } });
     expect(problems.map(({ message }) => message)).toEqual([
-      expect.stringMatching(/no longer has 2 spans or Issues: somebody removed the files/),
+      expect.stringMatching(/no longer has 3 spans or Issues: somebody removed the files/),
     ]);
+  });
+
+  test('has a file that another process took before the end leaves it to that one', () => {
+    const directory = temporaryDirectory();
+    const { recorder, trace, problems } = record({ directory });
+    trace('a');
+    const [file = ''] = filesIn(directory);
+    renameSync(join(directory, file), join(directory, 'taken'));
+    recorder.close();
+
+    expect(recorder.status).toMatchObject({ spans: 0, bytes: 0, dropped: NOTHING });
+    expect(problems).toEqual([]);
   });
 });
 
