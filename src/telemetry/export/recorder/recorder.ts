@@ -1,10 +1,10 @@
 import { hostname } from 'node:os';
-import { setImmediate } from 'node:timers/promises';
 
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import type { Reporter } from '../../diagnostics.ts';
 import { systemClock, type Clock } from '../../http/clock.ts';
+import { setImmediate } from '../../real-time.ts';
 import { wallClock as systemWallClock } from '../../wall-clock.ts';
 import type { Address } from './address.ts';
 import { makeDirectory } from './directory.ts';
@@ -235,7 +235,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
       recovered += inheritance.held.segment.spans;
       interrupted += inheritance.interrupted;
       // A file holds thousands of spans.
-      await setImmediate();
+      await new Promise(setImmediate);
     }
     return { spans, issues, askAgainAfterMs: unknownForMs };
   };

@@ -1,8 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
-import { setImmediate } from 'node:timers/promises';
 
 import { nodeModules } from '../../http/node-modules.ts';
-import { now } from '../../real-time.ts';
+import { now, setImmediate } from '../../real-time.ts';
 import { hrTimeOf, scanSegment, unsettled, type Scan, type SegmentContents } from './scan-segment.ts';
 import { FORMAT_VERSION, parseHeader, type Header } from './segment-lines.ts';
 
@@ -94,7 +93,7 @@ async function scanInSlices(content: Buffer): Promise<Scan> {
     const step = scan.next();
     if (step.done === true) return step.value;
     if (now() - sliceStart < SLICE_MS) continue;
-    await setImmediate();
+    await new Promise(setImmediate);
     sliceStart = now();
   }
 }

@@ -8,9 +8,11 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { basename, join } from 'node:path';
+import timers from 'node:timers/promises';
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import { thisOwner } from '../../../../src/telemetry/export/recorder/owner.ts';
 import { formatSegmentName, parseSegmentName } from '../../../../src/telemetry/export/recorder/segment-name.ts';
@@ -72,6 +74,20 @@ describe('what a process that is gone left behind', () => {
     ]);
     expect(issues).toEqual([]);
     expect(recorder.status).toMatchObject({ spans: 2, recovered: 2, interrupted: 0, dropped: NOTHING });
+  });
+
+  test('comes back also where a test has stopped the timers that are promises', async () => {
+    const directory = temporaryDirectory();
+    record({ directory, owner: deadOwner() }).trace('a');
+    const { recorder } = record({ directory });
+    const stopped = vi.spyOn(timers, 'setImmediate').mockReturnValue(new Promise(() => {}));
+    syncBuiltinESMExports();
+    onTestFinished(() => {
+      stopped.mockRestore();
+      syncBuiltinESMExports();
+    });
+
+    expect(namesOf(recorder, (await recorder.recover()).spans.get('one'))).toEqual(['a']);
   });
 
   test('is given out once', async () => {
