@@ -512,6 +512,21 @@ describe('a process that has stopped its clock', () => {
   });
 });
 
+describe('a process that has stopped its timers and its ticks', () => {
+  it('sends at its end all the same, and waits for no answer that cannot be heard', async () => {
+    const source = `
+      import { setupTracing, traceTool } from 'DIST/index.js';
+      setupTracing({ exitTimeoutMs: 600_000 });
+      await traceTool({ name: 'get_weather' }, async () => 21);
+      process.nextTick = () => {};
+      globalThis.setTimeout = globalThis.setImmediate = () => ({ unref() {} });
+    `;
+    const ended = await runScript(source, { env: { SENTRY_DSN: sentry.dsn } });
+    expect(ended).toEqual({ code: 0, signal: null, stdout: '', stderr: '' });
+    expect(sentry.stored).toMatchObject([{ name: 'execute_tool get_weather' }]);
+  });
+});
+
 describe('a process that may start neither a thread nor a process', () => {
   it('ends at once, and is told which flag of Node lets it send', async () => {
     const source = `
