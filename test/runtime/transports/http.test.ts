@@ -287,26 +287,29 @@ describe('a run that fails', () => {
     });
   });
 
-  test('leaves no secret in the warning about whoever takes its message', async () => {
+  /** The status of the answer, and what the process was warned of, where whoever takes the message refuses it. */
+  async function refusedWith(reason: Error): Promise<{ status: number; warnings: readonly string[] }> {
     const warnings = watchWarnings();
     const http = httpTransport({ agents: [{ name: 'helper' }] });
-    const key = ['sk-', 'proj-', 'Q7f3kP9xLm2vTz8R'].join('');
     const stop = new AbortController();
     const working = http.start(
-      () => Promise.reject(new RangeError(`${key} was refused`)),
+      () => Promise.reject(reason),
       stop.signal,
       () => {},
     );
-
-    const response = await http.fetch(question({}));
+    const { status } = await http.fetch(question({}));
     stop.abort();
     await working;
     await settled();
+    return { status, warnings: warnings.map(({ message }) => message) };
+  }
 
-    expect(response.status).toBe(500);
-    expect(warnings.map(({ message }) => message)).toEqual([
-      'a message could not be handed to agent helper: RangeError: [redacted] was refused',
-    ]);
+  test('leaves no secret in the warning about whoever takes its message', async () => {
+    const key = ['sk-', 'proj-', 'Q7f3kP9xLm2vTz8R'].join('');
+    expect(await refusedWith(new RangeError(`${key} was refused`))).toEqual({
+      status: 500,
+      warnings: ['a message could not be handed to agent helper: RangeError: [redacted] was refused'],
+    });
   });
 
   test.each([
@@ -321,26 +324,11 @@ describe('a run that fails', () => {
       },
     ],
   ])('because it was refused with an error whose message %s is answered like any other', async (_, message) => {
-    const warnings = watchWarnings();
     const rejections = watchRejections();
-    const http = httpTransport({ agents: [{ name: 'helper' }] });
-    const error = Object.defineProperty(new RangeError(), 'message', message);
-    const stop = new AbortController();
-    const working = http.start(
-      () => Promise.reject(error),
-      stop.signal,
-      () => {},
-    );
-
-    const response = await http.fetch(question({}));
-    stop.abort();
-    await working;
-    await settled();
-
-    expect(response.status).toBe(500);
-    expect(warnings.map(({ message: warning }) => warning)).toEqual([
-      'a message could not be handed to agent helper: RangeError',
-    ]);
+    expect(await refusedWith(Object.defineProperty(new RangeError(), 'message', message))).toEqual({
+      status: 500,
+      warnings: ['a message could not be handed to agent helper: RangeError'],
+    });
     expect(rejections).toEqual([]);
   });
 
