@@ -115,7 +115,7 @@ export interface Tracing {
   readonly spanProcessor: SpanProcessor;
   /** Sends what waits. Settles within `timeoutMs` (default: `exitTimeoutMs`) and never rejects. */
   readonly flush: (timeoutMs?: number) => Promise<FlushResult>;
-  /** Flushes, then takes everything back that `setupTracing` put in place: it may be called again. Never rejects. */
+  /** Flushes, then takes everything back that was put in place. `setupTracing` starts anew then. Never rejects. */
   readonly shutdown: (timeoutMs?: number) => Promise<FlushResult>;
 }
 

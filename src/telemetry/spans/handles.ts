@@ -65,7 +65,10 @@ export interface AgentSpan extends SpanHandle {
   readonly record: (result: AgentResult) => void;
 }
 
-/** A model call as it is known before it starts. Content is given by functions, which are called only when it is recorded, or when the call fails. */
+/**
+ * A model call as it is known before it starts. Content is given by functions, which are called only when it is
+ * recorded, or when the call fails.
+ */
 export interface ChatSpanOptions extends SpanOptions, ChatDescription {
   /**
    * The messages the model is shown, oldest first, in the shape of the GenAI conventions, OpenAI, Anthropic,
