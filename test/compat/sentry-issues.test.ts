@@ -34,9 +34,12 @@ describe.each([
   });
   afterEach(() => sentry.close());
 
-  /** Runs a program in which `Sentry` can be initialised with `INIT`, and `failure(error)` makes a failure. */
+  /**
+   * Runs a program in which `Sentry` can be initialised with `INIT`, `failure(error)` makes a failure, and `clock.laterMs`
+   * turns the clock forward.
+   */
   function run(program: string): Promise<Ended> {
-    const source = `const INIT = ${JSON.stringify(options)};${PRELUDE}${program}`;
+    const source = `${TURNED_FORWARD}const INIT = ${JSON.stringify(options)};${PRELUDE}${program}`;
     return runIn(app.directory, ['--input-type=module', '--eval', source]);
   }
 
@@ -468,8 +471,7 @@ describe.each([
       for (let times = 0; times < 8; times += 1) fail();
       await tracing.flush();
       console.log(JSON.stringify(tracing.status.issues.dropped));
-      const now = performance.now.bind(performance);
-      performance.now = () => now() + 61_000;
+      clock.laterMs = 61_000;
       fail();
       await tracing.shutdown();
     `);
@@ -725,6 +727,13 @@ const CONTINUED = `
 `;
 
 const DIST = new URL('../../dist/', import.meta.url).href;
+
+/** The first import of a script: Faultline takes the clock when it loads. */
+const TURNED_FORWARD = `import { clock } from 'data:text/javascript;base64,${btoa(`
+  export const clock = { laterMs: 0 };
+  const now = performance.now.bind(performance);
+  performance.now = () => now() + clock.laterMs;
+`)}';`;
 
 const PRELUDE = `
   import * as Sentry from '@sentry/node';
