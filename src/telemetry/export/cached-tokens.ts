@@ -1,6 +1,8 @@
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
 
 import { defined } from '../config/records.ts';
+import { field } from '../content/field.ts';
+import { guard } from '../guard.ts';
 import { FAULTLINE_BESIDE_INPUT_CACHE_READ, FAULTLINE_BESIDE_INPUT_CACHE_WRITE } from '../semconv.ts';
 import { withChanges } from './span-changes.ts';
 
@@ -18,22 +20,18 @@ export function withTokensOfCache(allowed: ReadableSpan, span: ReadableSpan): Re
   const input = INPUT.map((name) => span.attributes[name]).find((count) => count !== undefined);
   const usage = usageOfAnthropic(metadata);
   // Newer versions have cached tokens in their input.
-  if (usage?.['input_tokens'] !== input) return allowed;
+  if (field(usage, 'input_tokens') !== input) return allowed;
   const counts = defined({
-    [FAULTLINE_BESIDE_INPUT_CACHE_READ]: tokensOf(usage?.['cache_read_input_tokens']),
-    [FAULTLINE_BESIDE_INPUT_CACHE_WRITE]: tokensOf(usage?.['cache_creation_input_tokens']),
+    [FAULTLINE_BESIDE_INPUT_CACHE_READ]: tokensOf(field(usage, 'cache_read_input_tokens')),
+    [FAULTLINE_BESIDE_INPUT_CACHE_WRITE]: tokensOf(field(usage, 'cache_creation_input_tokens')),
   });
   if (Object.keys(counts).length === 0) return allowed;
   return withChanges(allowed, { attributes: { ...allowed.attributes, ...counts } });
 }
 
-function usageOfAnthropic(metadata: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const { anthropic } = JSON.parse(metadata) as { anthropic?: { usage?: Readonly<Record<string, unknown>> } };
-    return anthropic?.usage;
-  } catch {
-    return undefined;
-  }
+function usageOfAnthropic(metadata: string): unknown {
+  const said = guard(() => JSON.parse(metadata) as unknown);
+  return field(field(said, 'anthropic'), 'usage');
 }
 
 function tokensOf(value: unknown): number | undefined {
