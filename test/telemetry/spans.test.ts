@@ -1236,6 +1236,26 @@ describe('what a helper hands to the function it traces', () => {
     });
   });
 
+  it.each([
+    [{ inputTokens: 90 }, { outputTokens: 30 }],
+    [{ prompt_tokens: 90 }, { completion_tokens: 30 }],
+    [{ input_tokens: 90 }, { output_tokens: 30 }],
+    [
+      { input_tokens: 90, output_tokens: 1 },
+      { output_tokens: 30, input_tokens: null },
+    ],
+    [{ promptTokenCount: 90 }, { candidatesTokenCount: 30 }],
+  ])('counts what went in and what came out where each is said for itself: %j, %j', (before, later) => {
+    traceChat(GPT, (chat) => {
+      chat.record({ usage: before });
+      chat.record({ usage: later });
+    });
+    expect(span('chat gpt-5-mini').attributes).toMatchObject({
+      'gen_ai.usage.input_tokens': 90,
+      'gen_ai.usage.output_tokens': 30,
+    });
+  });
+
   const unreadable = new Proxy(
     {},
     {

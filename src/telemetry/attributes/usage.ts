@@ -42,7 +42,7 @@ type Fields = Readonly<Record<string, unknown>>;
  */
 export function normalizeUsage(usage: unknown, provider = '', models: readonly string[] = []): TokenUsage | undefined {
   if (!isFields(usage)) return undefined;
-  const raw = readCounts(usage, provider);
+  const raw = readerOf(usage)?.(usage, provider);
   const counts = raw === undefined ? undefined : reconcile(raw, [provider, ...models]);
   return counts === undefined || Object.keys(counts).length === 0 ? undefined : counts;
 }
@@ -54,7 +54,7 @@ export function normalizeUsage(usage: unknown, provider = '', models: readonly s
 export function laterUsage(before: unknown, later: unknown): unknown {
   if (!isFields(before) || !isFields(later) || before === later) return later ?? before;
   const said = known(later);
-  const isInOtherWords = !Object.keys(said).some((name) => name in before) && normalizeUsage(said) !== undefined;
+  const isInOtherWords = readerOf(said) !== readerOf(before) && normalizeUsage(said) !== undefined;
   return isInOtherWords ? later : { ...before, ...said };
 }
 
@@ -70,16 +70,17 @@ export function addUsage(left: TokenUsage | undefined, right: TokenUsage): Token
   });
 }
 
-function readCounts(usage: Fields, provider: string): RawCounts | undefined {
-  if (isFields(usage['inputTokens']) || isFields(usage['outputTokens'])) return readAiSdkNested(usage);
-  if ('inputTokens' in usage || 'outputTokens' in usage) return readCamelCase(usage, provider);
-  if ('promptTokens' in usage || 'completionTokens' in usage) return readMistral(usage);
-  if ('prompt_tokens' in usage || 'completion_tokens' in usage) return readOpenAiChat(usage);
-  if ('input_tokens' in usage || 'output_tokens' in usage) return readSnakeCase(usage);
-  if ('promptTokenCount' in usage || 'candidatesTokenCount' in usage) return readGemini(usage);
-  if ('total_input_tokens' in usage || 'total_output_tokens' in usage) return readInteractions(usage);
-  if ('prompt_eval_count' in usage || 'eval_count' in usage) return readOllama(usage);
-  if (isFields(usage['billedUnits']) || isFields(usage['tokens'])) return readCohere(usage);
+/** Who understands the words of a usage. */
+function readerOf(usage: Fields): ((usage: Fields, provider: string) => RawCounts) | undefined {
+  if (isFields(usage['inputTokens']) || isFields(usage['outputTokens'])) return readAiSdkNested;
+  if ('inputTokens' in usage || 'outputTokens' in usage) return readCamelCase;
+  if ('promptTokens' in usage || 'completionTokens' in usage) return readMistral;
+  if ('prompt_tokens' in usage || 'completion_tokens' in usage) return readOpenAiChat;
+  if ('input_tokens' in usage || 'output_tokens' in usage) return readSnakeCase;
+  if ('promptTokenCount' in usage || 'candidatesTokenCount' in usage) return readGemini;
+  if ('total_input_tokens' in usage || 'total_output_tokens' in usage) return readInteractions;
+  if ('prompt_eval_count' in usage || 'eval_count' in usage) return readOllama;
+  if (isFields(usage['billedUnits']) || isFields(usage['tokens'])) return readCohere;
   return undefined;
 }
 
