@@ -84,16 +84,19 @@ function readerOf(usage: Fields): ((usage: Fields, provider: string) => RawCount
   return undefined;
 }
 
-/** AI SDK provider specifications V3 and V4. What a model of many vendors does not look for is where its vendor says it. */
+/**
+ * AI SDK provider specifications V3 and V4. What a model of many vendors does not look for, and may say zero of, is
+ * where its vendor says it.
+ */
 function readAiSdkNested(usage: Fields): RawCounts {
   const input = fields(usage['inputTokens']);
   const output = fields(usage['outputTokens']);
-  const { cacheWrite, total } = readOpenAiChat(fields(usage['raw']));
+  const { cacheRead, cacheWrite, total } = readOpenAiChat(fields(usage['raw']));
   return {
     input: count(input['total']),
     output: count(output['total']),
-    cacheRead: count(input['cacheRead']),
-    cacheWrite: count(input['cacheWrite']) ?? cacheWrite,
+    cacheRead: cacheRead ?? count(input['cacheRead']),
+    cacheWrite: cacheWrite ?? count(input['cacheWrite']),
     reasoning: count(output['reasoning']),
     total,
   };

@@ -112,6 +112,22 @@ describe('normalizeUsage', () => {
       { inputTokens: 100, outputTokens: 30, cacheReadTokens: 40, cacheWriteTokens: 10 },
     ],
     [
+      'the AI SDK specifications V3 and V4 of a model of many vendors, here of Anthropic as Portkey streams it',
+      'portkey',
+      {
+        inputTokens: { total: 50, noCache: 50, cacheRead: 0 },
+        outputTokens: { total: 30, text: 30, reasoning: 0 },
+        raw: {
+          prompt_tokens: 50,
+          completion_tokens: 30,
+          total_tokens: 130,
+          cache_read_input_tokens: 40,
+          cache_creation_input_tokens: 10,
+        },
+      },
+      { inputTokens: 100, outputTokens: 30, cacheReadTokens: 40, cacheWriteTokens: 10, reasoningTokens: 0 },
+    ],
+    [
       'chat completions of Anthropic whose input has cached tokens already, as those of LiteLLM',
       'litellm',
       {
