@@ -251,6 +251,12 @@ describe('a redacted text', () => {
     expect(redactor.text(text)).toBe(text);
   });
 
+  it('has no secret behind an option in a sentence that lists arguments and goes on with a colon', () => {
+    expect(redactor.text('could not run "mysql", "--password", "hunter2": ENOENT')).toBe(
+      'could not run "mysql", "--password", "[redacted:password]": ENOENT',
+    );
+  });
+
   it('knows in a text what is filled into a field, whatever stands between the two', () => {
     const filled = { selector: '#password', strategy: 'css', text: 'hunter2' };
     expect(redactor.text(JSON.stringify(filled))).toBe(JSON.stringify({ ...filled, text: '[redacted:password]' }));
