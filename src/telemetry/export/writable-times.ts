@@ -19,16 +19,22 @@ export function withWritableTimes(span: ReadableSpan): ReadableSpan {
 }
 
 /** Seconds of which 64 bits hold the nanoseconds: until the year 2514. */
-const LATEST: HrTime = [2 ** 34, 0];
+const LATEST = 2 ** 34;
 
 /** What is not a number is no time either, and cannot be written at all. */
-function isWritable([seconds, nanoseconds]: HrTime): boolean {
-  return !(seconds < 0 || nanoseconds < 0 || seconds >= LATEST[0]);
+function isWritable(time: HrTime): boolean {
+  const seconds = secondsOf(time);
+  return !(seconds < 0 || seconds >= LATEST);
+}
+
+/** Nanoseconds may be before the second: the SDK writes them so where a test has set its clock back. */
+function secondsOf([seconds, nanoseconds]: HrTime): number {
+  return seconds + nanoseconds / 1e9;
 }
 
 function writable(time: HrTime): HrTime {
   if (isWritable(time)) return time;
-  return time[0] >= LATEST[0] ? LATEST : [0, 0];
+  return [secondsOf(time) < 0 ? 0 : LATEST, 0];
 }
 
 function atWritableTime(event: TimedEvent): TimedEvent {

@@ -142,6 +142,19 @@ describe('spans that are exported', () => {
     expect(times.get('span 3')).toEqual([2n ** 34n * 1_000_000_000n, 2n ** 34n * 1_000_000_000n]);
   });
 
+  it.each(PROTOCOLS)(
+    'keep over %s a time written as nanoseconds before a second, as with a clock set back',
+    async (p) => {
+      const [span] = someSpans(1);
+      const endTime: HrTime = [span!.startTime[0] + 5, -500_000_000];
+      const written = Object.create(span!, { endTime: { value: endTime } }) as ReadableSpan;
+      await exported(exporterTo(tracesUrlOf(sentry), { protocol: p }), [written]);
+      expect(sentry.spans.map(({ endTimeUnixNano }) => endTimeUnixNano)).toEqual([
+        BigInt(endTime[0]) * 1_000_000_000n - 500_000_000n,
+      ]);
+    },
+  );
+
   it('may be none', async () => {
     expect(await exported(exporterTo(tracesUrlOf(sentry)), [])).toMatchObject(allAccepted(0));
     expect(sentry.requests).toEqual([]);
