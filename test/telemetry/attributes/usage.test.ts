@@ -84,6 +84,24 @@ describe('normalizeUsage', () => {
       { inputTokens: 100, outputTokens: 30, cacheReadTokens: 40, reasoningTokens: 12 },
     ],
     [
+      'chat completions of xAI, where as many tokens came from a cache as reasoning took',
+      'x_ai',
+      {
+        prompt_tokens: 100,
+        completion_tokens: 18,
+        total_tokens: 130,
+        prompt_tokens_details: { cached_tokens: 12 },
+        completion_tokens_details: { reasoning_tokens: 12 },
+      },
+      { inputTokens: 100, outputTokens: 30, cacheReadTokens: 12, reasoningTokens: 12 },
+    ],
+    [
+      "chat completions of Google's models whose total has cached tokens besides, and no thoughts",
+      'gcp.gemini',
+      { prompt_tokens: 60, completion_tokens: 30, total_tokens: 130, cache_read_input_tokens: 40 },
+      { inputTokens: 100, outputTokens: 30, cacheReadTokens: 40 },
+    ],
+    [
       "chat completions of Google's models, which have thoughts in the total alone",
       'gcp.gemini',
       { prompt_tokens: 100, completion_tokens: 18, total_tokens: 130 },
