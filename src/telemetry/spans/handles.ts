@@ -94,7 +94,8 @@ export interface ChatResponse extends ChatMetadata {
 export interface ChatSpan extends SpanHandle {
   /**
    * Says what the provider answered. May be called several times: what is said later counts, count by count in `usage`,
-   * and what is not said again stays. Never throws.
+   * and what is not said again stays. A `usage` in the words of another SDK takes the place of the one before. Never
+   * throws.
    */
   readonly record: (response: ChatResponse) => void;
   /** Says that the first chunk of the answer has arrived. A returned stream says it by itself. */
