@@ -333,7 +333,11 @@ const transport = expecting(
 );
 
 const sentry = section({
-  dsn_env: field(variable, 'The variable that holds the DSN. Without a value in it nothing is sent.', 'SENTRY_DSN'),
+  dsn_env: field(
+    variable,
+    'The variable that holds the DSN; `SENTRY_DSN` wins over another one. Without a value nothing goes to Sentry.',
+    'SENTRY_DSN',
+  ),
   environment: field(text, 'Environment of everything that is sent.', 'production'),
   release: field(text, 'Release of everything that is sent. Default: the npm package, else the git commit.'),
   sample_rate: field(rate, 'Share of Issues that are sent.', 1),
