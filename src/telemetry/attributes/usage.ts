@@ -95,8 +95,8 @@ function readAiSdkNested(usage: Fields): RawCounts {
   return {
     input: count(input['total']),
     output: count(output['total']),
-    cacheRead: cacheRead ?? count(input['cacheRead']),
-    cacheWrite: cacheWrite ?? count(input['cacheWrite']),
+    cacheRead: greater(count(input['cacheRead']), cacheRead),
+    cacheWrite: greater(count(input['cacheWrite']), cacheWrite),
     reasoning: count(output['reasoning']),
     total,
   };
@@ -272,6 +272,10 @@ const MAX_TOKENS = 1e12;
 /** A count is a whole number from zero to `MAX_TOKENS`; anything else a provider sends is no count. */
 function count(value: unknown): number | undefined {
   return typeof value === 'number' && value >= 0 && value <= MAX_TOKENS ? Math.round(value) : undefined;
+}
+
+function greater(left: number | undefined, right: number | undefined): number | undefined {
+  return left === undefined ? right : Math.max(left, right ?? 0);
 }
 
 function sum(left: number | undefined, right: number | undefined): number | undefined {

@@ -146,6 +146,16 @@ describe('normalizeUsage', () => {
       { inputTokens: 100, outputTokens: 30, cacheReadTokens: 40, cacheWriteTokens: 10, reasoningTokens: 0 },
     ],
     [
+      'the AI SDK specifications V3 and V4 of a model that knows better than its vendor says where others do',
+      'deepseek',
+      {
+        inputTokens: { total: 100, noCache: 60, cacheRead: 40 },
+        outputTokens: { total: 30 },
+        raw: { prompt_tokens: 100, prompt_cache_hit_tokens: 40, prompt_tokens_details: { cached_tokens: 0 } },
+      },
+      { inputTokens: 100, outputTokens: 30, cacheReadTokens: 40 },
+    ],
+    [
       'chat completions of Anthropic whose input has cached tokens already, as those of LiteLLM',
       'litellm',
       {
