@@ -1,6 +1,6 @@
 import type { Attributes, AttributeValue } from '@opentelemetry/api';
 
-import { isNumberSecret } from './redaction/assignment.ts';
+import { isNumberSecret } from './redaction/judgement.ts';
 import type { SecretKind } from './redaction/secret-names.ts';
 import { MAX_PLAIN_BYTES } from './policy.ts';
 import { placeholder, type Redactor } from './redactor.ts';

@@ -1,7 +1,5 @@
-import { DOT, endOf, QUOTE, SEPARATOR, startOf, typeAt, WORD } from './characters.ts';
+import { endOf, QUOTE, startOf, typeAt, WORD } from './characters.ts';
 import {
-  BACKSLASH,
-  BRACKET,
   codeAt,
   COLON,
   CURLY_BRACKET,
@@ -16,44 +14,19 @@ import {
   SQUARE_BRACKET,
   TAB,
 } from './codes.ts';
-import { findBeside } from './beside.ts';
 import { findBelow } from './block-value.ts';
 import { matchAt, type Finding } from './finding.ts';
-import { hasForm, isExpression, isSecretValue } from './named-value.ts';
-import { MIN_KEY, providerKeyAt } from './provider-key.ts';
+import { isSecretValue } from './named-value.ts';
+import { judge, type SecretName } from './judgement.ts';
 import { looksRandom } from './randomness.ts';
-import { endBefore, type Runs } from './runs.ts';
-import { schemedAt } from './scheme.ts';
+import type { Runs } from './runs.ts';
 import { endsLikeSecret, secretKindInQuery, secretKindOf, type SecretKind } from './secret-names.ts';
+import { quotedAt, writtenAt } from './written-value.ts';
 
 /** Most characters between a name and its sign of assignment: quotation marks, backslashes, spaces, Markdown. */
 const MAX_GAP = 12;
-/** Most that is read to judge a value, in UTF-16 units. */
-const MAX_READ = 4096;
 /** Most quoted items of a list under one name. */
 const MAX_ITEMS = 100;
-
-/** Most backslashes before a quotation mark: those of JSON in a string in JSON in a string in JSON. */
-const MAX_DEPTH = 7;
-
-/** The name an assignment gives a value to, and what that says of the value. */
-interface SecretName {
-  readonly name: string;
-  readonly kind: SecretKind;
-  /** What the name is quoted with, backslashes included; empty when it is not. */
-  readonly quote: string;
-  /** Whether it is one of a query, or begins its line and is written like a variable of the environment. */
-  readonly place?: 'query' | 'variable' | undefined;
-}
-
-/** A value as it is written. */
-interface Written {
-  readonly start: number;
-  readonly end: number;
-  /** Position behind the closing quotation mark, or the end of what has none. */
-  readonly after: number;
-  readonly isQuoted: boolean;
-}
 
 /** Finds what stands under the name of a secret, given the bounds of the word before a sign of assignment. */
 export function findAssigned(
@@ -159,144 +132,6 @@ export function findValue(
   return findUnder(text, runs, sign, { name, kind, quote });
 }
 
-/** The value of an option of a command line, such as `--password`, given the bounds of its name. */
-export function findOptionValue(
-  text: string,
-  runs: Runs,
-  wordStart: number,
-  wordEnd: number,
-  known?: SecretKind,
-): Finding | undefined {
-  const kind = known ?? secretKindOf(text.slice(wordStart, wordEnd));
-  if (kind === undefined) return undefined;
-  const name: SecretName = { name: '', kind, quote: '' };
-  if (known === undefined && text[wordEnd] !== ' ') return findArgument(text, runs, wordStart, wordEnd, name);
-  const start = wordEnd + 1;
-  if (text[start] === '-') return undefined;
-  const written = writtenAt(text, runs, start, name);
-  return written === undefined ? undefined : judge(text, runs, written, name, known === undefined);
-}
-
-/** The value behind an option where each is a text of a list: `["--password", "…"]`. Descriptions follow there, too. */
-function findArgument(
-  text: string,
-  runs: Runs,
-  optionStart: number,
-  optionEnd: number,
-  name: SecretName,
-): Finding | undefined {
-  const between = matchAt(BETWEEN_ARGUMENTS, text, optionEnd);
-  const written = between === null ? undefined : quotedAt(text, optionEnd + between[0].length);
-  if (written === undefined) return undefined;
-  // Where the option is a value of an object, a name follows.
-  const isMember = COLON_BEFORE.test(text.slice(Math.max(0, optionStart - 16), optionStart));
-  if (isMember && matchAt(COLON_BEHIND, text, written.after) !== null) return undefined;
-  const value = text.slice(written.start, Math.min(written.end, written.start + MAX_READ));
-  const isName = value.startsWith('-') || secretKindOf(value) !== undefined;
-  return isName || /\s/.test(value) ? undefined : judge(text, runs, written, name, true);
-}
-
-/** Options in backticks are those of a description in Markdown. */
-const BETWEEN_ARGUMENTS = /\\{0,7}["'],(?:\s|\\{1,7}[nrt]){0,64}/y;
-const COLON_BEFORE = /:\s{0,8}\\{0,7}["']$/;
-const COLON_BEHIND = /\s{0,8}:/y;
-
-/** Shortest secret that is recognised right behind its name, with no word or sign between them. */
-const MIN_FOLLOWING = 16;
-
-/**
- * What a sentence says: `my password is …`, `the API key …`. Ordinary words follow these names more often than secrets
- * do, so that the value must be quoted or look drawn by lot.
- *
- * @param wordStart start of the word behind the name, which is the verb or the value
- */
-export function findStated(
-  text: string,
-  runs: Runs,
-  nameStart: number,
-  nameEnd: number,
-  wordStart: number,
-  wordEnd: number,
-): Finding | undefined {
-  // Members of JSON come here most often, and are told apart by one sign.
-  const isNext = nameEnd + 1 === wordStart;
-  if (isNext ? text.charCodeAt(nameEnd) !== SPACE : text.charCodeAt(nameEnd + 1) === COLON) return undefined;
-  return findBehind(text, runs, nameStart, nameEnd, wordStart, wordEnd);
-}
-
-function findBehind(
-  text: string,
-  runs: Runs,
-  nameStart: number,
-  nameEnd: number,
-  wordStart: number,
-  wordEnd: number,
-): Finding | undefined {
-  if (text.startsWith('BY', wordStart) && text.startsWith('IDENTIFIED', nameStart)) {
-    return findOptionValue(text, runs, wordStart, wordEnd, 'password');
-  }
-  if (!endsLikeSecret(text, nameStart, nameEnd)) return undefined;
-  const name = nameWithWordBefore(text, nameStart, nameEnd);
-  const kind = secretKindOf(name);
-  if (kind === undefined) return undefined;
-  return nameEnd + 1 === wordStart
-    ? findNext(text, runs, nameStart, wordStart, wordEnd, name, kind)
-    : findBeside(text, nameStart, nameEnd, wordStart, kind);
-}
-
-function findNext(
-  text: string,
-  runs: Runs,
-  nameStart: number,
-  wordStart: number,
-  wordEnd: number,
-  name: string,
-  kind: SecretKind,
-): Finding | undefined {
-  if (kind === 'cookie' || kind === 'authorization') return undefined;
-  const verb = matchAt(/is:? /iy, text, wordStart);
-  const written = quotedOrWord(text, runs, wordStart + (verb?.[0].length ?? 0));
-  if (written === undefined || (verb === null && (written.isQuoted || wordEnd - wordStart < MIN_FOLLOWING))) {
-    const before = text.slice(Math.max(0, nameStart - 80), nameStart);
-    if (written === undefined || !SETTING.test(before)) return undefined;
-  }
-  const value = text.slice(written.start, Math.min(written.end, written.start + MAX_READ));
-  if (!isSecretValue(value, kind, name) || !(written.isQuoted || looksRandom(value))) return undefined;
-  return { start: written.start, end: written.end, kind };
-}
-
-/** What says that name and value follow: a variable of an image, of Windows or of fish, a line of `.netrc`. */
-const SETTING = /(?:\bENV|\bsetx|\bset -gx|\blogin \S{1,64}) $/;
-
-function quotedOrWord(text: string, runs: Runs, start: number): Written | undefined {
-  const written = writtenAt(text, runs, start, { kind: 'secret' });
-  // A dot at the end ends the sentence.
-  return written === undefined || written.isQuoted
-    ? written
-    : unquoted(written.start, startOf(text, written.end, DOT, written.start));
-}
-
-/** What a list of settings has in place of a name: `<key>name</key><string>`. */
-const NAMED_BY_TEXT = /(?:key|name)>([\w.-]{3,128})<\/(?:key|name)>\s{0,64}<(?:string|value)>/y;
-/** Text as it is, up to the end of the element. */
-const ELEMENT_TEXT = /(<!\[CDATA\[)?([^<]{3,4096}?)(?:\]\]>)?<\/[\w.:-]/y;
-
-/** The text of an XML element named like a secret, given the bounds of the name in its opening tag. */
-export function findElementText(text: string, sign: number, wordStart: number, wordEnd: number): Finding | undefined {
-  const before = text[wordStart - 1];
-  if (wordEnd !== sign || (before !== '<' && before !== ':')) return undefined;
-  const isNaming = text.startsWith('key', wordStart) || text.startsWith('name', wordStart);
-  const named = isNaming ? matchAt(NAMED_BY_TEXT, text, wordStart) : null;
-  const name = named?.[1] ?? text.slice(wordStart, wordEnd);
-  const kind = secretKindOf(name);
-  if (kind === undefined) return undefined;
-  const at = named === null ? sign + 1 : wordStart + named[0].length;
-  const match = matchAt(ELEMENT_TEXT, text, at);
-  if (match === null || !isSecretValue(match[2]!, kind, name)) return undefined;
-  const start = at + (match[1]?.length ?? 0);
-  return { start, end: start + match[2]!.length, kind };
-}
-
 /** `contraseña` is a name too, though its last letter alone is a word here. */
 function startOfName(text: string, wordStart: number): number {
   const isSpanish = wordStart > 0 && text.charCodeAt(wordStart - 1) === LETTER_N_TILDE;
@@ -327,7 +162,7 @@ function isGap(text: string, at: number): boolean {
 }
 
 /** `API key: …` is named by two words. */
-function nameWithWordBefore(text: string, wordStart: number, wordEnd: number): string {
+export function nameWithWordBefore(text: string, wordStart: number, wordEnd: number): string {
   const word = text.slice(wordStart, wordEnd);
   const mayBeOne = codeAt(text, wordStart - 1) === SPACE && isFirstOfSecondWord(text.charCodeAt(wordStart) | 32);
   if (!mayBeOne || !/^(?:keys?|code|phrase|string)$/i.test(word)) return word;
@@ -362,163 +197,6 @@ function endOfSpaces(text: string, start: number, max: number): number {
     if (code !== SPACE && code !== TAB) break;
   }
   return end;
-}
-
-function writtenAt(
-  text: string,
-  runs: Runs,
-  start: number,
-  name: Pick<SecretName, 'kind' | 'place'>,
-): Written | undefined {
-  return quotedAt(text, start) ?? unquotedAt(text, runs, start, name);
-}
-
-/**
- * A text in quotation marks, which may be escaped as they are where JSON stands in a string. It ends at the same
- * mark behind the same number of backslashes, in the same line. A mark behind more of them belongs to it, unless these
- * are backslashes at its end. A program that quotes JSON doubles them, so that a mark behind such a number may be
- * either: it ends the text where what follows is what follows a value, or where no other mark does.
- */
-function quotedAt(text: string, start: number): Written | undefined {
-  if ((typeAt(text, start) & QUOTE) === 0) return undefined;
-  const mark = endOfBackslashes(text, start);
-  const quote = text[mark];
-  if (quote !== '"' && quote !== "'" && quote !== '`') return undefined;
-  const depth = mark - start;
-  if (depth > MAX_DEPTH) return undefined;
-  // As many as one backslash at its end is written as: 2, 4, 8 or 16.
-  const unit = 1 << (33 - Math.clz32(depth));
-  let earlier: Written | undefined;
-  for (let at = mark + 1; at < text.length; at += 1) {
-    const character = text[at];
-    if (character === '\n') return earlier;
-    if (character !== '\\' && character !== quote) continue;
-    const next = endOfBackslashes(text, at);
-    const more = next - at - depth;
-    if (text[next] === quote && (more <= 0 || more % unit === 0)) {
-      const written = { start: mark + 1, end: at + Math.max(more, 0), after: next + 1, isQuoted: true };
-      // A mark behind fewer ends what the text stands in.
-      if (more < 0 && earlier !== undefined) return earlier;
-      if (more <= 0 && (earlier === undefined || !text.slice(earlier.end, at).includes(' '))) return written;
-      if (matchAt(BEHIND_VALUE[depth]!, text, next + 1) !== null) return written;
-      if (more <= 0) return earlier;
-      earlier = written;
-    }
-    at = next;
-  }
-  if (earlier !== undefined && text.slice(earlier.end).includes(' ')) return earlier;
-  // The end was cut off.
-  return { start: mark + 1, end: text.length, after: text.length, isQuoted: true };
-}
-
-/**
- * What follows a value in JSON or in a program, by the backslashes before its quotation marks: other marks of its text
- * have no more of them, line ends half as many, and what the text itself stands in has fewer.
- */
-const BEHIND_VALUE: readonly RegExp[] = Array.from({ length: MAX_DEPTH + 1 }, (_, depth) => {
-  const lineEnd = String.raw`[\t\r\n]|\\{1,${(depth + 2) >> 1}}[nrt]`;
-  const next = String.raw`\\{0,${depth}}["'\x60]|[[{]`;
-  const outer = depth === 0 ? '(?!)' : String.raw`\\{0,${depth - 1}}["'\x60]`;
-  const end = `$|${lineEnd}|${outer}`;
-  return new RegExp(String.raw` {0,8}(?:${end}|, ?(?:$|${lineEnd}|${next})|[)\]}]{1,32}(?:${end}|[,'\x60]))`, 'y');
-});
-
-function endOfBackslashes(text: string, start: number): number {
-  let end = start;
-  while (codeAt(text, end) === BACKSLASH) end += 1;
-  return end;
-}
-
-const ENDS_OF_VARIABLE = /[\s"'`]/g;
-
-function unquotedAt(
-  text: string,
-  runs: Runs,
-  start: number,
-  { kind, place }: Pick<SecretName, 'kind' | 'place'>,
-): Written | undefined {
-  if (kind === 'cookie')
-    return matchAt(COOKIE, text, start) === null ? undefined : unquoted(start, runs.endOfLine(start));
-  const spaced = WITH_SPACES[kind];
-  const listed = spaced === undefined ? null : matchAt(spaced, text, start);
-  if (listed !== null) return unquoted(start, start + listed[0].length);
-  const end =
-    place === 'variable' ? endBefore(ENDS_OF_VARIABLE, text, start) : runs.endOfValue(start, place === 'query');
-  return unquoted(start, startOf(text, end, SEPARATOR, start));
-}
-
-function unquoted(start: number, end: number): Written | undefined {
-  return end === start ? undefined : { start, end, after: end, isQuoted: false };
-}
-
-/** The name of the first cookie; prose about cookies has none. */
-const COOKIE = /[\w!#$%&'*+.^|~-]{1,128}=/y;
-
-/** Schemes that write their credentials as a list, such as `Digest` and `AWS4-HMAC-SHA256`. */
-const LISTED_CREDENTIALS =
-  /[\w-]{1,40} {1,4}(?:[\w-]{1,40}=(?:\\{0,7}"[^"\n\\]{0,1024}\\{0,7}"|[^\s,"'\\]{1,1024}),? {0,2}){1,20}/y;
-
-/** What is one value though it has spaces in it and no quotation marks around it. */
-const WITH_SPACES: Partial<Record<SecretKind, RegExp>> = {
-  authorization: LISTED_CREDENTIALS,
-  iban: /[A-Z]{2}\d{2}(?: [A-Z0-9]{2,4}){3,8}/y,
-  recovery_phrase: /(?:[a-z]{3,12} ){11,23}[a-z]{3,12}/y,
-};
-
-function judge(text: string, runs: Runs, written: Written, name: SecretName, isSpaced: boolean): Finding | undefined {
-  const { start, end, isQuoted } = written;
-  const { kind, quote } = name;
-  const schemed = kind === 'cookie' ? undefined : schemedAt(text, start, runs);
-  if (schemed !== undefined) return schemed;
-  if (!isQuoted && isSpaced && mayBeginSentence(text, start, end, name)) return undefined;
-  const value = text.slice(start, Math.min(end, start + MAX_READ));
-  if (!isQuoted && (!hasForm(value, kind) || isCode(text, end, name, value))) return undefined;
-  if (!isSecretValue(value, kind, name.name)) return undefined;
-  // Models answer with the tokens of their own text.
-  if (kind === 'token' && matchAt(LOG_PROBABILITY, text, end) !== null) return undefined;
-  const key = providerKeyAt(text, start);
-  if (key?.end === end) return key;
-  if (isQuoted) return { start, end, kind };
-  if (!isSecretUnquoted(text, end, name, value, isSpaced)) return undefined;
-  // Under a quoted name a number is one of JSON, and a placeholder is none.
-  return quote === '' ? { start, end, kind } : { start, end, kind, quote };
-}
-
-/** Whether a short word behind a space is more likely one of a sentence than a secret. Asked first, for it is often so. */
-function mayBeginSentence(text: string, start: number, end: number, name: SecretName): boolean {
-  const { kind, quote, place } = name;
-  if (place !== undefined || end - start >= MIN_KEY || kind === 'password' || kind === 'cookie' || quote !== '')
-    return false;
-  const isWord = endOf(text, start, WORD | DOT, end) >= end - 1;
-  return isWord && !looksRandom(text.slice(start, end));
-}
-
-const LOG_PROBABILITY = /\\{0,7}["'],\s{0,64}\\{0,7}["']logprob/y;
-
-/** Whether what stands without quotation marks is code. Asked before more is read of it than its beginning. */
-function isCode(text: string, end: number, { kind, place }: SecretName, value: string): boolean {
-  if (kind === 'cookie' || place === 'query') return false;
-  return codeAt(text, end) === BRACKET || '{[('.includes(value[0]!) || isExpression(value);
-}
-
-/** Whether what stands without quotation marks and is no code is a secret, and not the beginning of a sentence. */
-function isSecretUnquoted(text: string, end: number, name: SecretName, value: string, isSpaced: boolean): boolean {
-  const { kind, place, quote } = name;
-  if (kind === 'cookie') return true;
-  // A parameter named `key` or `auth` need not be a secret.
-  if (place === 'query') return kind !== 'api_key' || value.length >= 16 || looksRandom(value);
-  if (quote !== '' && /^-?\d+(?:\.\d+)?$/.test(value)) return isNumberSecret(kind);
-  if (!isSpaced || place === 'variable') return true;
-  if (looksRandom(value) || /[^\w.-]/.test(value.slice(0, -1))) return true;
-  // Behind a space an ordinary word may begin a sentence; one that ends its line is the value.
-  return kind === 'password' && /^[ \t]*(?:[\n\r,;]|$)/.test(text.slice(end, end + 8));
-}
-
-/** Whether a number under the name is a secret: under others it is an identifier, or counts something. */
-export function isNumberSecret(kind: SecretKind): boolean {
-  return (
-    kind === 'password' || kind === 'card_code' || kind === 'pin' || kind === 'one_time_code' || kind === 'national_id'
-  );
 }
 
 /** Line ends and indentation as they are, or as JSON in a string has them. */

@@ -1,6 +1,6 @@
 import { isAnyError } from '../any-error.ts';
 import { isUnawaited } from '../unawaited.ts';
-import { isNumberSecret } from './assignment.ts';
+import { isNumberSecret } from './judgement.ts';
 import { kindOfField, PRIVATE_PARTS } from './entry.ts';
 import { secretKindOf, type SecretKind } from './secret-names.ts';
 

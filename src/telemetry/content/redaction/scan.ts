@@ -1,4 +1,7 @@
-import { findAssigned, findElementText, findOptionValue, findStated } from './assignment.ts';
+import { findAssigned } from './assignment.ts';
+import { findElementText } from './element-text.ts';
+import { findOptionValue } from './named-option.ts';
+import { findStated } from './stated.ts';
 import {
   ADDRESS_END,
   DIGIT,
