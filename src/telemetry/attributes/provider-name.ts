@@ -1,3 +1,5 @@
+import { ownEntry } from '../config/records.ts';
+
 /** Where an AI SDK provider name differs from the one the GenAI conventions use. */
 const PROVIDER_NAMES: Readonly<Record<string, string>> = {
   'google.generative-ai': 'gcp.gemini',
@@ -17,9 +19,5 @@ const PROVIDER_NAMES: Readonly<Record<string, string>> = {
 export function providerName(provider: string): string {
   const vendor = provider.split('.', 1)[0] ?? provider;
   const service = provider.split('.', 2).join('.');
-  return ownEntry(service) ?? ownEntry(vendor) ?? vendor;
-}
-
-function ownEntry(name: string): string | undefined {
-  return Object.hasOwn(PROVIDER_NAMES, name) ? PROVIDER_NAMES[name] : undefined;
+  return ownEntry(PROVIDER_NAMES, service) ?? ownEntry(PROVIDER_NAMES, vendor) ?? vendor;
 }

@@ -1,6 +1,7 @@
 import { CONTENT_KINDS, type CaptureContent, type ErrorMessages } from '../content/policy.ts';
 import type { RedactionOptions } from '../content/redactor.ts';
 import { describe, flag, isRecord, type Kind, type Reading } from './kinds.ts';
+import { ownEntry } from './records.ts';
 
 /** What the variable of the GenAI instrumentations can say besides yes and no, by their reference implementation. */
 const PLACES: Readonly<Record<string, Reading<CaptureContent>>> = {
@@ -17,7 +18,8 @@ const PLACES: Readonly<Record<string, Reading<CaptureContent>>> = {
 export const captureContent: Kind<CaptureContent> = {
   fromText(text, variable) {
     const place = text.toLowerCase();
-    if (Object.hasOwn(PLACES, place)) return PLACES[place]!;
+    const known = ownEntry(PLACES, place);
+    if (known !== undefined) return known;
     const reading = flag.fromText(text, variable);
     return reading.problem === undefined
       ? reading

@@ -21,6 +21,11 @@ export function known<T extends object>(values: T): Partial<T> {
   ) as Partial<T>;
 }
 
+/** What a table has under a name itself: every object has a `constructor` and a `toString` besides. */
+export function ownEntry<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
 /** Records laid over each other, strongest first. */
 export function overlay<V>(records: readonly Readonly<Record<string, V>>[]): Record<string, V> {
   return Object.fromEntries(records.toReversed().flatMap((record) => Object.entries(record)));

@@ -1,3 +1,4 @@
+import { ownEntry } from '../config/records.ts';
 import { guard } from '../guard.ts';
 import { isAnyError } from './any-error.ts';
 import { codeInCapitals, ownCode } from './error-code.ts';
@@ -214,10 +215,6 @@ const QUOTES_ITS_INPUT: Readonly<Record<string, string>> = {
   SyntaxError: 'Syntax error',
   ZodError: 'Validation failed',
 };
-
-function ownEntry<T>(table: Readonly<Record<string, T>>, key: string): T | undefined {
-  return Object.hasOwn(table, key) ? table[key] : undefined;
-}
 
 /** What an error of a class that quotes its input says without it, and of Zod's what kinds of issues they tell of. */
 function genericText(type: string, message: string): string | undefined {

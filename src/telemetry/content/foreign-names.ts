@@ -4,6 +4,7 @@
  * Laminar, Mastra, VoltAgent, Braintrust, Strands, Pydantic, MCP and BullMQ, and what HTTP and database instrumentations
  * can be told to record.
  */
+import { ownEntry } from '../config/records.ts';
 import { isWrittenBy, type Writer, type WrittenSpan } from './foreign-writers.ts';
 import type { ContentKind } from './policy.ts';
 
@@ -418,8 +419,7 @@ const UNLISTED_STACK: SettledRole = { role: 'stack' };
 
 /** What an attribute holds, by its name. */
 export function attributeRole(name: string): AttributeRole {
-  if (Object.hasOwn(EXACT, name)) return EXACT[name]!;
-  return PREFIXES.find(([prefix]) => name.startsWith(prefix))?.[1] ?? roleByWords(name);
+  return ownEntry(EXACT, name) ?? PREFIXES.find(([prefix]) => name.startsWith(prefix))?.[1] ?? roleByWords(name);
 }
 
 /** What an attribute holds on a span, which is known when the span has ended. */
@@ -478,9 +478,8 @@ const EVENTS_OF_TOOLS: Readonly<Record<string, readonly ContentKind[]>> = {
  * @param isOfTool whether its span is that of a tool call
  */
 export function eventNeeds(name: string, isOfTool: boolean): readonly ContentKind[] | undefined {
-  if (isOfTool && Object.hasOwn(EVENTS_OF_TOOLS, name)) return EVENTS_OF_TOOLS[name];
-  if (Object.hasOwn(EVENTS, name)) return EVENTS[name];
-  return METADATA_OF_RECORD.test(name) ? MEMORY : undefined;
+  const known = (isOfTool ? ownEntry(EVENTS_OF_TOOLS, name) : undefined) ?? ownEntry(EVENTS, name);
+  return known ?? (METADATA_OF_RECORD.test(name) ? MEMORY : undefined);
 }
 
 /** The word that says in an event of any name that its attribute is content. */

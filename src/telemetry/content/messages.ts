@@ -1,4 +1,4 @@
-import { defined } from '../config/records.ts';
+import { defined, ownEntry } from '../config/records.ts';
 import { field, textField as text } from './field.ts';
 import { isMedia, media } from './media.ts';
 import { CONTENT_KINDS, type ContentCapture, type ContentKind } from './policy.ts';
@@ -270,8 +270,8 @@ const SAID_BY: Readonly<Record<string, ContentKind>> = {
  */
 function isCaptured(part: PlainPart, role: string, capture: ContentCapture): boolean {
   if (role !== 'system' && (part['type'] === 'tool_call' || part['type'] === 'tool_call_response')) return true;
-  const isKnown = Object.hasOwn(SAID_BY, role) && typeof part['content'] !== 'object';
-  return isKnown ? capture[SAID_BY[role]!] : CONTENT_KINDS.every((kind) => capture[kind]);
+  const known = typeof part['content'] === 'object' ? undefined : ownEntry(SAID_BY, role);
+  return known === undefined ? CONTENT_KINDS.every((kind) => capture[kind]) : capture[known];
 }
 
 function withoutUncaptured(part: PlainPart, capture: ContentCapture): PlainPart {
@@ -324,7 +324,7 @@ function roleOf(given: unknown, defaultRole: string): string {
 
 function knownRole(role: string): string {
   const lower = role.toLowerCase();
-  return Object.hasOwn(ROLES, lower) ? ROLES[lower]! : lower;
+  return ownEntry(ROLES, lower) ?? lower;
 }
 
 /** A message as it is, or the one in a choice of OpenAI or a candidate of Gemini. */
