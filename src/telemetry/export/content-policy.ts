@@ -37,7 +37,7 @@ import { copyWithin, fitJson, fitText, redactWithin, type Room } from '../conten
 import { frameOf } from '../run-frame.ts';
 import { DB_SYSTEM_NAME, ERROR_TYPE, EXCEPTION_MESSAGE, EXCEPTION_TYPE } from '../semconv.ts';
 import { createAttributeFacts, type AttributeFacts, type FactsOf } from './attribute-facts.ts';
-import { isToolCall } from './dialects/foreign-spans.ts';
+import { isToolCall } from './dialects/foreign-operations.ts';
 import { withChanges, type SpanChanges } from './span-changes.ts';
 import { createSpanOrigins } from './span-origin.ts';
 import { startProcessor } from './start-processor.ts';

@@ -3,7 +3,9 @@ import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-node'
 
 import { guard } from '../guard.ts';
 import { FAULTLINE_INSIDE_CHAT, FAULTLINE_TOLD_INSIDE, OPERATIONS, SCOPE_NAME, SENTRY_OP } from '../semconv.ts';
-import { hasUsage, isModelCall, isToolCall, mayBeSameCall, onceToldCall } from './dialects/foreign-spans.ts';
+import { isModelCall, isToolCall } from './dialects/foreign-operations.ts';
+import { hasUsage } from './dialects/foreign-usage.ts';
+import { mayBeSameCall, onceToldCall } from './same-call.ts';
 import { startProcessor } from './start-processor.ts';
 
 /**

@@ -1,6 +1,7 @@
 import type { Attributes } from '@opentelemetry/api';
 
 import { normalizeUsage, type TokenUsage } from '../../attributes/usage.ts';
+import { guard } from '../../guard.ts';
 import {
   FAULTLINE_BESIDE_INPUT_CACHE_READ,
   FAULTLINE_BESIDE_INPUT_CACHE_WRITE,
@@ -107,7 +108,7 @@ const COUNTING_BESIDE: ReadonlySet<string | undefined> = new Set([
  *
  * @param writer the name of the scope the span is from
  */
-export function addUsage(attributes: Attributes, writer: string | undefined): void {
+export function writeUsage(attributes: Attributes, writer: string | undefined): void {
   const usage = takeUsage(attributes, writer);
   for (const kind of KINDS) if (usage?.[kind] !== undefined) attributes[COUNTS[kind].name] = usage[kind];
 }
@@ -126,12 +127,23 @@ export function moveUsage(attributes: Attributes, writer: string | undefined): v
   for (const name of Object.keys(attributes)) if (/^gen_ai\.(?:usage|cost)[._]/.test(name)) delete attributes[name];
 }
 
+/** Whether a model call says what it used. */
+export function hasUsage(attributes: Attributes): boolean {
+  const { inputTokens = 0, outputTokens = 0 } = usageOf(attributes, undefined) ?? {};
+  return inputTokens + outputTokens > 0;
+}
+
 function takeUsage(attributes: Attributes, writer: string | undefined): TokenUsage | undefined {
-  const usage =
-    normalizeUsage(langfuseCounts(attributes[LANGFUSE_USAGE]), '', [String(attributes[GEN_AI_REQUEST_MODEL])]) ??
-    normalizeUsage(countsByName(attributes, writer), String(attributes['ai.model.provider']));
+  const usage = usageOf(attributes, writer);
   for (const name of BESIDE_INPUT) delete attributes[name];
   return usage;
+}
+
+function usageOf(attributes: Attributes, writer: string | undefined): TokenUsage | undefined {
+  return (
+    normalizeUsage(langfuseCounts(attributes[LANGFUSE_USAGE]), '', [String(attributes[GEN_AI_REQUEST_MODEL])]) ??
+    normalizeUsage(countsByName(attributes, writer), String(attributes['ai.model.provider']))
+  );
 }
 
 /** Of these version 7 of the AI SDK writes totals, with no parts to know them by; those before had other names for them. */
@@ -168,10 +180,9 @@ function countsByName(attributes: Attributes, writer: string | undefined): objec
 }
 
 /** Langfuse takes counts of any provider, or its own, of which each stands beside the others. */
-function langfuseCounts(json: unknown): object | undefined {
-  const given = typeof json === 'string' ? fieldsOf(json) : undefined;
-  if (given === undefined) return undefined;
-  if (!('input' in given) && !('output' in given)) return given;
+function langfuseCounts(json: unknown): unknown {
+  const given = typeof json === 'string' ? guard(() => JSON.parse(json) as unknown) : undefined;
+  if (typeof given !== 'object' || given === null || !('input' in given || 'output' in given)) return given;
   const sum = (word: RegExp): number | undefined => {
     const found = Object.entries(given).filter(([name, value]) => word.test(name) && typeof value === 'number');
     return found.length === 0 ? undefined : found.reduce((total, [, value]) => total + Number(value), 0);
@@ -183,13 +194,4 @@ function langfuseCounts(json: unknown): object | undefined {
     cacheWriteTokens: sum(/cache_(?:creation|write)/),
     reasoningTokens: sum(/reasoning/),
   };
-}
-
-function fieldsOf(json: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(json);
-    return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : undefined;
-  } catch {
-    return undefined;
-  }
 }
