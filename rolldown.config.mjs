@@ -28,7 +28,7 @@ const BESIDE_THE_SDK =
  * runtime has in common with what sends, or it would load all of that.
  */
 const HELPERS =
-  /\/src\/telemetry\/(?!(?:export|issues|http|sampling)\/|(?:setup|flush-after|metrics|deadline|real-time)\.ts|content\/(?:foreign-names|statement|plain-attribute)\.ts|config\/(?!version|field-value))|\/api-1\.9\.0\//;
+  /\/src\/telemetry\/(?!(?:export|issues|http|sampling)\/|(?:setup|flush-after|metrics|deadline|real-time)\.ts|content\/(?:foreign-\w+|statement|plain-attribute)\.ts|config\/(?!version|field-value))|\/api-1\.9\.0\//;
 
 /** What stands on the packages that speak OTLP, which load when tracing is set up: see `otlp-exporter.ts`. */
 const DELIVERY = /\/src\/telemetry\/(?!export\/(?:official-exporter|otlp-transport)\.)/;

@@ -1,4 +1,5 @@
-import { messagesWithin, parsed, systemWithin } from '../content/messages.ts';
+import { parsed } from '../content/message-parts.ts';
+import { messagesWithin, systemWithin } from '../content/messages.ts';
 import type { ContentKind, ContentPolicy } from '../content/policy.ts';
 import type { Redacted } from '../content/redacted.ts';
 import { copyWithin, fitJson, fitText, type Room } from '../content/truncate.ts';
@@ -31,20 +32,15 @@ export interface ChatContent {
 }
 
 /** Content of a `chat` span that is known when it starts. */
-export const chatContent: ContentBuilder<ChatContent> = (chat, policy) => {
-  const { redactor, capture } = policy;
-  return {
-    ...json('systemInstructions', GEN_AI_SYSTEM_INSTRUCTIONS, chat.systemInstructions, policy, (value, room) =>
-      systemWithin(value, room, policy),
-    ),
-    ...json('inputs', GEN_AI_INPUT_MESSAGES, chat.messages, policy, (value, room) =>
-      messagesWithin(value, room, { defaultRole: 'user', capture, redactor }),
-    ),
-    ...json('toolDefinitions', GEN_AI_TOOL_DEFINITIONS, chat.toolDefinitions, policy, (value, room) =>
-      copyWithin(Array.isArray(value) ? value : [value], room, redactor),
-    ),
-  };
-};
+export const chatContent: ContentBuilder<ChatContent> = (chat, policy) => ({
+  ...json('systemInstructions', GEN_AI_SYSTEM_INSTRUCTIONS, chat.systemInstructions, policy, (value, room) =>
+    systemWithin(value, room, policy),
+  ),
+  ...inputMessages(chat.messages, policy),
+  ...json('toolDefinitions', GEN_AI_TOOL_DEFINITIONS, chat.toolDefinitions, policy, (value, room) =>
+    copyWithin(Array.isArray(value) ? value : [value], room, policy.redactor),
+  ),
+});
 
 /** Content of a `chat` span that comes with the answer. */
 export const chatOutput: ContentBuilder<{
@@ -53,10 +49,7 @@ export const chatOutput: ContentBuilder<{
 }> = ({ output, finishReasons }, policy) => outputMessages(output, finishReasons?.[0] ?? 'stop', policy);
 
 /** Content of an `agent.invoke` span: what it was asked. */
-export const agentInput: ContentBuilder<Content> = (input, policy) =>
-  json('inputs', GEN_AI_INPUT_MESSAGES, input, policy, (value, room) =>
-    messagesWithin(value, room, { defaultRole: 'user', ...policy }),
-  );
+export const agentInput: ContentBuilder<Content> = (input, policy) => inputMessages(input, policy);
 
 /** Content of an `agent.invoke` span: what it answered. */
 export const agentOutput: ContentBuilder<Content> = (output, policy) => outputMessages(output, 'stop', policy);
@@ -92,6 +85,12 @@ export const memoryQuery: ContentBuilder<Content> = (query, policy) => {
 /** What was found in a memory. */
 export const memoryRecords: ContentBuilder<Content> = (records, policy) =>
   json('memory', GEN_AI_MEMORY_RECORDS, records, policy, (value, room) => copyWithin(value, room, policy.redactor));
+
+function inputMessages(input: Content | undefined, policy: ContentPolicy): ContentAttributes {
+  return json('inputs', GEN_AI_INPUT_MESSAGES, input, policy, (value, room) =>
+    messagesWithin(value, room, { defaultRole: 'user', ...policy }),
+  );
+}
 
 function outputMessages(output: Content | undefined, finishReason: string, policy: ContentPolicy): ContentAttributes {
   return json('outputs', GEN_AI_OUTPUT_MESSAGES, output, policy, (value, room) =>

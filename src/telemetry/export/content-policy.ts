@@ -20,7 +20,7 @@ import {
   type EventFacts,
   type SettledRole,
 } from '../content/foreign-names.ts';
-import { foreignContentWithin } from '../content/messages.ts';
+import { foreignContentWithin } from '../content/foreign-messages.ts';
 import { plainValue, writable } from '../content/plain-attribute.ts';
 import { MAX_PLAIN_BYTES, type ContentKind, type ContentPolicy } from '../content/policy.ts';
 import type { SecretKind } from '../content/redaction/secret-names.ts';
