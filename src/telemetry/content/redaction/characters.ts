@@ -53,7 +53,7 @@ const TYPES = createTypes();
 function createTypes(): Int32Array {
   const types = new Int32Array(128);
   const add = (characters: string, type: number): void => {
-    for (const character of characters) types[character.charCodeAt(0)]! |= type;
+    for (let index = 0; index < characters.length; index += 1) types[characters.charCodeAt(index)]! |= type;
   };
   add('abcdefghijklmnopqrstuvwxyz', LOWER);
   add('ABCDEFGHIJKLMNOPQRSTUVWXYZ', UPPER);

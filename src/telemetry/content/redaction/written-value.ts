@@ -55,7 +55,7 @@ export function quotedAt(text: string, start: number): Written | undefined {
       // A mark behind fewer ends what the text stands in.
       if (more < 0 && earlier !== undefined) return earlier;
       if (more <= 0 && (earlier === undefined || !text.slice(earlier.end, at).includes(' '))) return written;
-      if (matchAt(BEHIND_VALUE[depth]!, text, next + 1) !== null) return written;
+      if (matchAt(behindValue(depth), text, next + 1) !== null) return written;
       if (more <= 0) return earlier;
       earlier = written;
     }
@@ -70,13 +70,20 @@ export function quotedAt(text: string, start: number): Written | undefined {
  * What follows a value in JSON or in a program, by the backslashes before its quotation marks: other marks of its text
  * have no more of them, line ends half as many, and what the text itself stands in has fewer.
  */
-const BEHIND_VALUE: readonly RegExp[] = Array.from({ length: MAX_DEPTH + 1 }, (_, depth) => {
+function behindValue(depth: number): RegExp {
+  return (BEHIND_VALUE[depth] ??= patternBehindValue(depth));
+}
+
+/** None is made before it is asked for: most texts have none of these marks, or one kind of them. */
+const BEHIND_VALUE: RegExp[] = [];
+
+function patternBehindValue(depth: number): RegExp {
   const lineEnd = String.raw`[\t\r\n]|\\{1,${(depth + 2) >> 1}}[nrt]`;
   const next = String.raw`\\{0,${depth}}["'\x60]|[[{]`;
   const outer = depth === 0 ? '(?!)' : String.raw`\\{0,${depth - 1}}["'\x60]`;
   const end = `$|${lineEnd}|${outer}`;
   return new RegExp(String.raw` {0,8}(?:${end}|, ?(?:$|${lineEnd}|${next})|[)\]}]{1,32}(?:${end}|[,'\x60]))`, 'y');
-});
+}
 
 function endOfBackslashes(text: string, start: number): number {
   let end = start;
