@@ -1,6 +1,7 @@
 import type { Destination } from '../config/destinations.ts';
 import type { TelemetryConfig } from '../config/resolve.ts';
 import type { Problem, Reporter } from '../diagnostics.ts';
+import { SAID_AFTER_MS } from '../http/backoff.ts';
 import { systemClock, type Clock } from '../http/clock.ts';
 import { createConnection } from '../http/connection.ts';
 import type { LastWord } from '../http/last-words.ts';
@@ -108,9 +109,6 @@ const TOO_LATE: Problem = {
     "an 'exit' listener that ends some before setupTracing() is called",
 };
 
-/** Trouble that lasts longer than this is said. */
-const OUTAGE_MS = 5_000;
-
 /**
  * Wires one destination: queue → tries again → splits → official exporter, in the words of the destination, on
  * connections that can be closed.
@@ -148,10 +146,11 @@ export function createPipeline(
     // What is on disk is kept for as long as the recorder keeps it.
     retryForMs: recorder === undefined ? config.batch.retryForMs : Infinity,
     onChange: () => dispatcher.goOn(),
-    onTrouble({ sentence }, forMs) {
-      if (forMs < OUTAGE_MS) return;
+    onTrouble({ cause, sentence }, forMs) {
+      if (forMs < SAID_AFTER_MS) return;
       report({
-        key: `outage:${url}`,
+        // A process may live for a year: the certificate that expires is not the deployment of months before.
+        key: `outage:${url}:${cause}`,
         message: `spans wait to be sent, because ${sentence}; they are kept and tried again`,
       });
     },

@@ -11,6 +11,9 @@ export interface Backoff {
 /** Share by which a pause is longer at most, so that not every process comes back at one moment. */
 const JITTER = 0.2;
 
+/** Trouble that lasts longer than this is said. */
+export const SAID_AFTER_MS = 5_000;
+
 /** How long to wait after an attempt, the first one being 1. */
 export function backoffMs(attempt: number, { firstMs, factor, maxMs = Infinity }: Backoff): number {
   return Math.min(firstMs * factor ** (attempt - 1), maxMs);

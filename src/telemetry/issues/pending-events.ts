@@ -13,6 +13,8 @@ export interface PendingEvent extends EncodedEvent {
 /** How an event has fared so far. */
 export interface Attempts {
   failures: number;
+  /** Whether it has failed while others were accepted. */
+  isSuspect: boolean;
   /** How long it has been tried for, without the time in which others failed as well. */
   triedForMs: number;
   /** When it failed last, else was tried first, and how many events had been accepted by then. */
@@ -200,7 +202,7 @@ export function createPendingEvents({ maxCount, maxBytes }: PendingLimits, journ
 }
 
 function noAttempts(): Attempts {
-  return { failures: 0, triedForMs: 0 };
+  return { failures: 0, isSuspect: false, triedForMs: 0 };
 }
 
 /** How many events there are of each generation. */

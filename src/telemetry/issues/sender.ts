@@ -6,7 +6,7 @@ import type { Environment } from '../config/environment.ts';
 import { SENTRY_AUTH_HEADER } from '../config/headers.ts';
 import { VERSION } from '../config/version.ts';
 import type { Problem, Reporter } from '../diagnostics.ts';
-import { backoffMs, jittered } from '../http/backoff.ts';
+import { backoffMs, jittered, SAID_AFTER_MS } from '../http/backoff.ts';
 import { systemClock, type Clock } from '../http/clock.ts';
 import { gzip, gzipNow } from '../http/compress.ts';
 import { createConnection } from '../http/connection.ts';
@@ -161,6 +161,8 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
   let retryAtMs = -Infinity;
   /** Failures since an event was decided: those while nobody waited, and those while somebody did. */
   let backoff = { patient: 0, hurried: 0 };
+  /** Since when nothing has been decided. */
+  let troubledSinceMs: number | undefined;
   /** The pause before the next attempt. */
   let rest: { readonly untilMs: number; readonly isAskedFor: boolean; readonly end: () => void } | undefined;
 
@@ -219,6 +221,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
 
   const noteFailure = ({ attempts }: PendingEvent, atMs: number): void => {
     const { last = { atMs, sent } } = attempts;
+    attempts.isSuspect ||= sent > last.sent;
     // Where all that wait fail, the reason is none of them.
     const isAlone = sent > last.sent || pending.size === 1;
     if (isAlone) attempts.triedForMs += Math.min(atMs - last.atMs, LONGEST_COUNTED_MS);
@@ -241,9 +244,18 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
     sayUndelivered(1, why);
   };
 
-  const noteTrouble = ({ attempts }: PendingEvent, answer: Answer): void => {
-    lastError = explainAnswer(answer, target).sentence;
-    attempts.trouble = lastError;
+  const noteTrouble = ({ attempts }: PendingEvent, { sentence }: Explanation): void => {
+    lastError = sentence;
+    attempts.trouble = sentence;
+  };
+
+  /** Whoever waits is told in another way, and what fails while others are accepted says nothing of Sentry. */
+  const sayTrouble = ({ attempts }: PendingEvent, { cause, sentence }: Explanation): void => {
+    if (attempts.isSuspect) return;
+    troubledSinceMs ??= clock.now();
+    if (flushes.isWaiting || clock.now() - troubledSinceMs < SAID_AFTER_MS) return;
+    const message = `Issues wait to be sent, because ${sentence}; they are kept and tried again`;
+    report({ key: `issues:outage:${cause}`, message });
   };
 
   const restUntil = async (untilMs: number): Promise<void> => {
@@ -275,13 +287,16 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
     if (!pending.has(event)) return;
     if (!isPassing(answer)) {
       endBackoff();
+      troubledSinceMs = undefined;
       return isAccepted(answer) ? accepted(event) : refused(event, answer);
     }
     const wasKept = answer.kind === 'broken' && answer.wasKept === true;
     retryAtMs = pauseMs > 0 ? limitedUntilMs : clock.now() + (wasKept ? 0 : nextBackoffMs());
     noteFailure(event, answeredAtMs);
     if (attempts.triedForMs >= RETRY_BUDGET_MS && !isKept) return refused(event, answer);
-    noteTrouble(event, answer);
+    const why = explainAnswer(answer, target);
+    noteTrouble(event, why);
+    sayTrouble(event, why);
     if (attempts.failures >= FAILURES_IN_TURN) pending.putBehind(event);
   };
 
@@ -321,7 +336,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
         limit(pauseMs);
         if (isPassing(answer)) {
           // How long the answer may have taken was not the server's choice.
-          if (answer.kind !== 'timeout') noteTrouble(event, answer);
+          if (answer.kind !== 'timeout') noteTrouble(event, explainAnswer(answer, target));
           return { words: [word], pauseMs };
         }
         if (isAccepted(answer)) accepted(event);

@@ -156,6 +156,23 @@ describe('an outage of ten minutes', () => {
   });
 });
 
+describe('outages that follow one another in a process that lives long', () => {
+  it('are each said when their causes differ', async () => {
+    const clock = turnedClock();
+    let answer = 503;
+    const endpoint = await startBackend(() => answer);
+    const { lines } = start(endpoint, { clock, batch: { scheduleDelayMs: 1_000 } });
+    for (const [index, code] of [503, 503, 502].entries()) {
+      answer = code;
+      pipeline.outlet(someSpans(1)[0]!, undefined);
+      for (let second = 0; second < 60; second += 1) await pass(clock, 1_000);
+      answer = 200;
+      while (pipeline.status.exported <= index) await pass(clock, 1_000);
+    }
+    expect(lines).toEqual([expect.stringContaining('(503)'), expect.stringContaining('(502)')]);
+  });
+});
+
 describe('a backend that fails on some spans, whenever they come', () => {
   it('gets all others, and only those it fails on are given up, counted and said', async () => {
     const bad = new Set(['span 7', 'span 100', 'span 700', 'span 1010']);

@@ -307,6 +307,33 @@ describe('a failure that may pass', () => {
     ]);
   });
 
+  it('is said once for each cause when it lasts, and not when it is over in some seconds', async () => {
+    const clock = turnedClock();
+    const sender = createSender({ clock });
+    let events = 0;
+    /** Answers so to the next Issue, for as many attempts, and lets time pass until it is accepted. */
+    const fail = async (code: number, attempts: number): Promise<void> => {
+      sentry.answerNextEnvelope(status(code), attempts);
+      sender.send(anEvent());
+      for (let attempt = 0; attempt < attempts; attempt += 1) {
+        await expect.poll(() => clock.waits.some((ms) => ms > 0)).toBe(true);
+        clock.turn(2 * MINUTE_MS);
+      }
+      events += 1;
+      await sentry.waitForEnvelopes(events);
+      await expect.poll(() => sender.status.pending).toBe(0);
+    };
+
+    await fail(503, 1);
+    expect(lines).toEqual([]);
+    await fail(503, 3);
+    await fail(503, 3);
+    const line = `Issues wait to be sent, because ${host()} kept answering that it is in trouble (503); they are kept and tried again`;
+    expect(lines).toEqual([line]);
+    await fail(429, 3);
+    expect(lines).toEqual([line, expect.stringMatching(/^Issues wait to be sent, because .*\(429\)/)]);
+  });
+
   it('is tried again after a short wait when others were accepted meanwhile', async () => {
     sentry.answerNextEnvelope(status(503), 3);
     const clock = hurriedClock();
@@ -814,7 +841,8 @@ describe('events that are kept in a journal', () => {
     for (const name of ['bad', 'good']) sender.send(anEvent({ server_name: name }));
     for (let failed = 1; failed <= 3; failed += 1) {
       await expect.poll(() => clock.waits).toHaveLength(1);
-      if (failed < 3) clock.turn(MINUTE_MS);
+      // In less time than an outage that is said.
+      if (failed < 3) clock.turn(clock.waits[0]!);
     }
     for (const { settle } of sender.lastWords(1_000)) settle(answered(200));
     sender.close();
