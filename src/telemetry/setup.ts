@@ -235,7 +235,7 @@ function startTracing(config: TelemetryConfig, options: SetupOptions, report: Re
 
   const close = async (closed: Tracing, timeoutMs: number): Promise<FlushResult> => {
     issues?.sink.release();
-    const result = await flush(timeoutMs);
+    const result = await flush(timeoutMs, true);
     withdrawMetrics();
     closeDelivery(delivery);
     withdrawExitHooks();

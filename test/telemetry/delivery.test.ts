@@ -168,6 +168,18 @@ describe('spans that end', () => {
     expect(lines[0]).toMatch(/, or raise OTEL_BSP_MAX_QUEUE_SIZE$/);
   });
 
+  it('while tracing is shut down arrive, as do failures', async () => {
+    const { shutdown } = setup();
+    endSpans(1);
+    const isDown = shutdown();
+    await sentry.waitForRequests(1);
+    endSpans(1);
+    captureException(new RangeError('no seat left'));
+    expect(await isDown).toEqual({ status: 'delivered', exported: 2, issues: 1 });
+    expect(sentry.spans).toHaveLength(2);
+    expect(lines).toEqual([]);
+  });
+
   it('of four megabytes each arrive, in requests the backend takes', async () => {
     setup();
     const ids = endSpans(3, { text: 'x'.repeat(4_000_000) });

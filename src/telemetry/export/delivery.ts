@@ -78,17 +78,28 @@ function stuckIn(pipelines: readonly Pipeline[]): number {
   return pipelines.reduce((total, { stuck }) => total + stuck, 0);
 }
 
-/** A flush that reports on what was sent since the one before it. Settles within the time it is given. */
-export function createFlush(delivery: Delivery): (timeoutMs: number) => Promise<FlushResult> {
+/**
+ * Reports on what was sent since the flush before. Settles within the time it is given. The last one sends what came
+ * while it was sending as well.
+ */
+export type Flush = (timeoutMs: number, isLast?: boolean) => Promise<FlushResult>;
+
+export function createFlush(delivery: Delivery): Flush {
   let before: Omit<Tally, 'pending'> = { exported: 0, issues: 0, failed: 0, left: 0, unreadable: 0 };
-  return async (givenMs) => {
+  return async (givenMs, isLast = false) => {
     const { intake, pipelines, further, issues, recovery } = delivery;
     const timeoutMs = timerMs(givenMs);
     const startedAtMs = systemClock.now();
-    const sendAll = async (): Promise<void> => {
-      await recovery?.done;
+    const sendWhatWaits = async (): Promise<void> => {
       const leftMs = timeoutMs - (systemClock.now() - startedAtMs);
       await Promise.all([...pipelines.map((pipeline) => pipeline.flush(leftMs)), issues?.flush(leftMs)]);
+    };
+    const sendAll = async (): Promise<void> => {
+      await recovery?.done;
+      await sendWhatWaits();
+      if (!isLast) return;
+      issues?.sink.release();
+      await sendWhatWaits();
     };
     const inTime = await finishesWithin(Promise.all([sendAll(), further.flush()]), timeoutMs);
     const now = tally(delivery);
@@ -121,7 +132,7 @@ const DROPPED =
   'more spans or Issues came than could be held; OTEL_BSP_MAX_QUEUE_SIZE and batch.maxQueueBytes raise what is held of spans';
 
 /** What sends, as the end of the process sees it. */
-export function sendingOf(delivery: Delivery, flush: (timeoutMs: number) => Promise<FlushResult>): Sending {
+export function sendingOf(delivery: Delivery, flush: Flush): Sending {
   const { intake, pipelines, further, issues, recovery } = delivery;
   const isWaiting = (): boolean => tally(delivery).pending > stuckIn(pipelines);
   return {
