@@ -1,6 +1,10 @@
+import { X509Certificate } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:https';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import type { TLSSocket } from 'node:tls';
 
 import { context, metrics, propagation, trace } from '@opentelemetry/api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -12,7 +16,8 @@ import { traceTool } from '../../src/telemetry/spans.ts';
 import { rateLimited, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
 import { listening } from '../support/loopback.ts';
 import { prerender } from '../support/prerendered-page.ts';
-import { selfSigned } from './http/certificate.ts';
+import { temporaryDirectory } from './export/recorder/recorded.ts';
+import { selfSigned, type SelfSigned } from './http/certificate.ts';
 import { NOTHING } from '../support/nothing.ts';
 
 let sentry: FakeSentry;
@@ -254,6 +259,47 @@ describe('a backend whose certificate nobody vouches for', () => {
         new RegExp(`^the certificate of 127\\.0\\.0\\.1:\\d+ is not trusted .*; set ${variable} to its authority$`),
       ),
     });
+  });
+});
+
+describe('certificates that are replaced while a process lives', () => {
+  it('are used for the next connection, and those before while what is there is none', async () => {
+    const directory = temporaryDirectory();
+    const [file, cert, key] = ['ca', 'cert', 'key'].map((name) => join(directory, name)) as [string, string, string];
+    const [first, second] = [selfSigned(), selfSigned()];
+    const clients: (Buffer | undefined)[] = [];
+    const server = createServer({ ...first, requestCert: true, rejectUnauthorized: false }, (request, response) => {
+      clients.push((request.socket as TLSSocket).getPeerCertificate().raw);
+      request.resume().on('end', () => response.writeHead(200, { connection: 'close' }).end('{}'));
+    });
+    const put = (ca: string, client: SelfSigned): void => {
+      writeFileSync(file, ca);
+      writeFileSync(cert, client.cert);
+      writeFileSync(key, client.key);
+    };
+    put(first.cert, first);
+    const { flush } = setup({
+      dsn: '',
+      endpoint: `https://${await listening(server)}/v1/traces`,
+      env: {
+        OTEL_EXPORTER_OTLP_CERTIFICATE: file,
+        OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: cert,
+        OTEL_EXPORTER_OTLP_CLIENT_KEY: key,
+      },
+    });
+    const sendOne = async (): Promise<void> => {
+      endSpans(1);
+      expect(await flush()).toMatchObject({ status: 'delivered', exported: 1 });
+    };
+    await sendOne();
+    put('half a file', { ...first, key: second.key });
+    await sendOne();
+    put(second.cert, second);
+    server.setSecureContext({ ...second });
+    await sendOne();
+    const raw = ({ cert }: SelfSigned): Buffer => new X509Certificate(cert).raw;
+    expect(clients).toEqual([raw(first), raw(first), raw(second)]);
+    expect(lines).toEqual([]);
   });
 });
 

@@ -30,6 +30,8 @@ export interface Destination {
   readonly timeoutMs: number;
   readonly dialect: Dialect;
   readonly tls?: Tls;
+  /** Reads the files of `tls` once more: they are replaced while a process lives. Absent without it. */
+  readonly renewedTls?: () => Tls | undefined;
 }
 
 /** Certificates and key of a connection, as PEM text. */
@@ -72,13 +74,16 @@ function otlpDestination({ endpoint, dsn }: Selection, settings: Settings, host:
     : configured;
   // The header alone says so too: that is a relay or proxy in front of Sentry, under a path of its own.
   const receiver = isSentryTracesUrl(endpoint) || SENTRY_AUTH_HEADER in headers ? 'sentry' : 'otel';
+  const tls = readTls(settings, host, endpoint);
+  // What is wrong while they are replaced is right a moment later.
+  const quiet = { ...settings, report: () => {} };
   return {
     name: 'otlp',
     url: endpoint,
     headers,
     ...transport(settings, receiver),
     dialect: settings.get(DIALECT) ?? receiver,
-    ...defined({ tls: readTls(settings, host, endpoint) }),
+    ...(tls === undefined ? undefined : { tls, renewedTls: () => readTls(quiet, host, endpoint) }),
   };
 }
 

@@ -37,7 +37,7 @@ export interface OtlpExporter extends DeliveringExporter {
  * exports wait for them.
  */
 export function createOtlpExporter(destination: Destination, connection: Connection): OtlpExporter {
-  const { url, tls, protocol, compression } = destination;
+  const { url, protocol, compression } = destination;
   let serializers: TraceSerializers | undefined;
   let loaded: DeliveringExporter | undefined;
   const load = async (): Promise<DeliveringExporter> => {
@@ -59,7 +59,7 @@ export function createOtlpExporter(destination: Destination, connection: Connect
     requestsNow() {
       const official = serializers ?? serializersAtOnce();
       if (official === undefined) return undefined;
-      const { proxy } = connection;
+      const { proxy, tls } = connection;
       const answering = { ...destination, proxy };
       return (spans) => {
         const { body, unwritable } = serializeAtOnce(spans, destination, official[protocol]);

@@ -119,9 +119,9 @@ export function createPipeline(
   report: Reporter,
   { recorder, clock = systemClock }: PipelineParts = {},
 ): Pipeline {
-  const { name, url, tls } = destination;
+  const { name, url, tls, renewedTls } = destination;
   const { host } = new URL(url);
-  const connection = createConnection({ url, tls, proxy: proxyFor(url, config.proxyEnvironment, report) });
+  const connection = createConnection({ url, tls, renewedTls, proxy: proxyFor(url, config.proxyEnvironment, report) });
   const timeoutMs = Math.min(destination.timeoutMs, config.batch.exportTimeoutMs);
   const otlp = createOtlpExporter({ ...destination, timeoutMs }, connection);
   const key = destinationKey(destination);

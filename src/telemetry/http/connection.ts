@@ -14,6 +14,8 @@ export interface ConnectionOptions {
   /** An http or https URL. */
   readonly url: string;
   readonly tls?: Tls | undefined;
+  /** What of `tls` is another by now, asked for every socket. */
+  readonly renewedTls?: (() => Tls | undefined) | undefined;
   /** The proxy everything goes through. */
   readonly proxy?: Proxy | undefined;
 }
@@ -22,6 +24,8 @@ export interface ConnectionOptions {
 export interface Connection {
   /** Keeps sockets between requests. */
   readonly agent: http.Agent;
+  /** Certificates and key as they are now. */
+  readonly tls: Tls;
   readonly proxy: Proxy | undefined;
   /** The proxy, when it is asked in place of the server: one for an http URL is. */
   readonly askedProxy: Proxy | undefined;
@@ -59,11 +63,12 @@ type Connect = (
  * An https URL is reached through a tunnel a proxy makes, which sees nothing of what is sent; for an http URL the
  * sockets lead to the proxy itself.
  */
-export function createConnection({ url, tls = {}, proxy }: ConnectionOptions): Connection {
+export function createConnection({ url, tls, renewedTls, proxy }: ConnectionOptions): Connection {
   const isTunnelled = proxy !== undefined && url.startsWith('https:');
   const askedProxy = isTunnelled ? undefined : proxy;
   const isSecure = (askedProxy?.url ?? url).startsWith('https:');
   const { options, headers: ownHeaders } = address(url, askedProxy);
+  const tlsNow = (): Tls => ({ ...tls, ...renewedTls?.() });
   const tunnels = new Set<http.ClientRequest>();
   let aborted = false;
   const connectThrough =
@@ -78,13 +83,11 @@ export function createConnection({ url, tls = {}, proxy }: ConnectionOptions): C
     };
   const createAgent = (): http.Agent => {
     const kept = { keepAlive: true, timeout: IDLE_MS, lookup: lookupOnce };
-    const agent = isSecure
-      ? new nodeModules.https.Agent({ ...kept, ...(askedProxy === undefined ? tls : {}) })
-      : new nodeModules.http.Agent(kept);
+    const agent = isSecure ? new nodeModules.https.Agent(kept) : new nodeModules.http.Agent(kept);
     const open = agent as unknown as { createConnection: Connect };
     const connect = isTunnelled ? connectThrough(proxy) : open.createConnection.bind(agent);
     open.createConnection = (options, callback) => {
-      if (!aborted) return connect(options, callback);
+      if (!aborted) return connect(askedProxy === undefined ? { ...options, ...tlsNow() } : options, callback);
       throw new DeadlinePassedError();
     };
     return agent;
@@ -96,6 +99,9 @@ export function createConnection({ url, tls = {}, proxy }: ConnectionOptions): C
   return {
     get agent() {
       return agentOfRequests();
+    },
+    get tls() {
+      return tlsNow();
     },
     proxy,
     askedProxy,

@@ -102,7 +102,7 @@ describe('with an endpoint', () => {
       {},
       hostWith({ 'general.pem': 'GENERAL', 'traces.pem': 'TRACES', 'client.pem': 'CLIENT', 'key.pem': 'KEY' }),
     );
-    expect(config.destinations).toEqual([{ ...TO_COLLECTOR, tls: { ca: 'TRACES', cert: 'CLIENT', key: 'KEY' } }]);
+    expect(config.destinations).toMatchObject([{ ...TO_COLLECTOR, tls: { ca: 'TRACES', cert: 'CLIENT', key: 'KEY' } }]);
     expect(problems).toEqual([]);
   });
 
@@ -153,7 +153,7 @@ describe('with an endpoint', () => {
       {},
       hostWith(files),
     );
-    expect(config.destinations).toEqual([{ ...HTTPS, tls }]);
+    expect(config.destinations).toEqual([{ ...HTTPS, tls, renewedTls: expect.any(Function) }]);
     expect(problems.map(({ message }) => message)).toEqual(
       said.map((start) => expect.stringContaining(`OTEL_EXPORTER_OTLP_${start}`) as string),
     );

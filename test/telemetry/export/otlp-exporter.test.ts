@@ -184,9 +184,9 @@ describe('a request for a process that cannot wait', () => {
   it.each(PROTOCOLS)('is made at once over %s', async (protocol) => {
     const proxy = await startProxy();
     const url = tracesUrlOf(sentry);
-    const connection = createConnection({ url, proxy });
     const tls = { ca: 'PEM' };
-    const destination = destinationAt(url, { protocol, compression: 'gzip', tls });
+    const connection = createConnection({ url, proxy, tls });
+    const destination = destinationAt(url, { protocol, compression: 'gzip' });
     const spans = someSpans(100, 4_000);
     const { request } = createOtlpExporter(destination, connection).requestsNow()!(spans);
     expect(request).toMatchObject({ url, tls, proxy, headers: { 'content-encoding': 'gzip' } });
