@@ -1,8 +1,7 @@
 import { finishesWithin, timerMs } from '../deadline.ts';
-import { systemClock } from '../http/clock.ts';
+import { systemClock, type Clock } from '../http/clock.ts';
 import { sendLastWords } from '../http/last-words.ts';
 import type { IssuePipeline } from '../issues/pipeline.ts';
-import { clearTimeout, setTimeout } from '../real-time.ts';
 import type { Sending } from './ending.ts';
 import type { FurtherProcessors } from './further-processors.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -175,17 +174,22 @@ export interface Recovery {
   stop(): void;
 }
 
+/** How often: a process that lives now, as the one a deployment replaces, leaves something behind later. */
+const LOOK_AGAIN_MS = 60_000;
+
 /** Takes over what processes that are gone left behind, and has it sent with everything else. */
 export function startRecovery(
   recorder: Recorder,
-  pipelines: readonly Pipeline[],
-  issues: IssuePipeline | undefined,
+  pipelines: readonly Pick<Pipeline, 'key' | 'offerFromDisk'>[],
+  issues: Pick<IssuePipeline, 'restore'> | undefined,
+  clock: Clock = systemClock,
 ): Recovery {
   let isDone = false;
-  let again: NodeJS.Timeout | undefined;
+  let isStopped = false;
+  let stopWaiting: (() => void) | undefined;
   const recover = async (): Promise<void> => {
     const recovered = await recorder.recover();
-    if (recovered.askAgainAfterMs !== undefined) again = setTimeout(recoverAgain, recovered.askAgainAfterMs).unref();
+    if (!isStopped) stopWaiting = clock.after(LOOK_AGAIN_MS, recoverAgain);
     for (const pipeline of pipelines) pipeline.offerFromDisk(recovered.spans.get(pipeline.key) ?? []);
     issues?.restore(recovered.issues);
     isDone = true;
@@ -197,7 +201,10 @@ export function startRecovery(
     get isDone() {
       return isDone;
     },
-    stop: () => clearTimeout(again),
+    stop() {
+      isStopped = true;
+      stopWaiting?.();
+    },
   };
 }
 

@@ -54,20 +54,17 @@ function hostIdentity(): string {
 /** A file of an owner on another host counts as abandoned when it was not touched for this long. */
 const UNTOUCHED_MS = 5 * 60_000;
 
-/** Whether somebody may still write a file. */
-export type Liveness =
-  | { readonly state: 'alive' }
-  | { readonly state: 'gone' }
-  /** Nobody here can tell before this much time has passed. */
-  | { readonly state: 'unknown'; readonly forMs: number };
+/** Whether somebody may still write a file: `unknown` when nobody here can tell yet. */
+export interface Liveness {
+  readonly state: 'alive' | 'gone' | 'unknown';
+}
 
 /** Judges `owner`, whose newest file was touched `untouchedMs` ago, from the machine `host`. */
 export function livenessOf(owner: Owner, host: string, untouchedMs: number): Liveness {
   if (owner.pid === 0) return { state: 'gone' };
   if (owner.host !== host) {
     // A time to come is the work of another machine's clock, or of one that was set back.
-    const forMs = UNTOUCHED_MS - Math.max(untouchedMs, 0);
-    return forMs > 0 ? { state: 'unknown', forMs } : { state: 'gone' };
+    return { state: untouchedMs < UNTOUCHED_MS ? 'unknown' : 'gone' };
   }
   return { state: isRunning(owner) ? 'alive' : 'gone' };
 }

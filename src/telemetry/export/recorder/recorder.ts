@@ -56,11 +56,6 @@ export interface Recovered {
   readonly spans: ReadonlyMap<string, readonly Ticket[]>;
   /** The ids of Issues, oldest first. */
   readonly issues: readonly string[];
-  /**
-   * Present when there are files of which nobody here can tell whether their owner lives: on another machine,
-   * or in another container. After this many milliseconds another `recover()` can.
-   */
-  readonly askAgainAfterMs: number | undefined;
 }
 
 /** How a recorder is doing. */
@@ -205,7 +200,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
 
   const take = async (): Promise<Recovered> => {
     const inherited: Inheritance[] = [];
-    const { abandoned, unknownForMs } = recovery.find();
+    const { abandoned } = recovery.find();
     for (const found of abandoned) {
       if (isClosed) break;
       const inheritance = await recovery.take(found);
@@ -213,16 +208,10 @@ export function createRecorder(setup: RecorderSetup): Recorder {
     }
     if (isClosed) letGo();
     else keepWithinBounds();
-    return recoveredFrom(
-      inherited.filter(({ held }) => shelf.has(held)),
-      unknownForMs,
-    );
+    return recoveredFrom(inherited.filter(({ held }) => shelf.has(held)));
   };
 
-  const recoveredFrom = async (
-    inherited: readonly Inheritance[],
-    unknownForMs: number | undefined,
-  ): Promise<Recovered> => {
+  const recoveredFrom = async (inherited: readonly Inheritance[]): Promise<Recovered> => {
     const spans = new Map<string, Ticket[]>();
     const issues: string[] = [];
     for (const inheritance of inherited) {
@@ -237,7 +226,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
       // A file holds thousands of spans.
       await new Promise(setImmediate);
     }
-    return { spans, issues, askAgainAfterMs: unknownForMs };
+    return { spans, issues };
   };
 
   /** Removes what others left and nobody may keep: it is over a bound, and whoever owned it is gone. */
@@ -343,7 +332,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
       held.segment.settleIssue(id);
       noteSettled(held, (segment) => segment.add(['y', id]));
     },
-    recover: () => afterOthers(take).catch(() => ({ spans: new Map(), issues: [], askAgainAfterMs: undefined })),
+    recover: () => afterOthers(take).catch(() => ({ spans: new Map(), issues: [] })),
     get status() {
       const { lastError } = trouble;
       return {

@@ -45,8 +45,6 @@ export interface RecoverySetup {
 export interface ForeignFiles {
   /** Those whose owner is gone, oldest first. */
   readonly abandoned: readonly FoundSegment[];
-  /** How long it takes until more is known about others; `undefined` where all is known. */
-  readonly unknownForMs: number | undefined;
   /** Bytes of those that `takeAny` can take. */
   readonly abandonedBytes: number;
   /** Bytes of those that stay whatever is done. */
@@ -66,6 +64,8 @@ export interface Recovery {
 export function createRecovery(setup: RecoverySetup): Recovery {
   const { directory, owner, shelf, trouble, losses, report, clock, wallClock, address } = setup;
 
+  /** Files that are for others, or of a newer version, and how long they were when that was seen. */
+  const theirs = new Map<string, number>();
   /** Files that could not be taken over: of a newer version, or of another user. */
   const stuck = new Set<string>();
 
@@ -118,10 +118,12 @@ export function createRecovery(setup: RecoverySetup): Recovery {
       case 'lost':
         return 'gone';
       case 'foreign':
+        theirs.set(found.path, found.bytes);
         // It is said once, and to find out takes reading all of the file.
         if (!isForeignSaid && (await hasUnsettled(found.path))) sayForeign(taken.header);
         return 'stays';
       case 'newer':
+        theirs.set(found.path, found.bytes);
         report({
           key: `recorder:${directory}:newer`,
           message: `The flight recorder in ${directory} has files of format ${taken.version}, which this version of faultline does not read; start a newer one to send what they hold`,
@@ -150,19 +152,18 @@ export function createRecovery(setup: RecoverySetup): Recovery {
   return {
     find() {
       const abandoned: FoundSegment[] = [];
-      let unknownForMs: number | undefined;
       let [abandonedBytes, fixedBytes] = [0, 0];
       const files = trouble.attempt(() => foreignSegments(directory, owner, wallClock())) ?? [];
       for (const found of files) {
         const { liveness, path, bytes } = found;
         if (liveness.state === 'gone') abandoned.push(found);
-        if (liveness.state === 'unknown') unknownForMs = Math.min(unknownForMs ?? Infinity, liveness.forMs);
         if (liveness.state === 'gone' && !stuck.has(path)) abandonedBytes += bytes;
         else fixedBytes += bytes;
       }
-      return { abandoned, unknownForMs, abandonedBytes, fixedBytes };
+      return { abandoned, abandonedBytes, fixedBytes };
     },
     async take(found) {
+      if (theirs.get(found.path) === found.bytes) return undefined;
       const taken = await attempt(found, (header) => isToBeTaken(header, address));
       return typeof taken === 'string' ? undefined : taken;
     },
