@@ -1,4 +1,4 @@
-import { describe, type Kind, type Reading } from './kinds.ts';
+import { describe, WRAPPED_IN_QUOTES, type Kind, type Reading } from './kinds.ts';
 import { VERSION } from './version.ts';
 
 /** A Sentry DSN, without the secret half of its key: Relay needs the public half only. */
@@ -50,9 +50,7 @@ export function sentryAuth({ publicKey }: Dsn, scheme: 'sentry' | 'Sentry' = 'se
 }
 
 function readDsn(text: string): Reading<Dsn> {
-  if (/^["'`]|["'`]$/.test(text)) {
-    return { problem: 'is wrapped in quotes, which whatever set it did not remove: write it without them' };
-  }
+  if (/^["'`]|["'`]$/.test(text)) return { problem: WRAPPED_IN_QUOTES };
   // The URL parser drops tabs and line breaks in the middle, and would accept two lines glued together.
   if (/\s/.test(text)) return { problem: `holds a space or line break: it must be one piece, ${EXPECTED}` };
   if (!URL.canParse(text)) return { problem: `is not a URL: it must be ${EXPECTED}` };

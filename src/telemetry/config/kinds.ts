@@ -16,6 +16,9 @@ export interface Kind<T> {
   fromCode(value: unknown): Reading<T>;
 }
 
+/** A problem of a text, whatever it is for. */
+export const WRAPPED_IN_QUOTES = 'is wrapped in quotes, which whatever set it did not remove: write it without them';
+
 /** Node turns a longer timer into one of a millisecond. */
 export const LONGEST_TIMER_MS: number = 2 ** 31 - 1;
 

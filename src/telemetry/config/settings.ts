@@ -1,5 +1,5 @@
 import type { Environment } from './environment.ts';
-import { alternatives, describe, isRecord, type Kind } from './kinds.ts';
+import { alternatives, describe, isRecord, WRAPPED_IN_QUOTES, type Kind } from './kinds.ts';
 import type { BatchOptions, RecorderOptions, SpanLimits, TracingOptions } from './options.ts';
 
 /** One thing a person should know, said once per `key`. */
@@ -116,13 +116,19 @@ function checkGroup(options: unknown, group: string, fields: readonly string[], 
   if (unknown !== undefined) throw new TypeError(`${expected}, but has ${describe(unknown)}.`);
 }
 
+/** As a shell and dotenv remove them; `docker run --env-file` and `set` of Windows do not. */
+const QUOTED = /^(["'`])(.*)\1$/s;
+
 function environmentLayer(environment: Environment, report: Reporter): Layer {
   return {
     *read({ kind, variables = [] }) {
       for (const key of variables) {
         // An empty value means unset: OpenTelemetry specification, SDK environment variables.
-        const text = environment[key]?.trim();
-        if (text === undefined || text === '') continue;
+        const written = environment[key]?.trim() ?? '';
+        const [, , quoted] = QUOTED.exec(written) ?? [];
+        const text = quoted?.trim() ?? written;
+        if (text === '') continue;
+        if (quoted !== undefined) report({ key, message: `${key} ${WRAPPED_IN_QUOTES}.` });
         const reading = kind.fromText(text, key);
         if (reading.problem !== undefined) report({ key, message: `${key} ${reading.problem}.` });
         if (reading.value !== undefined) yield { key, value: reading.value };

@@ -376,7 +376,7 @@ describe('tracing is off', () => {
   });
 
   test('when the DSN is malformed, and the reason is the problem with it', () => {
-    const { config, problems } = resolving({ SENTRY_DSN: `'${DSN}'` });
+    const { config, problems } = resolving({ SENTRY_DSN: `'${DSN}` });
     const message = 'SENTRY_DSN is wrapped in quotes, which whatever set it did not remove: write it without them.';
     expect(config).toMatchObject({ destinations: [], offReason: message });
     expect(problems).toEqual([{ key: 'SENTRY_DSN', message }]);

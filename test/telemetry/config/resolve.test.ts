@@ -246,6 +246,25 @@ describe('a wrong value', () => {
     });
   });
 
+  test('in quotes that nobody has removed, as of `docker run --env-file`, is said and read without them', () => {
+    const { config, problems } = resolving({
+      SENTRY_DSN: `"${DSN}"\r`,
+      SENTRY_ENVIRONMENT: "'staging'",
+      FAULTLINE_RECORDER_DIR: '"/var/lib/agent"',
+      OTEL_SERVICE_NAME: '""',
+    });
+    expect(config).toMatchObject({
+      dsn: { projectId: '42' },
+      environment: 'staging',
+      recorder: { directory: '/var/lib/agent' },
+    });
+    expect(problems.map(({ message }) => message).toSorted()).toEqual(
+      ['FAULTLINE_RECORDER_DIR', 'SENTRY_DSN', 'SENTRY_ENVIRONMENT'].map(
+        (name) => `${name} is wrapped in quotes, which whatever set it did not remove: write it without them.`,
+      ),
+    );
+  });
+
   test('none installs no propagator', () => {
     expect(resolving({ SENTRY_DSN: DSN, OTEL_PROPAGATORS: 'none' }).config.propagators).toEqual([]);
     expect(resolving({ SENTRY_DSN: DSN }, { propagators: [] }).config.propagators).toEqual([]);
