@@ -165,6 +165,15 @@ describe('spans that end', () => {
     ]);
   });
 
+  it('are not said to need a recorder where there is one that cannot write', async () => {
+    setup({ batch: { maxQueueBytes: 100_000 }, recorder: { directory: '/dev/null/recorder' } });
+    endSpans(50, { text: 'x'.repeat(10_000) });
+    await tracing!.flush();
+    expect(lines[1]).toMatch(
+      /takes and memory holds, and the flight recorder could not keep them; raise batch\.maxQueueBytes$/,
+    );
+  });
+
   it('names the bound on their number when that was the one', async () => {
     sentry.answerNext({ kind: 'hang' }, 10);
     const { shutdown } = setup({ batch: { maxQueueSize: 10 } });

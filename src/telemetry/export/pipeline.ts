@@ -166,7 +166,7 @@ export function createPipeline(
     onQueueFull: (reached) =>
       report({
         key: `dropped:${url}:${reached}`,
-        message: `spans were not delivered: more came than ${host} takes and memory holds; set FAULTLINE_RECORDER_DIR to keep them on disk, or raise ${reached === 'maxCount' ? 'OTEL_BSP_MAX_QUEUE_SIZE' : 'batch.maxQueueBytes'}`,
+        message: `spans were not delivered: more came than ${host} takes and memory holds${recorder === undefined ? '; set FAULTLINE_RECORDER_DIR to keep them on disk, or' : ', and the flight recorder could not keep them;'} raise ${reached === 'maxCount' ? 'OTEL_BSP_MAX_QUEUE_SIZE' : 'batch.maxQueueBytes'}`,
       }),
     ...(recorder === undefined ? undefined : { recorder }),
   });
