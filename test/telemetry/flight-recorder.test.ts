@@ -62,6 +62,31 @@ interface Said {
   readonly parent?: string | undefined;
 }
 
+describe.runIf(process.platform === 'linux')('a worker thread that is terminated', () => {
+  it('has its spans sent by the process that lives on, and those of a thread that lives are left to it', async () => {
+    const ended = await run(`
+      import { once } from 'node:events';
+      import { Worker } from 'node:worker_threads';
+      import { setupTracing } from 'DIST/index.js';
+      const source = (name) => "import { parentPort } from 'node:worker_threads'; import { setupTracing } from 'DIST/index.js';"
+        + "import { traceAgent } from 'DIST/telemetry/spans.js'; setupTracing({ batch: { scheduleDelayMs: 60_000 } });"
+        + "traceAgent({ name: '" + name + "' }, () => new Promise((resolve) => { parentPort.once('message', resolve); parentPort.postMessage('begun'); }));";
+      const workers = ['gone', 'alive'].map((name) => new Worker(new URL('data:text/javascript,' + encodeURIComponent(source(name)))));
+      await Promise.all(workers.map((worker) => once(worker, 'message')));
+      await workers[0].terminate();
+      const { flush } = setupTracing();
+      console.log(JSON.stringify(await flush()));
+      workers[1].postMessage('end');
+    `);
+    expect(ended).toMatchObject({ code: 0, stderr: '' });
+    expect(JSON.parse(ended.stdout)).toMatchObject({ status: 'delivered', exported: 1 });
+    expect(sentry.spans.map(({ name, attributes }) => [name, attributes['faultline.interrupted']])).toEqual([
+      ['agent.invoke gone', true],
+      ['agent.invoke alive', undefined],
+    ]);
+  });
+});
+
 describe('a process that is killed in the middle of a run', () => {
   it('has every span sent by the next start, and the interrupted ones as such, with their ids and parents', async () => {
     const killed = await run(KILLED);

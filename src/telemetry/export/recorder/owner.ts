@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
 import { guard } from '../../guard.ts';
@@ -12,6 +12,7 @@ export interface Owner {
   readonly pid: number;
   /** When the process began, in the clock of the machine; 0 where the machine does not tell. */
   readonly startTime: number;
+  /** What the system calls the thread; 0 for the main one, and where the system does not tell. */
   readonly thread: number;
   /** Tells recorders of one thread apart. */
   readonly run: string;
@@ -23,9 +24,16 @@ export function thisOwner(): Owner {
     host: hostIdentity(),
     pid: process.pid,
     startTime: readProcess(process.pid)?.startTime ?? 0,
-    thread: nodeModules.workerThreads.threadId,
+    thread: thisThread(),
     run: nodeModules.crypto.randomBytes(4).toString('hex'),
   };
+}
+
+/** A worker may be gone while its process lives on, and Node tells no other thread so. */
+function thisThread(): number {
+  if (nodeModules.workerThreads.isMainThread) return 0;
+  const [pid, , thread] = guard(() => readlinkSync('/proc/thread-self'))?.split('/') ?? [];
+  return Number(pid) === process.pid ? Number(thread) : 0;
 }
 
 /** One text per owner. */
@@ -69,7 +77,7 @@ export function livenessOf(owner: Owner, host: string, untouchedMs: number): Liv
   return { state: isRunning(owner) ? 'alive' : 'gone' };
 }
 
-function isRunning({ pid, startTime }: Owner): boolean {
+function isRunning({ pid, startTime, thread }: Owner): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
@@ -79,7 +87,8 @@ function isRunning({ pid, startTime }: Owner): boolean {
   const found = readProcess(pid);
   if (found === undefined || startTime === 0) return true;
   // The id may have gone to another process since: in a restarted container it nearly always has.
-  return found.startTime === startTime && !found.isZombie;
+  if (found.startTime !== startTime || found.isZombie) return false;
+  return thread === 0 || existsSync(`/proc/${pid}/task/${thread}`);
 }
 
 /** What Linux says about a process; `undefined` elsewhere, and when it does not let others see. */
