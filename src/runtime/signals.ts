@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 
+import { guard } from '../telemetry/guard.ts';
 import type { Time } from './time.ts';
 
 /**
@@ -25,8 +26,7 @@ export interface Deadline {
 
 export function openScope(parent: AbortSignal | undefined, time: Time, deadline?: Deadline): AbortScope {
   const controller = new AbortController();
-  // Node warns of a leak at the eleventh listener; eleven tools or eleven runs at a time are none.
-  setMaxListeners(0, controller.signal, ...(parent === undefined ? [] : [parent]));
+  for (const signal of [controller.signal, parent]) expectManyListeners(signal);
   const stopFollowing = whenAborted(parent, (reason) => controller.abort(reason));
   const { ms = Infinity } = deadline ?? {};
   const stopTimer =
@@ -41,6 +41,12 @@ export function openScope(parent: AbortSignal | undefined, time: Time, deadline?
       stopTimer?.();
     },
   };
+}
+
+/** Node warns of a leak at the eleventh listener; eleven tools or eleven runs at a time are none. */
+function expectManyListeners(signal: AbortSignal | undefined): void {
+  // Refuses a signal that is none of Node, as that of a polyfill, and every one where happy-dom has put its own in place.
+  if (signal !== undefined) guard(() => setMaxListeners(0, signal));
 }
 
 /** Calls back when the signal aborts, or at once when it has; the function it returns prevents that. */

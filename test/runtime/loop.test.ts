@@ -16,6 +16,23 @@ function helper(
   return { model, agent: createAgent({ name: 'helper', models: [model], ...options }) };
 }
 
+/** A signal of a class of its own, which Node does not take for an event target. */
+function foreignSignal(): { readonly signal: AbortSignal; readonly abort: (reason: unknown) => void } {
+  const controller = new AbortController();
+  const inner = controller.signal;
+  const signal = {
+    get aborted() {
+      return inner.aborted;
+    },
+    get reason(): unknown {
+      return inner.reason;
+    },
+    addEventListener: inner.addEventListener.bind(inner),
+    removeEventListener: inner.removeEventListener.bind(inner),
+  };
+  return { signal: signal as AbortSignal, abort: (reason) => controller.abort(reason) };
+}
+
 const callEcho: ScriptedTurn = { text: 'Let me see.', toolCalls: [{ name: 'echo', input: { text: 'hi' } }] };
 
 describe('a run', () => {
@@ -197,6 +214,14 @@ describe('a run', () => {
     await settled();
 
     expect(warnings).toEqual([]);
+  });
+
+  test('is called off by a signal that is none of Node, as that of a polyfill or of happy-dom', async () => {
+    const { signal, abort } = foreignSignal();
+    const { agent } = helper([{ hang: 'Let' }]);
+    const ended = rejection(agent.run('go', { signal }));
+    abort('no');
+    expect(await ended).toBe('no');
   });
 
   test('lets go of the signal it was given', async () => {
