@@ -7,6 +7,7 @@ import { receivedSpan } from '../receiver/sdk-span.ts';
 import { activate, type Active } from '../telemetry/active.ts';
 import { createPricing } from '../telemetry/attributes/cost.ts';
 import { RANDOM_IDS } from '../telemetry/export/random-ids.ts';
+import { findRegisteredProvider } from '../telemetry/export/registered-provider.ts';
 import { spanTree } from './span-tree.ts';
 
 /** Spans of the code under test, kept in this process. */
@@ -34,8 +35,12 @@ export function inMemoryTelemetry(options: Partial<Active> = {}): InMemoryTeleme
     idGenerator: RANDOM_IDS,
     spanProcessors: [new SimpleSpanProcessor(exporter)],
   });
-  if (!trace.setGlobalTracerProvider(provider)) {
-    throw new Error('inMemoryTelemetry needs to be the only tracer provider, but another one is registered');
+  // The one of `setupTracing` would give way, and send what is recorded here.
+  if (findRegisteredProvider() !== undefined || !trace.setGlobalTracerProvider(provider)) {
+    throw new Error(
+      'inMemoryTelemetry needs to be the only tracer provider, but another one is registered: shut that of an ' +
+        'earlier test down, or, where it is the one of setupTracing(), run the tests with an empty SENTRY_DSN',
+    );
   }
   const ownsContext = context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   const deactivate = activate({ price: createPricing(), ...options });
