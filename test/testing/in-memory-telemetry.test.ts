@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 
 import { setupTracing, traceAgent } from '../../src/index.ts';
 import { startFakeSentry } from '../../src/testing/fake-sentry.ts';
@@ -30,4 +30,14 @@ test('spans in memory of one test are not those of the next one', async () => {
   onTestFinished(() => second.shutdown());
   await run();
   expect(second.spans).toHaveLength(1);
+});
+
+test('spans in memory take no timer of a test that moves the clock itself', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const telemetry = inMemoryTelemetry();
+  onTestFinished(() => telemetry.shutdown());
+  await run();
+  expect(telemetry.spans).toHaveLength(1);
+  expect(vi.getTimerCount()).toBe(0);
 });
