@@ -7,6 +7,7 @@ import { ONLY_SHORT_WAITS } from '../support/only-short-waits.ts';
 import { PERMISSION } from '../support/permission.ts';
 import { runScript } from '../support/run-script.ts';
 import { TURNED_TIME } from '../support/turned-time.ts';
+import { withoutFaultline } from '../support/without-faultline.ts';
 
 let sentry: FakeSentry;
 beforeEach(async () => {
@@ -86,8 +87,8 @@ describe('a process whose own tracer provider sends to the same place', () => {
 });
 
 describe('a process whose own exit listener throws before ours is called', () => {
-  const listener = (end: string, options = ''): string =>
-    program(end, options).replace(
+  const listener = (end: string): string =>
+    program(end).replace(
       'setupTracing({',
       "process.on('exit', () => { throw new Error('my listener'); });\n  setupTracing({",
     );
@@ -101,7 +102,7 @@ describe('a process whose own exit listener throws before ours is called', () =>
       8,
     ],
   ])('has its spans delivered after process.exit() all the same: %s', async (_, end, code) => {
-    const bare = await runScript(listener(end, 'enabled: false'));
+    const bare = await runScript(withoutFaultline(listener(end)));
     const ended = await runScript(listener(end), { env: { SENTRY_DSN: sentry.dsn } });
     expect(ended).toMatchObject({ code, signal: null, stdout: '' });
     expect(bare).toMatchObject({ code });
@@ -113,15 +114,15 @@ describe('a process whose own exit listener throws before ours is called', () =>
     ['after process.exit()', 'process.exit(7);', 7],
     ['when nothing is left to do', '', 1],
   ])('has its spans delivered, also where it put it before ours: %s', async (_, end, code) => {
-    const source = (options: string): string => `
+    const source = `
       import { setupTracing, traceAgent, traceTool } from 'DIST/index.js';
-      setupTracing({ ${options} });
+      setupTracing();
       process.prependListener('exit', () => { throw new Error('my listener'); });
       traceAgent({ name: 'helper' }, () => traceTool({ name: 'get_weather' }, () => 21));
       ${end}
     `;
-    const bare = await runScript(source('enabled: false'));
-    const ended = await runScript(source(''), { env: { SENTRY_DSN: sentry.dsn } });
+    const bare = await runScript(withoutFaultline(source));
+    const ended = await runScript(source, { env: { SENTRY_DSN: sentry.dsn } });
     expect(ended).toMatchObject({ code, signal: null, stdout: '' });
     expect(bare).toMatchObject({ code });
     expect(ended.stderr).not.toContain('faultline:');

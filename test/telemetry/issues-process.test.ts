@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
 import { ONLY_SHORT_WAITS } from '../support/only-short-waits.ts';
 import { runScript, type Ended } from '../support/run-script.ts';
+import { withoutFaultline } from '../support/without-faultline.ts';
 import { receivedEvents } from './issues/sending.ts';
 
 let sentry: FakeSentry;
@@ -42,14 +43,13 @@ function issues(): readonly unknown[] {
 }
 
 async function endsAlike(end: string): Promise<Ended> {
-  const untouched = await runScript(program(end, 'enabled: false'));
-  const watched = await runScript(program(end), { env: { SENTRY_DSN: sentry.dsn } });
-  const firstLines = ({ stderr }: Ended): string =>
-    stderr
-      .replaceAll(/^.*script\.mjs:\d+.*$|^\s+at .*$/gm, '')
-      .replaceAll(/\s+/g, ' ')
-      .trim();
-  expect({ ...watched, stderr: firstLines(watched) }).toEqual({ ...untouched, stderr: firstLines(untouched) });
+  const [untouched, watched] = await Promise.all([
+    runScript(withoutFaultline(program(end))),
+    runScript(program(end), { env: { SENTRY_DSN: sentry.dsn } }),
+  ]);
+  /** Without the line of code that threw it last, and where it came from. */
+  const said = ({ stderr }: Ended): string => stderr.replaceAll(/^\S+:\d+\n.*\n[ \t]*\^+\n|^\s+at .*\n/gm, '').trim();
+  expect({ ...watched, stderr: said(watched) }).toEqual({ ...untouched, stderr: said(untouched) });
   return watched;
 }
 
@@ -386,7 +386,7 @@ describe('Issues of a process', () => {
     await endsAlike(`
       const error = new BookingError('no connection');
       try { traceTool({ name: 'book' }, () => { throw error; }); } catch {}
-      await setupTracing({ captureUncaught: true }).flush();
+      await setupTracing().flush();
       throw error;
     `);
     expect(issues()).toEqual([
