@@ -1,16 +1,14 @@
-import { EventEmitter } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import type { CommandProcess } from '../../src/cli/command.ts';
 import { createRecorderCommand, type Drain } from '../../src/cli/recorder.ts';
 import { runNode } from '../support/run-node.ts';
 import { deadOwner, record } from '../telemetry/export/recorder/recorded.ts';
-import { MAIN } from './cli.ts';
+import { MAIN, type Finished } from './cli.ts';
+import { runHere } from './run-here.ts';
 import { NOTHING } from '../support/nothing.ts';
 
 let directory: string;
@@ -21,27 +19,14 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true }));
 
-interface Finished {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 const drainNothing: Drain = () => Promise.resolve({ spans: 0, issues: 0, left: 0 });
 
 /** Runs the command in this process. */
-async function run(
+function run(
   args: readonly string[],
-  options: { readonly env?: Record<string, string>; readonly drain?: Drain; readonly isTTY?: boolean } = {},
+  { drain = drainNothing, ...options }: Parameters<typeof runHere>[2] & { readonly drain?: Drain } = {},
 ): Promise<Finished> {
-  const stdout = new PassThrough();
-  const stderr = Object.assign(new PassThrough(), { isTTY: options.isTTY === true });
-  const context = Object.assign(new EventEmitter(), { env: options.env ?? {}, stdin: process.stdin, stdout, stderr });
-  const code = await createRecorderCommand(options.drain ?? drainNothing).run(
-    args,
-    context as unknown as CommandProcess,
-  );
-  return { code, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') };
+  return runHere(createRecorderCommand(drain), args, options);
 }
 
 describe('faultline recorder status', () => {

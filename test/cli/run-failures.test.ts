@@ -127,7 +127,6 @@ const FAILURES: readonly Failure[] = [
 /** Asks and leaves, in each way `faultline run` can be used. */
 const WAYS = {
   'in a prompt': (agent: string) => cli([...command(agent), 'Rain?'], environment()),
-  'on standard input': (agent: string) => cli(command(agent), environment(), 'Rain?\n'),
   'at a terminal': async (agent: string) => {
     const { child, finished } = start('python3', [TERMINAL, process.execPath, MAIN, ...command(agent)], 'pipe');
     child.stdin!.write('Rain?\n');

@@ -242,11 +242,6 @@ describe('faultline run with a configuration file', () => {
     expect(systemPrompt()).toEqual({ role: 'system', content: 'One.' });
     await cli(['run', '--config', path, 'Rain?'], env);
     expect(systemPrompt()).toEqual({ role: 'system', content: 'Two.' });
-    expect(await cli(['run', '--config', path, '--agent', 'three', 'Rain?'], env)).toEqual({
-      code: 2,
-      stdout: '',
-      stderr: `${path} has no agent three; it has one and two.\n`,
-    });
   });
 
   test('ends with its answer, whatever a tool that was given up on still waits for', async () => {
@@ -294,16 +289,6 @@ describe('faultline run with a configuration file', () => {
     expect(readFileSync(left, 'utf8')).toBe('late\ndone\n');
   });
 
-  test('asks which agent is meant when several could be', async () => {
-    const path = await configure('{ one: {}, two: {} }');
-
-    expect(await cli(['run', '--config', path, 'Rain?'])).toEqual({
-      code: 2,
-      stdout: '',
-      stderr: `Which agent? Name it with --agent; ${path} has one and two.\n`,
-    });
-  });
-
   test('says what is wrong with the file, one line per problem, and exits with 1', async () => {
     const path = await configure('{ one: { max_turn: 3, tools: [./nope.js] } }');
 
@@ -326,20 +311,6 @@ describe('faultline run with a configuration file', () => {
       stdout: 'Take an umbrella.\n',
       stderr: `faultline: ${path}:3:27: groq/llama needs a key: set GROQ_API_KEY; until then the rest of its chain answers\n`,
     });
-  });
-
-  test('takes either a file or a model, not both', async () => {
-    const { code, stderr } = await cli([
-      'run',
-      '--config',
-      await configure('{ one: {} }'),
-      '--model',
-      'openai/a',
-      'Rain?',
-    ]);
-
-    expect(code).toBe(2);
-    expect(stderr).toBe('--model, --base-url and --instructions make an agent of their own: leave out --config.\n');
   });
 });
 

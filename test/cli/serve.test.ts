@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -277,92 +277,16 @@ describe('faultline serve', () => {
   });
 });
 
-describe('faultline serve --check', () => {
-  test('says that nothing is wrong', async () => {
-    const path = configure('{ one: { models: [gateway/m-1] }, two: { models: [gateway/m-1] } }');
-
-    expect(await cli(['serve', '--config', path, '--check'], ENV)).toEqual({
-      code: 0,
-      stdout: `${path}: nothing wrong; one and two would start\n`,
-      stderr: '',
-    });
-    expect(provider.requests).toEqual([]);
-  });
-
-  test('says what is wrong, one line per problem', async () => {
-    const path = configure(
-      '{ one: { models: [gatewy/m-1], x: 1 } }',
-      'runtime: { sentry: { dsn: "https://0123456789abcdef@sentry.example/1" } }',
-    );
-
-    expect(await cli(['serve', '--config', path, '--check'], ENV)).toEqual({
-      code: 1,
-      stdout: '',
-      stderr: [
-        `${path}:2:27: agents.one.models[0] names a provider nobody knows; did you mean gateway?`,
-        `${path}:2:40: agents.one has no key "x"; expected one of description, instructions, instructions_file, models, tools, agents, handoffs, memory, transport, capture_content, settings, max_turns, max_retries, model_timeout_ms, timeout_ms, tool_concurrency, tool_timeout_ms, max_depth, max_total_tokens, max_cost_usd`,
-        `${path}:3:22: runtime.sentry has no key "dsn"; did you mean dsn_env?`,
-        `${path}:3:28: a Sentry DSN does not belong in this file: put it into an environment variable, and name that variable in runtime.sentry.dsn_env`,
-        '',
-      ].join('\n'),
-    });
-  });
-
-  test('says what a valid file still lacks here', async () => {
-    const path = configure('{ one: { models: [gateway/m-1] } }');
-
-    expect(await cli(['serve', '--config', path, '--check'])).toEqual({
-      code: 1,
-      stdout: '',
-      stderr: `${path}:2:11: agent one has no model it could ask: gateway/m-1 needs a key: set GATEWAY_KEY\n`,
-    });
-  });
-
-  test.runIf(Number(process.versions.node.split('.')[0]) < 22)(
-    'says what to do about a TypeScript module that this Node cannot run',
-    async () => {
-      writeFileSync(join(directory, 'weather.ts'), 'export const weather: number = 1;');
-      const path = configure('{ one: { models: [gateway/m-1], tools: [./weather.ts] } }');
-      const { code, stderr } = await cli(['serve', '--config', path, '--check'], ENV);
-
-      expect(code).toBe(1);
-      expect(stderr).toBe(
-        `${path}:2:49: ./weather.ts cannot be imported: Node ${process.versions.node} runs no TypeScript: name the compiled file, or use Node 22.18 or newer\n`,
-      );
-    },
-  );
-
-  test('makes no memory, and says which could not be made', async () => {
-    const path = configure(
-      '{ one: { models: [gateway/m-1], memory: { sqlite: ./memory.db } }, two: { models: [gateway/m-1], memory: { sqlite: ./later/memory.db } } }',
-    );
-
+test.runIf(Number(process.versions.node.split('.')[0]) < 22)(
+  'faultline serve --check says what to do about a TypeScript module that this Node cannot run',
+  async () => {
+    writeFileSync(join(directory, 'weather.ts'), 'export const weather: number = 1;');
+    const path = configure('{ one: { models: [gateway/m-1], tools: [./weather.ts] } }');
     const { code, stderr } = await cli(['serve', '--config', path, '--check'], ENV);
 
-    expect(code).toBe(0);
+    expect(code).toBe(1);
     expect(stderr).toBe(
-      `faultline: ${path}:2:114: MemoryFileError: memory sqlite: the directory of its file must exist and does not; create it; until then runs go on without it\n`,
+      `${path}:2:49: ./weather.ts cannot be imported: Node ${process.versions.node} runs no TypeScript: name the compiled file, or use Node 22.18 or newer\n`,
     );
-    expect(readdirSync(directory)).toEqual(['faultline.yaml']);
-  });
-
-  test('says that the file is not there', async () => {
-    expect(await cli(['serve', '--check'])).toEqual({
-      code: 1,
-      stdout: '',
-      stderr: 'faultline.yaml:1:1: cannot be read (ENOENT)\n',
-    });
-  });
-});
-
-test.each([
-  [['--port', 'high'], '--port expects a number from 0 to 65535, got high.\n'],
-  [['--port', '65536'], '--port expects a number from 0 to 65535, got 65536.\n'],
-  [['--port', ''], '--port expects a number from 0 to 65535, got an empty text.\n'],
-  [['--host', ''], '--host expects an address, got an empty text.\n'],
-  [['helper'], 'faultline serve takes flags only, got helper.\n'],
-  [['--conf', 'x'], 'faultline serve does not know --conf; it knows --config, --port, --host, --log and --check.\n'],
-  [['--log', 'text'], '--log expects json, got text.\n'],
-])('faultline serve %j is a wrong command line', async (args, stderr) => {
-  expect(await cli(['serve', ...args])).toEqual({ code: 2, stdout: '', stderr });
-});
+  },
+);
