@@ -33,10 +33,8 @@ const stage = setTheStage();
 type Environment = Readonly<Record<string, string>>;
 
 describe.each([
-  ['http/json', 'none', 'application/json'],
   ['http/json', 'gzip', 'application/json'],
   ['http/protobuf', 'none', 'application/x-protobuf'],
-  ['http/protobuf', 'gzip', 'application/x-protobuf'],
 ])('to Sentry and a collector, as %s with compression %s', (protocol, compression, contentType) => {
   const env = { OTEL_EXPORTER_OTLP_PROTOCOL: protocol, OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: compression };
   const spansOf = (left: readonly Leaving[]) => ({

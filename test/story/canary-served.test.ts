@@ -128,8 +128,7 @@ const BY_VARIABLE = { OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'true'
 
 describe('faultline serve', () => {
   it.each([
-    ['off', 'without a log', { file: false, env: { SENTRY_DEBUG: 'true' }, flags: [] }],
-    ['off', 'with a log of JSON', { file: false, env: {}, flags: ['--log', 'json'] }],
+    ['off', 'with a log of JSON', { file: false, env: { SENTRY_DEBUG: 'true' }, flags: ['--log', 'json'] }],
     ['on by the file', 'with a log of JSON', { file: true, env: {}, flags: ['--log', 'json'] }],
     ['on by a variable', 'without a log', { file: false, env: BY_VARIABLE, flags: [] }],
   ])('with content %s, %s', async (content, _log, { file, env, flags }) => {
