@@ -215,12 +215,12 @@ describe('the failures of one run', () => {
     expect(ended.map(({ level }) => level)).toEqual(['warning', 'error']);
   });
 
-  it('do not pile up when there are thousands', async () => {
+  it('do not pile up when there are very many', async () => {
     traceAgent({ name: 'helper' }, () => {
-      for (let count = 0; count < 3_000; count += 1) failingTool(new Error(`failure ${count}`));
+      for (let count = 0; count < 1_000; count += 1) failingTool(new Error(`failure ${count}`));
     });
     expect(await issues()).toHaveLength(5);
-    expect(tracing.status).toMatchObject({ issues: { sent: 5, dropped: { held_back: 2_995 } } });
+    expect(tracing.status).toMatchObject({ issues: { sent: 5, dropped: { held_back: 995 } } });
   });
 
   it('are settled once each, and leave nothing that waits, with no more work for one when there are very many', () => {

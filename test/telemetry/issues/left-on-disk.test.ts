@@ -10,7 +10,7 @@ import { runScript, type Ended } from '../../support/run-script.ts';
 import { receivedEvents } from './sending.ts';
 
 // More than wait in memory, and each of a kind of its own.
-const COUNT = 250;
+const COUNT = 120;
 
 let sentry: FakeSentry;
 let directory: string;
