@@ -1,9 +1,9 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { build, type InputOptions, type OutputOptions } from 'rolldown';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import type { SentryEvent } from '../src/telemetry/issues/sentry-event.ts';
 import { startFakeSentry, type FakeSentry } from '../src/testing/fake-sentry.ts';
@@ -77,44 +77,65 @@ let workshop: string;
 /** Where it runs: as in a container that has only the bundle. */
 let directory: string;
 
-beforeEach(async () => {
-  sentry = await startFakeSentry();
+beforeAll(async () => {
   workshop = await mkdtemp(join(tmpdir(), 'faultline-workshop-'));
-  directory = await mkdtemp(join(tmpdir(), 'faultline-bundle-'));
   await mkdir(join(workshop, 'node_modules/@opentelemetry'), { recursive: true });
   await symlink(PACKAGE, join(workshop, 'node_modules/faultline'));
   await symlink(join(PACKAGE, 'node_modules/@opentelemetry/api'), join(workshop, 'node_modules/@opentelemetry/api'));
 });
+afterAll(() => rm(workshop, { recursive: true }));
+beforeEach(async () => {
+  sentry = await startFakeSentry();
+  directory = await mkdtemp(join(tmpdir(), 'faultline-bundle-'));
+});
 afterEach(async () => {
   await sentry.close();
-  await rm(workshop, { recursive: true });
   await rm(directory, { recursive: true });
 });
 
-/** Bundles everything the application imports, and answers with the file to start. */
+/** Where in the workshop each bundle is that was made so far. */
+const made = new Map<string, Promise<string>>();
+
+/** Puts a bundle of everything the application imports where it runs, and answers with the file to start. */
 async function bundle(
   source: string,
   format: 'esm' | 'cjs',
   options: InputOptions = {},
   output: OutputOptions = {},
 ): Promise<string> {
-  const extension = format === 'esm' ? 'mjs' : 'cjs';
-  await writeFile(join(workshop, 'app.mjs'), source);
+  const key = JSON.stringify([source, format, options, output]);
+  if (!made.has(key)) made.set(key, make(source, format, options, output));
+  await cp(await made.get(key)!, directory, { recursive: true });
+  return join(directory, `app.${EXTENSIONS[format]}`);
+}
+
+const EXTENSIONS = { esm: 'mjs', cjs: 'cjs' };
+
+async function make(
+  source: string,
+  format: 'esm' | 'cjs',
+  options: InputOptions,
+  output: OutputOptions,
+): Promise<string> {
+  const extension = EXTENSIONS[format];
+  const app = await mkdtemp(join(workshop, 'app-'));
+  const dir = join(app, 'bundle');
+  await writeFile(join(app, 'app.mjs'), source);
   await build({
     ...options,
-    input: join(workshop, 'app.mjs'),
+    input: join(app, 'app.mjs'),
     cwd: workshop,
     platform: 'node',
     logLevel: 'silent',
     output: {
       ...output,
-      dir: directory,
+      dir,
       format,
       entryFileNames: `app.${extension}`,
       chunkFileNames: `[name].${extension}`,
     },
   });
-  return join(directory, `app.${extension}`);
+  return dir;
 }
 
 function start(file: string, env: Readonly<Record<string, string>> = { SENTRY_DSN: sentry.dsn }): Promise<Ended> {
