@@ -9,6 +9,8 @@ const reportFile = process.env['TEST_REPORT'];
  */
 const TIDY = [
   'test/{receiver,runtime,testing}/**/*.test.ts',
+  'test/cli/{paint,recorder,serve-check,trace-tree,usage,watcher}.test.ts',
+  'test/telemetry/{context,diagnostics,foreign-content,metrics,semconv,span-result}.test.ts',
   'test/telemetry/{attributes,config,content,export,http,issues,sampling}/**/*.test.ts',
 ];
 

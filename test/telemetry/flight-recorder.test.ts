@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -8,6 +8,7 @@ import { startReceiver, type Receiver } from '../../src/receiver/server.ts';
 import { FAKE_PUBLIC_KEY, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
 import { runScript, type Ended } from '../support/run-script.ts';
 import { cli } from '../cli/cli.ts';
+import { receivedEvents } from './issues/sending.ts';
 
 let sentry: FakeSentry;
 let directory: string;
@@ -88,11 +89,12 @@ describe.runIf(process.platform === 'linux')('a worker thread that is terminated
 });
 
 describe('a process that is killed in the middle of a run', () => {
-  it('has every span sent by the next start, and the interrupted ones as such, with their ids and parents', async () => {
+  it('has every span sent once by the next start, the interrupted ones as such, with their ids and parents, and every Issue', async () => {
     const killed = await run(KILLED);
     expect(killed).toMatchObject({ signal: 'SIGKILL', stderr: '' });
     expect(sentry.spans).toEqual([]);
 
+    expect(await restart()).toMatchObject({ code: 0, stdout: '', stderr: '' });
     expect(await restart()).toMatchObject({ code: 0, stdout: '', stderr: '' });
     const said = JSON.parse(killed.stdout) as Said[];
     const arrived = sentry.spans.map(({ name, traceId, spanId, parentSpanId }) => ({
@@ -110,46 +112,32 @@ describe('a process that is killed in the middle of a run', () => {
       'agent.invoke second: error',
       'execute_tool unfinished: error',
     ]);
-  });
-
-  it('has its Issues sent too, also the one of a run that was not over', async () => {
-    await run(KILLED);
-    await restart();
-    const types = sentry.envelopes.flatMap(({ items }) =>
-      items.map(
-        (item) =>
-          (JSON.parse(Buffer.from(item.bytes).toString()) as { exception: Exceptions }).exception.values[0]?.type,
-      ),
-    );
-    expect(new Set(types)).toEqual(new Set(['RangeError', 'TypeError']));
-    expect(types).toHaveLength(2);
-  });
-
-  it('leaves nothing behind once all of it is delivered, and nothing is sent twice', async () => {
-    await run(KILLED);
-    await restart();
-    const [spans, envelopes] = [sentry.spans.length, sentry.envelopes.length];
-    await restart();
-    expect(sentry.spans).toHaveLength(spans);
-    expect(sentry.envelopes).toHaveLength(envelopes);
+    // Also the one of a run that was not over.
+    const types = receivedEvents(sentry).map(({ exception }) => exception!.values[0]?.type);
+    expect(types.toSorted()).toEqual(['RangeError', 'TypeError']);
     expect(await readdir(directory)).toEqual([]);
   });
 
-  it('left files that only their owner can read', async () => {
-    await run(KILLED);
-    const [file] = await readdir(directory);
-    expect((await stat(join(directory, file!))).mode & 0o777).toBe(0o600);
+  it('leaves a directory and files that only their owner can read, and that hold no key of the destination', async () => {
+    const own = join(directory, 'made', 'for-it');
+    await run(KILLED, { FAULTLINE_RECORDER_DIR: own });
+    expect((await stat(own)).mode & 0o777).toBe(0o700);
+    const [file, ...others] = await readdir(own);
+    expect(others).toEqual([]);
+    expect((await stat(join(own, file!))).mode & 0o777).toBe(0o600);
+    const text = await readFile(join(own, file!), 'utf8');
+    expect(text).toContain('agent.invoke second');
+    expect(text).not.toContain(FAKE_PUBLIC_KEY);
   });
 });
 
-interface Exceptions {
-  readonly values: readonly { readonly type: string }[];
-}
+/** For a process that tries where nobody listens. */
+const GIVES_UP_SOON = { FAULTLINE_EXIT_TIMEOUT: '200' };
 
 const ONE_TOOL = `
   import { setupTracing } from 'DIST/index.js';
   import { traceTool } from 'DIST/telemetry/spans.js';
-  setupTracing({ exitTimeoutMs: 2_000 });
+  setupTracing();
   await traceTool({ name: 'get_weather' }, async () => 21);
   console.log('done');
 `;
@@ -158,7 +146,7 @@ describe('an outage that lasts longer than the process', () => {
   it('is said in one line, and the next start sends what was left with its original time', async () => {
     sentry.answerNext({ kind: 'status', status: 503 }, 100);
     const before = Date.now();
-    const ended = await run(ONE_TOOL);
+    const ended = await run(ONE_TOOL, { FAULTLINE_EXIT_TIMEOUT: '2000' });
     const after = Date.now();
     expect(ended).toMatchObject({ code: 0, stdout: 'done\n' });
     expect(ended.stderr).toMatch(/^faultline: 1 span was left on disk for the next start: 127\.0\.0\.1:\d+ .*503.*\n$/);
@@ -174,7 +162,7 @@ describe('an outage that lasts longer than the process', () => {
 
   it('costs nothing when the endpoint was wrong, and is put right', async () => {
     const named = { OTEL_SERVICE_NAME: 'first' };
-    await run(ONE_TOOL, { ...named, SENTRY_DSN: `http://${FAKE_PUBLIC_KEY}@127.0.0.1:9/1` });
+    await run(ONE_TOOL, { ...named, ...GIVES_UP_SOON, SENTRY_DSN: `http://${FAKE_PUBLIC_KEY}@127.0.0.1:9/1` });
     await restart(named);
     expect(sentry.spans.map(({ name }) => name)).toEqual(['execute_tool get_weather']);
     expect(await readdir(directory)).toEqual([]);
@@ -226,14 +214,14 @@ describe('processes that share a directory', () => {
 const FAILED = `
   import { captureException, setupTracing } from 'DIST/index.js';
   import { traceTool } from 'DIST/telemetry/spans.js';
-  setupTracing({ exitTimeoutMs: 2_000 });
+  setupTracing();
   await traceTool({ name: 'of_the_first' }, async () => 21);
   captureException(new Error('of the first'));
 `;
 
 describe('applications that share a directory', () => {
   const nowhere = `http://${FAKE_PUBLIC_KEY}@127.0.0.1:9/11`;
-  const first = { OTEL_SERVICE_NAME: 'first', SENTRY_DSN: nowhere };
+  const first = { OTEL_SERVICE_NAME: 'first', SENTRY_DSN: nowhere, ...GIVES_UP_SOON };
 
   it('send nothing of each other to another project, say so once, and each gets its own at its next start', async () => {
     await run(FAILED, first);
@@ -263,7 +251,7 @@ describe('applications that share a directory', () => {
   });
 
   it('send nothing of each other to an endpoint that has moved', async () => {
-    await run(ONE_TOOL, { ...onlyAt('http://127.0.0.1:9/v1/traces'), OTEL_SERVICE_NAME: 'first' });
+    await run(ONE_TOOL, { ...GIVES_UP_SOON, ...onlyAt('http://127.0.0.1:9/v1/traces'), OTEL_SERVICE_NAME: 'first' });
     const names = await namesAt(async (collector) => {
       await restart({ ...onlyAt(collector.tracesUrl), OTEL_SERVICE_NAME: 'second' });
       expect(collector.spans).toEqual([]);
@@ -274,7 +262,7 @@ describe('applications that share a directory', () => {
 
   it('send nothing of each other to an endpoint that has moved when nobody named them either', async () => {
     // Two scripts called script.mjs, each in a directory of its own.
-    await run(ONE_TOOL, onlyAt('http://127.0.0.1:9/v1/traces'));
+    await run(ONE_TOOL, { ...GIVES_UP_SOON, ...onlyAt('http://127.0.0.1:9/v1/traces') });
     expect(await namesAt((collector) => restart(onlyAt(collector.tracesUrl)))).toEqual([]);
     expect(await readdir(directory)).toHaveLength(1);
   });
@@ -320,6 +308,7 @@ describe('a destination that has moved', () => {
     const named = { OTEL_SERVICE_NAME: 'first' };
     await run(ONE_TOOL, {
       ...named,
+      FAULTLINE_EXIT_TIMEOUT: '2000',
       FAULTLINE_DESTINATIONS: 'sentry,otlp',
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:9/v1/traces',
     });
@@ -327,21 +316,5 @@ describe('a destination that has moved', () => {
     const names = await namesAt(({ tracesUrl }) => restart({ ...onlyAt(tracesUrl), ...named }));
     expect(names).toEqual(['execute_tool get_weather']);
     expect(await readdir(directory)).toEqual([]);
-  });
-});
-
-describe('what is on disk', () => {
-  it('holds no key of the destination', async () => {
-    await run(KILLED);
-    const files = await Promise.all((await readdir(directory)).map((file) => readFile(join(directory, file), 'utf8')));
-    expect(files.join('')).toContain('agent.invoke second');
-    expect(files.join('')).not.toContain(FAKE_PUBLIC_KEY);
-  });
-
-  it('is written to a directory made for it, which only its owner can enter', async () => {
-    const own = join(directory, 'made', 'for-it');
-    await run(KILLED, { FAULTLINE_RECORDER_DIR: own });
-    expect((await stat(own)).mode & 0o777).toBe(0o700);
-    await chmod(own, 0o700);
   });
 });
