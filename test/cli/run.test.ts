@@ -65,24 +65,14 @@ describe('faultline run', () => {
     expect(stderr).not.toMatch(/umbrella|Rain/);
   });
 
-  test('reads the prompt from standard input', async () => {
-    const { args, env } = await serve([{ type: 'text', text: 'Yes.' }]);
+  test('reads the prompt from standard input, and takes the server from the environment when no base URL is given', async () => {
+    const { env } = await serve([{ type: 'text', text: 'Yes.' }]);
 
-    const result = await cli(args, env, 'Does it rain\nin Lisbon?\n');
+    const args = ['run', '--model', 'openai-compatible/m-1'];
+    const result = await cli(args, { ...env, OPENAI_BASE_URL: provider.baseUrl }, 'Does it rain\nin Lisbon?\n');
 
     expect(result).toEqual({ code: 0, stdout: 'Yes.\n', stderr: '' });
     expect(provider.requests[0]?.body.messages).toMatchObject([{ role: 'user', content: 'Does it rain\nin Lisbon?' }]);
-  });
-
-  test('takes the server from the environment when no base URL is given', async () => {
-    const { env } = await serve([{ type: 'text', text: 'Yes.' }]);
-
-    const result = await cli(['run', '--model', 'openai-compatible/m-1', 'Rain?'], {
-      ...env,
-      OPENAI_BASE_URL: provider.baseUrl,
-    });
-
-    expect(result).toEqual({ code: 0, stdout: 'Yes.\n', stderr: '' });
   });
 
   test('sends its trace to the configured destination, without prompt, answer and key', async () => {

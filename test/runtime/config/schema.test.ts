@@ -198,8 +198,8 @@ describe.skipIf(Ajv === undefined)('the JSON Schema (needs the package ajv)', ()
         if (success) accepted += 1;
         expect({ file, isValid: isValid(file) }).toEqual({ file, isValid: success });
       }),
-      { numRuns: 1_000 },
+      { numRuns: 400 },
     );
-    expect(accepted).toBeGreaterThan(50);
+    expect(accepted).toBeGreaterThan(20);
   });
 });

@@ -102,7 +102,7 @@ describe('a DSN', () => {
         expect(reading.problem ?? '').not.toContain(key);
         expect(reading.problem ?? '').not.toContain(secret);
       }),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     );
   });
 });

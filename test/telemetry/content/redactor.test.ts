@@ -340,7 +340,7 @@ describe('a redacted text', () => {
   });
 
   it('loses nothing but what was found, whatever the text is', () => {
-    const texts = fc.sample(fc.string({ unit: 'binary', maxLength: 200 }), 2_000).map((text) => text.toWellFormed());
+    const texts = fc.sample(fc.string({ unit: 'binary', maxLength: 200 }), 500).map((text) => text.toWellFormed());
     const changed = texts.filter((text) => redactor.text(text) !== text);
     expect(changed.filter((text) => !redactor.text(text).includes('[redacted:'))).toEqual([]);
   });

@@ -232,7 +232,7 @@ it('whatever an event holds, it is written in at most the size Sentry takes', ()
       expect(items).toHaveLength(1);
       expect(items[0]?.payload).toBeTypeOf('object');
     }),
-    { numRuns: 60 },
+    { numRuns: 25 },
   );
 });
 

@@ -585,7 +585,7 @@ describe('an error that fights back', () => {
         );
         JSON.stringify(event);
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 
