@@ -137,7 +137,7 @@ describe('an outage of ten minutes', () => {
     const endpoint = await startBackend((names) => {
       if (clock.now() - startedAtMs < OUTAGE_MS) {
         attempts += 1;
-        return 503;
+        return 500;
       }
       taken.push(...names);
       return 200;
@@ -152,7 +152,7 @@ describe('an outage of ten minutes', () => {
     expect(clock.now() - startedAtMs).toBeGreaterThanOrEqual(OUTAGE_MS);
     // About every half minute, once it is known to last.
     expect(attempts).toBeLessThan(60);
-    expect(lines).toEqual([expect.stringMatching(/^spans wait to be sent, because 127\.0\.0\.1:\d+ .*503/)]);
+    expect(lines).toEqual([expect.stringMatching(/^spans wait to be sent, because 127\.0\.0\.1:\d+ .*500/)]);
   });
 });
 
@@ -339,9 +339,11 @@ describe('a backend that fails on some spans, whenever they come', () => {
     ['drops the connection', (response: ServerResponse) => response.destroy()],
   ])('and %s holds up no flush and no end for longer than it takes to be sure', async (_, fail) => {
     const clock = turnedClock();
+    let failed = 0;
     const endpoint = await serve((request, response) => {
       void buffer(request).then((body) => {
         const isBad = decodeTraceRequest(body, 'json').some(({ name }) => name === 'span 0');
+        if (isBad) failed += 1;
         return isBad ? fail(response) : response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
       });
     });
@@ -354,9 +356,11 @@ describe('a backend that fails on some spans, whenever they come', () => {
     }
     const last = spans.pop()!;
     pipeline.outlet(last, undefined);
+    const failedBefore = failed;
     // The clock stands still.
     await pipeline.flush(10_000);
     expect(pipeline.status).toMatchObject({ dropped: NOTHING, pending: 1 });
+    expect(failed).toBe(failedBefore);
     // Nor does it hold up the end of the process.
     expect(pipeline.lastWords(10_000)).toEqual([]);
     pipeline.close();

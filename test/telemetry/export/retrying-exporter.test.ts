@@ -220,6 +220,42 @@ describe('while the backend is in trouble', () => {
   });
 });
 
+describe('spans the backend seems to fail on', () => {
+  it('hold up no others, and are tried one at a time, at once when somebody waits', async () => {
+    const clock = turnedClock();
+    const exporter = retrying({ clock });
+    const isAccepted = async (): Promise<void> =>
+      expect(await sent(exporter, someSpans(1))).toMatchObject(allAccepted(1));
+    const haveFailed = (count: number): Promise<void> =>
+      until(() => {
+        const all = [...exporter.sentBefore.values()];
+        return all.length === count && !all.some(({ mayHaveArrived }) => mayHaveArrived);
+      });
+    // Each fails, and again when another span was accepted. The first one then fails while no further ones are.
+    for (const count of [1, 2]) {
+      sentry.answerNext(status(500));
+      void sent(exporter, someSpans(1));
+      await haveFailed(count);
+      const other = isAccepted();
+      sentry.answerNext({ kind: 'status', status: 200 });
+      sentry.answerNext(status(500), count);
+      clock.turn(1_000);
+      await other;
+      await until(() => exporter.busy === 0);
+      await haveFailed(count);
+    }
+    await isAccepted();
+
+    const requests = sentry.requests.length;
+    sentry.answerNext({ kind: 'hang' });
+    exporter.hurry(clock.now() + 5_000);
+    await until(() => sentry.requests.length === requests + 1);
+    await isAccepted();
+    expect(sentry.requests).toHaveLength(requests + 2);
+    exporter.close();
+  });
+});
+
 describe('a pause the backend asks for', () => {
   it.each([
     ['beside a refusal', rateLimited(30), false],

@@ -86,17 +86,22 @@ describe('the queue of spans', () => {
     expect(names(queue.take(10, Infinity))).toEqual(['small']);
   });
 
-  it('stays in order over many more spans than it ever holds', () => {
-    const { queue } = queueOf({ maxCount: 100, maxBytes: Infinity });
-    const span = queued('span');
+  it('stays in order over many more spans than it ever holds, however many these are by and by', () => {
+    const { queue } = queueOf({ maxCount: 10_000, maxBytes: Infinity });
+    const { span } = queued('span');
     const taken: number[] = [];
-    for (let bytes = 0; bytes < 10_000; bytes += 1) {
-      queue.add(new QueuedSpan(span.span, bytes));
-      if (bytes % 3 === 2) taken.push(...queue.take(3, Infinity).map((entry) => entry.bytes));
+    for (const [added, left] of [
+      [900, 400],
+      [3_000, 50],
+      [700, 650],
+      [9_000, 20],
+      [1_000, 0],
+    ] as const) {
+      for (let count = 0; count < added; count += 1) queue.add(new QueuedSpan(span, queue.progress.added));
+      taken.push(...queue.take(queue.count - left, Infinity).map(({ bytes }) => bytes));
     }
-    taken.push(...queue.take(100, Infinity).map((entry) => entry.bytes));
-    expect(taken).toEqual(Array.from({ length: 10_000 }, (_, index) => index));
-    expect(queue.progress).toMatchObject({ added: 10_000, removed: 10_000 });
+    expect(taken).toEqual(Array.from({ length: 14_600 }, (_, index) => index));
+    expect(queue.progress).toMatchObject({ added: 14_600, removed: 14_600 });
   });
 });
 
