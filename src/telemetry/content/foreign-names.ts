@@ -49,7 +49,6 @@ const WHOLE_REQUEST: readonly ContentKind[] = [...EVERYTHING_SAID, 'toolDefiniti
 
 const EXACT: Readonly<Record<string, AttributeRole>> = {
   ...content(EVERYTHING_SAID, [
-    'gen_ai.input.messages',
     'gen_ai.request.messages',
     'gen_ai.prompt',
     'gen_ai.user.message',
@@ -79,7 +78,6 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     'gcp.vertex.agent.data',
     'all_messages_events',
     'events',
-    'mcp.prompt.result',
     'logfire.msg',
     'logfire.json_schema',
     'langsmith.events',
@@ -145,10 +143,8 @@ const EXACT: Readonly<Record<string, AttributeRole>> = {
     ],
   ),
   ...content(ANSWER, [
-    'gen_ai.output.messages',
     'gen_ai.completion',
     'gen_ai.response.tool_calls',
-    'ai.response.toolCalls',
     'ai.response.files',
     'ai.response.body',
     'ai.decision.answers',
