@@ -113,7 +113,7 @@ describe('a process that is killed in the middle of a run', () => {
       'execute_tool unfinished: error',
     ]);
     // Also the one of a run that was not over.
-    const types = receivedEvents(sentry).map(({ exception }) => exception!.values[0]?.type);
+    const types = receivedEvents(sentry).map(({ exception }) => String(exception?.values[0]?.type));
     expect(types.toSorted()).toEqual(['RangeError', 'TypeError']);
     expect(await readdir(directory)).toEqual([]);
   });
