@@ -21,7 +21,7 @@ const MAX_DEPTH = 24;
 const MAX_KEY = 200;
 /** Bytes below which nothing is begun any more. */
 const MIN_ROOM = 16;
-/** What a value costs besides its text: quotes, a comma. */
+/** What a value costs besides its text or its members: quotes or brackets, a comma. */
 const PUNCTUATION = 4;
 /**
  * How much of a text is looked through before the place where it is cut, and behind it, in UTF-16 units; what is behind
@@ -120,6 +120,7 @@ class BoundedCopy {
   }
 
   #object(value: object, room: Room): unknown {
+    room.left -= PUNCTUATION;
     if (this.#around.has(value)) return '[circular]';
     if (this.#around.size >= MAX_DEPTH) return '[too deep]';
     this.#around.add(value);
@@ -155,7 +156,7 @@ class BoundedCopy {
     const copy: unknown[] = [];
     for (let index = 0; index < list.length; index += 1) {
       if (!hasRoom(room)) {
-        copy.push(`[${list.length - index} more left out]`);
+        copy.push(leftOut(list.length - index, room));
         break;
       }
       // What JSON has no word for is `null` in a list, and takes the room of one.
@@ -170,7 +171,7 @@ class BoundedCopy {
     const holdsFile = isFile(record);
     for (const [index, key] of keys.entries()) {
       if (!hasRoom(room)) {
-        copy.push(['…', `[${keys.length - index} more left out]`]);
+        copy.push(['…', leftOut(keys.length - index, room)]);
         break;
       }
       const name = this.#redactor.name(key).slice(0, MAX_KEY);
@@ -191,6 +192,13 @@ class BoundedCopy {
       }
     });
   }
+}
+
+/** It takes room as well: a list of objects none of which fits would otherwise go on to its end. */
+function leftOut(count: number, room: Room): string {
+  const marker = `[${count} more left out]`;
+  room.left -= marker.length + PUNCTUATION;
+  return marker;
 }
 
 /**

@@ -61,6 +61,24 @@ describe('a value that is recorded', () => {
     expect((value as string[]).at(-1)).toMatch(/^\[\d+ more left out\]$/);
   });
 
+  it.each([
+    [
+      'rows',
+      (id: number) => ({ id, name: `row ${id}`, note: 'as it came' }),
+      { id: 0, name: 'row 0', note: 'as it came' },
+    ],
+    ['objects in objects', (id: number) => ({ a: { b: { c: { id } } } }), { a: { b: { c: { id: 0 } } } }],
+    ['empty objects', () => ({}), {}],
+    ['lists', () => [[]], [[]]],
+  ])('keeps the beginning of a long list of %s', (_, member, first) => {
+    const list = Array.from({ length: 100_000 }, (_, id) => member(id));
+    const { bytes, value } = fitted(list, 8_192);
+    const kept = value as readonly unknown[];
+    expect(bytes).toBeGreaterThan(4_096);
+    expect(kept[0]).toEqual(first);
+    expect(kept.at(-1)).toBe(`[${100_001 - kept.length} more left out]`);
+  });
+
   it('keeps what stands beside a text that is too long', () => {
     expect(fitted({ page: 'word '.repeat(100_000), action: 'delete', id: 7 }, 2_000).value).toMatchObject({
       action: 'delete',
