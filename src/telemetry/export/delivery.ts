@@ -83,20 +83,22 @@ function stuckIn(pipelines: readonly Pipeline[]): number {
  */
 export type Flush = (timeoutMs: number, isLast?: boolean) => Promise<FlushResult>;
 
+/** Creates the one way to flush. */
 export function createFlush(delivery: Delivery): Flush {
   let before: Omit<Tally, 'pending'> = { exported: 0, issues: 0, failed: 0, left: 0, unreadable: 0 };
   return async (givenMs, isLast = false) => {
     const { intake, pipelines, further, issues, recovery } = delivery;
     const timeoutMs = timerMs(givenMs);
     const startedAtMs = systemClock.now();
+    const leftMs = (): number => timeoutMs - (systemClock.now() - startedAtMs);
     const sendWhatWaits = async (): Promise<void> => {
-      const leftMs = timeoutMs - (systemClock.now() - startedAtMs);
-      await Promise.all([...pipelines.map((pipeline) => pipeline.flush(leftMs)), issues?.flush(leftMs)]);
+      const withinMs = leftMs();
+      await Promise.all([...pipelines.map((pipeline) => pipeline.flush(withinMs)), issues?.flush(withinMs)]);
     };
     const sendAll = async (): Promise<void> => {
       await recovery?.done;
       await sendWhatWaits();
-      if (!isLast) return;
+      if (!isLast || leftMs() <= 0) return;
       issues?.sink.release();
       await sendWhatWaits();
     };
