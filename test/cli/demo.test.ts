@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { startReceiver, type Receiver } from '../../src/receiver/server.ts';
 import { startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
-import { cli, closedPort, type Finished } from './cli.ts';
+import { closedPort } from '../support/loopback.ts';
+import { cli, type Finished } from './cli.ts';
 
 const SCENARIOS = [
   'success',

@@ -6,8 +6,9 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'v
 
 import { startFakeSentry } from '../../src/testing/fake-sentry.ts';
 import { startStubProvider, type StubModelScript, type StubProvider } from '../../src/testing/stub-provider.ts';
+import { closedPort } from '../support/loopback.ts';
 import { runNode } from '../support/run-node.ts';
-import { cli, closedPort, MAIN, startCli } from './cli.ts';
+import { cli, MAIN, startCli } from './cli.ts';
 
 const KEY = 'sk-test-0123456789abcdefwxyz';
 

@@ -1,5 +1,4 @@
 /** The canaries in the product as it is started: `faultline serve`, `faultline run`, and a program that talks itself. */
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 
 import { startStubProvider, type StubProvider } from '../../src/testing/stub-provider.ts';
-import { LONGEST_LIFE_MS } from '../support/run-node.ts';
+import { runNode } from '../support/run-node.ts';
 import { cli, startCli, type Finished } from '../cli/cli.ts';
 import { askInEveryWay, FAILED_ANSWER, PROVIDER } from './canary-http.ts';
 import {
@@ -201,22 +200,8 @@ const PROGRAM = `
 function talkToProgram(path: string, env: Readonly<Record<string, string>>, said: string): Promise<Finished> {
   const program = join(home, 'program.mjs');
   writeFileSync(program, PROGRAM);
-  const child = spawn(process.execPath, [program, path], {
-    cwd: home,
-    env,
-    timeout: LONGEST_LIFE_MS,
-    killSignal: 'SIGKILL',
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   // A line is a message.
-  child.stdin.end(`${said.replaceAll('\n', ' ')}\n`);
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
-  });
+  return runNode([program, path], { cwd: home, env, input: `${said.replaceAll('\n', ' ')}\n` });
 }
 
 describe.each(Object.entries(TALKERS))('%s', (name, talk) => {

@@ -1,4 +1,5 @@
-import type { AddressInfo, Server } from 'node:net';
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server } from 'node:net';
 
 import { onTestFinished } from 'vitest';
 
@@ -10,4 +11,14 @@ export async function listening(server: Server & { closeAllConnections?: () => v
     server.close();
   });
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** A port at which nobody listens: it was free a moment ago. */
+export async function closedPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
 }

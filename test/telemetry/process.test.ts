@@ -1,12 +1,12 @@
 import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 
 import { FAKE_PUBLIC_KEY, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
+import { closedPort } from '../support/loopback.ts';
 import { ONLY_SHORT_WAITS } from '../support/only-short-waits.ts';
 import { runScript } from '../support/run-script.ts';
 
@@ -160,7 +160,7 @@ describe('a backend in trouble leaves the program as it is, and is said in one l
   const lineOf = (stderr: string): string => stderr.replace('a note\n', '');
 
   it('nothing listens', async () => {
-    const port = await freePort();
+    const port = await closedPort();
     const env = {
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `http://127.0.0.1:${port}/v1/traces`,
       FAULTLINE_EXIT_TIMEOUT: '2000',
@@ -255,12 +255,3 @@ describe('exporting', () => {
     expect(sentry.stored.map(({ name }) => name).toSorted()).toEqual(['GET', 'execute_tool fetching']);
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('a TCP server has a port');
-  return address.port;
-}

@@ -1,10 +1,9 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
 import { inject } from 'vitest';
 
+import { closedPort } from '../../support/loopback.ts';
 import { systemProgram } from './judge.ts';
 import { startProgram } from './start-program.ts';
 
@@ -30,7 +29,8 @@ export interface Behind {
 export async function startSentryFront(behind: Behind): Promise<SentryFront> {
   const apache = systemProgram('apache2');
   const directory = await mkdtemp(join(inject('scratchDirectory'), 'apache-'));
-  const port = await freePort();
+  // It takes no port 0.
+  const port = await closedPort();
   const file = join(directory, 'httpd.conf');
   await writeFile(file, configuration(directory, port, behind));
   const { stop } = await startProgram(apache, {
@@ -78,13 +78,4 @@ function location(path: string, behind: string): string {
       ProxyPass "${behind}"
     </Location>
   `;
-}
-
-/** Apache takes no port 0. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

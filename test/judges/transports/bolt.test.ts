@@ -1,6 +1,4 @@
 import { createHmac } from 'node:crypto';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 import { expect, onTestFinished, test } from 'vitest';
 
@@ -8,6 +6,7 @@ import { createAgent, createRuntime } from '../../../src/runtime/index.ts';
 import { slackTransport, type SlackApp } from '../../../src/runtime/transports/slack.ts';
 import { scriptedModel, type ScriptedTurn } from '../../../src/testing/scripted-model.ts';
 import { gate, rejection } from '../../runtime/support/agents.ts';
+import { closedPort } from '../../support/loopback.ts';
 import { boltApp } from './support/bolt.ts';
 import { startWebApi } from './support/web-api.ts';
 
@@ -70,7 +69,7 @@ test("Bolt's app takes the transport's listeners, and its client the transport's
 
 test("Bolt's own HTTP receiver hands the transport signed events, and starts and stops with it", async () => {
   const { origin, calls } = await startWebApi();
-  const port = await freePort();
+  const port = await closedPort();
   const answered = gate();
   const { runtime } = work(boltApp(origin, { signingSecret: SIGNING_SECRET, port }), ['Hello Ada.'], () =>
     answered.open(),
@@ -103,18 +102,6 @@ function signed(body: string): Record<string, string> {
     'x-slack-request-timestamp': timestamp,
     'x-slack-signature': `v0=${signature}`,
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve());
-  });
-  return port;
 }
 
 /** Bolt says that it is listening to whoever started it, which is the transport. */
