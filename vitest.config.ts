@@ -4,8 +4,9 @@ import { defineConfig } from 'vitest/config';
 const reportFile = process.env['TEST_REPORT'];
 
 /**
- * Rooms and files whose tests leave the process as they found it: one process runs file after file, and loads what they have in
- * common once. What is to be here must pass in any order: `npx vitest run --project tidy --sequence.shuffle.files`.
+ * Rooms and files whose tests leave the process as they found it: one process runs file after file, and loads what
+ * they have in common once. What is to be here must pass in any order:
+ * `npx vitest run --project tidy --sequence.shuffle.files`.
  */
 const TIDY = [
   'test/{receiver,runtime,testing}/**/*.test.ts',

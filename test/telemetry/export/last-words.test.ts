@@ -282,7 +282,7 @@ describe('the last requests of a process', () => {
         await step('a');
         void traceTool({ name: 'open' }, () => new Promise(() => {}));
         process.once('beforeExit', () => {
-          turn(9_600);
+          turn(7_600);
           // Comes again once all that can be is sent.
           process.once('beforeExit', () => pbkdf2('work', 'of its own', 50_000, 32, 'sha256', () => {}));
         });
@@ -293,7 +293,7 @@ describe('the last requests of a process', () => {
     expect(code).toBe(0);
     expect(requests).toEqual([['execute_tool a'], ['execute_tool open']]);
     expect(destination).toMatchObject({ exported: 1, dropped: { closed: 1 }, pending: 0 });
-    expect(waits).toEqual([400]);
+    expect(waits).toEqual([2_400]);
   });
 
   it('that there is no time for are counted and said, also of what is not over', async () => {
