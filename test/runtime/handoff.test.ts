@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { createAgent, createRuntime, MaxTurnsError } from '../../src/runtime/index.ts';
+import { createAgent, createRuntime, inProcessMemory, MaxTurnsError } from '../../src/runtime/index.ts';
 import type { Agent, AgentOptions } from '../../src/runtime/index.ts';
 import { scriptedModel, type ScriptedModel, type ScriptedTurn } from '../../src/testing/scripted-model.ts';
 import { collect, echo, only, rejection } from './support/agents.ts';
@@ -23,7 +23,10 @@ function agent(name: string, turns: readonly ScriptedTurn[], options: Partial<Ag
 describe('a conversation that is handed over', () => {
   test('is answered by the other agent, who knows what was said', async () => {
     const billing = agent('Billing desk', ['You owe nothing.'], { instructions: 'Know the bills.' });
-    const front = agent('front', [hands('billing_desk')], { handoffs: [billing.agent] });
+    const model = scriptedModel([hands('billing_desk')]);
+    const models = [{ model: scriptedModel([{ error: new Error('down') }]), maxRetries: 0 }, model];
+    const memory = { ...inProcessMemory(), search: () => Promise.reject(new Error('gone')) };
+    const front = agent('front', [], { models, memory, handoffs: [billing.agent] });
 
     const result = await front.agent.run('what do I owe?');
 
@@ -33,6 +36,8 @@ describe('a conversation that is handed over', () => {
       model: 'Billing desk-model',
       turns: 2,
       usage: { inputTokens: 20, outputTokens: 10 },
+      fallbacks: 1,
+      memoryFailed: true,
     });
     expect(result.messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool', 'assistant']);
     expect(billing.model.calls[0]!.prompt).toMatchObject([
@@ -101,7 +106,8 @@ describe('a conversation that is handed over', () => {
 
     const error = await rejection(pair[0]!.run('hi'));
 
-    expect(error).toMatchObject({ name: 'MaxDepthError' });
+    // The last one has come to nothing.
+    expect(error).toMatchObject({ name: 'MaxDepthError', partial: { turns: 1 } });
     const runs = recorder.spans().filter(({ name }) => name.startsWith('agent.invoke'));
     expect(runs).toHaveLength(5);
     expect(runs.filter(({ events }) => events.some(({ name }) => name === 'exception'))).toHaveLength(1);

@@ -193,6 +193,14 @@ describe('a run', () => {
     expect(model.calls).toHaveLength(0);
   });
 
+  test('that is aborted between two turns begins no further one', async () => {
+    const { agent } = helper([callEcho, 'unused'], { tools: [echo()] });
+    const run = agent.stream('go', { onEvent: ({ type }) => void (type === 'turn.end' && run.abort('enough')) });
+
+    expect((await collect(run)).slice(-2).map(({ type }) => type)).toEqual(['turn.end', 'run.error']);
+    expect(await rejection(run.result)).toBe('enough');
+  });
+
   test('leaves no timer behind', async () => {
     const time = manualTime();
     const tools = [{ ...echo(), timeoutMs: 1_000 }];
@@ -263,9 +271,13 @@ describe('memory', () => {
         return Promise.resolve([]);
       },
     };
-    const { agent } = helper(['ok'], { memory: { store, limit: 3, scopes: (run) => [run.user?.id ?? 'nobody'] } });
+    const { agent } = helper(['ok', 'ok'], {
+      memory: { store, limit: 3, scopes: (run) => [run.user?.id ?? 'nobody'] },
+    });
 
     await agent.run('hello', { user: { id: 'ada' } });
+    // Nothing that could be looked for.
+    await agent.run(' ');
 
     expect(searches).toEqual([{ query: 'hello', limit: 3, scopes: ['ada'] }]);
   });

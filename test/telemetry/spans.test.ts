@@ -473,12 +473,15 @@ describe('a failure', () => {
   it('that is a thrown string is also recorded once', () => {
     expect(() =>
       traceAgent({ name: 'helper' }, () =>
-        traceTool({ name: 't' }, () => {
-          throw 'plain';
-        }),
+        traceTool({ name: 'outer' }, () =>
+          traceTool({ name: 't' }, () => {
+            throw 'plain';
+          }),
+        ),
       ),
     ).toThrow('plain');
     expect(exceptions(span('execute_tool t'))).toHaveLength(1);
+    expect(exceptions(span('execute_tool outer'))).toEqual([]);
     expect(exceptions(span('agent.invoke helper'))).toEqual([]);
   });
 

@@ -251,20 +251,21 @@ describe('an answer', () => {
     expect(failure?.sentence).not.toMatch(/gzip/);
   });
 
-  const REASON = 'service.name is missing, ask me@example.com';
+  const REASON =
+    'service.name is missing, without which nobody can tell which of all services the spans of this request are of, and whom to ask about them: ask me@example.com';
   it.each<[what: string, type: string, body: string | Uint8Array]>([
     ['JSON', 'application/json', JSON.stringify({ code: 3, message: REASON })],
     ['JSON of Sentry', 'application/json', JSON.stringify({ detail: REASON })],
     [
       'protobuf',
       'application/x-protobuf',
-      Buffer.concat([Buffer.from([8, 3, 18, REASON.length]), Buffer.from(REASON)]),
+      new BinaryWriter().tag(1, WireType.Varint).int32(300).tag(2, WireType.LengthDelimited).string(REASON).finish(),
     ],
   ])('that refuses in %s is told in its own words, without what is personal', async (_, type, body) => {
     for (const status of [400, 422, 503]) {
       const url = await answering(status, { 'content-type': type }, body);
       const failure = await reasonFor(exporterTo(url), someSpans(1));
-      expect(failure?.sentence).toMatch(/\(?\d{3}\)?; it says: service\.name is missing, ask \[redacted\]$/);
+      expect(failure?.sentence).toMatch(/\(?\d{3}\)?; it says: service\.name is missing, .* ask \[redacted\]$/);
     }
   });
 
@@ -314,7 +315,7 @@ describe('an answer', () => {
   });
 
   const REJECTION = '{"partialSuccess":{"rejectedSpans":"1"}}';
-  const packedOften = gzipSync(gzipSync(gzipSync(gzipSync('{}'))));
+  const packedOften = gzipSync(gzipSync(gzipSync(gzipSync(REJECTION))));
   it.each([
     ['that is packed', gzipSync(REJECTION), 'gzip', 1],
     ['that is packed twice', brotliCompressSync(gzipSync(REJECTION)), 'GZIP, identity, br', 1],
@@ -385,6 +386,7 @@ describe('an answer', () => {
     [{ 'content-type': 'application/json' }, '{"partialSuccess":null}'],
     [{ 'content-type': 'application/json' }, '{"partialSuccess":{"errorMessage":"slow down"}}'],
     [{ 'content-type': 'application/json' }, '{"partialSuccess":{"rejectedSpans":-4,"errorMessage":{}}}'],
+    [{ 'content-type': 'application/json' }, '{"partialSuccess":{"rejectedSpans":0.5}}'],
   ])('200 with %o and "%s" is success in both protocols', async (headers, body) => {
     for (const protocol of PROTOCOLS) {
       const result = await exported(exporterTo(await answering(200, headers, body), { protocol }), someSpans(2));

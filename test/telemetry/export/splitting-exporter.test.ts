@@ -17,6 +17,9 @@ const status = (code: number, headers: Readonly<Record<string, string>> = {}): F
   headers,
 });
 
+/** An answer beside which the backend asks for a pause. */
+const paused = (code: number): FakeAnswer => status(code, { 'x-sentry-rate-limits': '9:span:key' });
+
 const splitting = () => createSplittingExporter(exporterTo(tracesUrlOf(sentry)));
 
 const statuses = (): number[] => sentry.requests.map(({ status: code }) => code);
@@ -49,13 +52,17 @@ describe('spans that are too many for one request', () => {
     expect(statuses()).toEqual([413, 200, 503]);
   });
 
-  it('stay undecided behind a pause the backend asks for', async () => {
-    sentry.answerNext(status(413));
-    sentry.answerNext(status(200, { 'x-sentry-rate-limits': '9:span:key' }));
-    const spans = someSpans(4, 4_000);
+  it.each([
+    ['too large', [paused(413), status(200)], 2],
+    ['less so in halves', [status(413), paused(200)], 2],
+    ['no more so at last', [status(413), status(200), paused(200)], 4],
+  ])('stay undecided behind a pause the backend asks for when it finds them %s', async (_, answers, accepted) => {
+    for (const answer of answers) sentry.answerNext(answer);
+    const spans = someSpans(4, 100);
     const result = await exported(splitting(), spans);
-    expect(result).toMatchObject({ accepted: 2, pauseMs: 9_000, failure: { kind: 'passing' } });
-    expect(result.undecided).toEqual(spans.slice(2));
+    const failure = accepted === 4 ? undefined : { kind: 'passing' };
+    expect(result).toMatchObject({ accepted, pauseMs: 9_000, failure });
+    expect(result.undecided).toEqual(spans.slice(accepted));
   });
 
   it('are sent on behind spans that are refused, and both reasons are known', async () => {

@@ -191,10 +191,16 @@ describe('an answer', () => {
     expect(textOf(answer)).toHaveLength(22_000);
   });
 
-  it('without an end is read no further than 64 KiB', async () => {
+  it.each([
+    ['without an end', Infinity],
+    ['that is longer', 64 * 1024 + 1],
+  ])('%s is read no further than 64 KiB', async (_, length) => {
+    // It is over before the time for it is.
+    stoppedTimers();
     const host = await listening(
       createHttpServer((request, response) => {
         request.resume();
+        if (length < Infinity) return void response.end('x'.repeat(length));
         const pour = (): void => {
           while (!response.destroyed && response.write('x'.repeat(10_000)));
           response.once('drain', pour);
@@ -290,10 +296,10 @@ describe('through a proxy', () => {
     expect(proxy.open).toBe(1);
   });
 
-  it('an https URL is reached in a tunnel, which is kept', async () => {
+  it('an https URL is reached in a tunnel, which is kept until the connection is given up', async () => {
     const { cert, key } = selfSigned();
     const sent: Sent[] = [];
-    const host = await listening(createHttpsServer({ cert, key }, answering(sent)));
+    const host = await listening(createHttpsServer({ cert, key, keepAliveTimeout: 60_000 }, answering(sent)));
     const proxy = await startProxy({ authorization: 'Basic dTpw', leadsTo: host });
     // Only the proxy gets anywhere with it.
     const url = 'https://127.0.0.1:1/v1/traces';
@@ -303,6 +309,9 @@ describe('through a proxy', () => {
 
     expect(proxy.asked).toEqual(['CONNECT 127.0.0.1:1']);
     expect(sent).toMatchObject([{ host: '127.0.0.1:1', proxyAuthorization: undefined }, { body: 'spans' }]);
+    connection.abort();
+    // Long before either side would close it by itself.
+    await expect.poll(() => proxy.open, { interval: 2, timeout: 10_000 }).toBe(0);
   });
 
   it.each(['http', 'https'])('that is spoken to over TLS everything goes as well, for %s', async (protocol) => {
@@ -311,7 +320,9 @@ describe('through a proxy', () => {
     const server = protocol === 'https' ? createHttpsServer(own, answering([])) : createHttpServer(answering([]));
     const proxy = await startProxy({ tls: own, leadsTo: await listening(server) });
     const url = `${protocol}://sentry.test:1/`;
-    expect(textOf(await send(connectionTo(url, { proxy }), url))).toBe('{"ok":true}');
+    // What is for the server is not for the proxy, and may be anything where no TLS is spoken to the server.
+    const tls = protocol === 'https' ? {} : { cert: 'none' };
+    expect(textOf(await send(connectionTo(url, { proxy, tls }), url))).toBe('{"ok":true}');
     expect(proxy.asked).toEqual([protocol === 'https' ? 'CONNECT sentry.test:1' : `POST ${url}`]);
     // It has a certificate for itself.
     expect(proxy.serverNames).toEqual([false]);

@@ -101,7 +101,10 @@ describe('an event larger than Sentry takes', () => {
 
   it('then loses its outer frames, and keeps the crashing ones', () => {
     const contexts = { trace: { trace_id: 'a' }, faultline: { run_id: 'r' } };
-    const shorter = received(anEvent({ exception: stack(50, 50_000), contexts }));
+    const { values } = stack(50, 50_000);
+    const { stacktrace: _, ...withoutStack } = values[0]!;
+    const shorter = received(anEvent({ exception: { values: [...values, withoutStack] }, contexts }));
+    expect(shorter.exception?.values[1]).toEqual(withoutStack);
     expect(frameNames(shorter)).toEqual(Array.from({ length: 10 }, (_, index) => `f${index + 40}`));
     expect(shorter.contexts).toEqual({
       trace: { trace_id: 'a' },
