@@ -73,7 +73,6 @@ function unpacked(answer: Answered): UnpackedAnswer {
     .split(',')
     .map((encoding) => encoding.trim().toLowerCase())
     .filter((encoding) => encoding !== '' && encoding !== 'identity');
-  if (answer.body.length === 0) return { ...answer, isDoubtful: false };
   let body: Uint8Array | undefined = encodings.length > MAX_ENCODINGS ? undefined : answer.body;
   // They are named in the order in which they were applied.
   for (const encoding of encodings.toReversed()) body &&= unpackNow(body, encoding, MAX_ANSWER_BYTES);

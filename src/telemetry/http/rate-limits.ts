@@ -77,11 +77,10 @@ function readSeconds(value: string | undefined): number | undefined {
 }
 
 function bounded(pauseMs: number, minMs: number): number {
-  return Math.ceil(Math.min(Math.max(pauseMs, minMs), MAX_PAUSE_MS));
+  return Math.min(Math.max(pauseMs, minMs), MAX_PAUSE_MS);
 }
 
-/** A header that says something. */
+/** A header that says something. Node makes one text of it where it was sent several times. */
 function text(header: string | readonly string[] | undefined): string | undefined {
-  const value = typeof header === 'string' ? header : header?.join(',');
-  return value === undefined || value.trim() === '' ? undefined : value;
+  return typeof header === 'string' && header.trim() !== '' ? header : undefined;
 }
