@@ -1,3 +1,5 @@
+import { getEventListeners } from 'node:events';
+
 import { describe, expect, test, vi } from 'vitest';
 
 import { createAgentWith } from '../../src/runtime/agent.ts';
@@ -193,12 +195,16 @@ describe('a run', () => {
     expect(model.calls).toHaveLength(0);
   });
 
-  test('that is aborted between two turns begins no further one', async () => {
-    const { agent } = helper([callEcho, 'unused'], { tools: [echo()] });
-    const run = agent.stream('go', { onEvent: ({ type }) => void (type === 'turn.end' && run.abort('enough')) });
+  test.each([
+    ['turn.start', 0],
+    ['turn.end', 1],
+  ])('that is aborted at a %s does nothing further', async (at, calls) => {
+    const { agent, model } = helper([callEcho, 'unused'], { tools: [echo()] });
+    const run = agent.stream('go', { onEvent: ({ type }) => void (type === at && run.abort('enough')) });
 
-    expect((await collect(run)).slice(-2).map(({ type }) => type)).toEqual(['turn.end', 'run.error']);
+    expect((await collect(run)).slice(-2).map(({ type }) => type)).toEqual([at, 'run.error']);
     expect(await rejection(run.result)).toBe('enough');
+    expect(model.calls).toHaveLength(calls);
   });
 
   test('leaves no timer behind', async () => {
@@ -232,14 +238,15 @@ describe('a run', () => {
     expect(await ended).toBe('no');
   });
 
-  test('lets go of the signal it was given', async () => {
+  test('lets go of the signal it was given, and of those it gives', async () => {
     const { signal } = new AbortController();
     const added = vi.spyOn(signal, 'addEventListener');
     const removed = vi.spyOn(signal, 'removeEventListener');
-    const { agent } = helper([callEcho, 'done'], { tools: [echo()] });
+    const { agent, model } = helper([callEcho, 'done'], { tools: [echo()] });
 
     await agent.run('go', { signal });
 
+    expect(model.calls.map(({ abortSignal }) => getEventListeners(abortSignal!, 'abort'))).toEqual([[], []]);
     expect(added).toHaveBeenCalled();
     expect(removed.mock.calls.map(([, listener]) => listener)).toEqual(
       added.mock.calls.map(([, listener]) => listener),

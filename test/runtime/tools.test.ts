@@ -301,17 +301,19 @@ describe('a tool call that fails', () => {
   test('for its arguments says which and why', async () => {
     const tool = defineTool({
       name: 'plan',
-      input: z.object({ days: z.number().max(7), to: z.object({ city: z.string() }) }),
+      input: z.strictObject({ days: z.number().max(7).multipleOf(2), to: z.array(z.object({ city: z.string() })) }),
       execute: () => 'unreachable',
     });
 
-    expect(await outputs([{ name: 'plan', input: { days: 9, to: {} } }], [tool])).toEqual([
+    expect(await outputs([{ name: 'plan', input: { days: 9, to: [{}], by: 'train' } }], [tool])).toEqual([
       {
         type: 'error-text',
         value:
-          'InvalidToolArgumentsError: the arguments of plan do not fit its schema at days, to.city' +
+          'InvalidToolArgumentsError: the arguments of plan do not fit its schema at days, to.0.city' +
           '\n- days: Too big: expected number to be <=7' +
-          '\n- to.city: Invalid input: expected string, received undefined',
+          '\n- days: Invalid number: must be a multiple of 2' +
+          '\n- to.0.city: Invalid input: expected string, received undefined' +
+          '\n- input: Unrecognized key: "by"',
       },
     ]);
   });

@@ -1493,11 +1493,13 @@ describe('the application', () => {
     captureException(error);
     captureMessage(new RangeError('late') as never, 'warning', { level: undefined, tags: { shop: 'lisbon' } });
     captureMessage(new TypeError('off') as never, { level: 'fatal' });
+    captureMessage(new EvalError('odd') as never, 'warning', { level: 'fatal' });
     await flush();
     expect(events().map(({ level, exception }) => [level, exception?.values[0]?.type])).toEqual([
       ['error', 'WeatherServiceError'],
       ['warning', 'RangeError'],
       ['fatal', 'TypeError'],
+      ['fatal', 'EvalError'],
     ]);
     expect(events()[1]?.tags['shop']).toBe('lisbon');
   });

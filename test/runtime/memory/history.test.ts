@@ -72,6 +72,16 @@ describe('an in-process history', () => {
     expect([(await history.load('a')).length, (await history.load('b')).length]).toEqual([0, 2]);
   });
 
+  test('counts the bytes of a file once', async () => {
+    const history = inProcessHistory({ maxCharacters: 10_000 });
+    const kept: number[] = [];
+
+    for (const id of ['a', 'b', 'c']) await history.save(id, [user('hi'), result(new Uint8Array(4_000))]);
+    for (const id of ['a', 'b', 'c']) kept.push((await history.load(id)).length);
+
+    expect(kept).toEqual([0, 2, 2]);
+  });
+
   test('keeps what is as deep as JSON may be, and what knows itself', async () => {
     const history = inProcessHistory();
     const deep = JSON.parse('['.repeat(5_000) + ']'.repeat(5_000)) as unknown;
@@ -92,9 +102,11 @@ describe('an in-process history', () => {
     await history.save('b', [user('1'), assistant('2'), tool, assistant('3'), tool, assistant('4')]);
 
     await history.save('c', [assistant('0'), user('1'), assistant('2'), user('3')]);
+    await history.save('d', [assistant('0'), assistant('1')]);
 
     expect(await history.load('a')).toEqual([user('4'), assistant('5')]);
     expect(await history.load('c')).toEqual([user('1'), assistant('2'), user('3')]);
     expect((await history.load('b')).length).toBe(6);
+    expect((await history.load('d')).length).toBe(2);
   });
 });
