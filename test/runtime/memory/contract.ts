@@ -200,7 +200,9 @@ export function describeMemory(kind: string, openMemory: OpenMemory): void {
     describe('keeps', () => {
       test('the whole record, and gives it back with a score', async () => {
         const memory = open();
-        await memory.add({ id: 'a', text: 'tea', scope: 'ada', metadata: { day: 1 } });
+        const record = { id: 'a', text: 'tea', scope: 'ada', metadata: { day: 1 } };
+        await memory.add(record);
+        record.scope = 'bob';
 
         expect(await memory.search('tea', { limit: 1, signal })).toEqual([
           { id: 'a', text: 'tea', scope: 'ada', metadata: { day: 1 }, score: expect.any(Number) },

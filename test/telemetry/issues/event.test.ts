@@ -266,6 +266,12 @@ describe('the errors of a failure', () => {
     ]);
   });
 
+  it('are few where groups are in groups', () => {
+    const group = (depth: number): Error =>
+      new AggregateError(Array.from({ length: 8 }, () => (depth === 0 ? new Error('one') : group(depth - 1))));
+    expect(values(group(2))).toHaveLength(10);
+  });
+
   it.each([
     ['a validation', [{ code: 'invalid_type', message: 'Required', path: ['a'] }]],
     ['the answer of a GraphQL server', [{ message: 'not authorized', locations: [] }]],
