@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vit
 
 import { FAKE_PUBLIC_KEY, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
 import { closedPort } from '../support/loopback.ts';
-import { ONLY_SHORT_WAITS } from '../support/only-short-waits.ts';
+import { ONLY_SHORT_WAITS, SHORT_WAITS_MODULE } from '../support/only-short-waits.ts';
 import { runScript } from '../support/run-script.ts';
 
 /** A program with an answer of its own on both outputs and an exit code of its own. */
@@ -165,7 +165,7 @@ describe('a backend in trouble leaves the program as it is, and is said in one l
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `http://127.0.0.1:${port}/v1/traces`,
       FAULTLINE_EXIT_TIMEOUT: '2000',
     };
-    const ended = await runScript(ONLY_SHORT_WAITS + PROGRAM, { env, preload: ['register.js'] });
+    const ended = await runScript(PROGRAM, { env, preload: [SHORT_WAITS_MODULE, 'register.js'] });
     expect(ended).toMatchObject(UNCHANGED);
     expect(lineOf(ended.stderr)).toBe(
       `faultline: 2 spans were not delivered: nothing is listening at 127.0.0.1:${port} (ECONNREFUSED)\n`,
@@ -174,7 +174,7 @@ describe('a backend in trouble leaves the program as it is, and is said in one l
 
   it('the name does not resolve', async () => {
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://no-such-host.invalid:4318', FAULTLINE_EXIT_TIMEOUT: '2000' };
-    const ended = await runScript(ONLY_SHORT_WAITS + PROGRAM, { env, preload: ['register.js'] });
+    const ended = await runScript(PROGRAM, { env, preload: [SHORT_WAITS_MODULE, 'register.js'] });
     expect(ended).toMatchObject(UNCHANGED);
     expect(lineOf(ended.stderr)).toMatch(
       /^faultline: 2 spans were not delivered: the host of no-such-host\.invalid:4318 cannot be resolved \(\w+\)\n$/,
@@ -207,7 +207,7 @@ describe('a backend in trouble leaves the program as it is, and is said in one l
   it('the connection is reset', async () => {
     sentry.answerNext({ kind: 'reset' }, 100);
     const env = { SENTRY_DSN: sentry.dsn, FAULTLINE_EXIT_TIMEOUT: '2000' };
-    const ended = await runScript(ONLY_SHORT_WAITS + PROGRAM, { env, preload: ['register.js'] });
+    const ended = await runScript(PROGRAM, { env, preload: [SHORT_WAITS_MODULE, 'register.js'] });
     expect(ended).toMatchObject(UNCHANGED);
     expect(lineOf(ended.stderr)).toMatch(
       /^faultline: 2 spans were not delivered: 127\.0\.0\.1:\d+ broke the connection off \(\w+\)\n$/,
