@@ -1293,12 +1293,17 @@ describe('what a helper hands to the function it traces', () => {
     ]);
   });
 
-  it.each(['3', Number.NaN, null, {}])('counts turns by itself when it is told %j for a number', (turns) => {
+  it.each(['3', Number.NaN, null, {}])('counts by itself when it is told %j for a number, or not at all', (given) => {
+    const told = given as number;
     traceAgent({ name: 'helper' }, (agent) => {
-      agent.record({ turns: turns as number });
+      agent.record({ turns: told });
       traceChat(GPT, () => 'hello');
+      traceTool({ name: 'get_weather' }, (tool) => tool.record({ resultBytes: told }));
+      traceMemory({ store: 'notes' }, (memory) => memory.record({ recordCount: told }));
     });
     expect(span('agent.invoke helper').attributes).toMatchObject({ 'faultline.turns': 1 });
+    expect(span('execute_tool get_weather').attributes).not.toHaveProperty(['gen_ai.tool.call.result.size']);
+    expect(span('search_memory notes').attributes).not.toHaveProperty(['gen_ai.memory.record.count']);
   });
 });
 
