@@ -12,11 +12,14 @@ export interface Owner {
   readonly pid: number;
   /** When the process began, in the clock of the machine; 0 where the machine does not tell. */
   readonly startTime: number;
-  /** What the system calls the thread; 0 for the main one, and where the system does not tell. */
+  /** What the system calls the thread, and `SYSTEM_THREADS` on top; less than that where nobody else can tell of it. */
   readonly thread: number;
   /** Tells recorders of one thread apart. */
   readonly run: string;
 }
+
+/** Earlier versions wrote Node's own number of a thread in the same place, of which the system knows nothing. */
+const SYSTEM_THREADS = 2 ** 32;
 
 /** The owner a recorder created now is. */
 export function thisOwner(): Owner {
@@ -33,7 +36,7 @@ export function thisOwner(): Owner {
 function thisThread(): number {
   if (nodeModules.workerThreads.isMainThread) return 0;
   const [pid, , thread] = guard(() => readlinkSync('/proc/thread-self'))?.split('/') ?? [];
-  return Number(pid) === process.pid ? Number(thread) : 0;
+  return Number(pid) === process.pid ? SYSTEM_THREADS + Number(thread) : 0;
 }
 
 /** One text per owner. */
@@ -88,7 +91,7 @@ function isRunning({ pid, startTime, thread }: Owner): boolean {
   if (found === undefined || startTime === 0) return true;
   // The id may have gone to another process since: in a restarted container it nearly always has.
   if (found.startTime !== startTime || found.isZombie) return false;
-  return thread === 0 || existsSync(`/proc/${pid}/task/${thread}`);
+  return thread < SYSTEM_THREADS || existsSync(`/proc/${pid}/task/${thread - SYSTEM_THREADS}`);
 }
 
 /** What Linux says about a process; `undefined` elsewhere, and when it does not let others see. */

@@ -485,6 +485,14 @@ describe('a file of somebody who may live', () => {
     expect(filesIn(directory)).toHaveLength(1);
   });
 
+  test('stays with a worker thread of an earlier version, which wrote its number in Node', async () => {
+    const directory = temporaryDirectory();
+    record({ directory, owner: { ...thisOwner(), thread: 1 } }).trace('a');
+    const { recorder } = record({ directory });
+
+    expect((await recorder.recover()).spans.size).toBe(0);
+  });
+
   test.runIf(process.platform === 'linux')('is taken from a process whose id another one has now', async () => {
     const directory = temporaryDirectory();
     // A restarted container: the same name, the same process id, another start.
