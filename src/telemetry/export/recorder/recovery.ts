@@ -75,6 +75,14 @@ export function createRecovery(setup: RecoverySetup): Recovery {
     return shelf.add(name, continueSegment(path, bytes, contents), clock.now() - age);
   };
 
+  /** A process may live for a year, and beside it files come and go every minute. */
+  const forgetGone = (files: readonly FoundSegment[]): void => {
+    const there = new Set(files.map(({ path }) => path));
+    for (const known of [theirs, stuck]) {
+      for (const path of known.keys()) if (!there.has(path)) known.delete(path);
+    }
+  };
+
   let isForeignSaid = false;
   const sayForeign = (header: Address): void => {
     isForeignSaid = true;
@@ -154,6 +162,7 @@ export function createRecovery(setup: RecoverySetup): Recovery {
       const abandoned: FoundSegment[] = [];
       let [abandonedBytes, fixedBytes] = [0, 0];
       const files = trouble.attempt(() => foreignSegments(directory, owner, wallClock())) ?? [];
+      forgetGone(files);
       for (const found of files) {
         const { liveness, path, bytes } = found;
         if (liveness.state === 'gone') abandoned.push(found);

@@ -2,6 +2,7 @@ import {
   appendFileSync,
   copyFileSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -409,6 +410,24 @@ describe('what is for others', () => {
 
     expect((await recorder.recover()).spans.size).toBe(0);
     expect(filesIn(directory)).toEqual(before);
+  });
+
+  test('is looked at once, and again when there was none meanwhile', async () => {
+    const directory = temporaryDirectory();
+    const owner = deadOwner();
+    record({ directory, owner, destinations: ['not'] }).trace('a');
+    const file = onlyFile(directory);
+    const { recorder } = record({ directory });
+    const recoveredIn = async (text: string | undefined): Promise<number> => {
+      if (text === undefined) rmSync(file);
+      else writeFileSync(file, text);
+      return (await recorder.recover()).spans.get('one')?.length ?? 0;
+    };
+
+    const theirs = readFileSync(file, 'utf8');
+    const ours = theirs.replace('"not"', '"one"');
+    expect([await recoveredIn(theirs), await recoveredIn(ours)]).toEqual([0, 0]);
+    expect([await recoveredIn(undefined), await recoveredIn(ours)]).toEqual([0, 1]);
   });
 
   test('leaves room for what is ours', async () => {
