@@ -272,13 +272,13 @@ describe('a backend whose certificate nobody vouches for', () => {
 });
 
 describe('certificates that are replaced while a process lives', () => {
-  it('are used for the next connection, and those before while what is there is none', async () => {
+  it('are used for the next connection, also by a server that knows the client, and those before while what is there is none', async () => {
     const directory = temporaryDirectory();
     const [file, cert, key] = ['ca', 'cert', 'key'].map((name) => join(directory, name)) as [string, string, string];
-    const [first, second] = [selfSigned(), selfSigned()];
-    const clients: (Buffer | undefined)[] = [];
+    const [first, second, third] = [selfSigned(), selfSigned(), selfSigned()];
+    const clients: (string | undefined)[] = [];
     const server = createServer({ ...first, requestCert: true, rejectUnauthorized: false }, (request, response) => {
-      clients.push((request.socket as TLSSocket).getPeerCertificate().raw);
+      clients.push((request.socket as TLSSocket).getPeerCertificate().fingerprint256);
       request.resume().on('end', () => response.writeHead(200, { connection: 'close' }).end('{}'));
     });
     const put = (ca: string, client: SelfSigned): void => {
@@ -306,8 +306,12 @@ describe('certificates that are replaced while a process lives', () => {
     put(second.cert, second);
     server.setSecureContext({ ...second });
     await sendOne();
-    const raw = ({ cert }: SelfSigned): Buffer => new X509Certificate(cert).raw;
-    expect(clients).toEqual([raw(first), raw(first), raw(second)]);
+    put('half a file', { ...second, key: first.key });
+    await sendOne();
+    put(second.cert, third);
+    await sendOne();
+    const fingerprint = ({ cert }: SelfSigned): string => new X509Certificate(cert).fingerprint256;
+    expect(clients).toEqual([first, first, second, second, third].map(fingerprint));
     expect(lines).toEqual([]);
   });
 });

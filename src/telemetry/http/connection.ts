@@ -68,7 +68,8 @@ export function createConnection({ url, tls, renewedTls, proxy }: ConnectionOpti
   const askedProxy = isTunnelled ? undefined : proxy;
   const isSecure = (askedProxy?.url ?? url).startsWith('https:');
   const { options, headers: ownHeaders } = address(url, askedProxy);
-  const tlsNow = (): Tls => ({ ...tls, ...renewedTls?.() });
+  let usableTls = tls;
+  const tlsNow = (): Tls => (usableTls = { ...usableTls, ...renewedTls?.() });
   const tunnels = new Set<http.ClientRequest>();
   let aborted = false;
   const connectThrough =
@@ -83,7 +84,9 @@ export function createConnection({ url, tls, renewedTls, proxy }: ConnectionOpti
     };
   const createAgent = (): http.Agent => {
     const kept = { keepAlive: true, timeout: IDLE_MS, lookup: lookupOnce };
-    const agent = isSecure ? new nodeModules.https.Agent(kept) : new nodeModules.http.Agent(kept);
+    // To a server that continues a session, the client is who it was when that began.
+    const sessions = renewedTls === undefined ? {} : { maxCachedSessions: 0 };
+    const agent = isSecure ? new nodeModules.https.Agent({ ...kept, ...sessions }) : new nodeModules.http.Agent(kept);
     const open = agent as unknown as { createConnection: Connect };
     const connect = isTunnelled ? connectThrough(proxy) : open.createConnection.bind(agent);
     open.createConnection = (options, callback) => {
