@@ -116,8 +116,11 @@ function checkGroup(options: unknown, group: string, fields: readonly string[], 
   if (unknown !== undefined) throw new TypeError(`${expected}, but has ${describe(unknown)}.`);
 }
 
-/** As a shell and dotenv remove them; `docker run --env-file` and `set` of Windows do not. */
-const QUOTED = /^(["'`])(.*)\1$/s;
+/**
+ * As a shell and dotenv remove them; `docker run --env-file` and `set` of Windows do not. Those of a list whose entries
+ * have quotes are no pair.
+ */
+const QUOTED = /^(["'`])((?:(?!\1).)*)\1$/s;
 
 function environmentLayer(environment: Environment, report: Reporter): Layer {
   return {
@@ -128,7 +131,7 @@ function environmentLayer(environment: Environment, report: Reporter): Layer {
         const [, , quoted] = QUOTED.exec(written) ?? [];
         const text = quoted?.trim() ?? written;
         if (text === '') continue;
-        if (quoted !== undefined) report({ key, message: `${key} ${WRAPPED_IN_QUOTES}.` });
+        if (quoted !== undefined) report({ key: `${key}:quotes`, message: `${key} ${WRAPPED_IN_QUOTES}.` });
         const reading = kind.fromText(text, key);
         if (reading.problem !== undefined) report({ key, message: `${key} ${reading.problem}.` });
         if (reading.value !== undefined) yield { key, value: reading.value };

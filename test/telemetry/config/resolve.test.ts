@@ -265,6 +265,22 @@ describe('a wrong value', () => {
     );
   });
 
+  test('in such quotes is said as well when it is wrong without them', () => {
+    const { config, problems } = resolving({ SENTRY_DSN: '"https://sentry.io"' });
+    const reason = expect.stringMatching(/^SENTRY_DSN (?!is wrapped)/) as string;
+    expect(config.offReason).toEqual(reason);
+    expect(problems.map(({ message }) => message)).toEqual([expect.stringContaining('is wrapped in quotes'), reason]);
+  });
+
+  test('in a list whose entries have quotes of their own is not cut out of it', () => {
+    const { config, problems } = resolving({
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'https://otlp.example',
+      OTEL_EXPORTER_OTLP_HEADERS: '"api-key=abc","x-tenant=1"',
+    });
+    expect(config.destinations).toEqual([expect.objectContaining({ headers: {} })]);
+    expect(problems.map(({ key }) => key)).toEqual(['OTEL_EXPORTER_OTLP_HEADERS']);
+  });
+
   test('none installs no propagator', () => {
     expect(resolving({ SENTRY_DSN: DSN, OTEL_PROPAGATORS: 'none' }).config.propagators).toEqual([]);
     expect(resolving({ SENTRY_DSN: DSN }, { propagators: [] }).config.propagators).toEqual([]);
