@@ -12,7 +12,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { captureException } from '../../src/telemetry/capture.ts';
 import { flushAfter } from '../../src/telemetry/flush-after.ts';
 import { setupTracing, type DestinationStatus, type SetupOptions, type Tracing } from '../../src/telemetry/setup.ts';
-import { traceTool } from '../../src/telemetry/spans.ts';
+import { traceAgent, traceTool } from '../../src/telemetry/spans.ts';
 import { rateLimited, startFakeSentry, type FakeSentry } from '../../src/testing/fake-sentry.ts';
 import { listening } from '../support/loopback.ts';
 import { prerender } from '../support/prerendered-page.ts';
@@ -182,15 +182,19 @@ describe('spans that end', () => {
     expect(lines[0]).toMatch(/, or raise OTEL_BSP_MAX_QUEUE_SIZE$/);
   });
 
-  it('while tracing is shut down arrive, as do failures', async () => {
+  it('while tracing is shut down arrive, as do failures, also those of a run that goes on', async () => {
     const { shutdown } = setup();
     endSpans(1);
     const isDown = shutdown();
     await sentry.waitForRequests(1);
     endSpans(1);
     captureException(new RangeError('no seat left'));
-    expect(await isDown).toEqual({ status: 'delivered', exported: 2, issues: 1 });
-    expect(sentry.spans).toHaveLength(2);
+    void traceAgent({ name: 'helper' }, async () => {
+      await expect(traceTool({ name: 'book' }, () => Promise.reject(new TypeError('no date')))).rejects.toThrow();
+      return new Promise(() => {});
+    });
+    expect(await isDown).toEqual({ status: 'delivered', exported: 3, issues: 2 });
+    expect(sentry.spans).toHaveLength(3);
     expect(lines).toEqual([]);
   });
 

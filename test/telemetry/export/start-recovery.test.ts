@@ -41,3 +41,13 @@ test('what a process leaves behind that ends after this one began is taken over 
   leave.shift()!();
   expect(clock.waits).toEqual([]);
 });
+
+test('nothing is looked for after a stop that comes before the first look is over', async () => {
+  const { recorder } = record({ directory: temporaryDirectory() });
+  onTestFinished(() => recorder.close());
+  const clock = turnedClock();
+  const recovery = startRecovery(recorder, [], undefined, clock);
+  recovery.stop();
+  await recovery.done;
+  expect(clock.waits).toEqual([]);
+});
