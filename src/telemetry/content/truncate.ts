@@ -21,8 +21,12 @@ const MAX_DEPTH = 24;
 const MAX_KEY = 200;
 /** Bytes below which nothing is begun any more. */
 const MIN_ROOM = 16;
-/** What a value costs besides its text or its members: quotes or brackets, a comma. */
-const PUNCTUATION = 4;
+/** What a text costs besides what it says: quotes, and the comma behind it or, of a name, the colon. */
+const PUNCTUATION = 3;
+/** What an object or a list costs besides its members, the last of which has paid for a comma. */
+const BRACKETS = 2;
+/** Most that a number costs. Those of embeddings are longer, and an embedding that fits is not to be cut for them. */
+const MAX_NUMBER = 8;
 /**
  * How much of a text is looked through before the place where it is cut, and behind it, in UTF-16 units; what is behind
  * is left out again after redaction. No secret is longer than this.
@@ -30,16 +34,23 @@ const PUNCTUATION = 4;
 const OVERLAP = 8_192;
 
 /**
+ * How much is tried of the room that would have been enough, each time more did not fit: a little less at first, for
+ * the words about what is left out.
+ */
+const SHARES = [1, 0.98, 0.9, 0.7];
+
+/**
  * The JSON text of what `build` makes of the room it is given, redacted, and no longer than `maxBytes` of UTF-8.
- * Redaction can make a text longer, so `build` is called again with less room when it does not fit.
+ * Redaction and escapes can make a text longer, so `build` is called again with less room when it does not fit.
  */
 export function fitJson(build: (room: Room) => unknown, redactor: Redactor, maxBytes: number): Redacted {
-  let room = maxBytes;
-  for (let attempt = 0; attempt < 4; attempt += 1) {
+  let enough = maxBytes;
+  for (const share of SHARES) {
+    const room = Math.floor(enough * share);
     const text = redactor.json(build({ left: room }));
     const bytes = Buffer.byteLength(text);
     if (bytes <= maxBytes) return text;
-    room = Math.floor((room * maxBytes * 0.9) / bytes);
+    enough = (room * maxBytes) / bytes;
   }
   const words = ['[left out: it does not fit]', '[left out]', ''].map((word) => JSON.stringify(word));
   return asRedacted(words.find((word) => word.length <= maxBytes) ?? '0');
@@ -85,6 +96,8 @@ export function hasRoom(room: Room): boolean {
   return room.left >= MIN_ROOM;
 }
 
+const UNREADABLE = '[unreadable]';
+
 class BoundedCopy {
   readonly #redactor: Redactor;
   /** The objects around the one being copied. */
@@ -100,13 +113,13 @@ class BoundedCopy {
         return this.#text(value, room);
       case 'number':
       case 'boolean':
-        room.left -= 8;
+        room.left -= Math.min(String(value).length + 1, MAX_NUMBER);
         return value;
       case 'bigint':
         return this.#text(String(value), room);
       case 'object':
         if (value !== null) return this.#object(value, room);
-        room.left -= PUNCTUATION;
+        room.left -= 'null,'.length;
         return null;
       default:
         return undefined;
@@ -120,14 +133,13 @@ class BoundedCopy {
   }
 
   #object(value: object, room: Room): unknown {
-    room.left -= PUNCTUATION;
-    if (this.#around.has(value)) return '[circular]';
-    if (this.#around.size >= MAX_DEPTH) return '[too deep]';
+    if (this.#around.has(value)) return marked('[circular]', room);
+    if (this.#around.size >= MAX_DEPTH) return marked('[too deep]', room);
     this.#around.add(value);
     try {
       return this.#members(value, room);
     } catch {
-      return '[unreadable]';
+      return marked(UNREADABLE, room);
     } finally {
       this.#around.delete(value);
     }
@@ -145,7 +157,7 @@ class BoundedCopy {
     const { toJSON } = value as { toJSON?: unknown };
     if (typeof toJSON === 'function') {
       const replaced: unknown = toJSON.call(value);
-      return isUnawaited(replaced) ? this.#text('[unreadable]', room) : this.copy(replaced, room);
+      return isUnawaited(replaced) ? marked(UNREADABLE, room) : this.copy(replaced, room);
     }
     const bufferLength = jsonBufferLength(value);
     if (bufferLength !== undefined) return this.#text(`[${bufferLength} bytes]`, room);
@@ -153,25 +165,28 @@ class BoundedCopy {
   }
 
   #list(list: readonly unknown[], room: Room): unknown[] {
+    room.left -= BRACKETS;
     const copy: unknown[] = [];
     for (let index = 0; index < list.length; index += 1) {
       if (!hasRoom(room)) {
-        copy.push(leftOut(list.length - index, room));
+        copy.push(marked(`[${list.length - index} more left out]`, room));
         break;
       }
+      const member = this.#member(() => list[index], room, index === list.length - 1);
       // What JSON has no word for is `null` in a list, and takes the room of one.
-      copy.push(this.#member(() => list[index] ?? null, room, index === list.length - 1) ?? null);
+      copy.push(member === undefined ? this.copy(null, room) : member);
     }
     return copy;
   }
 
   #record(record: Readonly<Record<string, unknown>>, room: Room): Record<string, unknown> {
+    room.left -= BRACKETS;
     const keys = Object.keys(record);
     const copy: [string, unknown][] = [];
     const holdsFile = isFile(record);
     for (const [index, key] of keys.entries()) {
       if (!hasRoom(room)) {
-        copy.push(['…', leftOut(keys.length - index, room)]);
+        copy.push(['…', marked(`[${keys.length - index} more left out]`, room)]);
         break;
       }
       const name = this.#redactor.name(key).slice(0, MAX_KEY);
@@ -188,17 +203,16 @@ class BoundedCopy {
       try {
         return this.copy(read(), part);
       } catch {
-        return '[unreadable]';
+        return marked(UNREADABLE, part);
       }
     });
   }
 }
 
-/** It takes room as well: a list of objects none of which fits would otherwise go on to its end. */
-function leftOut(count: number, room: Room): string {
-  const marker = `[${count} more left out]`;
-  room.left -= marker.length + PUNCTUATION;
-  return marker;
+/** What stands in place of something takes room as well: a long list of it would otherwise be read to its end. */
+function marked(words: string, room: Room): string {
+  room.left -= words.length + PUNCTUATION;
+  return words;
 }
 
 /**

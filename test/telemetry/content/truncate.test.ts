@@ -79,6 +79,41 @@ describe('a value that is recorded', () => {
     expect(kept.at(-1)).toBe(`[${100_001 - kept.length} more left out]`);
   });
 
+  it.each([
+    ['numbers', (id: number) => id],
+    ['long numbers', (id: number) => Math.sqrt(id)],
+    ['flags', (id: number) => id % 2 === 0],
+    ['words', (id: number) => `item ${id}`],
+    ['pairs', (id: number) => [id, id % 7]],
+    ['places', (id: number) => ({ type: 'Point', at: [Math.sqrt(id), Math.sqrt(id + 1)] })],
+    ['counts', (id: number) => ({ a: id })],
+    ['rows', (id: number) => ({ id, name: `row ${id}`, at: null, isNew: true })],
+    ['empty objects', () => ({})],
+  ])('stays whole when it fits, as a long list of %s', (_, member) => {
+    const list = Array.from({ length: 2_000 }, (_, id) => member(id));
+    expect(fitted(list, Buffer.byteLength(JSON.stringify(list)) + 128).value).toEqual(list);
+  });
+
+  it.each([
+    ['what JSON has no word for', () => () => 1, null],
+    [
+      'what cannot be read',
+      () => ({
+        toJSON(): never {
+          throw new Error('no');
+        },
+      }),
+      '[unreadable]',
+    ],
+    ['what is around it', (_: number, list: unknown) => list, '[circular]'],
+  ])('says of the beginning of a long list that it is %s', (_, member, said) => {
+    const list: unknown[] = [];
+    for (let id = 0; id < 100_000; id += 1) list.push(member(id, list));
+    const { bytes, value } = fitted(list, 8_192);
+    expect(bytes).toBeGreaterThan(7_000);
+    expect((value as readonly unknown[]).slice(0, 2)).toEqual([said, said]);
+  });
+
   it('keeps what stands beside a text that is too long', () => {
     expect(fitted({ page: 'word '.repeat(100_000), action: 'delete', id: 7 }, 2_000).value).toMatchObject({
       action: 'delete',
