@@ -190,7 +190,9 @@ describe('spans that end', () => {
     endSpans(1);
     captureException(new RangeError('no seat left'));
     void traceAgent({ name: 'helper' }, async () => {
-      await expect(traceTool({ name: 'book' }, () => Promise.reject(new TypeError('no date')))).rejects.toThrow();
+      await expect(traceTool({ name: 'book' }, () => Promise.reject(new TypeError('no date')))).rejects.toThrow(
+        'no date',
+      );
       return new Promise(() => {});
     });
     expect(await isDown).toEqual({ status: 'delivered', exported: 3, issues: 2 });
