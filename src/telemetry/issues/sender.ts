@@ -161,7 +161,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
   let retryAtMs = -Infinity;
   /** Failures since an event was decided: those while nobody waited, and those while somebody did. */
   let backoff = { patient: 0, hurried: 0 };
-  /** Since when nothing has been decided. */
+  /** Since when something waits and nothing has been decided. */
   let troubledSinceMs: number | undefined;
   /** The pause before the next attempt. */
   let rest: { readonly untilMs: number; readonly isAskedFor: boolean; readonly end: () => void } | undefined;
@@ -309,6 +309,8 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
       checkFlushes();
     }
     running = false;
+    // Also when the last one was given up: what fails next may be another trouble.
+    if (pending.size === 0) troubledSinceMs = undefined;
     checkFlushes();
   };
 

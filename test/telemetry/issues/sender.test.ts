@@ -336,6 +336,25 @@ describe('a failure that may pass', () => {
     expect(lines).toEqual([line, expect.stringMatching(/^Issues wait to be sent, because .*\(429\)/)]);
   });
 
+  it('is over when an Issue was given up, so that a short one long after it is not said', async () => {
+    const clock = hurriedClock();
+    const answers = [...Array.from({ length: 6 }, () => 503), 429, 200];
+    const server = await startServer((request, response) => {
+      const code = answers.shift()!;
+      clock.turn(code === 503 ? 20 * MINUTE_MS : 0);
+      request.resume().on('end', () => response.writeHead(code).end());
+    });
+    const sender = createSender({ dsn: server.dsn, clock });
+    sender.send(anEvent());
+    await expect.poll(() => sender.status.failed).toBe(1);
+    const said = [...lines];
+    clock.turn(24 * 60 * MINUTE_MS);
+    sender.send(anEvent());
+    await expect.poll(() => sender.status.sent).toBe(1);
+    expect(answers).toEqual([]);
+    expect(lines).toEqual(said);
+  });
+
   it('is tried again after a short wait when others were accepted meanwhile', async () => {
     sentry.answerNextEnvelope(status(503), 3);
     const clock = hurriedClock();
