@@ -94,9 +94,10 @@ describe('a process that is killed in the middle of a run', () => {
     expect(killed).toMatchObject({ signal: 'SIGKILL', stderr: '' });
     expect(sentry.spans).toEqual([]);
 
-    expect(await restart()).toMatchObject({ code: 0, stdout: '', stderr: '' });
-    expect(await restart()).toMatchObject({ code: 0, stdout: '', stderr: '' });
     const said = JSON.parse(killed.stdout) as Said[];
+    expect(await restart()).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    expect([sentry.spans.length, sentry.envelopes.length]).toEqual([said.length, 2]);
+    expect(await restart()).toMatchObject({ code: 0, stdout: '', stderr: '' });
     const arrived = sentry.spans.map(({ name, traceId, spanId, parentSpanId }) => ({
       name,
       traceId,
