@@ -158,7 +158,7 @@ describe('faultline serve', () => {
     expect(missing(printed, flags.length === 0 ? {} : { run: 'run failed', tool: 'tool failed' })).toEqual([]);
   });
 
-  it('says nothing of what is in its files when it is to check them', async () => {
+  it('says nothing of what is in its files when it is to check them, and asks no model', async () => {
     const path = configure(false);
     const good = await cli(['serve', '--config', path, '--check'], environment());
     writeFileSync(
@@ -168,6 +168,7 @@ describe('faultline serve', () => {
     const bad = await cli(['serve', '--config', path, '--check'], environment());
 
     expect([good.code, bad.code]).toEqual([0, 1]);
+    expect(provider.requests).toEqual([]);
     expect(bad.stderr.match(/does not belong in this file/g)).toHaveLength(2);
     expect(found([...printedBy('a good check', good), ...printedBy('a bad one', bad)], ANYTHING)).toEqual([]);
   });
