@@ -28,10 +28,10 @@ const LOADED = `
     sdk: loaded.filter((file) => /@opentelemetry\\/(sdk|exporter|otlp|resources|core|context)/.test(file)).length,
     api: loaded.some((file) => file.includes('@opentelemetry/api')),
     running: process.getActiveResourcesInfo().filter((resource) => /Timeout|Immediate|TCP|TLS|UDP|AddrInfo/.test(resource)),
-    beforeExit: process.listenerCount('beforeExit'),
+    listeners: process.eventNames().filter((name) => /^(?:beforeExit|un.*|SIG.*)$/.test(name)),
   }));
 `;
-const NOTHING_LOADED = { sdk: 0, api: false, running: [], beforeExit: 0 };
+const NOTHING_LOADED = { sdk: 0, api: false, running: [], listeners: [] };
 
 let sentry: FakeSentry;
 beforeEach(async () => {
@@ -96,13 +96,17 @@ describe('with nothing configured', () => {
     },
   );
 
-  it('setupTracing starts nothing', async () => {
-    const { stdout } = await runScript(`
+  it.each([
+    ['', () => ({})],
+    [', nor where it is turned off', () => ({ SENTRY_DSN: sentry.dsn, OTEL_SDK_DISABLED: 'true' })],
+  ])('setupTracing starts nothing%s', async (_, env) => {
+    const source = `
       import { setupTracing } from 'DIST/index.js';
-      setupTracing();
+      setupTracing({ captureUncaught: true });
       ${LOADED}
-    `);
-    expect(JSON.parse(stdout)).toMatchObject({ running: [], beforeExit: 0 });
+    `;
+    const { stdout } = await runScript(source, { env: env() });
+    expect(JSON.parse(stdout)).toMatchObject({ running: [], listeners: [] });
   });
 
   it('a malformed DSN is said in one line that does not show the key, and changes nothing else', async () => {
