@@ -31,17 +31,6 @@ export function findStated(
   // Members of JSON come here most often, and are told apart by one sign.
   const isNext = nameEnd + 1 === wordStart;
   if (isNext ? text.charCodeAt(nameEnd) !== SPACE : text.charCodeAt(nameEnd + 1) === COLON) return undefined;
-  return findBehind(text, runs, nameStart, nameEnd, wordStart, wordEnd);
-}
-
-function findBehind(
-  text: string,
-  runs: Runs,
-  nameStart: number,
-  nameEnd: number,
-  wordStart: number,
-  wordEnd: number,
-): Finding | undefined {
   if (text.startsWith('BY', wordStart) && text.startsWith('IDENTIFIED', nameStart)) {
     return findOptionValue(text, runs, wordStart, wordEnd, 'password');
   }
@@ -49,7 +38,7 @@ function findBehind(
   const name = nameWithWordBefore(text, nameStart, nameEnd);
   const kind = secretKindOf(name);
   if (kind === undefined) return undefined;
-  return nameEnd + 1 === wordStart
+  return isNext
     ? findNext(text, runs, nameStart, wordStart, wordEnd, name, kind)
     : findBeside(text, nameStart, nameEnd, wordStart, kind);
 }

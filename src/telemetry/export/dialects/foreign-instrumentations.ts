@@ -83,7 +83,7 @@ const OPEN_INFERENCE: Instrumentation = {
     [GEN_AI_AGENT_NAME, ['agent.name']],
     [GEN_AI_TOOL_NAME, ['tool.name']],
     [GEN_AI_TOOL_DESCRIPTION, ['tool.description']],
-    // Elsewhere the session of a browser is meant; here it is a thread of messages.
+    // Elsewhere the name stands for the visit of a browser; here it is a thread of messages.
     [GEN_AI_CONVERSATION_ID, ['session.id']],
   ],
   subject: ({ name }) => name,
