@@ -6,6 +6,7 @@ export interface Envelope {
   readonly items: readonly EnvelopeItem[];
 }
 
+/** One item of an envelope, such as an event. */
 export interface EnvelopeItem {
   readonly type: string;
   readonly headers: JsonObject;

@@ -9,6 +9,7 @@ export type AttributeValue =
   | { readonly [key: string]: AttributeValue }
   | null;
 
+/** Attributes by name. */
 export type ReceivedAttributes = Readonly<Record<string, AttributeValue>>;
 
 /** One span as it came over the wire, ids in lower-case hex and times in nanoseconds. */
@@ -33,12 +34,14 @@ export interface ReceivedSpan {
   readonly scope: { readonly name: string; readonly version: string };
 }
 
+/** An event of a received span. */
 export interface ReceivedEvent {
   readonly name: string;
   readonly timeUnixNano: bigint;
   readonly attributes: ReceivedAttributes;
 }
 
+/** A link of a received span to another one. */
 export interface ReceivedLink {
   readonly traceId: string;
   readonly spanId: string;

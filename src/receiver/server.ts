@@ -11,6 +11,7 @@ import type { ReceivedSpan } from './received-span.ts';
 import { ACCEPTED_ENCODINGS, readRequestBody } from './request-body.ts';
 import { createSpanStore, type SpanStore } from './span-store.ts';
 
+/** Where a receiver listens, how much it keeps, and who is told of what comes. */
 export interface ReceiverOptions {
   /** Default 0: any free port. OTLP's own is 4318. */
   readonly port?: number;

@@ -8,6 +8,7 @@ import type { IncomingMessage, Transport, TransportState } from './types.ts';
 /** What becomes of a transport that crashed. */
 export type OnCrash = 'stop' | 'restart';
 
+/** How a transport is kept working, and who hears of its crashes. */
 export interface SuperviseOptions {
   readonly receive: (message: IncomingMessage) => Promise<void>;
   /** Stops the transport. */

@@ -17,11 +17,13 @@ import type { ModelFailure } from './models/failure.ts';
 /** A message of a conversation, as `RunResult.messages` has it and `history` takes it. */
 export type Message = SystemMessage | UserMessage | AssistantMessage | ToolMessage;
 
+/** Instructions in a conversation, besides those of the agent. */
 export interface SystemMessage {
   readonly role: 'system';
   readonly content: string;
 }
 
+/** What a person said. */
 export interface UserMessage {
   readonly role: 'user';
   readonly content: string;
@@ -41,8 +43,10 @@ export interface ToolMessage {
   readonly content: readonly ToolResultPart[];
 }
 
+/** A part of what a model answered. */
 export type AssistantPart = TextPart | ReasoningPart | ToolCallPart;
 
+/** A text in an answer. */
 export interface TextPart {
   readonly type: 'text';
   readonly text: string;
@@ -66,6 +70,7 @@ export interface ToolCallPart {
   readonly providerOptions?: ProviderOptions;
 }
 
+/** What one tool call came to. */
 export interface ToolResultPart {
   readonly type: 'tool-result';
   readonly toolCallId: string;

@@ -14,6 +14,7 @@ import { ACCEPTED_ENCODINGS, readRequestBody, type RequestBody } from '../receiv
 export type { Envelope, EnvelopeItem } from '../receiver/envelope.ts';
 export type { StoredSpan } from '../receiver/relay/stored-span.ts';
 
+/** Where the stand-in listens, and what it takes. */
 export interface FakeSentryOptions {
   /** Default 0: any free port. */
   readonly port?: number | undefined;
@@ -25,6 +26,7 @@ export interface FakeSentryOptions {
   readonly maxBodyBytes?: number | undefined;
 }
 
+/** A project of the stand-in. */
 export interface FakeProject {
   readonly id: string;
   /** 32 hex digits. */

@@ -44,6 +44,7 @@ export interface ScriptedCall {
 /** Decides on a turn when it is asked for one. May wait, which is how a test holds an answer back. */
 export type ScriptedTurnFunction = (call: ScriptedCall) => ScriptedTurn | Promise<ScriptedTurn>;
 
+/** What a scripted model says it is. */
 export interface ScriptedModelOptions {
   /** Which specification the model speaks. Default: `v3`. */
   readonly specificationVersion?: ModelLike['specificationVersion'] | undefined;

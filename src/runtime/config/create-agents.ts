@@ -9,6 +9,7 @@ import { openMemories, type OpenMemories } from './open-memories.ts';
 import type { AgentConfig, RuntimeConfig } from './runtime-config.ts';
 import { loadTools } from './tool-modules.ts';
 
+/** Which agents of a configuration file are created, and how. */
 export interface CreateAgentsOptions extends ConfigOptions {
   /** Names of the agents to create, besides those they may ask or hand over to. Default: all. */
   readonly only?: readonly string[] | undefined;

@@ -11,6 +11,7 @@ import type { MutableEnvironment } from './environment.ts';
 import type { RuntimeConfig } from './runtime-config.ts';
 import { connectSlack } from './slack-app.ts';
 
+/** How the agents of a configuration file are put behind their transports. */
 export interface CreateRuntimeOptions extends ConfigOptions {
   /**
    * Serves HTTP, as `listen` of `httpTransport` does. With it every agent answers over HTTP, whatever its transport

@@ -57,6 +57,7 @@ export interface AgentConfig extends RunLimits, Pick<AgentOptions, Passed> {
 
 type Passed = 'captureContent' | 'maxRetries' | 'modelTimeoutMs';
 
+/** A model in the chain of an agent of the file. */
 export interface ModelConfig {
   /** `provider/model` */
   readonly ref: string;
@@ -66,6 +67,7 @@ export interface ModelConfig {
   readonly position: ConfigPosition;
 }
 
+/** Tools of a module the file names. */
 export interface ToolConfig {
   /** As it is written in the file. */
   readonly written: string;
@@ -75,6 +77,7 @@ export interface ToolConfig {
   readonly position: ConfigPosition;
 }
 
+/** The memory of an agent of the file. */
 export interface MemoryConfig {
   /** The SQLite file. Absent: in the process. */
   readonly sqlite?: string;
@@ -87,6 +90,7 @@ export interface MemoryConfig {
   readonly position: ConfigPosition;
 }
 
+/** How an agent of the file is reached. */
 export type TransportConfig =
   | { readonly type: 'cli' }
   | { readonly type: 'http' }

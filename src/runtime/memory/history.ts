@@ -1,6 +1,7 @@
 import type { ConversationHistory, Message } from '../types.ts';
 import { requireCount } from '../validate.ts';
 
+/** How much of past conversations the process remembers. */
 export interface InProcessHistoryOptions {
   /** Beyond this many the conversation that was silent for longest is forgotten. Default: 1000. */
   readonly maxConversations?: number | undefined;

@@ -2,6 +2,7 @@ import type { MemoryMatch, MemoryRecord, MemoryStore } from '../types.ts';
 import { requireCount } from '../validate.ts';
 import { isPrefix, queryWords, wordsOf } from './words.ts';
 
+/** How much a memory in the process keeps, and what it is called. */
 export interface InProcessMemoryOptions {
   /** Default: `in-process`. */
   readonly id?: string | undefined;

@@ -6,6 +6,7 @@ import type { SqliteDriverName } from './sqlite/driver.ts';
 import { createMemoryFile, type MemoryFileSurroundings } from './sqlite/memory-file.ts';
 import { writeRecord } from './sqlite/records.ts';
 
+/** Where a memory is kept in a file, and how much of it. */
 export interface SqliteMemoryOptions {
   /** The file, made when it is not there; its directory must be. Relative to the working directory. */
   readonly path: string;

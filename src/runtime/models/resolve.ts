@@ -7,6 +7,7 @@ import { importPackage, type ImportPackage } from '../import-package.ts';
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Where a model is reached, and with which key, when not as the environment says. */
 export interface ResolveOptions {
   /** Wins over the environment. */
   readonly baseUrl?: string | undefined;
@@ -24,6 +25,7 @@ export interface ProviderSettings {
   readonly apiKeyEnv?: string | undefined;
 }
 
+/** Settings of providers by name: known ones, and ones of your own. */
 export type Providers = Readonly<Record<string, ProviderSettings>>;
 
 /** A model reference taken apart: `openrouter/anthropic/claude-sonnet-4.5` has the prefix `openrouter`. */

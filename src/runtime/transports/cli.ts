@@ -2,6 +2,7 @@ import { ConversationLostError } from '../errors.ts';
 import { whenAborted } from '../signals.ts';
 import type { AgentEvent, IncomingMessage, Transport } from '../types.ts';
 
+/** Where a conversation on the command line is read from and written to. */
 export interface CliTransportOptions {
   /** Default: `process.stdin`. */
   readonly input?: NodeJS.ReadableStream | undefined;

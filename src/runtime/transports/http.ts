@@ -3,6 +3,7 @@ import { systemTime, type Time } from '../time.ts';
 import type { Transport } from '../types.ts';
 import { createHttpHandler, type HttpHandlerOptions } from './http-handler.ts';
 
+/** Who may ask which agents over HTTP, within which limits, and who serves it. */
 export interface HttpTransportOptions extends HttpHandlerOptions {
   /**
    * Serves the requests: works until `signal` is aborted, and rejects when it cannot, which is a crash of the

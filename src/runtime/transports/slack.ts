@@ -26,6 +26,7 @@ export interface SlackEvent {
   };
 }
 
+/** The app a bot in Slack speaks through, and how it answers. */
 export interface SlackTransportOptions {
   /** Made by you, with your tokens: `new App({ token, appToken, socketMode: true })`. Starts and stops with the transport. */
   readonly app: SlackApp;
