@@ -82,7 +82,7 @@ function sentenceOf(status: number, destination: FailedDestination): string {
         : `${host} refused the credentials (${status}); check OTEL_EXPORTER_OTLP_TRACES_HEADERS`;
     case 404:
       return isSentry
-        ? `${host} has no OTLP endpoint (404); self-hosted Sentry needs Relay 26.4.2 or newer, or its OTLP feature flag`
+        ? `${host} has no OTLP endpoint (404); self-hosted Sentry needs a Relay newer than 26.4.2, or its OTLP feature flag`
         : `${host} has nothing at this path (404); ${endpointHint(destination)}`;
     case 405:
       return `${host} takes no spans at this path (405); check ${endpointSource(destination)}`;

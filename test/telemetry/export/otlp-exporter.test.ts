@@ -353,6 +353,15 @@ describe('an answer', () => {
     );
   });
 
+  it('of a Sentry that is too old for OTLP says from which version on it takes that', async () => {
+    sentry.answerNext({ kind: 'status', status: 404 });
+    const failure = await reasonFor(exporterTo(tracesUrlOf(sentry), { name: 'sentry' }), someSpans(1));
+    // Relay 26.4.2 itself does not, as its CHANGELOG.md has it.
+    expect(failure?.sentence).toMatch(
+      /no OTLP endpoint \(404\); self-hosted Sentry needs a Relay newer than 26\.4\.2, or its OTLP feature flag/,
+    );
+  });
+
   it('that redirects names the place without its query', async () => {
     const url = await answering(308, { location: 'https://user:pw@other.test/otlp?key=secret#x' });
     const { failure, undecided } = await exported(exporterTo(url), someSpans(1));
