@@ -17,7 +17,10 @@ import { createSpanDispatcher, type Loss, type SpanDispatcher, type SpanDropReas
 import type { Outlet } from './span-intake.ts';
 import { createSplittingExporter } from './splitting-exporter.ts';
 
-/** What became of the spans of one destination. Every span is in exactly one of the counts. */
+/**
+ * What became of the spans of one destination. Every span is in exactly one of `exported`, `failed`, `pending`,
+ * `leftOnDisk` and `servedByApplication`.
+ */
 export interface DestinationStatus {
   readonly name: Destination['name'];
   /** Where the spans go. It holds no credentials: a hash behind `#` stands for a query. */
