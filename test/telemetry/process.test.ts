@@ -237,6 +237,23 @@ describe.runIf(process.platform === 'linux')('a standard error that takes nothin
   });
 });
 
+it.each([
+  ['is heard with SENTRY_DEBUG=true', 'true', /Invalid attribute value set for key: seats/],
+  ['is not heard otherwise', 'false', /^$/],
+])('what the OpenTelemetry SDK warns of %s', async (_, debug, said) => {
+  const source = `
+    import { traceAgent } from 'DIST/telemetry/spans.js';
+    await traceAgent({ name: 'helper' }, async ({ span }) => span.setAttribute('seats', { window: 2 }));
+  `;
+  const ended = await runScript(source, {
+    env: { SENTRY_DSN: sentry.dsn, SENTRY_DEBUG: debug },
+    preload: ['register.js'],
+  });
+  expect(ended.code).toBe(0);
+  expect(ended.stdout + ended.stderr).toMatch(said);
+  expect(sentry.stored.map(({ name }) => name)).toEqual(['agent.invoke helper']);
+});
+
 describe('exporting', () => {
   it('is never traced, also when every HTTP request of the process is', async () => {
     const ended = await runScript(

@@ -174,7 +174,7 @@ export interface TracingOptions {
    * `FAULTLINE_EXIT_TIMEOUT`.
    */
   readonly exitTimeoutMs?: number | undefined;
-  /** Log of the OpenTelemetry SDK, on the console. Default false. `SENTRY_DEBUG`. */
+  /** Shows what the OpenTelemetry SDK warns of, on the console. Default false. `SENTRY_DEBUG`. */
   readonly debug?: boolean | undefined;
   /** Receives every diagnostic line; by default it goes to standard error, beginning with `faultline:`. Must not throw. */
   readonly onDiagnostic?: ((message: string) => void) | undefined;
