@@ -157,7 +157,8 @@ class BoundedCopy {
     const { toJSON } = value as { toJSON?: unknown };
     if (typeof toJSON === 'function') {
       const replaced: unknown = toJSON.call(value);
-      return isUnawaited(replaced) ? marked(UNREADABLE, room) : this.copy(replaced, room);
+      if (isUnawaited(replaced)) return marked(UNREADABLE, room);
+      if (replaced !== value) return this.copy(replaced, room);
     }
     const bufferLength = jsonBufferLength(value);
     if (bufferLength !== undefined) return this.#text(`[${bufferLength} bytes]`, room);
@@ -189,7 +190,8 @@ class BoundedCopy {
         copy.push(['…', marked(`[${keys.length - index} more left out]`, room)]);
         break;
       }
-      const name = this.#redactor.name(key).slice(0, MAX_KEY);
+      // Cut in half, a secret is not recognised any more; whole names are redacted with the rest.
+      const name = key.length <= MAX_KEY ? key : this.#redactor.name(key).slice(0, MAX_KEY);
       room.left -= Buffer.byteLength(name) + PUNCTUATION;
       const read = (): unknown => (holdsFile ? withoutFile(key, record[key]) : record[key]);
       const member = this.#member(read, room, index === keys.length - 1);

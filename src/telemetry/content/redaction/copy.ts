@@ -192,7 +192,7 @@ class RedactedCopy {
           inherited)
         : undefined;
       const copy = this.#copyMember(object, key, { key, kind }, depth);
-      if (copy !== undefined) setMember(copies, this.#copyKey(key, copies), copy);
+      if (copy !== undefined) setMember(copies, this.#copyKey(key, index, copies), copy);
     }
     return copies;
   }
@@ -211,12 +211,13 @@ class RedactedCopy {
     }
   }
 
-  /** Objects are also indexed by e-mail addresses and by keys. */
-  #copyKey(key: string, copies: Readonly<Record<string, JsonValue>>): string {
+  /** Objects are also indexed by e-mail addresses and by keys: where one has the same name already, it gets a number. */
+  #copyKey(key: string, index: number, copies: Readonly<Record<string, JsonValue>>): string {
     this.#text += key.length;
     const copy = this.#redactor.name(key);
     if (copy === key || !Object.hasOwn(copies, copy)) return copy;
-    let number = 2;
+    // Which member it is: to count those of the same name would be to look at each of them again.
+    let number = index + 1;
     while (Object.hasOwn(copies, `${copy} (${number})`)) number += 1;
     return `${copy} (${number})`;
   }
