@@ -355,6 +355,22 @@ describe('a failure that may pass', () => {
     expect(lines).toEqual(said);
   });
 
+  it('is over when an Issue was accepted, also while others wait', async () => {
+    const clock = hurriedClock();
+    const answers = [503, 200, 503, 200];
+    const server = await startServer((request, response) => {
+      const code = answers.shift()!;
+      clock.turn(code === 200 ? 20 * MINUTE_MS : 0);
+      request.resume().on('end', () => response.writeHead(code).end());
+    });
+    const sender = createSender({ dsn: server.dsn, clock });
+    sender.send(anEvent());
+    sender.send(anEvent());
+    await expect.poll(() => sender.status.sent).toBe(2);
+    expect(answers).toEqual([]);
+    expect(lines).toEqual([]);
+  });
+
   it('is tried again after a short wait when others were accepted meanwhile', async () => {
     sentry.answerNextEnvelope(status(503), 3);
     const clock = hurriedClock();
