@@ -94,6 +94,11 @@ describe('a value that is recorded', () => {
     expect(fitted(list, Buffer.byteLength(JSON.stringify(list)) + 128).value).toEqual(list);
   });
 
+  it('stays whole when it fits, as an embedding beside the text it is of', () => {
+    const found = { embedding: Array.from({ length: 3_072 }, (_, id) => Math.sin(id)), text: 'as it came' };
+    expect(fitted(found, 65_536).value).toEqual(found);
+  });
+
   it.each([
     ['what JSON has no word for', () => () => 1, null],
     [
