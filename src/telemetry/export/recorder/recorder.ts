@@ -150,8 +150,9 @@ export function createRecorder(setup: RecorderSetup): Recorder {
   });
 
   /** What is over a bound goes, oldest first. Files of those who live are not ours to touch. */
-  const keepWithinBounds = ({ fixedBytes, abandonedBytes } = recovery.find()): void => {
+  const keepWithinBounds = (): void => {
     const tooOld = clock.now() - maxAgeMs;
+    const { fixedBytes, abandonedBytes } = recovery.find();
     let bytes = shelf.bytes + fixedBytes;
     for (const held of shelf.byAge) {
       const reason = held.freshAt < tooOld ? 'age' : bytes > maxBytes ? 'bytes' : undefined;
@@ -184,7 +185,7 @@ export function createRecorder(setup: RecorderSetup): Recorder {
       startedAt: wallClock(),
       ...address,
     }),
-    onBegun: () => keepWithinBounds(),
+    onBegun: keepWithinBounds,
   });
 
   /** What to write to: the file that is current is open anyway. */
@@ -199,15 +200,15 @@ export function createRecorder(setup: RecorderSetup): Recorder {
 
   const take = async (): Promise<Recovered> => {
     const inherited: Inheritance[] = [];
-    const files = recovery.find();
-    for (const found of files.abandoned) {
+    const { abandoned } = recovery.find();
+    for (const found of abandoned) {
       if (isClosed) break;
       const inheritance = await recovery.take(found);
       if (inheritance !== undefined) inherited.push(inheritance);
     }
     if (isClosed) letGo();
-    // To look at thousands of files holds the event loop for some time.
-    else keepWithinBounds(inherited.length === 0 ? files : undefined);
+    // To look at thousands of files again holds the event loop for some time.
+    else if (inherited.length > 0) keepWithinBounds();
     return recoveredFrom(inherited.filter(({ held }) => shelf.has(held)));
   };
 
