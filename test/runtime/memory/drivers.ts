@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import { createRequire, isBuiltin } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
 import { importPackage, type ImportPackage } from '../../../src/runtime/import-package.ts';
@@ -9,6 +9,8 @@ import type { SqliteDriverName } from '../../../src/runtime/memory/sqlite/driver
 export interface DriverHere {
   readonly name: SqliteDriverName;
   readonly driver: SqliteDriver | undefined;
+  /** Whether it is here for certain, so that nobody may find it missing. */
+  readonly isCertain: boolean;
   /** What it is imported by, from anywhere. */
   readonly specifier: string;
   /** For the title of what is skipped. */
@@ -25,7 +27,7 @@ export async function driversHere(): Promise<readonly DriverHere[]> {
       const found = await findDriver([name], importHere, () => {});
       const driver = found.status === 'found' ? found.driver : undefined;
       const note = found.status === 'found' ? '' : ` (skipped: ${found.reasons.join(', ')})`;
-      return { name, driver, specifier: specifierOf(name), note };
+      return { name, driver, isCertain: name === 'libsql' || isBuiltin(name), specifier: specifierOf(name), note };
     }),
   );
 }

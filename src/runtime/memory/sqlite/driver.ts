@@ -21,7 +21,6 @@ export interface SqliteDatabase {
 }
 
 export interface SqliteDriver {
-  readonly name: SqliteDriverName;
   open(path: string): SqliteDatabase;
   /** The primary result code of an error without `SQLITE_`, such as `BUSY` (sqlite.org/rescode.html). */
   resultCode(error: unknown): string | undefined;
@@ -96,15 +95,13 @@ export async function findDriver(
 
 function createDriver(name: SqliteDriverName, module: Fields): SqliteDriver {
   const { databaseClass, resultCode } = ADAPTERS[name];
-  const Database = module[databaseClass];
-  if (typeof Database !== 'function') throw new TypeError(`${name} has no class for databases`);
-  return { name, resultCode, open: (path) => Reflect.construct(Database, [path]) as SqliteDatabase };
+  const Database = module[databaseClass] as new (path: string) => SqliteDatabase;
+  return { resultCode, open: (path) => new Database(path) };
 }
 
 /** Result codes the memory tells apart, by number. */
 const CODES: Readonly<Record<number, string>> = {
   5: 'BUSY',
-  6: 'LOCKED',
   8: 'READONLY',
   11: 'CORRUPT',
   13: 'FULL',
@@ -114,11 +111,10 @@ const CODES: Readonly<Record<number, string>> = {
 
 /** The last byte of an extended result code is the primary one. */
 function codeByNumber(code: unknown): string | undefined {
-  return typeof code === 'number' ? CODES[code & 0xff] : undefined;
+  return CODES[Number(code) & 0xff];
 }
 
 /** An error about opening a file has its code at the end of the message and nowhere else. */
-function connectionCode(error: unknown): number | undefined {
-  const [, code] = /^ConnectionFailed\(.*: (\d+)"\)$/s.exec(String(fields(error)['message'])) ?? [];
-  return code === undefined ? undefined : Number(code);
+function connectionCode(error: unknown): string | undefined {
+  return /^ConnectionFailed\(.*: (\d+)"\)$/s.exec(String(fields(error)['message']))?.[1];
 }

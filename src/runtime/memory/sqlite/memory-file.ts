@@ -37,11 +37,7 @@ export function createMemoryFile(options: MemoryFileOptions, surroundings: Memor
   const letGo = (): void => {
     const open = records;
     records = undefined;
-    try {
-      open?.close();
-    } catch {
-      // Nobody can use it any more either way.
-    }
+    open?.close();
   };
 
   /** One try, in one go: transactions never meet inside the process. Throws a `MemoryFileError`. */

@@ -4,7 +4,6 @@ import type { SqliteDriver } from './driver.ts';
 /** Primary result codes (sqlite.org/rescode.html), and what they mean for the file. */
 const BY_RESULT_CODE: Readonly<Record<string, MemoryFileProblem>> = {
   BUSY: 'locked',
-  LOCKED: 'locked',
   READONLY: 'read-only',
   // The file is there or was just made, so it is no file, or those that SQLite keeps beside it cannot be made.
   CANTOPEN: 'read-only',
