@@ -1634,22 +1634,29 @@ describe('the application', () => {
     const closed = new Error('the pool is closed');
     const consumer = traceAgent({ name: 'first' }, () => {
       setTag('started', 'by the first');
+      setContext('pool', { size: 5 });
+      setUser({ id: 'eve' });
       addBreadcrumb({ category: 'app', message: 'step of the first' });
       return AsyncResource.bind((work: () => unknown) => work());
     });
     const job = async (id: string): Promise<void> => {
       await traceAgent({ name: 'job' }, async () => {
-        setUser({ id });
+        if (id !== 'eve') setUser({ id });
         addBreadcrumb({ category: 'app', message: `step of ${id}` });
         await Promise.resolve();
         quietly(() => failingTool(closed));
       });
     };
-    await Promise.all([consumer(() => job('alice')), consumer(() => job('bob'))]);
+    await Promise.all(['alice', 'bob', 'eve'].map((id) => consumer(() => job(id))));
     await flush();
-    expect(events().map(({ user }) => user)).toEqual([{ id: 'alice' }, { id: 'bob' }]);
-    for (const { user, tags, breadcrumbs } of events()) {
+    expect(events().map(({ user }) => user)).toEqual([{ id: 'alice' }, { id: 'bob' }, { id: 'eve' }]);
+    const tools = sentry.stored.filter(({ name }) => name === 'execute_tool get_weather');
+    expect(tools.map(({ attributes }) => [attributes['user.id'], attributes['started']])).toEqual(
+      events().map(({ user }) => [user?.id, 'by the first']),
+    );
+    for (const { user, tags, contexts, breadcrumbs } of events()) {
       expect(tags).toMatchObject({ agent: 'job', started: 'by the first' });
+      expect(contexts).toMatchObject({ pool: { size: 5 } });
       const said = breadcrumbs?.values.filter(({ category }) => category === 'app').map(({ message }) => message);
       expect(said).toEqual([`step of ${user?.id}`]);
     }

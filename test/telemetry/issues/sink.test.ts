@@ -137,7 +137,9 @@ describe('one failure that repeats', () => {
       return count <= 10 ? null : { ...event, fingerprint: [`kind ${count % 2}`] };
     };
     const { sink, events, guard } = createSink({ options: { beforeSend } });
-    for (let failures = 0; failures < 22; failures += 1) sink.capture(anEnd());
+    for (let failures = 0; failures < 22; failures += 1) {
+      sink.capture({ ...anEnd(), error: Object.assign(new Error('refused'), { status: 400 + failures }) });
+    }
     expect(events).toHaveLength(10);
     expect(guard.heldBack).toBe(2);
   });
@@ -400,7 +402,7 @@ describe('one error object', () => {
   });
   const sameError = new TypeError('always the same');
 
-  it('is sent once in a run, once more in another one, and not again when the application captures it', () => {
+  it('is sent once in a run, once more in another one, and not again when the application captures it or it fails outside', () => {
     const { sink, events } = createSink();
     const failed = (run: string): CapturedFailure => ({ ...inRun(run), handled: false });
     const { point: _, ...captured } = inRun('2');
@@ -409,6 +411,7 @@ describe('one error object', () => {
       failed('1'),
       failed('2'),
       captured,
+      { ...aFailure(sameError), handled: false },
       { ...failed('3'), point: 'transport.crash' },
     ]) {
       sink.capture(failure as CapturedFailure);
