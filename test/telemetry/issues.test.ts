@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { context, propagation, trace, type Attributes } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { suppressTracing } from '@opentelemetry/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
@@ -1634,6 +1635,7 @@ describe('the application', () => {
     const closed = new Error('the pool is closed');
     const consumer = traceAgent({ name: 'first' }, () => {
       setTag('started', 'by the first');
+      setTag('region', 'eu');
       setContext('pool', { size: 5 });
       setUser({ id: 'eve' });
       addBreadcrumb({ category: 'app', message: 'step of the first' });
@@ -1655,7 +1657,7 @@ describe('the application', () => {
       events().map(({ user }) => [user?.id, 'by the first']),
     );
     for (const { user, tags, contexts, breadcrumbs } of events()) {
-      expect(tags).toMatchObject({ agent: 'job', started: 'by the first' });
+      expect(tags).toMatchObject({ agent: 'job', started: 'by the first', region: 'eu' });
       expect(contexts).toMatchObject({ pool: { size: 5 } });
       const said = breadcrumbs?.values.filter(({ category }) => category === 'app').map(({ message }) => message);
       expect(said).toEqual([`step of ${user?.id}`]);
@@ -1685,7 +1687,10 @@ describe('the application', () => {
     expect(sentry.stored[0]?.attributes).toMatchObject({ 'user.email': 'ada@example.com', 'user.name': 'Ada' });
   });
 
-  it('sends of a user what holds now, also when more could be sent before', async () => {
+  it.each<[string, <T>(run: () => T) => T]>([
+    ['the process is for', (run) => run()],
+    ['a request is for', (run) => withRunContext({}, run)],
+  ])('sends of a user %s what holds now, also when more could be sent before', async (_, within) => {
     const said = { 'user.id': 'u-1', 'user.email': 'ada@example.com', 'user.name': 'Ada', tier: 'gold' };
     const work = async ({ flush }: Tracing): Promise<unknown> => {
       traceTool({ name: 'look' }, () => undefined);
@@ -1693,15 +1698,31 @@ describe('the application', () => {
       const { attributes } = sentry.stored.at(-1)!;
       return Object.fromEntries(Object.keys(said).map((name) => [name, attributes[name]]));
     };
-    const first = setup({ sendDefaultPii: true });
-    setUser({ id: 'u-1', email: 'ada@example.com', name: 'Ada' });
+    // One of the application, in which a request goes on.
+    context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+    await within(async () => {
+      const first = setup({ sendDefaultPii: true });
+      setUser({ id: 'u-1', email: 'ada@example.com', name: 'Ada' });
+      setTag('tier', 'gold');
+      expect(await work(first)).toEqual(said);
+      await first.shutdown(1000);
+      const second = setup({ sendDefaultPii: false });
+      const less = { 'user.id': 'u-1', 'user.email': undefined, 'user.name': undefined, tier: 'gold' };
+      expect(await work(second)).toEqual(less);
+      setUser(null);
+    });
+  });
+
+  it('sends of a tag of the process what is redacted now', async () => {
+    const { flush, shutdown } = setup();
     setTag('tier', 'gold');
-    expect(await work(first)).toEqual(said);
-    await first.shutdown(1000);
-    const second = setup({ sendDefaultPii: false });
-    const less = { 'user.id': 'u-1', 'user.email': undefined, 'user.name': undefined, tier: 'gold' };
-    expect(await work(second)).toEqual(less);
-    setUser(null);
+    traceTool({ name: 'look' }, () => undefined);
+    await flush();
+    await shutdown(1000);
+    const second = setup({ redaction: { redact: (text) => text.replaceAll('gold', '<metal>') } });
+    traceTool({ name: 'look' }, () => undefined);
+    await second.flush();
+    expect(sentry.stored.map(({ attributes }) => attributes['tier'])).toEqual(['gold', '<metal>']);
   });
 
   it('keeps to a run what it says in it, also when its ids are numbers, or nothing that could be one', async () => {
