@@ -69,8 +69,7 @@ class RunFrameContext implements Context {
   }
 
   deleteValue(key: symbol): Context {
-    if (key === SPAN_KEY || key === FRAME_KEY) return this.setValue(key, undefined);
-    return new RunFrameContext(this.#base.deleteValue(key), this.#frame, this.#span);
+    return this.setValue(key, undefined);
   }
 }
 

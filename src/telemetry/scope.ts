@@ -172,11 +172,7 @@ class SaidAttributes {
 }
 
 function personalAttributes({ email, name, ipAddress }: User): Attributes {
-  const attributes: Attributes = {};
-  if (email !== undefined) attributes[USER_EMAIL] = email;
-  if (name !== undefined) attributes[USER_NAME] = name;
-  if (ipAddress !== undefined) attributes[USER_IP_ADDRESS] = ipAddress;
-  return attributes;
+  return defined({ [USER_EMAIL]: email, [USER_NAME]: name, [USER_IP_ADDRESS]: ipAddress });
 }
 
 function issueUser({ id, email, name, ipAddress }: User): NonNullable<Captured['user']> {

@@ -1684,7 +1684,11 @@ describe('the application', () => {
       username: 'Ada',
       ip_address: '203.0.113.7',
     });
-    expect(sentry.stored[0]?.attributes).toMatchObject({ 'user.email': 'ada@example.com', 'user.name': 'Ada' });
+    expect(sentry.stored[0]?.attributes).toMatchObject({
+      'user.email': 'ada@example.com',
+      'user.name': 'Ada',
+      'user.ip_address': '203.0.113.7',
+    });
   });
 
   it.each<[string, <T>(run: () => T) => T]>([
