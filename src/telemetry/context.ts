@@ -101,9 +101,7 @@ const TEXTS = ['agent', 'runId', 'conversationId', 'transport'] as const;
 function runWithin(outer: RunContext | undefined, context: RunContext): RunContext {
   const run: { -readonly [Key in keyof RunContext]: RunContext[Key] } = { ...outer, ...defined(context) };
   for (const name of TEXTS) {
-    const given: unknown = run[name];
-    if (given === undefined || typeof given === 'string') continue;
-    const text = textOf(given) ?? outer?.[name];
+    const text = textOf(run[name]) ?? outer?.[name];
     if (text === undefined) delete run[name];
     else run[name] = text;
   }

@@ -232,9 +232,9 @@ describe('an agent run', () => {
   });
 
   it('keeps of the surrounding run context what an inner one does not know', () => {
-    const inner = { agent: 'helper', conversationId: undefined, transport: undefined };
+    const inner = { agent: 'helper', conversationId: null, transport: undefined };
     withRunContext({ transport: 'slack', conversationId: 'c-42' }, () =>
-      withRunContext(inner, () => traceTool({ name: 'get_weather' }, () => undefined)),
+      withRunContext(inner as never, () => traceTool({ name: 'get_weather' }, () => undefined)),
     );
     expect(span('execute_tool get_weather').attributes).toMatchObject({
       'gen_ai.agent.name': 'helper',
