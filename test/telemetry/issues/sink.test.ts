@@ -365,6 +365,16 @@ describe('a failure that was survived', () => {
     expect(events).toMatchObject([{ level: 'fatal', tags: { tool: 'get_weather' } }]);
   });
 
+  it('is told as the cause of what ends the process, also where it was an agent inside of another one that failed', () => {
+    const { sink, events } = createSink();
+    const { failure, decide } = sink.hold({ ...anEnd(), point: 'conversation.unhandled', level: 'error' });
+    decide({ ...failure, handled: true });
+    const { point: _, ...crash } = { ...anEnd(), level: 'fatal' as const };
+    sink.crash({ ...crash, error: new Error('job failed', { cause: failure.error }) });
+    sink.release();
+    expect(events.map(({ level }) => level)).toEqual(['fatal']);
+  });
+
   it('keeps its own way where it became the cause of a crash before which very much had happened', () => {
     const { sink, events } = createSink();
     const failure = aFailure();
@@ -429,6 +439,18 @@ describe('one error object', () => {
     sink.crash(uncaught);
     expect(events.map(({ level }) => level)).toEqual(end === 'survived' ? ['warning', 'fatal'] : ['warning']);
     expect(new Set(events.map(({ fingerprint }) => fingerprint.join())).size).toBe(1);
+  });
+
+  it('that ends the process is a failure of the run that survived it last', () => {
+    const { sink, events } = createSink();
+    for (const run of ['1', '2']) sink.capture(inRun(run));
+    const { point: _, ...uncaught } = { ...inRun('3'), handled: false, level: 'fatal' as const };
+    sink.crash(uncaught);
+    sink.release();
+    expect(events.map(({ level, tags }) => [level, tags['run_id']])).toEqual([
+      ['fatal', '2'],
+      ['warning', '1'],
+    ]);
   });
 
   it('that crashes a transport after it was survived is the same Issue, whatever a redaction makes of its own words', () => {
