@@ -195,8 +195,8 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
 
   const checkFlushes = (): void => flushes.check(rest?.untilMs);
 
-  const strike = ({ eventId, isKept }: PendingEvent): void => {
-    if (eventId !== undefined && isKept) journal?.strikeIssue(eventId);
+  const strike = ({ eventId }: PendingEvent): void => {
+    if (eventId !== undefined) journal?.strikeIssue(eventId);
   };
 
   /** Somebody who waits has less time than an outage may take. */
