@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { plainAttributes } from '../../../src/telemetry/content/plain-attribute.ts';
 import { createRedactor, type RedactionOptions } from '../../../src/telemetry/content/redactor.ts';
 import { secretCases } from './corpus/secrets.ts';
+import { costOfLength } from '../../support/cost.ts';
 import { fc } from '../../support/properties.ts';
 
 const KEY = ['sk-', 'ant-api03-', 'Q7f3kP9xLm2vTz8R'].join('');
@@ -585,6 +586,14 @@ describe('a redacted value', () => {
       '[redacted:email] (2)': 2,
       '[redacted:anthropic_key]': 3,
     });
+  });
+
+  it('takes time linear in how many names of members become the same', () => {
+    // With a function of the application no name is remembered.
+    const own = createRedactor({ redact: (text) => text });
+    const seats = ({ length }: string): unknown =>
+      own.value(Object.fromEntries(Array.from({ length }, (_, id) => [`ada${id}@mail.org`, id])));
+    expect(costOfLength('x', 2_048, seats)).toBeLessThan(8);
   });
 
   it('survives whatever throws', () => {
