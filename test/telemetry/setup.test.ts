@@ -3,12 +3,14 @@ import {
   diag,
   propagation,
   ROOT_CONTEXT,
+  SpanKind,
   trace,
   TraceFlags,
   type Baggage,
   type MeterProvider,
   type Span,
   type TextMapPropagator,
+  type Tracer,
   type TraceState,
 } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
@@ -738,7 +740,7 @@ describe('a provider the application registers after Faultline', () => {
     expect(lines).toEqual([expect.stringContaining("the application's own exporter sends to")]);
   });
 
-  it('that sends to the same place has its own spans to itself, and none of a tracer that was there before it', async () => {
+  it('that sends to the same place has its spans to itself, also those of a tracer that was there before it', async () => {
     const exporter = new OTLPTraceExporter({
       url: `${sentry.origin}/api/1/integration/otlp/v1/traces/`,
       headers: { 'x-sentry-auth': `sentry sentry_key=${FAKE_PUBLIC_KEY}` },
@@ -750,11 +752,61 @@ describe('a provider the application registers after Faultline', () => {
     trace.setGlobalTracerProvider(sending);
     early.startSpan('theirs').end();
     trace.getTracer('app').startSpan('own').end();
-    expect(await on.flush()).toMatchObject({ status: 'delivered', exported: 1 });
-    expect(on.status).toMatchObject({ destinations: [{ servedByApplication: 1, exported: 1 }] });
+    expect(await on.flush()).toMatchObject({ status: 'nothing' });
+    expect(on.status).toMatchObject({ destinations: [{ servedByApplication: 2, exported: 0 }] });
     await sending.shutdown();
 
     expect(sentry.spans.map(({ name }) => name).toSorted()).toEqual(['own', 'theirs']);
+  });
+
+  it.each(['is joined', 'is not joined'])(
+    'has the spans of tracers that were there before it when it %s',
+    async (how) => {
+      const exporter = new InMemorySpanExporter();
+      const { flush, shutdown } = setup({ dsn: sentry.dsn });
+      // As a NodeSDK gives them to its instrumentations, before it registers its provider.
+      const early = trace.getTracer('instrumentation-http');
+      early.startActiveSpan('before', (span) => span.end());
+      const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+      const closed = { getTracer: (name: string) => provider.getTracer(name), shutdown: () => provider.shutdown() };
+      trace.setGlobalTracerProvider(how === 'is joined' ? provider : closed);
+      const request = (name: string): void => {
+        early.startActiveSpan(name, { kind: SpanKind.SERVER }, (span) => {
+          trace.getTracer('app').startSpan(`inside ${name}`).end();
+          span.end();
+        });
+      };
+      request('GET');
+      await flush();
+      await shutdown();
+      request('GET later');
+
+      const names = exporter.getFinishedSpans().map(({ name }) => name);
+      expect(names).toEqual(['inside GET', 'GET', 'inside GET later', 'GET later']);
+      const [inside, outside] = exporter.getFinishedSpans();
+      expect(inside?.parentSpanContext?.spanId).toBe(outside?.spanContext().spanId);
+      expect(outside?.instrumentationScope.name).toBe('instrumentation-http');
+      const sent = sentry.spans.map(({ name }) => name);
+      expect(sent).toEqual(how === 'is joined' ? ['before', 'inside GET', 'GET'] : ['before']);
+    },
+  );
+
+  it('may be one around that of Faultline', async () => {
+    const { flush } = setup({ dsn: sentry.dsn });
+    const early = trace.getTracer('library');
+    const inner = trace.getTracerProvider();
+    const getTracer = (name: string): Tracer => {
+      const tracer = inner.getTracer(name);
+      return { ...tracer, startSpan: (span, ...rest) => tracer.startSpan(`around ${span}`, ...rest) };
+    };
+    trace.disable();
+    trace.setGlobalTracerProvider({ getTracer });
+    early.startSpan('early').end();
+    expect(early.startActiveSpan('active', { kind: SpanKind.CLIENT }, (span) => (span.end(), 42))).toBe(42);
+    expect(early.startActiveSpan('active', {}, ROOT_CONTEXT, (span) => (span.end(), 43))).toBe(43);
+    await flush();
+
+    expect(sentry.spans.map(({ name }) => name)).toEqual(['around early', 'around active', 'around active']);
   });
 
   it('leaves nothing of Faultline in the functions of the API once that is shut down', async () => {

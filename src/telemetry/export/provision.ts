@@ -36,6 +36,7 @@ import { RANDOM_IDS } from './random-ids.ts';
 import { hearRefusedProviders } from './refused-provider.ts';
 import { findRegisteredProvider, joinProvider } from './registered-provider.ts';
 import { createStampProcessor } from './stamp-processor.ts';
+import { yieldTracers } from './yielding-tracers.ts';
 
 /** Where the spans come from, and how to take it back. */
 export interface Provision {
@@ -186,6 +187,7 @@ function registerProvider(options: ProvideOptions): Provision {
       ...processorsFor(undefined),
     ],
   });
+  const yieldTo = yieldTracers(provider);
   if (!trace.setGlobalTracerProvider(provider)) {
     const problem = whyRefused();
     options.report(problem);
@@ -194,7 +196,10 @@ function registerProvider(options: ProvideOptions): Provision {
   const joint = createJoint(options);
   const stopYielding = giveWay<TracerProvider, 'setGlobalTracerProvider'>(trace, 'setGlobalTracerProvider', {
     isOurs: () => findRegisteredProvider() === provider,
-    onTaken: joint.take,
+    onTaken(theirs) {
+      yieldTo(theirs);
+      joint.take(theirs);
+    },
   });
   const stopHearing = hearRefusedProviders(() => {
     if (!joint.isTaken) options.report(REFUSED);
