@@ -88,6 +88,41 @@ describe.runIf(process.platform === 'linux')('a worker thread that is terminated
   });
 });
 
+describe('an application whose file system is instrumented', () => {
+  it('has its own work with files traced, and nothing of what the recorder writes', async () => {
+    const ended = await run(`
+      import { createRequire, syncBuiltinESMExports } from 'node:module';
+      const require = createRequire('DIST/');
+      const { context, trace } = require('@opentelemetry/api');
+      const { isTracingSuppressed } = require('@opentelemetry/core');
+      const fs = require('node:fs');
+      // As @opentelemetry/instrumentation-fs does it.
+      for (const name of ['accessSync', 'mkdirSync', 'openSync', 'readdirSync', 'renameSync', 'rmSync', 'statSync', 'utimesSync']) {
+        const original = fs[name];
+        fs[name] = (...given) => {
+          if (isTracingSuppressed(context.active())) return original(...given);
+          return trace.getTracer('instrumentation-fs').startActiveSpan('fs ' + name, (span) => {
+            try { return original(...given); } finally { span.end(); }
+          });
+        };
+      }
+      syncBuiltinESMExports();
+      const { setupTracing } = await import('DIST/index.js');
+      const { traceAgent, traceTool } = await import('DIST/telemetry/spans.js');
+      const { flush } = setupTracing();
+      await traceAgent({ name: 'helper' }, async () => {
+        fs.statSync('.');
+        await traceTool({ name: 'broken' }, async () => { throw new RangeError('no'); }).catch(() => {});
+      });
+      await flush();
+    `);
+
+    expect(ended).toMatchObject({ code: 0, stderr: '' });
+    expect(sentry.spans.map(({ name }) => name)).toEqual(['fs statSync', 'execute_tool broken', 'agent.invoke helper']);
+    expect(sentry.envelopes).toHaveLength(1);
+  });
+});
+
 describe('a process that is killed in the middle of a run', () => {
   it('has every span sent once by the next start, the interrupted ones as such, with their ids and parents, and every Issue', async () => {
     const killed = await run(KILLED);

@@ -6,6 +6,7 @@ import type { Reporter } from '../../diagnostics.ts';
 import { systemClock, type Clock } from '../../http/clock.ts';
 import { setImmediate } from '../../real-time.ts';
 import { wallClock as systemWallClock } from '../../wall-clock.ts';
+import { untraced } from '../untraced.ts';
 import type { Address } from './address.ts';
 import { makeDirectory } from './directory.ts';
 import { createLossCount, type Losses } from './losses.ts';
@@ -277,63 +278,64 @@ export function createRecorder(setup: RecorderSetup): Recorder {
     return next;
   };
 
-  const beat = (): void => {
+  const beat = untraced((): void => {
     recording.beat();
     keepWithinBounds();
     afterOthers(sweep).catch(() => {});
     stopBeating = clock.after(BEAT_MS, beat);
-  };
+  });
   let stopBeating = clock.after(BEAT_MS, beat);
 
   trouble.attempt(() => makeDirectory(directory));
 
+  // An instrumentation of the file system would make spans of all this, which are recorded, and so on.
   return {
-    started(span) {
+    started: untraced((span) => {
       if (!isClosed) trouble.attempt(() => recording.start(span));
-    },
-    ended(span) {
+    }),
+    ended: untraced((span) => {
       if (isClosed) return undefined;
       const written = trouble.attempt(() => recording.end(span));
       if (written !== undefined) return ticketOf(written.held, written.offset);
       unwritten += 1;
       return undefined;
-    },
-    read(ticket) {
+    }),
+    read: untraced((ticket) => {
       const held = shelf.get(Math.floor(ticket / TICKETS_PER_SEGMENT));
       // What a bound took was counted then.
       if (held === undefined) return undefined;
       const span = trouble.attempt(() => segmentOf(held).read(ticket % TICKETS_PER_SEGMENT));
       if (span === undefined) losses.add('unreadable', 1);
       return span;
-    },
-    strike(destination, tickets) {
+    }),
+    strike: untraced((destination, tickets) => {
       for (const [sequence, offsets] of bySegment(tickets)) {
         const held = shelf.get(sequence);
         if (held === undefined || !held.segment.settle(destination, offsets.length)) continue;
         noteSettled(held, (segment) => segment.strike(destination, offsets));
       }
-    },
-    keepIssue(id, payload) {
+    }),
+    keepIssue: untraced((id, payload) => {
       if (isClosed) return false;
       if (shelf.withIssue(id) !== undefined || recording.addIssue(id, payload)) return true;
       unwritten += 1;
       return false;
-    },
-    readIssue(id) {
+    }),
+    readIssue: untraced((id) => {
       const held = shelf.withIssue(id);
       // What a bound took was counted then.
       if (held === undefined) return undefined;
       const payload = trouble.attempt(() => segmentOf(held).readIssue(id));
       if (payload === undefined) losses.add('unreadable', 1);
       return payload;
-    },
-    strikeIssue(id) {
+    }),
+    strikeIssue: untraced((id) => {
       const held = shelf.withIssue(id);
       if (held === undefined) return;
       held.segment.settleIssue(id);
       noteSettled(held, (segment) => segment.add(['y', id]));
-    },
-    recover: () => afterOthers(take).catch(() => ({ spans: new Map(), issues: [] })),
+    }),
+    recover: untraced(() => afterOthers(take).catch(() => ({ spans: new Map(), issues: [] }))),
     get status() {
       const { lastError } = trouble;
       return {
@@ -348,12 +350,12 @@ export function createRecorder(setup: RecorderSetup): Recorder {
         ...(lastError === undefined ? {} : { lastError }),
       };
     },
-    close() {
+    close: untraced(() => {
       if (isClosed) return;
       isClosed = true;
       stopBeating();
       letGo();
-    },
+    }),
   };
 }
 
