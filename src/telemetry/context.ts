@@ -143,9 +143,14 @@ export function getRunContext(): RunContext | undefined {
 
 /** @internal */
 export function withFrame(context: Context, frame: RunFrame): Context {
-  return frameOf(context) === undefined
+  return frameOf(context) === undefined && isOfTheApi(context)
     ? new RunFrameContext(context, frame, trace.getSpan(context))
     : context.setValue(FRAME_KEY, frame);
+}
+
+/** One of somebody else's class holds more than values, such as the transaction of New Relic, and has to stay one. */
+function isOfTheApi(context: Context): boolean {
+  return '_currentContext' in context;
 }
 
 /** @internal */

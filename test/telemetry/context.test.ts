@@ -1,4 +1,4 @@
-import { createContextKey, ROOT_CONTEXT, trace, type Span } from '@opentelemetry/api';
+import { createContextKey, ROOT_CONTEXT, trace, type Context, type Span } from '@opentelemetry/api';
 import { describe, expect, it } from 'vitest';
 
 import { strictPolicy } from '../../src/telemetry/content/policy.ts';
@@ -31,5 +31,25 @@ describe('a context inside a run', () => {
     expect(frameOf(withFrame(inside, inner))).toBe(inner);
     expect(inside.deleteValue(KEY).getValue(KEY)).toBeUndefined();
     expect([frameOf(inside), trace.getSpan(inside), inside.getValue(KEY)]).toEqual([frame, span, 'set']);
+  });
+});
+
+describe('a context that holds more than values, as that of New Relic', () => {
+  const transactionContext = (transaction: string, values: ReadonlyMap<symbol, unknown> = new Map()): Context => {
+    const theirs = {
+      transaction,
+      getValue: (key: symbol) => values.get(key),
+      setValue: (key: symbol, value: unknown) => transactionContext(transaction, new Map([...values, [key, value]])),
+      deleteValue: () => theirs,
+    };
+    return theirs;
+  };
+
+  it('is one inside of runs as well, and knows what it knows', () => {
+    const inside = withFrame(transactionContext('GET /trip'), frame);
+    const deeper = trace.setSpan(withFrame(inside, frame), spanNamed('1'));
+
+    expect(deeper).toMatchObject({ transaction: 'GET /trip' });
+    expect([frameOf(deeper), trace.getSpan(deeper)]).toEqual([frame, spanNamed('1')]);
   });
 });
