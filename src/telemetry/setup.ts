@@ -216,6 +216,7 @@ function startTracing(config: TelemetryConfig, options: SetupOptions, report: Re
   const isCutOff = provision.problem !== undefined;
   if (provision.problem !== undefined && config.dsn === undefined) {
     recorder?.close();
+    provision.withdraw();
     return tracingThatIsOff(provision.problem.message);
   }
   const issues =

@@ -9,6 +9,7 @@ import { FAKE_PUBLIC_KEY, startFakeSentry, type FakeSentry } from '../../src/tes
 import { closedPort } from '../support/loopback.ts';
 import { ONLY_SHORT_WAITS, SHORT_WAITS_MODULE } from '../support/only-short-waits.ts';
 import { runScript } from '../support/run-script.ts';
+import { receivedEvents } from './issues/sending.ts';
 
 /** A program with an answer of its own on both outputs and an exit code of its own. */
 const PROGRAM = `
@@ -216,6 +217,45 @@ describe('a backend in trouble leaves the program as it is, and is said in one l
     expect(lineOf(ended.stderr)).toMatch(
       /^faultline: 2 spans were not delivered: 127\.0\.0\.1:\d+ broke the connection off \(\w+\)\n$/,
     );
+  });
+});
+
+describe('beside an agent that takes the place of the OpenTelemetry SDK, as dd-trace does when it is told to', () => {
+  /** Replaces the provider in its module, before anything else loads that. */
+  const REPLACING = `
+    import { createRequire } from 'node:module';
+    const require = createRequire('DIST/');
+    const { join } = require('node:path');
+    const sdk = require(join(require.resolve('@opentelemetry/sdk-trace'), '../TracerProvider.js'));
+    const { trace } = require('@opentelemetry/api');
+    sdk.TracerProvider = class {
+      getTracer = () => ({ startSpan: () => trace.wrapSpanContext({ traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), traceFlags: 1 }) });
+      shutdown() {}
+    };
+    const { setupTracing } = await import('DIST/index.js');
+    const { traceAgent, traceTool } = await import('DIST/telemetry/spans.js');
+    const { status } = setupTracing();
+    await traceAgent({ name: 'helper' }, async () => {
+      await traceTool({ name: 'broken' }, async () => { throw new RangeError('no'); }).catch(() => {});
+    });
+    console.log(JSON.stringify({ state: status.state, reason: status.reason }));
+  `;
+
+  it('says which of the two has to be loaded first, and sends the Issues', async () => {
+    const ended = await runScript(REPLACING, { env: { SENTRY_DSN: sentry.dsn } });
+
+    expect(ended.stderr).toMatch(/^faultline: another agent has put [^\n]*load faultline\/register before it[^\n]*\n$/);
+    const reason: unknown = expect.stringContaining('dd-trace');
+    expect([ended.code, JSON.parse(ended.stdout)]).toEqual([0, { state: 'on', reason }]);
+    expect(sentry.spans).toEqual([]);
+    expect(receivedEvents(sentry)).toMatchObject([{ tags: { agent: 'helper', tool: 'broken' } }]);
+  });
+
+  it('is off where there is no DSN for Issues', async () => {
+    const ended = await runScript(REPLACING, { env: { OTEL_EXPORTER_OTLP_ENDPOINT: sentry.origin } });
+
+    expect(JSON.parse(ended.stdout)).toMatchObject({ state: 'off', reason: expect.stringContaining('dd-trace') });
+    expect(sentry.requests).toEqual([]);
   });
 });
 

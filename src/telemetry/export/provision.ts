@@ -34,7 +34,7 @@ import { createCountingSampler } from './counting-sampler.ts';
 import { giveWay, holdPlace, registeredGlobal, type Withdraw } from './global-place.ts';
 import { RANDOM_IDS } from './random-ids.ts';
 import { hearRefusedProviders } from './refused-provider.ts';
-import { findRegisteredProvider, joinProvider } from './registered-provider.ts';
+import { findRegisteredProvider, joinProvider, takesProcessors } from './registered-provider.ts';
 import { createStampProcessor } from './stamp-processor.ts';
 import { yieldTracers } from './yielding-tracers.ts';
 
@@ -82,6 +82,14 @@ const OLDER_MINOR: Problem = {
     'two versions of @opentelemetry/api are in this process, and the tracer provider was registered through the one ' +
     'of an older minor version, so it cannot be joined and no spans are sent: install a single one (npm ls ' +
     '@opentelemetry/api shows where they come from)',
+};
+
+const REPLACED: Problem = {
+  key: 'replaced',
+  message:
+    'another agent has put its own tracer provider in the place of the one of the OpenTelemetry SDK, as dd-trace does with ' +
+    'DD_TRACE_OTEL_ENABLED=true, so no spans are sent: load faultline/register before it (node --import faultline/register ' +
+    '--import dd-trace/initialize.mjs), or leave that out',
 };
 
 const REFUSED: Problem = {
@@ -187,6 +195,12 @@ function registerProvider(options: ProvideOptions): Provision {
       ...processorsFor(undefined),
     ],
   });
+  if (!takesProcessors(provider)) {
+    options.report(REPLACED);
+    // Issues say which run they are of.
+    const withdrawContext = registerContextManager();
+    return { ...withoutSpans(REPLACED), withdraw: () => withdrawContext(false) };
+  }
   const yieldTo = yieldTracers(provider);
   if (!trace.setGlobalTracerProvider(provider)) {
     const problem = whyRefused();

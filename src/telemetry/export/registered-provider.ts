@@ -23,7 +23,7 @@ export function findRegisteredProvider(): TracerProvider | undefined {
  * shape is checked before it is touched.
  */
 export function joinProvider(provider: TracerProvider, processors: readonly SpanProcessor[]): (() => void) | undefined {
-  if (!isOpen(provider)) return undefined;
+  if (!takesProcessors(provider)) return undefined;
   const list = provider._activeSpanProcessor._spanProcessors;
   list.push(...processors);
   return () => {
@@ -34,14 +34,15 @@ export function joinProvider(provider: TracerProvider, processors: readonly Span
   };
 }
 
-function isOpen(provider: object): provider is OpenProvider {
+/** Whether a provider is one of the OpenTelemetry SDK 2.x or 3.x. */
+export function takesProcessors(provider: object): provider is OpenProvider {
   const { _activeSpanProcessor: multi } = provider as { _activeSpanProcessor?: { _spanProcessors?: unknown } };
   return Array.isArray(multi?._spanProcessors);
 }
 
 /** Where the official OTLP/HTTP exporters of a provider send, as far as they can be seen. */
 export function exporterUrls(provider: TracerProvider): readonly string[] {
-  if (!isOpen(provider)) return [];
+  if (!takesProcessors(provider)) return [];
   return provider._activeSpanProcessor._spanProcessors.flatMap((processor) => {
     const url = EXPORTER_URL.reduce<unknown>(
       (value, key) => (value as Record<string, unknown> | undefined)?.[key],
