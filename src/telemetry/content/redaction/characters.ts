@@ -44,6 +44,9 @@ export const BLOCK_BEGIN = 524_288;
 /** What a URL has in place of a sign that means something there. */
 export const PERCENT_SIGN = 1_048_576;
 
+/** What begins a private key, and the names of the schemes that are recognised anywhere: `Bearer`, `Basic`. */
+export const KEY_BEGIN = 2_097_152;
+
 export const LETTER_OR_DIGIT: number = LOWER | UPPER | DIGIT;
 /** What words are made of here: names, numbers and most secrets are one word. */
 export const WORD: number = LETTER_OR_DIGIT | DASH | UNDERSCORE;
@@ -76,6 +79,7 @@ function createTypes(): Int32Array {
   add('btakndgsBTAKNDGS', SCHEME_LETTER);
   add('|>\\\r\n', BLOCK_BEGIN);
   add('%', PERCENT_SIGN);
+  add('-bB', KEY_BEGIN);
   return types;
 }
 

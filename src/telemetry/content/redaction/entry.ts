@@ -3,6 +3,7 @@ import { BASE64_SIGN, DOT, endOf, LETTER_OR_DIGIT, typeAt, WORD } from './charac
 import type { Finding } from './finding.ts';
 import { findFormPart } from './form-part.ts';
 import type { Runs } from './runs.ts';
+import { remembering } from '../remembering.ts';
 import { endsLikeSecret, secretKindOf, type SecretKind } from './secret-names.ts';
 
 /** Farthest a value stands behind its name, in UTF-16 units. */
@@ -40,6 +41,9 @@ const ROLES: ReadonlyMap<string, 'part' | 'name' | 'value' | 'text' | 'field' | 
   ['element', 'field'],
   ['default', 'default'],
 ]);
+
+/** A JSON text has few names, and has them often. */
+const roleOf = remembering((word) => ROLES.get(word.toLowerCase()));
 
 /** Their lengths with their first and their last letter. */
 const marks = new Uint8Array(2 ** 14);
@@ -111,7 +115,7 @@ export function createEntryFinder(text: string, runs: Runs): EntryFinder {
 
   return {
     at(sign, wordStart, wordEnd) {
-      switch (ROLES.get(text.slice(wordStart, wordEnd).toLowerCase())) {
+      switch (roleOf(text.slice(wordStart, wordEnd))) {
         case 'part':
           return findPart(sign, wordStart, wordEnd);
         case 'name':

@@ -38,18 +38,16 @@ const MIN_LETTERS = 16;
 export function decodeEscapes(text: string): Decoded | undefined {
   // Most texts have none of these signs, which is found out many times faster than what follows.
   if (!['%', '\\u00', '&', '\u001b'].some((sign) => text.includes(sign))) return undefined;
-  return hidesAnything(text) ? decode(text) : undefined;
+  for (let at = 0; at < text.length; at += 1) {
+    if ((typeOf(text.charCodeAt(at)) & ESCAPE) !== 0 && hidesAt(text, at)) return decode(text);
+  }
+  return undefined;
 }
 
-function hidesAnything(text: string): boolean {
-  for (let at = 0; at < text.length; at += 1) {
-    if ((typeOf(text.charCodeAt(at)) & ESCAPE) === 0) continue;
-    const end = endOfEscape(text, at);
-    if (end === 0) continue;
-    if (canHide(text, at, end)) return true;
-    at = end - 1;
-  }
-  return false;
+/** Whether anything can hide behind the escape that begins at one of the signs of escapes, if one does. */
+export function hidesAt(text: string, at: number): boolean {
+  const end = endOfEscape(text, at);
+  return end !== 0 && canHide(text, at, end);
 }
 
 /** Words end at an escaped space, comma or ampersand as they do at the sign itself; only numbers go on behind a space. */

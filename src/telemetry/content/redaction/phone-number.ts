@@ -112,9 +112,8 @@ export function isNumberSign(code: number): boolean {
 
 function nationalAt(text: string, start: number, floor: number): RegExpExecArray | null {
   if (start === floor || !isBehindWord(text, start)) return null;
-  const match = matchAt(NATIONAL, text, start);
-  if (match === null) return null;
-  return WORD_BEFORE.test(text.slice(Math.max(floor, start - MAX_BEFORE), start)) ? match : null;
+  if (!WORD_BEFORE.test(text.slice(Math.max(floor, start - MAX_BEFORE), start))) return null;
+  return matchAt(NATIONAL, text, start);
 }
 
 /** Whether a text is nothing but a telephone number, going by the name it stands under. */

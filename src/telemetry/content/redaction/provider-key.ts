@@ -121,9 +121,13 @@ function judgeWebToken(text: string, start: number): Judgement | undefined {
   return end === undefined ? undefined : { end, kind: 'jwt' };
 }
 
+/** Shortest of these words: the first part of a token of Discord. */
+const SHORTEST_WHOLE = 24;
+
 /** Forms without a prefix, which are known by the length of the word and by what stands where in it. */
 function judgeWhole(text: string, start: number, end: number): Judgement | undefined {
   const length = end - start;
+  if (length < SHORTEST_WHOLE) return undefined;
   // Azure's keys carry a signature of the service that issued them.
   if (length === 84 && text.startsWith('JQQJ99', start + 52)) return { end, kind: 'azure_key' };
   if (length === 50 && text[start + 32] === '-') {

@@ -4,9 +4,11 @@ import { findOptionValue } from './named-option.ts';
 import { findStated } from './stated.ts';
 import {
   ADDRESS_END,
+  DASH,
   DIGIT,
   ESCAPE,
   isWordStart,
+  KEY_BEGIN,
   NUMBER_SIGN,
   QUOTE,
   STAR,
@@ -27,7 +29,6 @@ import {
   FULL_STOP,
   GREATER,
   HYPHEN,
-  LETTER_B,
   LETTER_N_TILDE,
   PLUS,
   QUESTION_MARK,
@@ -39,7 +40,7 @@ import {
 import { findLogin, findOption, LOGIN } from './command.ts';
 import { findEmail } from './email.ts';
 import { createEntryFinder, mayBelongToEntry, type EntryFinder } from './entry.ts';
-import { decodeEscapes } from './escapes.ts';
+import { decodeEscapes, hidesAt } from './escapes.ts';
 import { matchAt, type Finding } from './finding.ts';
 import { endOfGroups, ipAddressAt, LONGEST_SIX } from './ip-address.ts';
 import { paymentCardAt } from './payment-card.ts';
@@ -89,8 +90,9 @@ interface Scan {
   row: number;
   /** Where the last hexadecimal digits and colons end. */
   groupsEnd: number;
-  /** Kinds of the characters between words and signs, together; known at the end. */
-  signs: number;
+  /** Whether signs that escapes begin with stand between words, and whether anything can hide behind them; known at the end. */
+  hasEscapes: boolean;
+  hides: boolean;
 }
 
 /** More numbers than these in a row are those of a table: no card or telephone has as many groups. */
@@ -113,7 +115,8 @@ function createScan(text: string, rules: ScanRules): Scan {
     numberEnd: 0,
     row: 0,
     groupsEnd: 0,
-    signs: 0,
+    hasEscapes: false,
+    hides: false,
   };
 }
 
@@ -128,7 +131,9 @@ export function redactText(text: string, rules: ScanRules, placeholder: Placehol
   if (text.length < SHORTEST) return text;
   const scan = createScan(text, rules);
   const redacted = redactWritten(scan, text, placeholder, (position) => position);
-  const decoded = (scan.signs & ESCAPE) === 0 ? undefined : decodeEscapes(redacted);
+  // Where nothing was replaced, what can hide was found out on the way.
+  const mayHide = scan.floor === 0 ? scan.hides : scan.hasEscapes;
+  const decoded = mayHide ? decodeEscapes(redacted) : undefined;
   if (decoded === undefined) return redacted;
   return redactWritten(createScan(decoded.text, rules), redacted, placeholder, decoded.originOf);
 }
@@ -152,11 +157,10 @@ function redactWritten(
   let output = '';
   let copied = 0;
   let position = 0;
-  let signs = 0;
   while (position < length) {
     const type = typeOf(text.charCodeAt(position));
     if ((type & (WORD | TRIGGER)) === 0) {
-      signs |= type;
+      if ((type & ESCAPE) !== 0) seeEscape(scan, position);
       position += 1;
       continue;
     }
@@ -167,7 +171,7 @@ function redactWritten(
     } else {
       let behind = 0;
       while (next < length && ((behind = typeOf(text.charCodeAt(next))) & WORD) !== 0) next += 1;
-      found = findInWord(scan, position, next, next === length ? 0 : behind);
+      found = findInWord(scan, position, next, type, next === length ? 0 : behind);
     }
     if (found === undefined || found.start < scan.floor) {
       position = next;
@@ -179,43 +183,46 @@ function redactWritten(
       position = Math.max(end, position + 1);
     }
   }
-  scan.signs = signs;
   return copied === 0 ? written : output + written.slice(copied);
 }
 
-/** @param behind kinds of the character behind the word */
-function findInWord(scan: Scan, position: number, end: number, behind: number): Finding | undefined {
+function seeEscape(scan: Scan, position: number): void {
+  scan.hasEscapes = true;
+  scan.hides ||= hidesAt(scan.text, position);
+}
+
+/**
+ * @param type kinds of the character at the position
+ * @param behind kinds of the character behind the word
+ */
+function findInWord(scan: Scan, position: number, end: number, type: number, behind: number): Finding | undefined {
   const { text } = scan;
   const start = startOfWord(text, position);
+  const first = start === position ? type : typeAt(text, start);
   const { wordStart, wordEnd } = scan;
   scan.wordStart = start;
   scan.wordEnd = end;
   const length = end - start;
-  const mayBeKey = length >= MIN_KEY || (behind & STAR) !== 0 || (length >= SHORTEST_SCHEME && beginsAny(text, start));
+  const mayBeKey =
+    length >= MIN_KEY || (behind & STAR) !== 0 || (length >= SHORTEST_SCHEME && (first & KEY_BEGIN) !== 0);
   if (mayBeKey && scan.rules.secrets) {
     const found = findKey(scan, start, end);
     if (found !== undefined) return found;
   }
-  if (length > 1 && text.charCodeAt(start) === HYPHEN && (typeAt(text, start + 1) & DIGIT) === 0) {
+  if (length > 1 && (first & DASH) !== 0 && (typeAt(text, start + 1) & DIGIT) === 0) {
     const found = findInCommand(scan, start, end);
     if (found !== undefined) return found;
   }
-  if (scan.rules.keys && (length === 2 || length >= MIN_KEY || isTextOfSql(text, wordEnd))) {
+  if (scan.rules.keys && (length === 2 || length >= MIN_KEY || isTextOfSql(text, wordEnd, position))) {
     const found = findStated(text, scan.runs, wordStart, wordEnd, start, end);
     if (found !== undefined) return found;
   }
-  return length > 0 && isDigit(text.charCodeAt(start)) ? findNumber(scan, start, end) : undefined;
+  return length > 0 && (first & DIGIT) !== 0 ? findNumber(scan, start, end) : undefined;
 }
 
-/** Whether a text as SQL writes it begins behind a word, which may be a password of any length. */
-function isTextOfSql(text: string, wordEnd: number): boolean {
-  return text.charCodeAt(wordEnd) === SPACE && text.charCodeAt(wordEnd + 1) === APOSTROPHE;
-}
-
-/** Whether a word too short for a key may be the name of a scheme, or the beginning of a private key. */
-function beginsAny(text: string, start: number): boolean {
-  const code = text.charCodeAt(start);
-  return code === HYPHEN || (code | 32) === LETTER_B;
+/** Whether a text as SQL writes it begins between two words, which may be a password of any length. */
+function isTextOfSql(text: string, wordEnd: number, next: number): boolean {
+  return next !== wordEnd + 1 && text.charCodeAt(wordEnd) === SPACE && text.charCodeAt(wordEnd + 1) === APOSTROPHE;
 }
 
 /** What follows an option whose name says that it is a secret, or one of a program that takes a password there. */
