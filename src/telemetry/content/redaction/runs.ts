@@ -1,5 +1,5 @@
 import { BASE64_SIGN, DOT, endOf, SEPARATOR, STAR, startOf, typeAt, typeOf, VALUE_END, WORD } from './characters.ts';
-import { COLON, DOLLAR, HASH, TILDE } from './codes.ts';
+import { CAPITAL_O, COLON, DOLLAR, HASH, LETTER_O, LETTER_R, SIX, TILDE } from './codes.ts';
 import { matchAt } from './finding.ts';
 
 /** The same walk is not taken twice: its end holds as long as what is asked for lies in it. */
@@ -21,6 +21,8 @@ export class Runs {
   #lines: Walked | undefined;
   #credentials: Walked | undefined;
   #partedCredentials: Walked | undefined;
+  /** By where its groups of four characters begin. */
+  readonly #base64: (Walked | undefined)[] = [];
   /** By alphabet. */
   #keys: Map<number, Walked> | undefined;
 
@@ -44,6 +46,16 @@ export class Runs {
   endOfCredentials(start: number, inParts: boolean): number {
     const walked = inParts ? (this.#partedCredentials ??= unwalked()) : (this.#credentials ??= unwalked());
     return holds(walked, start) ? walked.end : walk(walked, start, walkCredentials(this.#text, start, inParts));
+  }
+
+  /** Whether a stretch of base64 says a colon. */
+  holdsColon(start: number, end: number): boolean {
+    const walked = (this.#base64[start % 4] ??= unwalked());
+    const isKnown = holds(walked, start);
+    let at = isKnown ? walked.end : start;
+    while (at + 4 <= end && !saysColon(this.#text, at, end)) at += 4;
+    walk(walked, isKnown ? walked.from : start, at);
+    return at < end && saysColon(this.#text, at, end);
   }
 
   /** The end of what can be a key in an alphabet, without the dots and stars of the sentence around it. */
@@ -94,6 +106,16 @@ function walkCredentials(text: string, start: number, inParts: boolean): number 
     if (!inParts || code !== COLON || (typeAt(text, end + 1) & CREDENTIALS) === 0) break;
   }
   return end;
+}
+
+/** Whether up to four characters of base64 say a colon, which has another form at each place among three bytes. */
+function saysColon(text: string, start: number, end: number): boolean {
+  if (start + 1 >= end) return false;
+  if (text.charCodeAt(start) === CAPITAL_O && /[g-v]/.test(text[start + 1]!)) return true;
+  if (start + 2 >= end) return false;
+  const third = text.charCodeAt(start + 2);
+  if (third >= LETTER_O && third <= LETTER_R && 'DTjz'.includes(text[start + 1]!)) return true;
+  return start + 3 < end && text.charCodeAt(start + 3) === SIX && 'AEIMQUYcgkosw048'.includes(text[start + 2]!);
 }
 
 const ENDS_OF_LINE = /["'\n\r\\`]/g;

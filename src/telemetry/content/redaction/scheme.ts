@@ -1,5 +1,5 @@
 import { DOT, SCHEME_LETTER, startOf, typeAt } from './characters.ts';
-import { CAPITAL_O, codeAt, DOLLAR, LETTER_B, LETTER_O, LETTER_R, SIX } from './codes.ts';
+import { codeAt, DOLLAR, LETTER_B } from './codes.ts';
 import { matchAt, type Finding } from './finding.ts';
 import { isSecretValue } from './named-value.ts';
 import { isFiller, looksRandom } from './randomness.ts';
@@ -27,7 +27,7 @@ export function findSchemed(text: string, runs: Runs, start: number): Finding | 
   // The names of schemes may follow each other with a plus between them, and all the rest be the credentials of each.
   const read = Math.min(found.end, found.start + MAX_READ);
   const isBearer = scheme.kind === 'bearer_token';
-  if (!isBearer && !holdsColon(text, found.start, read)) return undefined;
+  if (!isBearer && !runs.holdsColon(found.start, read)) return undefined;
   const credentials = text.slice(found.start, read);
   const isOne = isBearer
     ? credentials.length >= LONGER_THAN_WORDS || looksRandom(credentials)
@@ -71,16 +71,4 @@ function credentialsBehind(text: string, scheme: Scheme, runs: Runs, inParts: bo
   // A dot at the end ends the sentence.
   const end = startOf(text, runs.endOfCredentials(start, inParts), DOT, start);
   return end > start ? { start, end, kind } : undefined;
-}
-
-/** Whether a stretch of base64 says a colon, which has another form at each place among three bytes. */
-function holdsColon(text: string, start: number, end: number): boolean {
-  for (let at = start; at + 1 < end; at += 4) {
-    if (text.charCodeAt(at) === CAPITAL_O && /[g-v]/.test(text[at + 1]!)) return true;
-    if (at + 2 === end) break;
-    const third = text.charCodeAt(at + 2);
-    if (third >= LETTER_O && third <= LETTER_R && 'DTjz'.includes(text[at + 1]!)) return true;
-    if (at + 3 < end && text.charCodeAt(at + 3) === SIX && 'AEIMQUYcgkosw048'.includes(text[at + 2]!)) return true;
-  }
-  return false;
 }
