@@ -588,11 +588,28 @@ describe('a redacted value', () => {
     });
   });
 
-  it('takes time linear in how many names of members become the same', () => {
+  it('has all members also where one is called what another one is called from now on', () => {
+    const own = createRedactor({ redact: (text) => text.replaceAll('gold', 'metal') });
+    expect(own.value({ gold: 1, metal: 2, 'ada@mail.org': 3, 'bo@mail.org': 4, '[redacted:email] (4)': 5 })).toEqual({
+      metal: 1,
+      'metal (2)': 2,
+      '[redacted:email]': 3,
+      '[redacted:email] (4)': 4,
+      '[redacted:email] (4) (5)': 5,
+    });
+  });
+
+  it.each([
+    ['become the same', 'seat'],
+    ['become what others are called', '[redacted:email]'],
+  ])('takes time linear in how many names of members %s', (_, other) => {
     // With a function of the application no name is remembered.
     const own = createRedactor({ redact: (text) => text });
-    const seats = ({ length }: string): unknown =>
-      own.value(Object.fromEntries(Array.from({ length }, (_, id) => [`ada${id}@mail.org`, id])));
+    const seats = ({ length }: string): unknown => {
+      const ids = Array.from({ length }, (_, id) => id);
+      const names = [...ids.map((id) => `${other} (${length + id})`), ...ids.map((id) => `ada${id}@mail.org`)];
+      return own.value(Object.fromEntries(names.map((name) => [name, 1])));
+    };
     expect(costOfLength('x', 2_048, seats)).toBeLessThan(8);
   });
 

@@ -192,7 +192,7 @@ class RedactedCopy {
           inherited)
         : undefined;
       const copy = this.#copyMember(object, key, { key, kind }, depth);
-      if (copy !== undefined) setMember(copies, this.#copyKey(key, index, copies), copy);
+      if (copy !== undefined) setMember(copies, this.#copyKey(keys, index, copies), copy);
     }
     return copies;
   }
@@ -212,13 +212,15 @@ class RedactedCopy {
   }
 
   /** Objects are also indexed by e-mail addresses and by keys: where one has the same name already, it gets a number. */
-  #copyKey(key: string, index: number, copies: Readonly<Record<string, JsonValue>>): string {
+  #copyKey(keys: readonly string[], index: number, copies: Readonly<Record<string, JsonValue>>): string {
+    const key = keys[index]!;
     this.#text += key.length;
     const copy = this.#redactor.name(key);
-    if (copy === key || !Object.hasOwn(copies, copy)) return copy;
+    if (!Object.hasOwn(copies, copy)) return copy;
     // Which member it is: to count those of the same name would be to look at each of them again.
     let number = index + 1;
-    while (Object.hasOwn(copies, `${copy} (${number})`)) number += 1;
+    // In steps that keep to numbers of its own, or names somebody chose for it would be looked at by each member.
+    while (Object.hasOwn(copies, `${copy} (${number})`)) number += keys.length;
     return `${copy} (${number})`;
   }
 
