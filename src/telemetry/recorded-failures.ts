@@ -63,7 +63,8 @@ class Occurrences {
 
   /** Adds an occurrence as the newest one, also when it is there. */
   add(thrown: unknown, occurrence: Occurrence): void {
-    const all = [...this.of(thrown), occurrence].slice(-MAX_OCCURRENCES);
+    const others = this.of(thrown).filter((other) => other !== occurrence);
+    const all = [...others, occurrence].slice(-MAX_OCCURRENCES);
     if (isObject(thrown)) {
       this.#ofObjects.set(thrown, all);
       return;

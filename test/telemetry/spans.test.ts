@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-import { trace, TraceFlags, type SpanContext } from '@opentelemetry/api';
+import { context, ROOT_CONTEXT, trace, TraceFlags, type SpanContext } from '@opentelemetry/api';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { ReceivedSpan } from '../../src/receiver/received-span.ts';
@@ -505,6 +505,27 @@ describe('a failure', () => {
       expect(span(`agent.invoke ${name}`).attributes).not.toHaveProperty('faultline.failure.point');
       expect(exceptions(span(`agent.invoke ${name}`))).toEqual([]);
     }
+  });
+
+  it('with an error object that others fail with at the same time is recorded once, also where it leaves its run', () => {
+    const constant = new WeatherError('no connection');
+    const request = (others: number): void => {
+      traceTool({ name: 'answer' }, () => {
+        try {
+          traceAgent({ name: 'helper' }, () =>
+            traceTool({ name: 'get_weather' }, () => {
+              throw constant;
+            }),
+          );
+        } finally {
+          if (others > 0) context.with(ROOT_CONTEXT, () => request(others - 1));
+        }
+      });
+    };
+    expect(() => request(39)).toThrow(constant);
+    const answers = telemetry.spans.filter(({ name }) => name === 'execute_tool answer');
+    expect(answers).toHaveLength(40);
+    expect(answers.flatMap(exceptions)).toEqual([]);
   });
 
   it('has the class name of the error and the chain of its causes, not its code', () => {
