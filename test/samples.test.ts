@@ -1,12 +1,10 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 
 import manifest from '../package.json' with { type: 'json' };
+import { compile } from './support/compile.ts';
 
 const PACKAGE = join(import.meta.dirname, '..');
 
@@ -140,35 +138,13 @@ async function samples(): Promise<readonly { readonly file: string; readonly sou
 test('every sample of the documentation compiles as a strict application has it', async () => {
   const all = await samples();
   expect(all.length).toBeGreaterThan(40);
-  const directory = await mkdtemp(join(tmpdir(), 'faultline-samples-'));
-  onTestFinished(() => rm(directory, { recursive: true }));
   const paths = Object.entries(manifest.exports).flatMap(([entry, target]) =>
     typeof target === 'string' ? [] : [[entry.replace('.', 'faultline'), [join(PACKAGE, target.types)]] as const],
   );
-  const project = {
-    compilerOptions: {
-      module: 'nodenext',
-      target: 'es2022',
-      strict: true,
-      noEmit: true,
-      skipLibCheck: true,
-      types: ['node'],
-      paths: Object.fromEntries(paths),
-    },
-    include: ['*'],
+  const files = {
+    'surroundings.d.ts': SURROUNDINGS,
+    'packages.d.ts': PACKAGES,
+    ...Object.fromEntries(all.map(({ file, source }) => [file, source])),
   };
-  await Promise.all([
-    symlink(join(PACKAGE, 'node_modules'), join(directory, 'node_modules')),
-    writeFile(join(directory, 'tsconfig.json'), JSON.stringify(project)),
-    writeFile(join(directory, 'surroundings.d.ts'), SURROUNDINGS),
-    writeFile(join(directory, 'packages.d.ts'), PACKAGES),
-    ...all.map(({ file, source }) => writeFile(join(directory, file), source)),
-  ]);
-  const compiler = join(PACKAGE, 'node_modules/typescript/bin/tsc');
-  const said = await promisify(execFile)(process.execPath, [compiler, '-p', directory]).then(
-    ({ stdout }) => stdout,
-    // The message is that of a compiler that did not come to say anything.
-    ({ stdout, message }: Error & { stdout: string }) => stdout || message,
-  );
-  expect(said).toBe('');
+  expect(await compile(files, { skipLibCheck: true, paths: Object.fromEntries(paths) })).toBe('');
 });
