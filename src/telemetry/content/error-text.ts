@@ -37,10 +37,9 @@ export interface ThrownValue {
  */
 export function errorText(thrown: ThrownValue, policy: ContentPolicy): string {
   if (!isTrusted(thrown.type, policy.errorMessages)) return withoutMessage(thrown, policy);
-  if (!policy.capturesAll && (quotesRequest(thrown) || ownText(thrown.error) !== undefined)) {
-    return withoutMessage(thrown, policy);
-  }
   const { type, message, content } = thrown;
+  const speaksForItself = ownText(thrown.error) !== undefined && (!policy.capturesAll || message === '');
+  if (speaksForItself || (!policy.capturesAll && quotesRequest(thrown))) return withoutMessage(thrown, policy);
   const safe = genericText(type, message) ?? safeText(message, policy.redactor);
   return content === undefined ? safe : withholdContent(safe, content());
 }

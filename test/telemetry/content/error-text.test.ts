@@ -398,6 +398,16 @@ describe('what is sent of an error when messages may leave', () => {
     expect(said(refused())).toBe('Bad Request');
   });
 
+  it('is what an error says of itself where it has no message, also once all content is recorded', () => {
+    class BookingError extends Error {
+      get [Symbol.for('faultline.safe_message')](): string {
+        return 'the booking service answered 503';
+      }
+    }
+    const sent = ['no seat for Ada', ''].map((message) => said(new BookingError(message), { captureContent: true }));
+    expect(sent).toEqual(['no seat for Ada', 'the booking service answered 503']);
+  });
+
   it('is the message once all content is recorded, unless the application wants it otherwise', () => {
     const refused = (): Error => named('AI_APICallError', 'no such thing', { statusCode: 400 });
     expect(said(refused(), { captureContent: true })).toBe('no such thing');
