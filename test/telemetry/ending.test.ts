@@ -57,6 +57,33 @@ describe('a process that ends in the middle of a run has its spans delivered', (
   });
 });
 
+describe('a process whose file system is instrumented', () => {
+  it.each([
+    ['by process.exit()', 'process.exit(7);', { code: 7, signal: null }],
+    ['by SIGTERM', "process.kill(process.pid, 'SIGTERM');", { code: null, signal: 'SIGTERM' }],
+  ])('ends %s without a span of what its end does with files', async (_, end, outcome) => {
+    const instrumented = `
+      import { createRequire } from 'node:module';
+      const require = createRequire('DIST/');
+      const { context, trace } = require('@opentelemetry/api');
+      const { isTracingSuppressed } = require('@opentelemetry/core');
+      const { realpathSync } = require('node:fs');
+      // As @opentelemetry/instrumentation-fs does it.
+      const original = realpathSync.native;
+      realpathSync.native = (...given) => {
+        if (isTracingSuppressed(context.active())) return original(...given);
+        return trace.getTracer('instrumentation-fs').startActiveSpan('fs realpathSync', (span) => {
+          try { return original(...given); } finally { span.end(); }
+        });
+      };
+      ${program(end)}
+    `;
+    const ended = await runScript(instrumented, { env: { SENTRY_DSN: sentry.dsn } });
+    expect(ended).toMatchObject({ ...outcome, stderr: '' });
+    expect(names()).toEqual(BOTH);
+  });
+});
+
 describe('a process whose own tracer provider sends to the same place', () => {
   it('has the run delivered that is not over when it ends, which that provider never sends, and nothing twice', async () => {
     const ended = await runScript(
