@@ -39,7 +39,7 @@ import {
 import { checkIssueOptions, type IssueOptions } from './issues/options.ts';
 import { createIssuePipeline, type IssuePipeline } from './issues/pipeline.ts';
 import type { IssueStatus } from './issues/sender.ts';
-import { exporterUrls } from './export/registered-provider.ts';
+import { exporterUrls, findRegisteredProvider } from './export/registered-provider.ts';
 import { guard } from './guard.ts';
 import { observeDelivery } from './metrics.ts';
 import { OPERATIONS, SEMCONV_AGENT_SPAN_NAME } from './semconv.ts';
@@ -160,7 +160,12 @@ function setUp(options: SetupOptions): Tracing {
   checkCaptureUncaught(options.captureUncaught);
   checkIssueOptions(options);
   checkSdkObjects(options);
-  const config = resolveConfig(options, options.env ?? process.env, report);
+  const isProvided = options.register === false || findRegisteredProvider() !== undefined;
+  const config = resolveConfig(
+    options,
+    options.env ?? process.env,
+    isProvided ? withoutThoseOfProvider(report) : report,
+  );
   const tracing =
     config.destinations.length === 0 && config.dsn === undefined
       ? tracingThatIsOff(config.offReason ?? 'no destination is configured')
@@ -168,6 +173,15 @@ function setUp(options: SetupOptions): Tracing {
   current.setUp = { tracing, report };
   return tracing;
 }
+
+/** Beside a provider of the application, which obeys these and may know what ours does not, as `OTEL_PROPAGATORS=xray`. */
+function withoutThoseOfProvider(report: Reporter): Reporter {
+  return (problem) => {
+    if (!OBEYED_BY_PROVIDER.has(problem.key)) report(problem);
+  };
+}
+
+const OBEYED_BY_PROVIDER = new Set(['OTEL_PROPAGATORS', 'OTEL_TRACES_SAMPLER', 'OTEL_TRACES_SAMPLER_ARG']);
 
 /** A text such as `'false'` of a variable would not do what it says. */
 function checkCaptureUncaught(value: unknown): void {

@@ -356,6 +356,18 @@ describe('setupTracing', () => {
     expect(sentry.spans).toHaveLength(5);
   });
 
+  it.each(['is joined', 'gets the span processor', 'is missing'])(
+    'leaves propagators and samplers it does not know to a provider of the application: where it %s',
+    (how) => {
+      if (how === 'is joined') new NodeTracerProvider().register();
+      const env = { OTEL_PROPAGATORS: 'xray', OTEL_TRACES_SAMPLER: 'xray', OTEL_TRACES_SAMPLER_ARG: 'endpoint=a' };
+      setup({ dsn: sentry.dsn, env, register: how !== 'gets the span processor' });
+      expect(lines.map((line) => line.split(' ', 1)[0])).toEqual(
+        how === 'is missing' ? ['OTEL_TRACES_SAMPLER', 'OTEL_PROPAGATORS'] : [],
+      );
+    },
+  );
+
   it('hands out a processor for a provider the application builds itself', async () => {
     const { spanProcessor, flush } = setup({ dsn: sentry.dsn, register: false });
     context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
