@@ -1,5 +1,6 @@
 import {
   context,
+  createContextKey,
   diag,
   propagation,
   ROOT_CONTEXT,
@@ -11,6 +12,7 @@ import {
   type Span,
   type TextMapPropagator,
   type Tracer,
+  type TracerProvider,
   type TraceState,
 } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
@@ -807,18 +809,48 @@ describe('a provider the application registers after Faultline', () => {
     const { flush } = setup({ dsn: sentry.dsn });
     const early = trace.getTracer('library');
     const inner = trace.getTracerProvider();
-    const getTracer = (name: string): Tracer => {
-      const tracer = inner.getTracer(name);
-      return { ...tracer, startSpan: (span, ...rest) => tracer.startSpan(`around ${span}`, ...rest) };
+    const around = (own: () => Tracer): Tracer =>
+      ({ startSpan: (name, ...rest) => own().startSpan(`around ${name}`, ...rest) }) as Tracer;
+    const register = (getTracer: TracerProvider['getTracer']): void => {
+      trace.disable();
+      trace.setGlobalTracerProvider({ getTracer });
     };
-    trace.disable();
-    trace.setGlobalTracerProvider({ getTracer });
-    early.startSpan('early').end();
-    expect(early.startActiveSpan('active', { kind: SpanKind.CLIENT }, (span) => (span.end(), 42))).toBe(42);
-    expect(early.startActiveSpan('active', {}, ROOT_CONTEXT, (span) => (span.end(), 43))).toBe(43);
+    register((name) => {
+      const own = inner.getTracer(name);
+      return around(() => own);
+    });
+    for (const tracer of [early, trace.getTracer('app')]) tracer.startSpan('span').end();
+    register((name) => around(() => inner.getTracer(name)));
+    early.startSpan('late').end();
     await flush();
 
-    expect(sentry.spans.map(({ name }) => name)).toEqual(['around early', 'around active', 'around active']);
+    expect(sentry.spans.map(({ name }) => name).toSorted()).toEqual(['around late', 'around span', 'span']);
+  });
+
+  it('makes spans active in its own way, also those of a tracer that was there before it', () => {
+    setup({ dsn: sentry.dsn });
+    const early = trace.getTracer('library');
+    const scope = createContextKey('scope');
+    const provider = new NodeTracerProvider();
+    // As the one of @sentry/node 11, which forks its scope.
+    const getTracer = (name: string): Tracer => {
+      const tracer = provider.getTracer(name);
+      const startActiveSpan = tracer.startActiveSpan.bind(tracer) as (...given: readonly unknown[]) => unknown;
+      return Object.assign(Object.create(tracer) as Tracer, {
+        startActiveSpan: (...given: readonly unknown[]) =>
+          context.with(context.active().setValue(scope, given.length), () => startActiveSpan(...given)),
+      });
+    };
+    trace.setGlobalTracerProvider({ getTracer });
+    const seen = (span: Span): unknown[] => [
+      context.active().getValue(scope),
+      trace.getActiveSpan() === span,
+      early.startActiveSpan('inside', () => context.active().getValue(scope)),
+    ];
+
+    expect(early.startActiveSpan('GET', seen)).toEqual([2, true, 2]);
+    expect(early.startActiveSpan('GET', { kind: SpanKind.CLIENT }, seen)).toEqual([3, true, 2]);
+    expect(early.startActiveSpan('GET', {}, ROOT_CONTEXT, (span) => trace.getActiveSpan() === span)).toBe(true);
   });
 
   it('leaves nothing of Faultline in the functions of the API once that is shut down', async () => {

@@ -1,11 +1,6 @@
-import {
-  context as contextApi,
-  trace,
-  type Context,
-  type SpanOptions,
-  type Tracer,
-  type TracerProvider,
-} from '@opentelemetry/api';
+import type { Tracer, TracerProvider } from '@opentelemetry/api';
+
+import { guard } from '../guard.ts';
 
 /**
  * Lets the tracers of our own provider be those of the one the application registers after it, which the function it
@@ -13,43 +8,48 @@ import {
  * ask for theirs when they load: without ours, the API gives them some that wait for that provider.
  */
 export function yieldTracers(ours: TracerProvider): (theirs: TracerProvider) => void {
-  const yielding = new WeakMap<Tracer, Tracer>();
-  const ownTracer = ours.getTracer.bind(ours);
+  const getOwn = ours.getTracer.bind(ours);
+  const yielding = new WeakSet<Tracer>();
   let successor: TracerProvider | undefined;
+  let isAsked = false;
   let isStarting = false;
 
-  const startSpanOf =
-    (own: Tracer, scope: Parameters<TracerProvider['getTracer']>): Tracer['startSpan'] =>
-    (name, options, context) => {
-      // Theirs may be one around ours, which asks us in turn.
-      if (successor === undefined || isStarting) return own.startSpan(name, options, context);
-      isStarting = true;
-      try {
-        return successor.getTracer(...scope).startSpan(name, options, context);
-      } finally {
-        isStarting = false;
-      }
+  /** What runs in a span of theirs may start others. */
+  const whenStarted = (given: unknown): unknown => {
+    if (typeof given !== 'function') return given;
+    return function (this: unknown, ...span: unknown[]): unknown {
+      isStarting = false;
+      return Reflect.apply(given, this, span);
     };
+  };
 
   ours.getTracer = (...scope) => {
-    const own = ownTracer(...scope);
-    const tracer = yielding.get(own) ?? tracerWith(startSpanOf(own, scope));
-    yielding.set(own, tracer);
+    isAsked = true;
+    const tracer = getOwn(...scope);
+    if (yielding.has(tracer)) return tracer;
+    yielding.add(tracer);
+    const methods = tracer as unknown as Methods;
+    for (const method of ['startSpan', 'startActiveSpan'] as const) {
+      const startOwn = methods[method].bind(tracer);
+      methods[method] = (...given) => {
+        if (successor === undefined || isStarting) return startOwn(...given);
+        isStarting = true;
+        try {
+          const theirs = successor.getTracer(...scope) as unknown as Methods;
+          return theirs[method](...given.map(whenStarted));
+        } finally {
+          isStarting = false;
+        }
+      };
+    }
     return tracer;
   };
   return (theirs) => {
-    successor = theirs;
+    isAsked = false;
+    guard(() => theirs.getTracer('faultline'));
+    // One around ours gets its spans from us. It may ask for the tracer of each span only when that starts.
+    successor = isAsked ? undefined : theirs;
   };
 }
 
-function tracerWith(startSpan: Tracer['startSpan']): Tracer {
-  return {
-    startSpan,
-    startActiveSpan(name: string, ...given: unknown[]): never {
-      const work = given.pop() as () => never;
-      const [options, context = contextApi.active()] = given as [SpanOptions?, Context?];
-      const span = startSpan(name, options, context);
-      return contextApi.with(trace.setSpan(context, span), work, undefined, span);
-    },
-  };
-}
+type Methods = Record<'startSpan' | 'startActiveSpan', (...given: readonly unknown[]) => unknown>;
