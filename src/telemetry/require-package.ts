@@ -1,3 +1,5 @@
+import { untraced } from './untraced.ts';
+
 /**
  * Loads a package at once: from where this file is, else from where the application is, because a bundle in
  * CommonJS does not know its own address.
@@ -5,9 +7,11 @@
  * The module of Node is asked for here, not imported: the helpers load this file, and hardly ever a package. And a
  * bundle may begin with an import of that name, which can be there only once.
  *
+ * An instrumentation of the file system would make spans of it, in the first run of an agent.
+ *
  * @throws what the first place says, when the package is in none of them
  */
-export function requirePackage(name: string): unknown {
+export const requirePackage: (name: string) => unknown = untraced((name) => {
   const { createRequire } = process.getBuiltinModule('node:module');
   const places = [() => import.meta.url, () => process.argv[1]!, () => `${process.cwd()}/`];
   const errors: unknown[] = [];
@@ -19,4 +23,4 @@ export function requirePackage(name: string): unknown {
     }
   }
   throw errors[0];
-}
+});

@@ -43,6 +43,7 @@ import { exporterUrls, findRegisteredProvider } from './export/registered-provid
 import { guard } from './guard.ts';
 import { observeDelivery } from './metrics.ts';
 import { OPERATIONS, SEMCONV_AGENT_SPAN_NAME } from './semconv.ts';
+import { untraced } from './untraced.ts';
 import { acrossCopies } from './across-copies.ts';
 
 /** Options of `setupTracing`: everything the configuration knows, and what only code can say. */
@@ -412,7 +413,7 @@ const RECORDED_ABRUPT_MS = 2_000;
 
 function startRecorder(config: TelemetryConfig, report: Reporter): Recorder | undefined {
   if (config.recorder === undefined) return undefined;
-  return createRecorder({ ...config.recorder, ...recorderAddress(config), report });
+  return untraced(createRecorder)({ ...config.recorder, ...recorderAddress(config), report });
 }
 
 /** One processor that is all of them, for a provider the application builds itself. */

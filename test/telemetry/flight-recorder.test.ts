@@ -89,37 +89,63 @@ describe.runIf(process.platform === 'linux')('a worker thread that is terminated
 });
 
 describe('an application whose file system is instrumented', () => {
-  it('has its own work with files traced, and nothing of what the recorder writes', async () => {
+  const INSTRUMENTED = `
+    import { createRequire, syncBuiltinESMExports } from 'node:module';
+    const require = createRequire('DIST/');
+    const { context, trace } = require('@opentelemetry/api');
+    const { isTracingSuppressed } = require('@opentelemetry/core');
+    const { NodeTracerProvider } = require('@opentelemetry/sdk-trace-node');
+    const fs = require('node:fs');
+    // As @opentelemetry/instrumentation-fs does it.
+    const instrument = (holder, name) => {
+      const original = holder[name];
+      holder[name] = Object.assign((...given) => {
+        if (isTracingSuppressed(context.active())) return original(...given);
+        return trace.getTracer('instrumentation-fs').startActiveSpan('fs ' + name, (span) => {
+          try { return original(...given); } finally { span.end(); }
+        });
+      }, original);
+    };
+    for (const name of Object.keys(fs)) if (name.endsWith('Sync')) instrument(fs, name);
+    instrument(fs.realpathSync, 'native');
+    syncBuiltinESMExports();
+    const { setupTracing } = await import('DIST/index.js');
+    const { traceAgent, traceChat, traceTool } = await import('DIST/telemetry/spans.js');
+  `;
+
+  it('has its own work with files traced, and nothing of what Faultline reads and writes', async () => {
     const ended = await run(`
-      import { createRequire, syncBuiltinESMExports } from 'node:module';
-      const require = createRequire('DIST/');
-      const { context, trace } = require('@opentelemetry/api');
-      const { isTracingSuppressed } = require('@opentelemetry/core');
-      const fs = require('node:fs');
-      // As @opentelemetry/instrumentation-fs does it.
-      for (const name of ['accessSync', 'mkdirSync', 'openSync', 'readdirSync', 'renameSync', 'rmSync', 'statSync', 'utimesSync']) {
-        const original = fs[name];
-        fs[name] = (...given) => {
-          if (isTracingSuppressed(context.active())) return original(...given);
-          return trace.getTracer('instrumentation-fs').startActiveSpan('fs ' + name, (span) => {
-            try { return original(...given); } finally { span.end(); }
-          });
-        };
-      }
-      syncBuiltinESMExports();
-      const { setupTracing } = await import('DIST/index.js');
-      const { traceAgent, traceTool } = await import('DIST/telemetry/spans.js');
+      ${INSTRUMENTED}
       const { flush } = setupTracing();
       await traceAgent({ name: 'helper' }, async () => {
         fs.statSync('.');
+        await traceChat({ model: 'gpt-5-mini', provider: 'openai' }, (chat) => chat.record({ usage: { prompt_tokens: 1 } }));
         await traceTool({ name: 'broken' }, async () => { throw new RangeError('no'); }).catch(() => {});
       });
       await flush();
+      await traceAgent({ name: 'last' }, async () => {});
+      process.exit(0);
     `);
 
     expect(ended).toMatchObject({ code: 0, stderr: '' });
-    expect(sentry.spans.map(({ name }) => name)).toEqual(['fs statSync', 'execute_tool broken', 'agent.invoke helper']);
+    const names = ['fs statSync', 'chat gpt-5-mini', 'execute_tool broken', 'agent.invoke helper', 'agent.invoke last'];
+    expect(sentry.spans.map(({ name }) => name)).toEqual(names);
+    expect(sentry.spans[1]?.attributes).toHaveProperty('gen_ai.cost.total_tokens');
     expect(sentry.envelopes).toHaveLength(1);
+  });
+
+  it('has nothing of how Faultline begins in its traces', async () => {
+    const ended = await run(`
+      ${INSTRUMENTED}
+      const names = [];
+      const ignore = async () => {};
+      const watching = { onStart: ({ name }) => names.push(name), onEnd() {}, forceFlush: ignore, shutdown: ignore };
+      new NodeTracerProvider({ spanProcessors: [watching] }).register();
+      setupTracing();
+      console.log(JSON.stringify(names));
+    `);
+
+    expect(ended).toMatchObject({ code: 0, stderr: '', stdout: '[]\n' });
   });
 });
 

@@ -1,7 +1,8 @@
 /** One run that an HTTP request asked for, from handing its message over to what became of it. */
-import { context as contextApi, createContextKey, trace, type Context } from '@opentelemetry/api';
+import { context as contextApi, trace, type Context } from '@opentelemetry/api';
 
 import { continueTrace } from '../../telemetry/propagation.ts';
+import { SUPPRESS_TRACING_KEY } from '../../telemetry/untraced.ts';
 import { reasonOf } from '../reason.ts';
 import { whenAborted } from '../signals.ts';
 import type { AgentEvent, IncomingMessage, RunResult } from '../types.ts';
@@ -114,9 +115,6 @@ export function startHttpRun(request: Request, options: HttpRunOptions): HttpRun
   };
   return { begun, outcome: handle() };
 }
-
-/** The key that `suppressTracing` of the OpenTelemetry SDK sets. */
-const SUPPRESS_TRACING_KEY = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
 
 /**
  * Runs a function as part of the caller's trace: below the server span of an HTTP instrumentation when there is

@@ -1,6 +1,6 @@
-import { context, ROOT_CONTEXT } from '@opentelemetry/api';
-import { suppressTracing } from '@opentelemetry/core';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace-node';
+
+import { untraced } from '../untraced.ts';
 
 /** Span processors of the application, such as one that sends to a vendor by itself. */
 export interface FurtherProcessors {
@@ -31,9 +31,8 @@ export function createFurtherProcessors(given: readonly SpanProcessor[]): Furthe
     async flush() {
       isPending = false;
       // Spans of what they send with would be sent by them in turn, and no process would come to its end.
-      await context.with(suppressTracing(ROOT_CONTEXT), () =>
-        Promise.allSettled(given.map(async (processor) => processor.forceFlush())),
-      );
+      const flushOne = untraced(async (processor: SpanProcessor) => processor.forceFlush());
+      await Promise.allSettled(given.map((processor) => flushOne(processor)));
     },
   };
 }

@@ -1,11 +1,10 @@
-import { context, ROOT_CONTEXT } from '@opentelemetry/api';
-import { suppressTracing } from '@opentelemetry/core';
 import { OTLPExporterError, type ExportResponse, type IExporterTransport } from '@opentelemetry/otlp-exporter-base';
 
 import type { Destination } from '../config/destinations.ts';
 import { gzip } from '../http/compress.ts';
 import type { Connection } from '../http/connection.ts';
 import { post, type PostTarget } from '../http/post.ts';
+import { untraced } from '../untraced.ts';
 import { judgeAnswer, type AnswerReaders, type Verdict } from './otlp-answer.ts';
 import { requestHeaders } from './request-headers.ts';
 
@@ -33,7 +32,7 @@ export function createOtlpTransport(
   const send = async (body: Uint8Array): Promise<Verdict> => {
     const sent = compression === 'gzip' ? await gzip(body) : body;
     // Not in the context of whatever ended a span: its baggage would travel along, and the request be traced.
-    const answer = await context.with(suppressTracing(ROOT_CONTEXT), () => post(target, sent));
+    const answer = await untraced(post)(target, sent);
     return judgeAnswer(answer, answering, readers);
   };
 

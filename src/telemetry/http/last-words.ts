@@ -1,4 +1,5 @@
 import { now } from '../real-time.ts';
+import { untraced } from '../untraced.ts';
 import type { Answer } from './post.ts';
 import { CannotSendError, sendNow, type NowRequest } from './send-now.ts';
 
@@ -42,7 +43,7 @@ export function sendLastWords(words: readonly LastWord[], timeoutMs: number): vo
   const isLate = (word: LastWord): boolean => Math.max(startsAtMs(word), now()) >= endsAtMs;
 
   const sendOnce = (due: readonly LastWord[], backoffMs: number): readonly LastWord[] => {
-    const answers = sendNow(
+    const answers = untraced(sendNow)(
       due.map(({ request }) => request),
       endsAtMs - now(),
     );

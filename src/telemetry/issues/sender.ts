@@ -1,6 +1,3 @@
-import { context, ROOT_CONTEXT } from '@opentelemetry/api';
-import { suppressTracing } from '@opentelemetry/core';
-
 import { projectUrl, sentryAuth, type Dsn } from '../config/dsn.ts';
 import type { Environment } from '../config/environment.ts';
 import { SENTRY_AUTH_HEADER } from '../config/headers.ts';
@@ -16,6 +13,7 @@ import { proxyFor } from '../http/proxy.ts';
 import { askedPauseMs } from '../http/rate-limits.ts';
 import type { LastWord } from '../http/last-words.ts';
 import { setImmediate } from '../real-time.ts';
+import { untraced } from '../untraced.ts';
 import { createEnvelope, encodeEvent, type EncodedEvent } from './envelope.ts';
 import { explainAnswer } from './explain.ts';
 import { createFlushes } from './flushes.ts';
@@ -280,7 +278,7 @@ export function createIssueSender(options: IssueSenderOptions): IssueSender {
     const body = await gzip(createEnvelope(event, new Date()));
     if (!pending.has(event)) return;
     // Not in the context of whatever failed: its baggage would travel along, and the request be traced.
-    const answer = await context.with(suppressTracing(ROOT_CONTEXT), () => post(target, body));
+    const answer = await untraced(post)(target, body);
     const answeredAtMs = unlimitedMs();
     const pauseMs = jittered(answer.kind === 'answered' ? askedPauseMs(answer, RATE_LIMITS, Date.now()) : 0);
     limit(pauseMs);

@@ -6,7 +6,7 @@ import type { Reporter } from '../../diagnostics.ts';
 import { systemClock, type Clock } from '../../http/clock.ts';
 import { setImmediate } from '../../real-time.ts';
 import { wallClock as systemWallClock } from '../../wall-clock.ts';
-import { untraced } from '../untraced.ts';
+import { untraced } from '../../untraced.ts';
 import type { Address } from './address.ts';
 import { makeDirectory } from './directory.ts';
 import { createLossCount, type Losses } from './losses.ts';
