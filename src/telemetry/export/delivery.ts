@@ -7,7 +7,6 @@ import type { FurtherProcessors } from './further-processors.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Recorder } from './recorder/recorder.ts';
 import type { SpanIntake } from './span-intake.ts';
-import { untraced } from './untraced.ts';
 
 /** What became of the spans that ended and the Issues that were captured since the last flush. */
 export type FlushResult =
@@ -133,9 +132,6 @@ const PAUSED = 'the backend asked for a longer pause than there was time; what w
 const DROPPED =
   'more spans or Issues came than could be held; OTEL_BSP_MAX_QUEUE_SIZE and batch.maxQueueBytes raise what is held of spans';
 
-/** A span of this would come too late for it, and be said to be lost. */
-const sendUntraced = untraced(sendLastWords);
-
 /** What sends, as the end of the process sees it. */
 export function sendingOf(delivery: Delivery, flush: Flush): Sending {
   const { intake, pipelines, further, issues, recovery } = delivery;
@@ -159,7 +155,7 @@ export function sendingOf(delivery: Delivery, flush: Flush): Sending {
       intake.interrupt();
       if (timeoutMs <= 0) return;
       // An Issue tells why the process dies, so it goes first.
-      sendUntraced(
+      sendLastWords(
         [...(issues?.lastWords(timeoutMs) ?? []), ...pipelines.flatMap((pipeline) => pipeline.lastWords(timeoutMs))],
         timeoutMs,
       );

@@ -43,6 +43,7 @@ export function sendLastWords(words: readonly LastWord[], timeoutMs: number): vo
   const isLate = (word: LastWord): boolean => Math.max(startsAtMs(word), now()) >= endsAtMs;
 
   const sendOnce = (due: readonly LastWord[], backoffMs: number): readonly LastWord[] => {
+    // A span of this would come too late for it, and be said to be lost.
     const answers = untraced(sendNow)(
       due.map(({ request }) => request),
       endsAtMs - now(),
