@@ -1,3 +1,5 @@
+import { charCodeAt } from './char-code-at.ts';
+
 /** Longest text that is remembered, in UTF-16 units: longer than names and ids are. */
 const MAX_LENGTH = 200;
 /** Texts that are remembered at most; a power of two. */
@@ -49,7 +51,7 @@ function standingAlone(text: string): string {
  * frames differ.
  */
 function placeOf(text: string, length: number): number {
-  const sign = (index: number): number => text.charCodeAt(Math.max(index, 0));
+  const sign = (index: number): number => charCodeAt(text, Math.max(index, 0));
   const end = ((sign(length - 1) * 31 + sign(length - 2)) * 31 + sign(length - 3)) * 31 + sign(length - 5);
   return (((end * 31 + sign(length >> 1)) * 31 + sign(0)) * 31 + sign(length >> 2) + length) & (PLACES - 1);
 }

@@ -1,3 +1,4 @@
+import { charCodeAt } from '../char-code-at.ts';
 import { endOf, QUOTE, startOf, typeAt, WORD } from './characters.ts';
 import {
   codeAt,
@@ -98,7 +99,7 @@ const OPENING = new RegExp(
 /** What they begin with: two signs each. Hardly a value does, and asking this costs less. */
 const OPENING_SIGNS = `** &' &s st Se So St Bu pr os ge en b\\ b" b' u\\ u" u'`;
 const opensWith = new Uint8Array(2 ** 14);
-for (const signs of OPENING_SIGNS.split(' ')) opensWith[pairOf(signs.charCodeAt(0), signs.charCodeAt(1))] = 1;
+for (const signs of OPENING_SIGNS.split(' ')) opensWith[pairOf(charCodeAt(signs, 0), charCodeAt(signs, 1))] = 1;
 
 /** Two characters of ASCII as one number below 2^14. */
 function pairOf(first: number, second: number): number {
@@ -134,14 +135,14 @@ export function findValue(
 
 /** `contraseña` is a name too, though its last letter alone is a word here. */
 function startOfName(text: string, wordStart: number): number {
-  const isSpanish = wordStart > 0 && text.charCodeAt(wordStart - 1) === LETTER_N_TILDE;
+  const isSpanish = wordStart > 0 && charCodeAt(text, wordStart - 1) === LETTER_N_TILDE;
   return isSpanish ? startOf(text, wordStart - 1, WORD, Math.max(0, wordStart - 32)) : wordStart;
 }
 
 function secretName(text: string, sign: number, wordStart: number, wordEnd: number): SecretName | undefined {
   for (let at = wordEnd; at < sign; at += 1) if (!isGap(text, at)) return undefined;
   const before = wordStart === 0 ? '\n' : text[wordStart - 1]!;
-  const isEqual = text.charCodeAt(sign) === EQUALS;
+  const isEqual = charCodeAt(text, sign) === EQUALS;
   const isInQuery = isEqual && wordEnd === sign && '?&#;'.includes(before);
   const name = nameWithWordBefore(text, wordStart, wordEnd);
   const kind = isInQuery ? secretKindInQuery(name) : secretKindOf(name);
@@ -164,7 +165,7 @@ function isGap(text: string, at: number): boolean {
 /** `API key: …` is named by two words. */
 export function nameWithWordBefore(text: string, wordStart: number, wordEnd: number): string {
   const word = text.slice(wordStart, wordEnd);
-  const mayBeOne = codeAt(text, wordStart - 1) === SPACE && isFirstOfSecondWord(text.charCodeAt(wordStart) | 32);
+  const mayBeOne = codeAt(text, wordStart - 1) === SPACE && isFirstOfSecondWord(charCodeAt(text, wordStart) | 32);
   if (!mayBeOne || !/^(?:keys?|code|phrase|string)$/i.test(word)) return word;
   const before = /[A-Za-z]{2,12} $/.exec(text.slice(Math.max(0, wordStart - 13), wordStart));
   return before === null ? word : `${before[0]}${word}`;
@@ -185,7 +186,7 @@ function isAboutParsing(text: string, wordStart: number, kind: SecretKind): bool
 /** The position behind `=`, `:`, `:=` or `=>`; absent for comparisons and for the colon of a URL. */
 function behindSign(text: string, sign: number): number | undefined {
   const next = codeAt(text, sign + 1);
-  if (text.charCodeAt(sign) === EQUALS) return next === EQUALS ? undefined : next === GREATER ? sign + 2 : sign + 1;
+  if (charCodeAt(text, sign) === EQUALS) return next === EQUALS ? undefined : next === GREATER ? sign + 2 : sign + 1;
   if (next === COLON) return undefined;
   return next === EQUALS ? sign + 2 : sign + 1;
 }

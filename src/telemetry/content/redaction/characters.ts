@@ -1,3 +1,4 @@
+import { charCodeAt } from '../char-code-at.ts';
 import { BACKSLASH, codeAt, LETTER_U, PERCENT } from './codes.ts';
 
 /** Kinds of characters, as bits, so that one look-up answers whether a character belongs to an alphabet. */
@@ -56,7 +57,7 @@ const TYPES = createTypes();
 function createTypes(): Int32Array {
   const types = new Int32Array(128);
   const add = (characters: string, type: number): void => {
-    for (let index = 0; index < characters.length; index += 1) types[characters.charCodeAt(index)]! |= type;
+    for (let index = 0; index < characters.length; index += 1) types[charCodeAt(characters, index)]! |= type;
   };
   add('abcdefghijklmnopqrstuvwxyz', LOWER);
   add('ABCDEFGHIJKLMNOPQRSTUVWXYZ', UPPER);
@@ -92,7 +93,7 @@ export function typeOf(code: number): number {
 export function typeAt(text: string, position: number): number {
   // Asked for what is not there, `charCodeAt` answers with no number, which slows it down ever after.
   if (position < 0 || position >= text.length) return 0;
-  const code = text.charCodeAt(position);
+  const code = charCodeAt(text, position);
   return code < 128 ? TYPES[code]! : 0;
 }
 
@@ -120,7 +121,7 @@ export function areHex(text: string, start: number, count: number): boolean {
 /** The byte two hexadecimal digits at a position are, or none. */
 export function byteAt(text: string, position: number): number | undefined {
   if ((typeAt(text, position) & typeAt(text, position + 1) & HEX) === 0) return undefined;
-  return hexOf(text.charCodeAt(position)) * 16 + hexOf(text.charCodeAt(position + 1));
+  return hexOf(charCodeAt(text, position)) * 16 + hexOf(charCodeAt(text, position + 1));
 }
 
 function hexOf(code: number): number {
@@ -132,7 +133,7 @@ export function endOf(text: string, start: number, types: number, limit: number 
   const last = Math.min(limit, text.length);
   let end = start;
   while (end < last) {
-    const code = text.charCodeAt(end);
+    const code = charCodeAt(text, end);
     if (code >= 128 || (TYPES[code]! & types) === 0) break;
     end += 1;
   }

@@ -1,3 +1,5 @@
+import { charCodeAt } from '../char-code-at.ts';
+
 /** Codes of the characters that are asked for one by one. */
 export const TAB = 9;
 /** `ESC`, with which colours of a terminal begin. */
@@ -54,5 +56,5 @@ export const LETTER_N_TILDE = 0xf1;
  * with no number and an index with no text, and whatever looks at the answer is slower ever after.
  */
 export function codeAt(text: string, position: number): number {
-  return position < 0 || position >= text.length ? -1 : text.charCodeAt(position);
+  return position < 0 || position >= text.length ? -1 : charCodeAt(text, position);
 }

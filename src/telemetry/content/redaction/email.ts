@@ -1,3 +1,4 @@
+import { charCodeAt } from '../char-code-at.ts';
 import { DASH, DIGIT, DOT, LETTER_OR_DIGIT, startOf, startOfWord, typeAt, typeOf } from './characters.ts';
 import { codeAt, FULL_STOP, HYPHEN, LETTER_A } from './codes.ts';
 import type { Finding } from './finding.ts';
@@ -12,7 +13,7 @@ export function findEmail(text: string, at: number, floor: number): Finding | un
   if (end === undefined) return undefined;
   let start = at;
   const limit = Math.max(floor, at - MAX_LOCAL);
-  while (start > limit && isLocalPart(text.charCodeAt(start - 1))) start -= 1;
+  while (start > limit && isLocalPart(charCodeAt(text, start - 1))) start -= 1;
   // An escape before the address is no part of it; a capital letter behind a backslash is.
   if (codeAt(text, start) >= LETTER_A) start = startOfWord(text, start);
   if (start >= at || text[start] === '.') return undefined;
@@ -41,16 +42,16 @@ function endOfDomain(text: string, start: number): number | undefined {
   let end = start;
   let hasDot = false;
   for (; end < limit; end += 1) {
-    const code = text.charCodeAt(end);
+    const code = charCodeAt(text, end);
     if (!isDomain(code)) break;
     hasDot ||= code === FULL_STOP;
   }
   if (!hasDot) return undefined;
   end = startOf(text, end, DASH | DOT, start);
   let last = end;
-  while (last > start && text.charCodeAt(last - 1) !== FULL_STOP) {
+  while (last > start && charCodeAt(text, last - 1) !== FULL_STOP) {
     last -= 1;
     if ((typeAt(text, last) & DIGIT) !== 0) return undefined;
   }
-  return last === start || end - last < 2 || text.charCodeAt(last) === HYPHEN ? undefined : end;
+  return last === start || end - last < 2 || charCodeAt(text, last) === HYPHEN ? undefined : end;
 }

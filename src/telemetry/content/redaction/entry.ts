@@ -1,3 +1,4 @@
+import { charCodeAt } from '../char-code-at.ts';
 import { findValue } from './assignment.ts';
 import { BASE64_SIGN, DOT, endOf, LETTER_OR_DIGIT, typeAt, WORD } from './characters.ts';
 import type { Finding } from './finding.ts';
@@ -59,7 +60,7 @@ export function mayBelongToEntry(text: string, wordStart: number, wordEnd: numbe
 
 /** Below 2^14 for all words of fewer than 16 letters. */
 function markOf(text: string, start: number, end: number): number {
-  return ((end - start) << 10) | ((text.charCodeAt(start) & 31) << 5) | (text.charCodeAt(end - 1) & 31);
+  return ((end - start) << 10) | ((charCodeAt(text, start) & 31) << 5) | (charCodeAt(text, end - 1) & 31);
 }
 
 /** Creates a finder for one text. */

@@ -1,3 +1,4 @@
+import { charCodeAt } from '../char-code-at.ts';
 import { byteAt, DIGIT, ESCAPE, isWordStart, LOWER, startOf, typeAt, typeOf } from './characters.ts';
 import {
   AMPERSAND,
@@ -39,7 +40,7 @@ export function decodeEscapes(text: string): Decoded | undefined {
   // Most texts have none of these signs, which is found out many times faster than what follows.
   if (!['%', '\\u00', '&', '\u001b'].some((sign) => text.includes(sign))) return undefined;
   for (let at = 0; at < text.length; at += 1) {
-    if ((typeOf(text.charCodeAt(at)) & ESCAPE) !== 0 && hidesAt(text, at)) return decode(text);
+    if ((typeOf(charCodeAt(text, at)) & ESCAPE) !== 0 && hidesAt(text, at)) return decode(text);
   }
   return undefined;
 }
@@ -73,14 +74,14 @@ function isBehindLetters(text: string, position: number): boolean {
 
 /** Position behind the escape that begins at one of the signs of escapes; 0 where none does. */
 function endOfEscape(text: string, at: number): number {
-  switch (text.charCodeAt(at)) {
+  switch (charCodeAt(text, at)) {
     case PERCENT:
       return isEscapedByte(text, at + 1) ? at + 3 : 0;
     case BACKSLASH: {
       // The backslashes of the levels around belong to the escape; behind the first of them this was found out.
-      if (at > 0 && text.charCodeAt(at - 1) === BACKSLASH) return 0;
+      if (at > 0 && charCodeAt(text, at - 1) === BACKSLASH) return 0;
       let letter = at + 1;
-      while (letter < text.length && text.charCodeAt(letter) === BACKSLASH) letter += 1;
+      while (letter < text.length && charCodeAt(text, letter) === BACKSLASH) letter += 1;
       if (letter + 5 > text.length || !isEscapedByUnicode(text, letter)) return 0;
       return byteAt(text, letter + 3) === ESCAPE_SIGN ? endOfColour(text, letter + 5) : letter + 5;
     }
@@ -98,7 +99,7 @@ function isEscapedByte(text: string, at: number): boolean {
 }
 
 function isEscapedByUnicode(text: string, at: number): boolean {
-  if ((text.charCodeAt(at) | 32) !== LETTER_U || !text.startsWith('00', at + 1)) return false;
+  if ((charCodeAt(text, at) | 32) !== LETTER_U || !text.startsWith('00', at + 1)) return false;
   const byte = byteAt(text, at + 3);
   return byte !== undefined && (byte >= 32 || byte === ESCAPE_SIGN) && byte < 128;
 }
@@ -115,11 +116,11 @@ function isColour(text: string, end: number): boolean {
 
 function endOfEntity(text: string, at: number): number {
   if (at + 5 > text.length) return 0;
-  if (text.charCodeAt(at + 1) === HASH) {
+  if (charCodeAt(text, at + 1) === HASH) {
     const isNumber = (typeAt(text, at + 2) & typeAt(text, at + 3) & DIGIT) !== 0;
-    return isNumber && text.charCodeAt(at + 4) === SEMICOLON ? at + 5 : 0;
+    return isNumber && charCodeAt(text, at + 4) === SEMICOLON ? at + 5 : 0;
   }
-  const first = text.charCodeAt(at + 1) | 32;
+  const first = charCodeAt(text, at + 1) | 32;
   if (first !== LETTER_A && first !== LETTER_Q) return 0;
   return matchAt(ENTITY, text, at + 1) === null ? 0 : ENTITY.lastIndex;
 }
@@ -127,9 +128,9 @@ function endOfEntity(text: string, at: number): number {
 /** The character an escape stands for. */
 function codeOf(text: string, start: number, end: number): number {
   if (isColour(text, end)) return SPACE;
-  if (text.charCodeAt(start) !== AMPERSAND) return byteAt(text, end - 2) ?? 0;
-  if (text.charCodeAt(start + 1) === HASH) return Number(text.slice(start + 2, start + 4));
-  return end - start === 5 ? AMPERSAND : (text.charCodeAt(start + 1) | 32) === LETTER_Q ? 34 : 39;
+  if (charCodeAt(text, start) !== AMPERSAND) return byteAt(text, end - 2) ?? 0;
+  if (charCodeAt(text, start + 1) === HASH) return Number(text.slice(start + 2, start + 4));
+  return end - start === 5 ? AMPERSAND : (charCodeAt(text, start + 1) | 32) === LETTER_Q ? 34 : 39;
 }
 
 function decode(text: string): Decoded {
@@ -138,7 +139,7 @@ function decode(text: string): Decoded {
   let length = 0;
   let at = 0;
   while (at < text.length) {
-    const code = text.charCodeAt(at);
+    const code = charCodeAt(text, at);
     const end = (typeOf(code) & ESCAPE) === 0 ? 0 : endOfEscape(text, at);
     codes[length] = end === 0 ? code : codeOf(text, at, end);
     origins[length] = at;

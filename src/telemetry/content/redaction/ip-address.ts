@@ -1,3 +1,4 @@
+import { charCodeAt } from '../char-code-at.ts';
 import { areHex, DIGIT, endOf, HEX, LETTER_OR_DIGIT, QUOTE, startOf, typeAt } from './characters.ts';
 import type { Finding } from './finding.ts';
 
@@ -63,7 +64,7 @@ function endOfFour(text: string, start: number, floor: number): number | undefin
     end = endOf(text, from, DIGIT, from + 3);
     if (end === from) return undefined;
     let number = 0;
-    for (let at = from; at < end; at += 1) number = number * 10 + text.charCodeAt(at) - 48;
+    for (let at = from; at < end; at += 1) number = number * 10 + charCodeAt(text, at) - 48;
     if (number > 255) return undefined;
     address = address * 256 + number;
   }

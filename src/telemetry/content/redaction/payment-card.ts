@@ -1,3 +1,4 @@
+import { charCodeAt } from '../char-code-at.ts';
 import { DIGIT, endOf, typeAt, WORD } from './characters.ts';
 import type { Finding } from './finding.ts';
 import { isNumberSign } from './phone-number.ts';
@@ -36,7 +37,7 @@ function nextGroup(text: string, position: number): Group | undefined {
 
 function isSeparatorAt(text: string, position: number): boolean {
   if (position >= text.length) return false;
-  const code = text.charCodeAt(position);
+  const code = charCodeAt(text, position);
   // Brackets and slashes stand in telephone numbers and dates.
   return code !== 40 && code !== 41 && code !== 47 && isNumberSign(code);
 }
@@ -60,7 +61,7 @@ function cardIn(text: string, start: number, end: number, length: number, isForm
 
 function firstFour(text: string, start: number): number {
   let four = 0;
-  for (let at = start; at < start + 4; at += 1) four = four * 10 + text.charCodeAt(at) - 48;
+  for (let at = start; at < start + 4; at += 1) four = four * 10 + charCodeAt(text, at) - 48;
   return four;
 }
 
@@ -85,7 +86,7 @@ function hasCheckDigit(text: string, start: number, end: number): boolean {
   let sum = 0;
   let index = 0;
   for (let at = end - 1; at >= start; at -= 1) {
-    const digit = text.charCodeAt(at) - 48;
+    const digit = charCodeAt(text, at) - 48;
     if (digit < 0 || digit > 9) continue;
     const weighted = index % 2 === 1 ? digit * 2 : digit;
     sum += weighted > 9 ? weighted - 9 : weighted;

@@ -1,3 +1,4 @@
+import { charCodeAt } from '../char-code-at.ts';
 import {
   ADDRESS_END,
   DIGIT,
@@ -43,7 +44,7 @@ function endOfInternational(text: string, start: number): number {
   let isGrouped = false;
   while (digits < MOST_DIGITS) {
     let next = at;
-    while (next - at < 2 && next < text.length && isGroupSign(text.charCodeAt(next))) next += 1;
+    while (next - at < 2 && next < text.length && isGroupSign(charCodeAt(text, next))) next += 1;
     if ((typeAt(text, next) & DIGIT) === 0) break;
     isGrouped ||= next > at;
     at = next + 1;
@@ -65,7 +66,7 @@ export function mayBeginLocal(text: string, start: number, floor: number): boole
 }
 
 function isZeroZero(text: string, start: number): boolean {
-  return text.charCodeAt(start) === ZERO && text[start + 1] === '0';
+  return charCodeAt(text, start) === ZERO && text[start + 1] === '0';
 }
 
 function endOfLocal(text: string, start: number, floor: number): number {
@@ -78,12 +79,12 @@ function endOfLocal(text: string, start: number, floor: number): number {
 
 /** Whether brackets and signs stand where they do in these numbers, which of most numbers is all there is to ask. */
 function mayBeNorthAmerican(text: string, start: number): boolean {
-  const area = text.charCodeAt(start) === ONE && (typeAt(text, start + 1) & DIGIT) === 0 ? start + 2 : start;
+  const area = charCodeAt(text, start) === ONE && (typeAt(text, start + 1) & DIGIT) === 0 ? start + 2 : start;
   if (text.length - area < SHORTEST_AMERICAN) return false;
-  if (text.charCodeAt(area) !== BRACKET) {
-    return isSignAt(text, area + 3) && text.charCodeAt(area + 3) === text.charCodeAt(area + 7);
+  if (charCodeAt(text, area) !== BRACKET) {
+    return isSignAt(text, area + 3) && charCodeAt(text, area + 3) === charCodeAt(text, area + 7);
   }
-  return text.charCodeAt(area + 4) === CLOSING_BRACKET && isSignAt(text, text[area + 5] === ' ' ? area + 9 : area + 8);
+  return charCodeAt(text, area + 4) === CLOSING_BRACKET && isSignAt(text, text[area + 5] === ' ' ? area + 9 : area + 8);
 }
 
 function isSignAt(text: string, position: number): boolean {
@@ -125,6 +126,6 @@ export function isPhoneNumber(text: string, name: string): boolean {
 
 /** With a digit, a plus or a bracket. */
 function beginsLikeNumber(text: string): boolean {
-  const code = text.charCodeAt(0);
+  const code = charCodeAt(text, 0);
   return (code >= 48 && code <= 57) || code === 43 || code === 40;
 }

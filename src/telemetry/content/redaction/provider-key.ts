@@ -1,3 +1,4 @@
+import { charCodeAt } from '../char-code-at.ts';
 import { DOT, endOf, isWordStart, LETTER_OR_DIGIT, STAR, startOf, typeAt, WORD } from './characters.ts';
 import { COLON, DOLLAR, FULL_STOP, LETTER_E, SLASH, TILDE } from './codes.ts';
 import { matchAt, type Finding } from './finding.ts';
@@ -34,7 +35,7 @@ export function findProviderKey(
   let triesWebToken = true;
   for (let at = start; at < end; at = nextPart(text, at, end)) {
     let judgement = judgeForm(text, at) ?? judgeWhole(text, at, end);
-    if (judgement === undefined && triesWebToken && text.charCodeAt(at) === LETTER_E && beginsWebToken(text, at)) {
+    if (judgement === undefined && triesWebToken && charCodeAt(text, at) === LETTER_E && beginsWebToken(text, at)) {
       triesWebToken = false;
       judgement = judgeWebToken(text, at);
     }
@@ -173,7 +174,7 @@ function judgeDiscordToken(text: string, start: number, end: number): Judgement 
 
 /** Forms whose long part follows a sign that belongs to no word. */
 function joinedToWord(text: string, start: number, end: number, floor: number): Finding | undefined {
-  switch (start === 0 ? 0 : text.charCodeAt(start - 1)) {
+  switch (start === 0 ? 0 : charCodeAt(text, start - 1)) {
     case FULL_STOP:
       return dottedKey(text, start, floor);
     case COLON:

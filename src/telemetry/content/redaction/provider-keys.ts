@@ -1,3 +1,4 @@
+import { charCodeAt } from '../char-code-at.ts';
 import {
   DASH,
   DOT,
@@ -196,7 +197,7 @@ function groupForms(): ReadonlyMap<number, readonly KeyForm[]> {
 
 /** Two characters as one number. */
 function beginningAt(text: string, position: number): number {
-  return (text.charCodeAt(position) << 16) | text.charCodeAt(position + 1);
+  return (charCodeAt(text, position) << 16) | charCodeAt(text, position + 1);
 }
 
 /** The longest way back from a long word to a prefix that ends in a dot, such as `dp.pt.`. */

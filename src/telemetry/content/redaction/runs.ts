@@ -1,3 +1,4 @@
+import { charCodeAt } from '../char-code-at.ts';
 import { BASE64_SIGN, DOT, endOf, SEPARATOR, STAR, startOf, typeAt, typeOf, VALUE_END, WORD } from './characters.ts';
 import { CAPITAL_O, COLON, DOLLAR, HASH, LETTER_O, LETTER_R, SIX, TILDE } from './codes.ts';
 import { matchAt } from './finding.ts';
@@ -87,7 +88,7 @@ function walkValue(text: string, start: number, isInQuery: boolean): number {
   const ends = isInQuery ? VALUE_END | SEPARATOR : VALUE_END;
   let end = start;
   for (; end < text.length; end += 1) {
-    const code = text.charCodeAt(end);
+    const code = charCodeAt(text, end);
     const isEnd = code < 128 ? (typeOf(code) & ends) === VALUE_END : /\s/.test(text[end]!);
     if (isEnd || (isInQuery && code === HASH)) break;
   }
@@ -101,7 +102,7 @@ const CREDENTIALS = WORD | DOT | BASE64_SIGN | STAR;
 function walkCredentials(text: string, start: number, inParts: boolean): number {
   let end = start;
   for (; end < text.length; end += 1) {
-    const code = text.charCodeAt(end);
+    const code = charCodeAt(text, end);
     if ((typeOf(code) & CREDENTIALS) !== 0 || code === TILDE || code === DOLLAR) continue;
     if (!inParts || code !== COLON || (typeAt(text, end + 1) & CREDENTIALS) === 0) break;
   }
@@ -111,11 +112,11 @@ function walkCredentials(text: string, start: number, inParts: boolean): number 
 /** Whether up to four characters of base64 say a colon, which has another form at each place among three bytes. */
 function saysColon(text: string, start: number, end: number): boolean {
   if (start + 1 >= end) return false;
-  if (text.charCodeAt(start) === CAPITAL_O && /[g-v]/.test(text[start + 1]!)) return true;
+  if (charCodeAt(text, start) === CAPITAL_O && /[g-v]/.test(text[start + 1]!)) return true;
   if (start + 2 >= end) return false;
-  const third = text.charCodeAt(start + 2);
+  const third = charCodeAt(text, start + 2);
   if (third >= LETTER_O && third <= LETTER_R && 'DTjz'.includes(text[start + 1]!)) return true;
-  return start + 3 < end && text.charCodeAt(start + 3) === SIX && 'AEIMQUYcgkosw048'.includes(text[start + 2]!);
+  return start + 3 < end && charCodeAt(text, start + 3) === SIX && 'AEIMQUYcgkosw048'.includes(text[start + 2]!);
 }
 
 const ENDS_OF_LINE = /["'\n\r\\`]/g;

@@ -1,3 +1,4 @@
+import { charCodeAt } from '../char-code-at.ts';
 import { findAssigned } from './assignment.ts';
 import { findElementText } from './element-text.ts';
 import { findOptionValue } from './named-option.ts';
@@ -158,7 +159,7 @@ function redactWritten(
   let copied = 0;
   let position = 0;
   while (position < length) {
-    const type = typeOf(text.charCodeAt(position));
+    const type = typeOf(charCodeAt(text, position));
     if ((type & (WORD | TRIGGER)) === 0) {
       if ((type & ESCAPE) !== 0) seeEscape(scan, position);
       position += 1;
@@ -170,7 +171,7 @@ function redactWritten(
       if ((type & NUMBER_SIGN) === 0 || mayBeginNumber(scan, position)) found = findAtSign(scan, position);
     } else {
       let behind = 0;
-      while (next < length && ((behind = typeOf(text.charCodeAt(next))) & WORD) !== 0) next += 1;
+      while (next < length && ((behind = typeOf(charCodeAt(text, next))) & WORD) !== 0) next += 1;
       found = findInWord(scan, position, next, type, next === length ? 0 : behind);
     }
     if (found === undefined || found.start < scan.floor) {
@@ -222,13 +223,13 @@ function findInWord(scan: Scan, position: number, end: number, type: number, beh
 
 /** Whether a text as SQL writes it begins between two words, which may be a password of any length. */
 function isTextOfSql(text: string, wordEnd: number, next: number): boolean {
-  return next !== wordEnd + 1 && text.charCodeAt(wordEnd) === SPACE && text.charCodeAt(wordEnd + 1) === APOSTROPHE;
+  return next !== wordEnd + 1 && charCodeAt(text, wordEnd) === SPACE && charCodeAt(text, wordEnd + 1) === APOSTROPHE;
 }
 
 /** What follows an option whose name says that it is a secret, or one of a program that takes a password there. */
 function findInCommand({ text, runs, rules }: Scan, start: number, end: number): Finding | undefined {
   const isEnded = text[end] === ' ' || (typeAt(text, end) & QUOTE) !== 0;
-  const isNamed = rules.keys && text.charCodeAt(start + 1) === HYPHEN && isEnded;
+  const isNamed = rules.keys && charCodeAt(text, start + 1) === HYPHEN && isEnded;
   const found = isNamed ? findOptionValue(text, runs, start, end) : undefined;
   return found ?? (rules.secrets ? findOption(text, start) : undefined);
 }
@@ -238,7 +239,7 @@ function findKey(scan: Scan, start: number, end: number): Finding | undefined {
   const length = end - start;
   const begin = end - BEGIN.length;
   // Looking at one character first is many times faster, and of most words it is enough.
-  if (begin >= start && text.charCodeAt(end - 1) === CAPITAL_N && text.startsWith(BEGIN, begin)) {
+  if (begin >= start && charCodeAt(text, end - 1) === CAPITAL_N && text.startsWith(BEGIN, begin)) {
     scan.privateKeys ??= createPrivateKeyFinder(text);
     return scan.privateKeys.at(begin);
   }
@@ -250,11 +251,11 @@ function findKey(scan: Scan, start: number, end: number): Finding | undefined {
 /** What begins with a digit. The digits behind a decimal point are no number of their own. */
 function findNumber(scan: Scan, start: number, end: number): Finding | undefined {
   const { text, rules, floor } = scan;
-  const behind = end === text.length ? 0 : text.charCodeAt(end);
+  const behind = end === text.length ? 0 : charCodeAt(text, end);
   const mayBeAddress =
     (behind === FULL_STOP && end - start <= 3) || (behind === COLON && end - start === 4 && mayBeSix(scan, start));
   const isRow = isInTable(scan, start, end);
-  if ((isRow && !mayBeAddress) || (start > 0 && text.charCodeAt(start - 1) === FULL_STOP)) return undefined;
+  if ((isRow && !mayBeAddress) || (start > 0 && charCodeAt(text, start - 1) === FULL_STOP)) return undefined;
   // A card's digits are one word, or the first four of them are.
   const mayBeCard = rules.cards && (end - start === 4 || end - start >= 13);
   const goesOn = !isRow && (end - start >= FEWEST_DIGITS || isBeforeDigit(text, end));
@@ -286,8 +287,8 @@ function isInTable(scan: Scan, start: number, end: number): boolean {
 
 /** Whether a digit stands behind one or two signs. */
 function isBeforeDigit(text: string, end: number): boolean {
-  if (end + 1 >= text.length || !isNumberSign(text.charCodeAt(end))) return false;
-  const next = text.charCodeAt(end + 1);
+  if (end + 1 >= text.length || !isNumberSign(charCodeAt(text, end))) return false;
+  const next = charCodeAt(text, end + 1);
   return isDigit(next) || (isNumberSign(next) && (typeAt(text, end + 2) & DIGIT) !== 0);
 }
 
@@ -304,16 +305,16 @@ function mayBeginNumber({ text, row, numberEnd }: Scan, sign: number): boolean {
 
 /** Whether no more than one sign of a number stands between the last short number and a position. */
 function isNextInRow({ text, numberEnd }: Scan, position: number): boolean {
-  return position - numberEnd === 1 && numberEnd > 0 && isNumberSign(text.charCodeAt(numberEnd));
+  return position - numberEnd === 1 && numberEnd > 0 && isNumberSign(charCodeAt(text, numberEnd));
 }
 
 /** Whether enough digits for a telephone number follow each other, with one or two signs between them. */
 function hasManyDigits(text: string, start: number): boolean {
-  if (text.charCodeAt(start) === ZERO && text.charCodeAt(start + 1) === FULL_STOP) return false;
+  if (charCodeAt(text, start) === ZERO && charCodeAt(text, start + 1) === FULL_STOP) return false;
   let digits = 0;
   let behind = start;
   for (let at = start; at < text.length && at - behind <= 2 && digits < FEWEST_DIGITS; at += 1) {
-    const code = text.charCodeAt(at);
+    const code = charCodeAt(text, at);
     if (isDigit(code)) {
       digits += 1;
       behind = at + 1;
@@ -328,7 +329,7 @@ function isDigit(code: number): boolean {
 
 function findAtSign(scan: Scan, sign: number): Finding | undefined {
   const { text, rules, floor, wordStart, wordEnd } = scan;
-  switch (text.charCodeAt(sign)) {
+  switch (charCodeAt(text, sign)) {
     case AT:
       if (!mayBeBehindName(text, sign)) return undefined;
       return (
@@ -341,7 +342,7 @@ function findAtSign(scan: Scan, sign: number): Finding | undefined {
     case GREATER:
       return rules.keys ? findElementText(text, sign, wordStart, wordEnd) : undefined;
     case COLON:
-      if (sign + 2 < text.length && text.charCodeAt(sign + 1) === SLASH && text.charCodeAt(sign + 2) === SLASH) {
+      if (sign + 2 < text.length && charCodeAt(text, sign + 1) === SLASH && charCodeAt(text, sign + 2) === SLASH) {
         return rules.secrets ? findUserinfo(text, sign) : undefined;
       }
       return rules.keys || rules.secrets ? findNamed(scan, sign) : undefined;
@@ -352,7 +353,7 @@ function findAtSign(scan: Scan, sign: number): Finding | undefined {
 
 /** Whether what stands before an `@` may belong to it. */
 function mayBeBehindName(text: string, sign: number): boolean {
-  return sign > 0 && text.charCodeAt(sign - 1) !== AT && (typeAt(text, sign - 1) & ADDRESS_END) === 0;
+  return sign > 0 && charCodeAt(text, sign - 1) !== AT && (typeAt(text, sign - 1) & ADDRESS_END) === 0;
 }
 
 /** Most texts have no address and no login of Oracle, which is found out once. */
@@ -378,14 +379,14 @@ function findNamed(scan: Scan, sign: number): Finding | undefined {
 /** Of the shortest words only a quoted part of a JSON Web Key is a name, and the end of `contraseña`. */
 function mayBeShortName(text: string, wordStart: number, wordEnd: number): boolean {
   if (wordStart === 0 || wordStart === wordEnd) return false;
-  const before = text.charCodeAt(wordStart - 1);
+  const before = charCodeAt(text, wordStart - 1);
   return before === QUOTATION_MARK || before === APOSTROPHE || before === LETTER_N_TILDE;
 }
 
 /** Whether a word is the name of a parameter of a query. */
 function isParameter(text: string, sign: number, wordStart: number): boolean {
-  if (text.charCodeAt(sign) !== EQUALS || wordStart === 0) return false;
-  const before = text.charCodeAt(wordStart - 1);
+  if (charCodeAt(text, sign) !== EQUALS || wordStart === 0) return false;
+  const before = charCodeAt(text, wordStart - 1);
   return before === AMPERSAND || before === QUESTION_MARK;
 }
 

@@ -1,3 +1,4 @@
+import { charCodeAt } from '../char-code-at.ts';
 import { DOT, SCHEME_LETTER, startOf, typeAt } from './characters.ts';
 import { codeAt, DOLLAR, LETTER_B } from './codes.ts';
 import { matchAt, type Finding } from './finding.ts';
@@ -20,7 +21,7 @@ export const LONGEST_SCHEME = 6;
  * may follow, so that they have to look like credentials.
  */
 export function findSchemed(text: string, runs: Runs, start: number): Finding | undefined {
-  const scheme = (text.charCodeAt(start) | 32) === LETTER_B ? schemeAt(text, start) : undefined;
+  const scheme = (charCodeAt(text, start) | 32) === LETTER_B ? schemeAt(text, start) : undefined;
   if (scheme === undefined || scheme.kind === 'authorization') return undefined;
   const found = credentialsBehind(text, scheme, runs, false);
   if (found === undefined || found.end - found.start < MIN_CREDENTIALS) return undefined;

@@ -1,3 +1,4 @@
+import { charCodeAt } from '../char-code-at.ts';
 import { remembering } from '../remembering.ts';
 
 /** What a value is, going by the name it has. */
@@ -48,10 +49,10 @@ function markEndings(): Uint8Array {
 /** Three letters as one number below 2^15, in any case; digits behind them do not count. */
 function endingBefore(text: string, start: number, end: number): number {
   let last = end - 1;
-  while (last > start && isDigitOrJoiner(text.charCodeAt(last))) last -= 1;
+  while (last > start && isDigitOrJoiner(charCodeAt(text, last))) last -= 1;
   if (last - start < 2) return 0;
   return (
-    ((text.charCodeAt(last - 2) & 31) << 10) | ((text.charCodeAt(last - 1) & 31) << 5) | (text.charCodeAt(last) & 31)
+    ((charCodeAt(text, last - 2) & 31) << 10) | ((charCodeAt(text, last - 1) & 31) << 5) | (charCodeAt(text, last) & 31)
   );
 }
 
@@ -153,7 +154,7 @@ function isSecretToken(plain: string): boolean {
 /** `OPENAI_API_KEY_2` is named like `OPENAI_API_KEY`. */
 function withoutDigits(name: string): string {
   let end = name.length;
-  while (end > 0 && isDigitOrJoiner(name.charCodeAt(end - 1))) end -= 1;
+  while (end > 0 && isDigitOrJoiner(charCodeAt(name, end - 1))) end -= 1;
   return end === name.length ? name : name.slice(0, end);
 }
 

@@ -1,3 +1,4 @@
+import { charCodeAt } from '../char-code-at.ts';
 import { DOT, startOf } from './characters.ts';
 import { COLON, SPACE } from './codes.ts';
 import { nameWithWordBefore } from './assignment.ts';
@@ -30,7 +31,7 @@ export function findStated(
 ): Finding | undefined {
   // Members of JSON come here most often, and are told apart by one sign.
   const isNext = nameEnd + 1 === wordStart;
-  if (isNext ? text.charCodeAt(nameEnd) !== SPACE : text.charCodeAt(nameEnd + 1) === COLON) return undefined;
+  if (isNext ? charCodeAt(text, nameEnd) !== SPACE : charCodeAt(text, nameEnd + 1) === COLON) return undefined;
   if (text.startsWith('BY', wordStart) && text.startsWith('IDENTIFIED', nameStart)) {
     return findOptionValue(text, runs, wordStart, wordEnd, 'password');
   }

@@ -1,3 +1,4 @@
+import { charCodeAt } from '../char-code-at.ts';
 import { ADDRESS_END, DIGIT, endOf, HOST_END, TRIGGER, typeOf } from './characters.ts';
 import { AT, BRACKET, COLON, EQUALS, LETTER_T, LETTER_U } from './codes.ts';
 import { matchAt, type Finding } from './finding.ts';
@@ -25,7 +26,7 @@ function endOfUserinfo(text: string, start: number): number {
   let colon = -1;
   let end = start;
   for (; end < limit; end += 1) {
-    const code = text.charCodeAt(end);
+    const code = charCodeAt(text, end);
     const type = typeOf(code);
     if ((type & (ADDRESS_END | HOST_END)) !== 0) break;
     if ((type & TRIGGER) === 0) continue;
@@ -44,7 +45,7 @@ function endOfUserinfo(text: string, start: number): number {
 function endBeyondSlash(text: string, start: number): number {
   const limit = Math.min(text.length, start + MAX_USERINFO);
   for (let at = start; at < limit; at += 1) {
-    const code = text.charCodeAt(at);
+    const code = charCodeAt(text, at);
     if (code === AT) return at;
     if ((typeOf(code) & ADDRESS_END) !== 0 || (code === COLON && text.startsWith('://', at))) return start;
   }
@@ -65,7 +66,7 @@ export const ORACLE = 'jdbc:oracle:';
 
 /** Whether the name of a protocol follows an `@`, as Go writes it. */
 export function isBeforeProtocol(text: string, at: number): boolean {
-  const next = at + 1 < text.length ? text.charCodeAt(at + 1) : 0;
+  const next = at + 1 < text.length ? charCodeAt(text, at + 1) : 0;
   return (
     (next === LETTER_T && text.startsWith('tcp(', at + 1)) || (next === LETTER_U && text.startsWith('unix(', at + 1))
   );
@@ -80,7 +81,7 @@ export function findDataSource(text: string, at: number, floor: number): Finding
   let source = at;
   let firstColon = at;
   while (source > limit) {
-    const code = text.charCodeAt(source - 1);
+    const code = charCodeAt(text, source - 1);
     if ((typeOf(code) & ADDRESS_END) !== 0 || code === AT || code === EQUALS || code === BRACKET) break;
     source -= 1;
     if (code === COLON) firstColon = source;

@@ -1,3 +1,4 @@
+import { charCodeAt } from '../char-code-at.ts';
 import { endOf, WORD } from './characters.ts';
 import { CAPITAL_A, CAPITAL_J, LETTER_E, LETTER_Y } from './codes.ts';
 import { matchAt } from './finding.ts';
@@ -26,10 +27,10 @@ export function webTokenEnd(text: string, start: number): number | undefined {
 
 /** Whether a text begins like an object in base64: `{"` and `{ "`. */
 export function beginsWebToken(text: string, start: number): boolean {
-  if (start + MIN_HEADER > text.length || text.charCodeAt(start + 1) !== LETTER_Y) return false;
-  const third = text.charCodeAt(start + 2);
+  if (start + MIN_HEADER > text.length || charCodeAt(text, start + 1) !== LETTER_Y) return false;
+  const third = charCodeAt(text, start + 2);
   return (
-    text.charCodeAt(start) === LETTER_E && (third === CAPITAL_J || (third === CAPITAL_A && text[start + 3] === 'i'))
+    charCodeAt(text, start) === LETTER_E && (third === CAPITAL_J || (third === CAPITAL_A && text[start + 3] === 'i'))
   );
 }
 
