@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 
 import { guard } from '../guard.ts';
-import { untraced } from '../untraced.ts';
 import { defined } from './records.ts';
 
 /**
@@ -22,7 +21,9 @@ export function nodeHost(): Host {
   return { workingDirectory: workingDirectory(), ...defined({ mainScript: process.argv[1] }), readTextFile };
 }
 
-const readTextFile = untraced((path: string): string | undefined => guard(() => readFileSync(path, 'utf8')));
+function readTextFile(path: string): string | undefined {
+  return guard(() => readFileSync(path, 'utf8'));
+}
 
 /** `process.cwd()` throws when the directory was deleted under the process, which must not stop the program. */
 function workingDirectory(): string {

@@ -9,7 +9,6 @@ import type { Connection } from '../http/connection.ts';
 import type { Answer } from '../http/post.ts';
 import type { NowRequest } from '../http/send-now.ts';
 import { requirePackage } from '../require-package.ts';
-import { untraced } from '../untraced.ts';
 import type { DeliveringExporter, DeliveryFailure, Outcome } from './outcome.ts';
 import { judgeAnswer, outcomeOf } from './otlp-answer.ts';
 import { requestHeaders } from './request-headers.ts';
@@ -43,9 +42,7 @@ export function createOtlpExporter(destination: Destination, connection: Connect
   let loaded: DeliveringExporter | undefined;
   const load = async (): Promise<DeliveringExporter> => {
     try {
-      // Not before what follows context is in place, which carries that nothing of it is to be traced.
-      await Promise.resolve();
-      const { createOfficialExporter, SERIALIZERS } = await untraced(() => import('./official-exporter.ts'))();
+      const { createOfficialExporter, SERIALIZERS } = await import('./official-exporter.ts');
       serializers = SERIALIZERS;
       loaded = createOfficialExporter(destination, connection);
     } catch (error) {
